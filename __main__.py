@@ -1,0 +1,5 @@
+"""The doors of okng."""
+
+
+def main() -> None:
+    """Open a door."""

@@ -1,0 +1,191 @@
+"""The channel: frozen dataclasses over local ZeroMQ sockets, msgpack-encoded, under their class name.
+
+    io       PUB  io.ipc            Trigger, Disposition, Record, StationState
+    camera   PUB  camera-NAME.ipc   FrameReady, FrameLost, CameraState
+    inspect  PUB  inspect.ipc       Verdict, InspectState
+    records  ROUTER records.ipc     takes TriggerEntry, RecordEntry, CountersEntry; answers Stored
+
+Every socket is bounded (`BOUND` messages). A PUB that is full drops for that one slow reader and never waits; whoever
+misses a message finds the part late, so it is rejected. Ledger entries are not sent by PUB for that reason.
+One thread owns one socket.
+"""
+
+import contextlib
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import zmq
+
+from . import entries, messages, part
+
+BOUND = 1024
+"""Messages a socket holds for one reader before it drops."""
+MESSAGES: dict[bytes, type] = {
+    kind.__name__.encode(): kind
+    for kind in (
+        part.Trigger,
+        part.Verdict,
+        part.Disposition,
+        part.Record,
+        messages.FrameReady,
+        messages.FrameLost,
+        messages.CameraState,
+        messages.InspectState,
+        messages.StationState,
+        messages.Stored,
+        entries.TriggerEntry,
+        entries.RecordEntry,
+        entries.CountersEntry,
+    )
+}
+"""Every message that may travel, by its name on the wire."""
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODERS = {name: msgspec.msgpack.Decoder(kind) for name, kind in MESSAGES.items()}
+
+
+def encode(message: object) -> list[bytes]:
+    """Return the two frames of a message: its name and its msgpack body. KeyError: not a message."""
+    name = type(message).__name__.encode()
+    if name not in MESSAGES:
+        raise KeyError(f"{type(message).__name__} is not a message of the channel")
+    return [name, _ENCODER.encode(message)]
+
+
+def decode(frames: list[bytes]) -> Any:
+    """Return the message. ValueError: unknown name, or a body that is not of that shape."""
+    if len(frames) != 2 or frames[0] not in _DECODERS:
+        raise ValueError(f"not a message of the channel: {frames[:1]!r}")
+    return _DECODERS[frames[0]].decode(frames[1])
+
+
+def io_address(run: Path) -> str:
+    """Address io publishes on."""
+    return f"ipc://{run}/io.ipc"
+
+
+def camera_address(run: Path, camera: str) -> str:
+    """Address the camera process of that name publishes on."""
+    return f"ipc://{run}/camera-{camera}.ipc"
+
+
+def inspect_address(run: Path) -> str:
+    """Address inspect publishes on."""
+    return f"ipc://{run}/inspect.ipc"
+
+
+def records_address(run: Path) -> str:
+    """Address records takes ledger entries at."""
+    return f"ipc://{run}/records.ipc"
+
+
+class _Socket:
+    """A socket with a bound, closed without lingering."""
+
+    def __init__(self, kind: int) -> None:
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
+        self._socket.setsockopt(zmq.SNDHWM, BOUND)
+        self._socket.setsockopt(zmq.RCVHWM, BOUND)
+        self._socket.setsockopt(zmq.LINGER, 0)
+
+    @property
+    def socket(self) -> zmq.Socket[bytes]:
+        """For a `zmq.Poller` (or its FD for asyncio)."""
+        return self._socket
+
+    def wait(self, timeout_ms: int) -> bool:
+        """True when a message can be received within timeout_ms (0: at once)."""
+        return bool(self._socket.poll(timeout_ms))
+
+    def close(self) -> None:
+        """Let go of the socket. Never raises; a second call does nothing."""
+        with contextlib.suppress(zmq.ZMQError):
+            self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Publisher(_Socket):
+    """The one speaker at an address. Never waits: a full or absent reader misses the message."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(zmq.PUB)
+        self._socket.bind(address)
+
+    def send(self, message: object) -> None:
+        """Publish one message. KeyError: not a message."""
+        self._socket.send_multipart(encode(message), zmq.NOBLOCK)
+
+
+class Subscriber(_Socket):
+    """A listener at one or more addresses, which need not exist yet."""
+
+    def __init__(self, addresses: list[str], kinds: tuple[type, ...]) -> None:
+        super().__init__(zmq.SUB)
+        self._kinds = {kind.__name__.encode() for kind in kinds}
+        self._socket.setsockopt(zmq.RECONNECT_IVL, 20)
+        self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
+        for name in self._kinds:
+            self._socket.setsockopt(zmq.SUBSCRIBE, name)
+        for address in addresses:
+            self._socket.connect(address)
+
+    def receive(self, timeout_ms: int) -> Any | None:
+        """Return the next message of the asked kinds, or None when none came in timeout_ms (0: at once)."""
+        while self._socket.poll(timeout_ms):
+            frames = self._socket.recv_multipart(zmq.NOBLOCK)
+            if frames[0] in self._kinds:  # ZeroMQ matches by prefix: `Record` would bring `RecordEntry` too
+                return decode(frames)
+        return None
+
+
+class EntrySender(_Socket):
+    """io's side of the ledger's door. Keeping what is not yet Stored is the caller's work."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(zmq.DEALER)
+        self._socket.setsockopt(zmq.RECONNECT_IVL, 20)
+        self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
+        self._socket.connect(address)
+
+    def send(self, entry: object) -> bool:
+        """Hand over one entry without waiting. False: the door is full or closed, try again later."""
+        try:
+            self._socket.send_multipart(encode(entry), zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
+    def receive(self) -> messages.Stored | None:
+        """Return the next Stored, or None at once."""
+        if not self._socket.poll(0):
+            return None
+        stored = decode(self._socket.recv_multipart(zmq.NOBLOCK))
+        return stored if isinstance(stored, messages.Stored) else None
+
+
+class EntryReceiver(_Socket):
+    """records' side of the ledger's door."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(zmq.ROUTER)
+        self._socket.bind(address)
+
+    def receive(self, timeout_ms: int) -> tuple[bytes, Any] | None:
+        """Return (who, entry), or None when none came in timeout_ms (0: at once)."""
+        if not self._socket.poll(timeout_ms):
+            return None
+        who, *frames = self._socket.recv_multipart(zmq.NOBLOCK)
+        return who, decode(frames)
+
+    def answer(self, who: bytes, stored: messages.Stored) -> None:
+        """Tell the sender what is on disk. A sender that is gone asks again after its restart."""
+        with contextlib.suppress(zmq.Again):
+            self._socket.send_multipart([who, *encode(stored)], zmq.NOBLOCK)

@@ -1,0 +1,32 @@
+"""Time: deadlines on the monotonic clock, UTC only for people.
+
+CLOCK_MONOTONIC is one clock for all processes of one boot, so `deadline_ns` may cross processes; it is void after a
+reboot, hence `boot_id`.
+"""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+MS = 1_000_000
+"""Nanoseconds in a millisecond."""
+SECOND = 1_000_000_000
+"""Nanoseconds in a second."""
+
+
+def now_ns() -> int:
+    """Nanoseconds on CLOCK_MONOTONIC."""
+    return time.monotonic_ns()
+
+
+def utc_now() -> str:
+    """The wall clock for people, for example `2026-11-23T08:15:04.123Z`."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def boot_id() -> str:
+    """The kernel's name of this boot; `unknown` where it has none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return "unknown"

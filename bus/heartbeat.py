@@ -1,0 +1,133 @@
+"""Heartbeats: progress, not life.
+
+One file in the run folder, one 128-byte slot per process, one writer each. The main loop stamps `turned_ns` itself (never
+a side thread) and says since when its oldest unanswered work waits. Idle is alive, stuck is not.
+
+Slot, little-endian: 32 bytes of name, u32 pid, u32 state, u64 turned_ns, u64 oldest_ns, u64 done.
+"""
+
+import contextlib
+import fcntl
+import mmap
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from .clock import MS, now_ns
+from .messages import Health
+
+SLOTS = 32
+TURN_LIMIT_NS = 250 * MS
+"""A loop that has not turned for this long is stuck; every wait in these loops is at most 100 ms."""
+_SLOT = struct.Struct("<32sIIQQQ")
+_STRIDE = 128
+_STATES = list(Health)
+
+
+def heartbeat_file(run: Path) -> Path:
+    """Where the heartbeats of a box lie."""
+    return run / "heartbeats"
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What one process last said."""
+
+    name: str
+    pid: int
+    health: Health
+    turned_ns: int
+    oldest_ns: int
+    """When the oldest unanswered work arrived; 0: none."""
+    done: int
+
+    def has_moved(self, at_ns: int, work_limit_ns: int, turn_limit_ns: int = TURN_LIMIT_NS) -> bool:
+        """True when the loop turns and no work has waited longer than work_limit_ns (the job's deadline)."""
+        turns = at_ns - self.turned_ns < turn_limit_ns
+        answers = self.oldest_ns == 0 or at_ns - self.oldest_ns < work_limit_ns
+        return turns and answers
+
+
+def _mapped(path: Path, *, write: bool) -> mmap.mmap:
+    flags = os.O_RDWR | os.O_CREAT if write else os.O_RDONLY
+    handle = os.open(path, flags, 0o660)
+    try:
+        if write and os.fstat(handle).st_size < SLOTS * _STRIDE:
+            os.posix_fallocate(handle, 0, SLOTS * _STRIDE)
+        return mmap.mmap(handle, SLOTS * _STRIDE, access=mmap.ACCESS_WRITE if write else mmap.ACCESS_READ)
+    finally:
+        os.close(handle)
+
+
+class Heartbeat:
+    """This process's own slot. One thread."""
+
+    def __init__(self, run: Path, name: str) -> None:
+        """Claim the slot of that name (1..32 bytes). ValueError: no slot left or a name too long."""
+        label = name.encode()
+        if not 1 <= len(label) <= 32:
+            raise ValueError(f"heartbeat name {name!r}: expected 1..32 bytes")
+        path = heartbeat_file(run)
+        self._map = _mapped(path, write=True)
+        self._label, self._done, self.health = label, 0, Health.STARTING
+        with path.open("r+b") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for slot in range(SLOTS):
+                known = self._map[slot * _STRIDE : slot * _STRIDE + 32].rstrip(b"\0")
+                if known in (b"", label):
+                    self._at = slot * _STRIDE
+                    self.turn()
+                    return
+        raise ValueError(f"{path}: all {SLOTS} heartbeat slots are taken")
+
+    def turn(self, oldest_ns: int = 0, done: int = 0) -> None:
+        """Stamp the loop. oldest_ns: arrival of the oldest unanswered work, 0 for none. done: work finished since."""
+        self._done += done
+        _SLOT.pack_into(
+            self._map,
+            self._at,
+            self._label,
+            os.getpid(),
+            _STATES.index(self.health),
+            now_ns(),
+            oldest_ns,
+            self._done,
+        )
+
+    def close(self) -> None:
+        """Say `lost` and let go. Never raises; a second call does nothing."""
+        with contextlib.suppress(ValueError):
+            self.health = Health.LOST
+            self.turn()
+            self._map.close()
+
+
+class Pulse:
+    """A reader of all heartbeats."""
+
+    def __init__(self, run: Path) -> None:
+        self._path = heartbeat_file(run)
+        self._map: mmap.mmap | None = None
+
+    def beats(self) -> dict[str, Beat]:
+        """The last beat of every process that ever claimed a slot; empty while no process has."""
+        if self._map is None:
+            try:
+                self._map = _mapped(self._path, write=False)
+            except (FileNotFoundError, ValueError):
+                return {}
+        found = {}
+        for slot in range(SLOTS):
+            label, pid, state, turned, oldest, done = _SLOT.unpack_from(self._map, slot * _STRIDE)
+            if label[0]:
+                name = label.rstrip(b"\0").decode()
+                found[name] = Beat(name, pid, _STATES[state], turned, oldest, done)
+        return found
+
+    def close(self) -> None:
+        """Let go. Never raises."""
+        with contextlib.suppress(ValueError):
+            if self._map is not None:
+                self._map.close()
+        self._map = None

@@ -1,0 +1,162 @@
+"""What travels between processes besides the part itself: frames, states, counters, ledger entries.
+
+Every message is a frozen dataclass that `channel.py` sends under its class name.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class FrameReady:
+    """A picture lies in a slot of a camera's ring. Pixels stay there; readers check the sequence before and after."""
+
+    part: int
+    """Part number; 0: free run, nobody's part."""
+    camera: str
+    ring: str
+    """File name of the ring in the run folder (a camera that restarts makes a new one)."""
+    slot: int
+    sequence: int
+    """Value of the slot's sequence while this picture lies in it (even)."""
+    number: int
+    """The camera's frame number inside the epoch."""
+    epoch: int
+    """Stream epoch: rises with each start of the camera."""
+    width: int
+    height: int
+    pixel_format: str
+    """PFNC name: Mono8, BayerRG8, RGB8."""
+    size_bytes: int
+    triggered_at_ns: int
+    """`Trigger.at_ns` of the part; 0 in free run."""
+    exposed_at_ns: int
+    """Start of exposure on the host's monotonic clock."""
+    device_ns: int | None
+    received_ns: int
+    """When the driver handed the frame over."""
+    ready_ns: int
+    """When it lay whole in the ring."""
+    taken_at: str
+    """UTC, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameLost:
+    """There will be no picture of this part: it is UNJUDGED."""
+
+    part: int
+    camera: str
+    triggered_at_ns: int
+    reason: str
+    """`timeout`, `gap`, `incomplete`, `camera lost`, `too late`, `wrong size`, `repeated`, `pairing`."""
+
+
+class Health(StrEnum):
+    """State of one process as it says itself; its heartbeat proves it."""
+
+    STARTING = "starting"
+    READY = "ready"
+    LOST = "lost"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraState:
+    """What a camera process says of itself, at each change and every 500 ms."""
+
+    camera: str
+    health: Health
+    epoch: int
+    detail: str
+    """For people: what is wrong and what to do, empty when ready."""
+    delivered: int
+    incomplete: int
+    missed: int
+    gaps: int
+    duplicates: int
+    underrun: int
+    reconnects: int
+    clock: str
+    """`device` (mapped device clock) or `host`."""
+    clock_error_ns: int
+    """Stated uncertainty of the mapping; 0 for `host`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is being inspected by what. io lets a part pass only for a verdict of the active job."""
+
+    recipe: str
+    revision: str
+    """First 12 hex digits of the recipe file's sha256."""
+    model: str
+    """Digest of the bundle."""
+    deadline_ns: int
+    """From trigger to verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class InspectState:
+    """What inspect says of itself, at each change and every 500 ms."""
+
+    health: Health
+    job: Job
+    provider: str
+    """Execution provider in use, for example CPUExecutionProvider."""
+    judged: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Totals of one run of io. triggers = ok + ng + unjudged + in flight, always."""
+
+    triggers: int
+    """Every rising edge, missed ones included."""
+    ok: int
+    ng: int
+    unjudged: int
+    """Parts without a verdict of OK or NG: lost, late, missed, faulted."""
+    late: int
+    """Of unjudged: no verdict before the deadline."""
+    missed: int
+    """Of unjudged: the trigger came while READY was off."""
+    in_flight: int
+    ordered: int
+    """Rejects ordered = ng + unjudged."""
+    confirmed: int
+    """Rejects whose delivery the PLC acknowledged."""
+    unconfirmed: int
+    stale_verdicts: int
+    """Verdicts that were late, foreign or of a part that was not open. Dropped."""
+    consecutive_ng: int
+
+
+@dataclass(frozen=True, slots=True)
+class StationState:
+    """What io says of the line, at each change and every 250 ms. The screen's heartbeat comes from this."""
+
+    station: str
+    epoch: str
+    """Names this run of io."""
+    state: str
+    """OFFLINE, READY, ACQUIRING, INSPECTING, RESULT_VALID, FAULT."""
+    ready: bool
+    reasons: tuple[str, ...]
+    """Why it is not ready, for people, the first thing to mend first."""
+    fault: int
+    plc_alive: bool
+    moving: tuple[str, ...]
+    """Processes whose heartbeat has moved."""
+    job: Job
+    counters: Counters
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """records has these entries of this epoch on disk."""
+
+    epoch: str
+    numbers: tuple[int, ...]

@@ -1,0 +1,1 @@
+"""Many boxes: samples and records go up, bundles come down."""

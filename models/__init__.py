@@ -1,0 +1,1 @@
+"""What is seen in a picture: bundles and ONNX inference. The only room with onnxruntime."""

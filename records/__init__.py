@@ -1,0 +1,1 @@
+"""What is remembered: the only writer of SQLite and of pictures."""

@@ -1,0 +1,1 @@
+"""People look and touch. The only room with flask."""
