@@ -1,0 +1,111 @@
+# Everything okng needs on a fresh Debian 12 with Python 3.11. `make help` lists the targets.
+# Each target does all of its own set-up, does nothing twice, and may be interrupted and repeated.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# Which onnxruntime: cpu, or gpu (CUDA). Never both: the two share one folder.
+RUNTIME ?= cpu
+# Arguments for `okng demo`, for example DEMO='--parts FOLDER --headless'.
+DEMO ?=
+# Arguments for pytest, for example PYTEST='-k judge'.
+PYTEST ?=
+
+VENV := .venv
+PY := $(VENV)/bin/python
+DONE := $(VENV)/.okng
+PIP := $(PY) -m pip --disable-pip-version-check --no-input -qq
+
+# What the demo needs of Debian. libpython3.11: genicam's wheel links it, Debian's own python3.11 does not bring it.
+APT := ca-certificates gcc libc6-dev libpython3.11
+# What the tests need on top: a browser and fonts for the page, foreign Modbus peers, systemd-analyze, sqlite3 as a peer.
+APT_TEST := chromium fonts-noto-cjk fonts-dejavu-core mbpoll libmodbus-dev pkg-config systemd sqlite3
+
+
+.PHONY: help
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+.PHONY: setup
+setup: $(DONE)/runtime-$(RUNTIME) $(DONE)/okng simline/okngsim.cti $(DONE)/words  ## Virtual environment, simulated camera, .venv/bin/okng
+
+.PHONY: demo
+demo: setup  ## The whole line, simulated, with the operator page on 127.0.0.1:8080 (Ctrl-C ends it)
+	@$(VENV)/bin/okng demo $(DEMO)
+
+.PHONY: test
+test: setup-test lint  ## All checks and all tests
+	@$(VENV)/bin/pytest $(PYTEST)
+
+.PHONY: test-units
+test-units: setup-test  ## The tests that start no line and no browser
+	@$(VENV)/bin/pytest -m 'not line and not ui' $(PYTEST)
+
+.PHONY: bench
+bench: setup-test  ## Figures: the line against the bare inference loop
+	@$(PY) bench/line.py
+
+.PHONY: lint
+lint: setup-test  ## ruff, format and mypy --strict over product, tests and bench
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/ruff format --check --quiet .
+	@house=$$(mktemp -d); trap 'rm -rf "$$house"' EXIT; ln -s "$(CURDIR)" "$$house/okng"; cd "$$house"; \
+	"$(CURDIR)/$(VENV)/bin/mypy" --config-file okng/setup.cfg --cache-dir "$(CURDIR)/.mypy_cache" -p okng
+
+.PHONY: format
+format: setup-test  ## Put every file into ruff's shape
+	@$(VENV)/bin/ruff check --fix --quiet . ; $(VENV)/bin/ruff format --quiet .
+
+# One resolution for all: the widest lock is made first and bounds the others, so the same library has one version.
+.PHONY: lock
+lock: $(DONE)/venv  ## Resolve setup.cfg anew into requirements/*.txt
+	@scripts/lock.sh "$(VENV)"
+
+.PHONY: setup-test
+setup-test: setup $(DONE)/test
+
+.PHONY: clean
+clean:  ## Remove what was built; the virtual environment goes too
+	@rm -rf $(VENV) build dist okng.egg-info simline/okngsim.cti .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find webui -name '*.mo' -delete
+
+# An environment that cannot start its pip was cut off while it was made, or was moved: made afresh.
+$(DONE)/venv: requirements/build.txt scripts/apt.sh scripts/python.sh
+	@scripts/apt.sh $(APT)
+	@$(PY) -c 'import pip, sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
+	    python=$$(scripts/python.sh); echo "virtual environment: $$python"; "$$python" -m venv --clear $(VENV); }
+	@mkdir -p $(DONE)
+	@$(PIP) install --require-hashes -r requirements/build.txt
+	@touch $@
+
+$(DONE)/runtime-$(RUNTIME): $(DONE)/venv requirements/base.txt requirements/$(RUNTIME).txt requirements/sim.txt
+	@rm -f $(DONE)/runtime-* $(DONE)/test
+	@other=onnxruntime$$([ $(RUNTIME) = gpu ] || echo -gpu); \
+	if $(PIP) show --quiet "$$other" 2>/dev/null; then $(PIP) uninstall -y onnxruntime onnxruntime-gpu; fi
+	@echo "python packages: the line and its simulation ($(RUNTIME))"
+	@$(PIP) install --require-hashes -r requirements/base.txt -r requirements/$(RUNTIME).txt -r requirements/sim.txt
+	@touch $@
+
+# Editable: the code runs from this folder. Its libraries come from the locks alone.
+$(DONE)/okng: $(DONE)/venv setup.cfg pyproject.toml
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+simline/okngsim.cti: $(DONE)/runtime-$(RUNTIME) $(DONE)/okng $(wildcard simline/*.c simline/*.h simline/build.py simline/genapi.py)
+	@echo "simulated camera: building"
+	@$(PY) -m okng.simline.build
+	@touch $@
+
+$(DONE)/words: $(DONE)/runtime-$(RUNTIME) $(DONE)/okng $(wildcard webui/catalogue.py webui/translations/*/LC_MESSAGES/*.po)
+	@if [ -f webui/catalogue.py ]; then $(PY) -m okng.webui.catalogue; fi
+	@touch $@
+
+$(DONE)/test: $(DONE)/runtime-$(RUNTIME) requirements/fleet.txt requirements/test.txt scripts/apt.sh
+	@scripts/apt.sh $(APT_TEST)
+	@echo "python packages: the tests"
+	@$(PIP) install --require-hashes -r requirements/fleet.txt -r requirements/test.txt
+	@touch $@
