@@ -1,5 +1,327 @@
-"""The doors of okng."""
+"""The doors of okng: one process or tool a command. Opens doors, owns nothing.
+
+Each door imports its own room only when it opens: `okng io` loads no numpy, `okng teach` no PLC.
+"""
+
+import faulthandler
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import __version__
+from .bus.errors import Fault, Lost, OkngError
+
+EXIT_FAULT = 70
+EXIT_LOST = 75
+EXIT_REFUSED = 78
+LOG_FORMAT = "%(asctime)s.%(msecs)03d %(levelname)s %(processName)s %(threadName)s %(name)s: %(message)s"
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+settings_option = click.option(
+    "--settings",
+    "settings_file",
+    type=FILE,
+    default=Path("/etc/okng/okng.toml"),
+    envvar="OKNG_SETTINGS",
+    show_default=True,
+    help="Settings of the box.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="okng")
+def cli() -> None:
+    """Edge AI visual inspection: every triggered part gets exactly one disposition."""
+
+
+def _read(settings_file: Path) -> tuple[Any, Any]:
+    """Return the box's Settings and its ActiveRecipe."""
+    from .inspect.recipe import read_recipe
+    from .settings import read_settings
+
+    settings = read_settings(settings_file)
+    return settings, read_recipe(settings.recipe)
+
+
+def _process(name: str) -> None:
+    """Make this a process of the box: its name in the log, its stacks on demand."""
+    import multiprocessing
+
+    multiprocessing.current_process().name = name
+    faulthandler.enable()
+    faulthandler.register(signal.SIGUSR1)
+
+
+@cli.command()
+@settings_option
+def io(settings_file: Path) -> None:
+    """Talk to the PLC: part numbers, deadlines, dispositions. No numpy in here."""
+    from .models.manifest import digest
+    from .plc_io.process import Job, run
+
+    _process("io")
+    settings, active = _read(settings_file)
+    settings.box.run_dir.mkdir(parents=True, exist_ok=True)
+    job = Job(
+        recipe=active.recipe.name,
+        revision=active.revision,
+        model=digest(active.bundle),
+        deadline_ns=active.recipe.deadline_ms * 1_000_000,
+    )
+    sys.exit(run(settings.plc, settings.box.station, settings.cameras, job, settings.box.run_dir))
+
+
+@cli.command()
+@click.argument("name")
+@settings_option
+def camera(name: str, settings_file: Path) -> None:
+    """Hold one camera and its ring of frames."""
+    from .appliance.profile_of import profile_of
+    from .bus.errors import BadSettings
+    from .camera.process import run
+
+    _process(f"camera-{name}")
+    settings, active = _read(settings_file)
+    if name not in settings.camera:
+        raise BadSettings(f"{settings_file}: [camera.{name}]: no such camera; there are {', '.join(settings.cameras)}")
+    settings.box.run_dir.mkdir(parents=True, exist_ok=True)
+    sys.exit(run(name, settings.camera[name], profile_of(active.recipe), settings.box.run_dir))
+
+
+@cli.command(name="inspect")
+@settings_option
+def inspect_(settings_file: Path) -> None:
+    """Judge the pictures by the recipe and its model."""
+    from .inspect.process import run
+
+    _process("inspect")
+    settings, active = _read(settings_file)
+    settings.box.run_dir.mkdir(parents=True, exist_ok=True)
+    sys.exit(run(active, settings.inspect, settings.cameras, settings.box.run_dir))
+
+
+@cli.command()
+@settings_option
+def records(settings_file: Path) -> None:
+    """Write the ledger and the pictures: the only writer."""
+    from .records.process import run
+
+    _process("records")
+    settings, _ = _read(settings_file)
+    settings.box.run_dir.mkdir(parents=True, exist_ok=True)
+    sys.exit(run(settings.records, settings.cameras, settings.box.run_dir))
+
+
+@cli.command()
+@settings_option
+def web(settings_file: Path) -> None:
+    """Serve the operator's page. May be killed at any time."""
+    from .webui.process import run
+
+    _process("web")
+    settings, _ = _read(settings_file)
+    settings.box.run_dir.mkdir(parents=True, exist_ok=True)
+    box = settings.box
+    sys.exit(run(settings.web, box.station, settings.cameras, box.run_dir, settings.records.store))
+
+
+@cli.command()
+@settings_option
+def run(settings_file: Path) -> None:
+    """Run all processes of a box under a small supervisor (in production systemd does this)."""
+    from .appliance.run import run as run_box
+
+    settings, _ = _read(settings_file)
+    sys.exit(run_box(settings, settings_file))
+
+
+@cli.command()
+@click.argument("goods", type=FOLDER)
+@click.option("--out", type=FOLDER, required=True, help="Folder of the bundle to make; must not exist.")
+@click.option("--name", default=None, help="Name of the product; default: the folder's name.")
+@click.option("--size", type=click.IntRange(64, 1024), default=256, show_default=True, help="Model input, px.")
+@click.option("--threads", type=click.IntRange(1, 64), default=2, show_default=True)
+@click.option("--overkill", type=click.FloatRange(0.01, 20.0), default=1.0, show_default=True, help="Target, %.")
+def teach(goods: Path, out: Path, name: str | None, size: int, threads: int, overkill: float) -> None:
+    """Teach a model from GOODS, a folder of pictures of good parts. No torch, no labels, seconds."""
+    from .appliance.progress import teaching
+    from .training.teach import TeachOptions
+    from .training.teach import teach as teach_goods
+
+    options = TeachOptions(name=name or goods.resolve().name, size=size, threads=threads, overkill_percent=overkill)
+    with teaching() as progress:
+        report = teach_goods(goods, out, options, progress)
+    click.echo(report.summary())
+
+
+@cli.group()
+def bundle() -> None:
+    """Look at model bundles, and activate them."""
+
+
+@bundle.command()
+@click.argument("folder", type=FOLDER)
+def show(folder: Path) -> None:
+    """Print the manifest of a bundle, after checking every file against it."""
+    from .models.bundle import open_bundle
+
+    opened = open_bundle(folder)
+    click.echo(f"digest {opened.digest}")
+    click.echo(opened.manifest.model_dump_json(indent=2))
+
+
+@bundle.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt"]), default="cpu", show_default=True)
+def verify(folder: Path, provider: str) -> None:
+    """Check every file, then score the golden pictures on this box."""
+    from .models.bundle import open_bundle
+    from .models.detector import Detector
+    from .models.parity import check_golden
+
+    opened = open_bundle(folder)
+    report = check_golden(Detector(opened, provider, 1))
+    click.echo(f"{opened.digest}: {report.detail}")
+    sys.exit(0 if report.passed else EXIT_REFUSED)
+
+
+@bundle.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--slot", type=click.Path(path_type=Path), required=True, help="Link the recipe's `bundle` points to.")
+@click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt"]), default="cpu", show_default=True)
+def activate(folder: Path, slot: Path, provider: str) -> None:
+    """Point SLOT at a bundle, if its golden pictures score as stored. Takes effect when the line is started again."""
+    from .fleet.activate import activate as activate_bundle
+
+    click.echo(f"{slot} -> {activate_bundle(folder, slot, provider)}")
+
+
+@cli.group()
+def ledger() -> None:
+    """Prove the balance of the ledger, and export it."""
+
+
+@ledger.command()
+@settings_option
+@click.option("--store", type=FOLDER, default=None, help="Folder of the store; default: that of the settings.")
+@click.option("--full", is_flag=True, help="Hash every kept picture too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(settings_file: Path, store: Path | None, full: bool, as_json: bool) -> None:
+    """Prove that every trigger has exactly one disposition and that all counts balance. Exit 1 if not."""
+    from .appliance.balance import balance_json, balance_lines
+    from .records.check import check as check_store
+
+    found = check_store(store or _read(settings_file)[0].records.store, full=full)
+    click.echo(json.dumps(balance_json(found), indent=2) if as_json else "\n".join(balance_lines(found)))
+    sys.exit(0 if found.balanced else 1)
+
+
+@ledger.command()
+@settings_option
+@click.option("--store", type=FOLDER, default=None, help="Folder of the store; default: that of the settings.")
+@click.argument("out", type=click.File("w", encoding="utf-8"), default="-")
+def export(settings_file: Path, store: Path | None, out: Any) -> None:
+    """Write the ledger as JSON lines, one part a line, to OUT (default: standard output)."""
+    from .records.export import export as export_store
+
+    export_store(store or _read(settings_file)[0].records.store, out)
+
+
+@cli.group()
+def recipe() -> None:
+    """Check recipes."""
+
+
+@recipe.command(name="check")
+@click.argument("file", type=FILE)
+def recipe_check(file: Path) -> None:
+    """Read a recipe and the bundle it names; say what is wrong with them."""
+    from .inspect.recipe import read_recipe
+    from .models.bundle import open_bundle
+
+    active = read_recipe(file)
+    opened = open_bundle(active.bundle)
+    click.echo(f"{file}: {active.recipe.name}, revision {active.revision}, model {opened.digest[:12]}")
+
+
+@cli.command()
+@settings_option
+@click.option("--pull", "wanted", default=None, metavar="NAME", help="Fetch the bundle of this channel as well.")
+def sync(settings_file: Path, wanted: str | None) -> None:
+    """Push rejects and their records to the store of `[sync]`; with --pull, fetch a bundle. Activates nothing."""
+    from .appliance.sync import sync_once
+
+    settings, _ = _read(settings_file)
+    for line in sync_once(settings, settings_file, wanted):
+        click.echo(line)
+
+
+@cli.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--target", required=True, help="Folder or s3://bucket/prefix.")
+@click.option("--endpoint", default=None, help="URL of an S3 server other than Amazon's.")
+@click.option("--channel", required=True, help="Name that boxes pull.")
+def publish(folder: Path, target: str, endpoint: str | None, channel: str) -> None:
+    """Put a bundle and its channel pointer where boxes pull from."""
+    from .appliance.sync import publish_bundle
+
+    click.echo(publish_bundle(folder, target, endpoint, channel))
+
+
+@cli.command()
+@settings_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(settings_file: Path, as_json: bool) -> None:
+    """Say what this box has and lacks, and what to do about it. Exit 1 if something must be mended."""
+    from .appliance.checkup import checkup, lines
+
+    found = checkup(settings_file)
+    if as_json:
+        click.echo(json.dumps([{"name": f.name, "ok": f.ok, "found": f.found, "advice": f.advice} for f in found]))
+    else:
+        click.echo("\n".join(lines(found)))
+    sys.exit(1 if any(f.ok is False for f in found) else 0)
+
+
+@cli.command()
+@click.option("--parts", type=FOLDER, default=None, help="Folder of pictures in MVTec layout; default: rendered parts.")
+@click.option("--headless", is_flag=True, help="End by itself after the parts; no operator page is waited on.")
+@click.option("--json", "json_file", type=FILE, default=None, help="Write the results here.")
+@click.option("--count", type=click.IntRange(1, 10_000_000), default=None, help="Parts to run.")
+@click.option("--rate", type=click.FloatRange(0.5, 200.0), default=None, help="Parts a second at full belt speed.")
+@click.option("--faults", type=click.FloatRange(0.0, 50.0), default=0.0, show_default=True, help="Faults, % of parts.")
+@click.option("--varying", is_flag=True, help="The belt changes speed and stops.")
+@click.option("--kills", type=click.IntRange(0, 1000), default=0, help="kill -9 each of camera, inspect, records, web.")
+@click.option("--size", type=click.IntRange(64, 1024), default=256, show_default=True, help="Model input, px.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Operator page; 0: none.")
+@click.option("--modbus-port", type=click.IntRange(0, 65535), default=0, help="0: any free port.")
+@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True)
+@click.option("--out", type=FOLDER, default=Path("demo-out"), show_default=True, help="Where ledger, logs, model go.")
+@click.option("--keep-model", is_flag=True, help="Use the model of an earlier demo in OUT if there is one.")
+def demo(**asked: Any) -> None:
+    """Run the whole line with no hardware: simulated camera, conveyor, PLC and ejector; real everything else."""
+    from .appliance.demo import DemoOptions
+    from .appliance.demo import demo as run_demo
+
+    sys.exit(run_demo(DemoOptions(**asked)))
 
 
 def main() -> None:
-    """Open a door."""
+    """Open the door that was asked for; every error of okng ends as words and an exit code."""
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, datefmt="%Y-%m-%dT%H:%M:%S")
+    try:
+        cli(prog_name="okng")
+    except OkngError as error:
+        click.echo(f"okng: {error}", err=True)
+        code = EXIT_LOST if isinstance(error, Lost) else EXIT_FAULT if isinstance(error, Fault) else EXIT_REFUSED
+        sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,92 @@
-"""Settings."""
+"""The settings of one box: one TOML file, one frozen Settings. An unknown key is refused, all mistakes are shown at once.
+
+Rooms own their options; this file only composes them, and no room imports it. Relative paths are relative to the file.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .bus.complaint import complain
+from .bus.errors import BadSettings
+from .camera.options import CameraOptions
+from .fleet.options import SyncOptions
+from .inspect.options import InspectOptions
+from .plc_io.options import PlcOptions
+from .records.options import RecordsOptions
+from .webui.options import WebOptions
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,23}$")]
+
+
+class BoxOptions(BaseModel):
+    """`[box]`: what this box is and where it keeps things."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name = "okng"
+    """Name of the box, unique in the fleet."""
+    station: Name = "line1"
+    """Name of the station it stands at."""
+    run_dir: Path = Path("/run/okng")
+    """Sockets, rings and heartbeats; must lie on a tmpfs. Its path must be short (a socket's name has 107 bytes)."""
+
+    @model_validator(mode="after")
+    def _short(self) -> "BoxOptions":
+        if len(str(self.run_dir)) > 70:
+            raise ValueError("run_dir: expected a path of at most 70 characters (socket names are limited)")
+        return self
+
+
+class Settings(BaseModel):
+    """All of one box."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    box: BoxOptions = BoxOptions()
+    recipe: Path
+    """The active recipe."""
+    camera: dict[Name, CameraOptions] = Field(min_length=1, max_length=16)
+    plc: PlcOptions = PlcOptions()
+    inspect: InspectOptions = InspectOptions()
+    records: RecordsOptions
+    web: WebOptions = WebOptions()
+    sync: SyncOptions | None = None
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Names of the cameras, in the order of the file."""
+        return tuple(self.camera)
+
+
+def read_settings(path: Path) -> Settings:
+    """Read and check the box's settings. BadSettings names the file, each key, its value and what was expected."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadSettings(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{path}: not TOML: {error}") from error
+    try:
+        settings = Settings.model_validate(content)
+    except ValidationError as error:
+        raise BadSettings(complain(path, error)) from error
+    return _rooted(settings, path.resolve().parent)
+
+
+def _rooted(settings: Settings, folder: Path) -> Settings:
+    """The same settings with every path made absolute, relative ones counted from the file's folder."""
+    cameras = {
+        name: camera.model_copy(update={"producer": folder / camera.producer}) if camera.producer else camera
+        for name, camera in settings.camera.items()
+    }
+    return settings.model_copy(
+        update={
+            "box": settings.box.model_copy(update={"run_dir": folder / settings.box.run_dir}),
+            "recipe": folder / settings.recipe,
+            "camera": cameras,
+            "records": settings.records.model_copy(update={"store": folder / settings.records.store}),
+        }
+    )

@@ -1,0 +1,190 @@
+"""The small supervisor of `okng run`, for development, demo and tests. In production systemd does this work.
+
+It starts the processes of a box, starts again what dies (with a budget), kills what no longer turns, and stops all in the
+order that keeps the promise: io first drops READY and writes the reject state, records goes last so that it has all rows.
+"""
+
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from ..bus.clock import SECOND, now_ns
+from ..bus.heartbeat import Pulse
+from ..bus.messages import Health
+
+log = logging.getLogger(__name__)
+RESTART_AFTER_NS = 200_000_000
+BUDGET = 5
+"""Starts within WINDOW_NS; beyond that the process is left down and tried once a minute."""
+WINDOW_NS = 60 * SECOND
+RETRY_NS = 60 * SECOND
+SILENT_NS = 2 * SECOND
+"""A process that was READY and whose loop has not turned for this long is killed (WatchdogSec of the units)."""
+CAMERA_LOST = 75
+"""Exit code of a camera process whose camera is gone: no crash, tried again after 0.5, 1, 2, 5, 5 ... s."""
+BACK_OFF_NS = tuple(int(s * SECOND) for s in (0.5, 1, 2, 5))
+STOP_GRACE_S = 6.0
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent() -> None:
+    """Run in a new child: the kernel kills it when the supervisor dies, however that happens."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+@dataclass(slots=True)
+class Child:
+    """One process of the box. `name` is its heartbeat's name."""
+
+    name: str
+    command: list[str]
+    never_give_up: bool = False
+    """io: the PLC already holds the line, so it is started again without end."""
+    process: subprocess.Popen[bytes] | None = None
+    starts: deque[int] = field(default_factory=deque)
+    due_ns: int = 0
+    losses: int = 0
+    restarts: int = 0
+    given_up: bool = False
+
+
+class Supervisor:
+    """Starts, watches and stops the processes. One thread: call `watch` every 50 ms or so."""
+
+    def __init__(self, children: list[Child], run_dir: Path, output: IO[bytes] | None = None) -> None:
+        self.children = children
+        self._output = output
+        self._pulse = Pulse(run_dir)
+
+    def start(self) -> None:
+        """Start all, in the order given."""
+        for child in self.children:
+            self._spawn(child)
+
+    def _spawn(self, child: Child) -> None:
+        child.starts.append(now_ns())
+        child.process = subprocess.Popen(  # noqa: S603 - our own doors
+            child.command,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
+            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops them in order
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - no thread of ours holds a lock here
+        )
+
+    def watch(self) -> None:
+        """Look after every child once; never waits."""
+        beats = self._pulse.beats()
+        at = now_ns()
+        for child in self.children:
+            if child.process is None:
+                if at >= child.due_ns:
+                    child.restarts += 1
+                    self._spawn(child)
+                continue
+            code = child.process.poll()
+            if code is not None:
+                self._ended(child, code, at)
+                continue
+            beat = beats.get(child.name)
+            if (
+                beat is not None
+                and beat.pid == child.process.pid
+                and beat.health is Health.READY
+                and at - beat.turned_ns > SILENT_NS
+            ):
+                log.error("%s has not moved for %.1f s: killed", child.name, (at - beat.turned_ns) / SECOND)
+                child.process.send_signal(signal.SIGABRT)  # faulthandler leaves the stacks in the log
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.process.wait(0.2)
+                child.process.kill()
+
+    def _ended(self, child: Child, code: int, at: int) -> None:
+        child.process = None
+        if code == CAMERA_LOST:
+            wait = BACK_OFF_NS[min(child.losses, len(BACK_OFF_NS) - 1)]
+            child.losses += 1
+            child.due_ns = at + wait
+            if child.losses == 1:
+                log.warning("%s is lost; trying again", child.name)
+            return
+        child.losses = 0
+        while child.starts and at - child.starts[0] > WINDOW_NS:
+            child.starts.popleft()
+        child.given_up = len(child.starts) >= BUDGET and not child.never_give_up
+        child.due_ns = at + (RETRY_NS if child.given_up else RESTART_AFTER_NS)
+        log.error(
+            "%s ended with code %d; %s",
+            child.name,
+            code,
+            "too often: tried once a minute from now on" if child.given_up else "started again",
+        )
+
+    def stop(self) -> None:
+        """Ask each to stop, in the order given, and wait; kill what does not answer."""
+        for child in self.children:
+            if child.process is not None and child.process.poll() is None:
+                child.process.terminate()
+                self._wait(child.process)
+            child.process = None
+        self._pulse.close()
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        try:
+            process.wait(STOP_GRACE_S)
+        except subprocess.TimeoutExpired:
+            log.error("process %d does not stop: killed", process.pid)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(STOP_GRACE_S)
+
+    def pids(self) -> dict[str, int]:
+        """Process ids of the children that run now."""
+        return {c.name: c.process.pid for c in self.children if c.process is not None and c.process.poll() is None}
+
+
+def box_children(settings: Path, cameras: tuple[str, ...], *, web: bool = True) -> list[Child]:
+    """The processes of a box, in stop order: io first, records after everything that makes rows."""
+    door = [sys.executable, "-m", "okng"]
+    rest = ["--settings", str(settings)]
+    children = [Child("io", [*door, "io", *rest], never_give_up=True)]
+    children += [Child(f"camera-{name}", [*door, "camera", name, *rest]) for name in cameras]
+    children += [Child("inspect", [*door, "inspect", *rest]), Child("records", [*door, "records", *rest])]
+    return [*children, Child("web", [*door, "web", *rest])] if web else children
+
+
+def wait_until(ready: "Readiness", timeout_s: float, supervisor: Supervisor | None = None) -> bool:
+    """Watch until ready() is True; False after timeout_s."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        if supervisor is not None:
+            supervisor.watch()
+        if ready():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+class Readiness:
+    """All named processes say READY and have moved."""
+
+    def __init__(self, run_dir: Path, names: tuple[str, ...]) -> None:
+        self._pulse, self._names = Pulse(run_dir), names
+
+    def __call__(self) -> bool:
+        """Look once."""
+        beats, at = self._pulse.beats(), now_ns()
+        return all(
+            name in beats and beats[name].health is Health.READY and beats[name].has_moved(at, 10 * SECOND)
+            for name in self._names
+        )
