@@ -150,7 +150,9 @@ class Supervisor:
 
     def pids(self) -> dict[str, int]:
         """Process ids of the children that run now."""
-        return {c.name: c.process.pid for c in self.children if c.process is not None and c.process.poll() is None}
+        return {
+            c.name: c.process.pid for c in self.children if c.process is not None and c.process.poll() is None
+        }
 
 
 def box_children(settings: Path, cameras: tuple[str, ...], *, web: bool = True) -> list[Child]:

@@ -97,7 +97,7 @@ class Heartbeat:
 
     def close(self) -> None:
         """Say `lost` and let go. Never raises; a second call does nothing."""
-        with contextlib.suppress(ValueError):
+        if not self._map.closed:
             self.health = Health.LOST
             self.turn()
             self._map.close()

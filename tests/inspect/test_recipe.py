@@ -44,7 +44,10 @@ def test_the_revision_follows_the_bytes(tmp_path: Path) -> None:
         (("deadline_ms: 300", "deadline_ms: 2"), "deadline_ms = 2: expected greater than or equal to 5"),
         (("deadline_ms: 300", "deadline_sm: 300"), "deadline_sm: unknown key"),
         (("deadline_ms: 300", "deadline_sm: 300"), "deadline_ms: missing"),
-        (("width: 640", "width: 600"), "rim reaches to 640,100: expected to lie inside the picture of 600x480"),
+        (
+            ("width: 640", "width: 600"),
+            "rim reaches to 640,100: expected to lie inside the picture of 600x480",
+        ),
         (("RGB8", "RGB9"), "camera.pixel_format = 'RGB9'"),
         (("name: body", "name: rim"), "expected different names"),
         (("deadline_ms: 300", "deadline_ms: 3000"), "expected at least deadline + margin = 3150 ms"),
