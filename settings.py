@@ -1,4 +1,4 @@
-"""The settings of one box: one TOML file, one frozen Settings. An unknown key is refused, all mistakes are shown at once.
+"""The settings of one box: one TOML file, one frozen Settings. Unknown keys are refused, all mistakes shown at once.
 
 Rooms own their options; this file only composes them, and no room imports it. Relative paths are relative to the file.
 """

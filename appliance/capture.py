@@ -20,9 +20,7 @@ TRIES = 3
 WAIT_NS = 2 * SECOND
 
 
-def capture(
-    run_dir: Path, camera: str, out: Path, present: Callable[[], bool], progress: Callable[[int], None]
-) -> int:
+def capture(run_dir: Path, camera: str, out: Path, present: Callable[[], bool], progress: Callable[[int], None]) -> int:
     """Trigger one frame for each part that `present` lays before the camera; write them as PNG to out; return how many.
 
     present: put the next part in place; False when there is none left. The camera process must be running and io must
@@ -43,9 +41,7 @@ def capture(
                     if _shot(publisher, frames, shelf, part, out / f"{count:05d}.png"):
                         break
                 else:
-                    raise CameraLost(
-                        f"camera {camera}: no picture of good part {count} after {TRIES} triggers"
-                    )
+                    raise CameraLost(f"camera {camera}: no picture of good part {count} after {TRIES} triggers")
                 count += 1
                 progress(count)
         finally:

@@ -1,7 +1,8 @@
 """The small supervisor of `okng run`, for development, demo and tests. In production systemd does this work.
 
-It starts the processes of a box, starts again what dies (with a budget), kills what no longer turns, and stops all in the
-order that keeps the promise: io first drops READY and writes the reject state, records goes last so that it has all rows.
+It starts the processes of a box, starts again what dies (with a budget), kills what no longer turns, and stops all in
+the order that keeps the promise: io first drops READY and writes the reject state, records goes after all that makes
+rows.
 """
 
 import contextlib
@@ -73,13 +74,13 @@ class Supervisor:
 
     def _spawn(self, child: Child) -> None:
         child.starts.append(now_ns())
-        child.process = subprocess.Popen(  # noqa: S603 - our own doors
+        child.process = subprocess.Popen(
             child.command,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
             start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops them in order
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - no thread of ours holds a lock here
+            preexec_fn=die_with_parent,
         )
 
     def watch(self) -> None:
@@ -150,9 +151,7 @@ class Supervisor:
 
     def pids(self) -> dict[str, int]:
         """Process ids of the children that run now."""
-        return {
-            c.name: c.process.pid for c in self.children if c.process is not None and c.process.poll() is None
-        }
+        return {c.name: c.process.pid for c in self.children if c.process is not None and c.process.poll() is None}
 
 
 def box_children(settings: Path, cameras: tuple[str, ...], *, web: bool = True) -> list[Child]:

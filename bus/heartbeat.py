@@ -1,7 +1,7 @@
 """Heartbeats: progress, not life.
 
-One file in the run folder, one 128-byte slot per process, one writer each. The main loop stamps `turned_ns` itself (never
-a side thread) and says since when its oldest unanswered work waits. Idle is alive, stuck is not.
+One file in the run folder, one 128-byte slot per process, one writer each. The main loop stamps `turned_ns` itself
+(never a side thread) and says since when its oldest unanswered work waits. Idle is alive, stuck is not.
 
 Slot, little-endian: 32 bytes of name, u32 pid, u32 state, u64 turned_ns, u64 oldest_ns, u64 done.
 """

@@ -39,9 +39,7 @@ VERDICT = Verdict(
 )
 
 
-@pytest.mark.parametrize(
-    "message", [TRIGGER, FRAME, VERDICT, Stored("e", (1, 2)), TriggerEntry("e", 1, TRIGGER, "b")]
-)
+@pytest.mark.parametrize("message", [TRIGGER, FRAME, VERDICT, Stored("e", (1, 2)), TriggerEntry("e", 1, TRIGGER, "b")])
 def test_a_message_comes_back_as_it_was(message: object) -> None:
     assert decode(encode(message)) == message
 

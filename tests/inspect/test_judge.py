@@ -79,9 +79,7 @@ def test_a_defect_seen_wins_over_doubts() -> None:
 )
 def test_ok_means_every_region_finite_and_at_most_its_limit(scores: list[float], light: float) -> None:
     names = [f"r{n}" for n in range(len(scores))]
-    made = judge(
-        recipe(*names), [seen(s, region=n, brightness=light) for s, n in zip(scores, names, strict=True)]
-    )
+    made = judge(recipe(*names), [seen(s, region=n, brightness=light) for s, n in zip(scores, names, strict=True)])
     fine = all(math.isfinite(s) and s <= 4.0 for s in scores) and 4 <= light <= 251
     assert (made.outcome is Outcome.OK) == fine
     assert math.isfinite(made.score)
