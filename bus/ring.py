@@ -1,9 +1,9 @@
 """The ring: pixels travel once, through shared memory, and are never pickled.
 
 One file per camera start under the run folder (a tmpfs), mapped by everyone. The writer takes the slots in turn and
-never waits for a reader; a reader checks a slot's sequence before and after it uses the picture, and a difference means the
-picture is gone and the part is UNJUDGED. `multiprocessing.shared_memory` is not used: on Python 3.11 a reader's
-resource tracker unlinks the segment under everyone else.
+never waits for a reader; a reader checks a slot's sequence before and after it uses the picture, and a difference
+means the picture is gone and the part is UNJUDGED. `multiprocessing.shared_memory` is not used: on Python 3.11 a
+reader's resource tracker unlinks the segment under everyone else.
 
 Layout, little-endian: 64 bytes of head (`OKNGRING`, u32 version, u32 slots, u64 slot bytes), then per slot 64 bytes
 (u64 sequence, u64 frame number, u32 epoch, u32 part, u64 size) and the pixels, each slot starting on a page.

@@ -6,8 +6,7 @@ from types import FrameType
 
 
 class Stop:
-    """The flag. Make it in the main thread; vendor libraries that take SIGINT for themselves are overruled by
-    `take`."""
+    """The flag. Make it in the main thread; `take` overrules a library that took SIGINT for itself."""
 
     def __init__(self) -> None:
         self.asked = threading.Event()

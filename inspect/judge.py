@@ -28,6 +28,8 @@ class Seen:
     threshold: float
     brightness: float
     """Mean grey level of the region, 0..255."""
+    trouble: str = ""
+    """What is wrong with the model's output, for people; empty: sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,8 @@ def judge(recipe: Recipe, seen: Sequence[Seen]) -> Judgement:
     doubts += [f"no finding in region {r.name}" for r in recipe.regions if r.name not in found]
     sound = []
     for one in seen:
-        if not math.isfinite(one.score) or one.heat.size == 0 or not bool(np.isfinite(one.heat).all()):
-            doubts.append(f"the model gave no number in region {one.region}")
+        if one.trouble or not math.isfinite(one.score) or one.heat.size == 0 or not bool(np.isfinite(one.heat).all()):
+            doubts.append(f"{one.trouble or 'the model gave no number'} in region {one.region}")
             continue
         sound.append(one)
         low, high = recipe.rules.brightness

@@ -18,7 +18,7 @@ from ..bus.ring import RingShelf
 from ..bus.stop import Stop
 from ..camera.frame import read_picture
 from ..models.bundle import open_bundle
-from ..models.crop import Box
+from ..models.box import Box
 from ..models.detector import Detector
 from ..models.parity import check_golden
 from .judge import Judgement, Seen, judge
@@ -79,11 +79,11 @@ class Inspector:
         for region in self._recipe.regions:
             box = self._boxes[region.name]
             findings = self._detector.find(picture, box)
-            threshold = self._bundle.manifest.threshold if region.threshold is None else region.threshold
+            threshold = self._bundle.manifest.threshold.value if region.threshold is None else region.threshold
             crop = picture[box.y : box.y + box.h : 4, box.x : box.x + box.w : 4]
             place = (box.x, box.y, box.w, box.h)
             light = float(crop.mean())
-            seen.append(Seen(region.name, place, findings.score, findings.heat, threshold, light))
+            seen.append(Seen(region.name, place, findings.score, findings.heat, threshold, light, findings.trouble))
         return self._made(ready, started, judge(self._recipe, seen))
 
     def _unjudged(self, ready: FrameReady, started: int, reason: str) -> Verdict:
