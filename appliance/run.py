@@ -1,0 +1,30 @@
+"""`okng run`: all processes of a box under the small supervisor, until Ctrl-C."""
+
+import logging
+import time
+from pathlib import Path
+
+from ..bus.stop import Stop
+from ..settings import Settings
+from .supervisor import Supervisor, box_children
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings, settings_file: Path) -> int:
+    """Run until SIGTERM or SIGINT, then stop all in order; return the exit code."""
+    stop = Stop()
+    settings.box.run_dir.mkdir(parents=True, exist_ok=True)
+    supervisor = Supervisor(box_children(settings_file, settings.cameras), settings.box.run_dir)
+    supervisor.start()
+    log.info(
+        "page on http://%s:%d, PLC on %s:%d", settings.web.host, settings.web.port, settings.plc.host, settings.plc.port
+    )
+    try:
+        while not stop.asked.wait(0.05):
+            supervisor.watch()
+    finally:
+        begun = time.monotonic()
+        supervisor.stop()
+        log.info("stopped after %.1f s", time.monotonic() - begun)
+    return 0
