@@ -16,6 +16,7 @@ from pathlib import Path
 
 from .clock import MS, now_ns
 from .messages import Health
+from .notify import Notifier
 
 SLOTS = 32
 TURN_LIMIT_NS = 250 * MS
@@ -61,13 +62,18 @@ def _mapped(path: Path, *, write: bool) -> mmap.mmap:
 
 
 class Heartbeat:
-    """This process's own slot. One thread."""
+    """This process's own slot. One thread.
+
+    The same stamps are the process's word to the service manager: up at the first turn that is not `starting`, and fed
+    while the loop turns and no work waits longer than the watchdog's time.
+    """
 
     def __init__(self, run: Path, name: str) -> None:
         """Claim the slot of that name (1..32 bytes). ValueError: no slot left or a name too long."""
         label = name.encode()
         if not 1 <= len(label) <= 32:
             raise ValueError(f"heartbeat name {name!r}: expected 1..32 bytes")
+        self._notifier, self._announced = Notifier(), False
         path = heartbeat_file(run)
         self._map = _mapped(path, write=True)
         self._label, self._done, self.health = label, 0, Health.STARTING
@@ -94,13 +100,21 @@ class Heartbeat:
             oldest_ns,
             self._done,
         )
+        if not self._announced and self.health is not Health.STARTING:
+            self._announced = True
+            self._notifier.ready()
+        if oldest_ns == 0 or now_ns() - oldest_ns < self._notifier.watchdog_ns:
+            self._notifier.watchdog()
 
     def close(self) -> None:
         """Say `lost` and let go. Never raises; a second call does nothing."""
         if not self._map.closed:
+            self._announced = True  # a process that ends before it was up does not say it is
             self.health = Health.LOST
             self.turn()
             self._map.close()
+        self._notifier.stopping()
+        self._notifier.close()
 
 
 class Pulse:
