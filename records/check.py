@@ -1,0 +1,246 @@
+"""The balance of a ledger: every trigger has exactly one record, only OK passed, and all sums agree.
+
+It reads tables, not promises: a row that was added, removed or edited by hand is found and named.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..bus.errors import BadLedger
+from ..bus.part import Delivery
+from .audit import audit_problems
+from .read import Ask, LedgerReader
+from .rows import sha256
+
+_NAMED = 20
+"""Parts named for each kind of problem; of more only the number is said."""
+
+_PLACE = "select e.name as epoch, {0}.part as part from {1} join epoch e on e.n = {0}.epoch where "
+_PART = _PLACE.format("p", "part p")
+_TRIGGER = _PLACE.format("t", "trigger t")
+_SAME = "{0}.epoch = {1}.epoch and {0}.part = {1}.part and {0}.{2} = {1}.{3}"
+_OWN_RECORD = "select 1 from part p where " + _SAME.format("p", "t", "triggered_ns", "at_ns")
+_OWN_TRIGGER = "select 1 from trigger t where " + _SAME.format("p", "t", "triggered_ns", "at_ns")
+
+_QUESTIONS: tuple[tuple[str, str], ...] = (
+    ("triggered, but without a record", _TRIGGER + f"not exists ({_OWN_RECORD})"),
+    ("recorded, but never triggered", _PART + f"not exists ({_OWN_TRIGGER})"),
+    ("with two records", _PART + "1 group by p.epoch, p.part, p.triggered_ns having count(*) > 1"),
+    ("with two triggers", _TRIGGER + "1 group by t.epoch, t.part, t.at_ns having count(*) > 1"),
+    (
+        "passed without an OK",
+        _PART + "p.action = 'PASS' and not (p.outcome = 'OK' and p.why = 'ok' and coalesce(p.verdict, '') = 'OK')",
+    ),
+    ("OK, but not passed", _PART + "p.action != 'PASS' and (p.outcome = 'OK' or p.why = 'ok')"),
+    ("neither passed nor rejected", _PART + "p.action not in ('PASS', 'REJECT')"),
+    ("of no known outcome", _PART + "p.outcome not in ('OK', 'NG', 'UNJUDGED')"),
+    (
+        "with an outcome that is not that of its ground",
+        _PART + "p.outcome != case p.why when 'ok' then 'OK' when 'ng' then 'NG' else 'UNJUDGED' end",
+    ),
+    ("NG by its ground, not by its verdict", _PART + "p.why = 'ng' and coalesce(p.verdict, '') != 'NG'"),
+    ("passed at or after its deadline", _PART + "p.action = 'PASS' and p.published_ns >= p.deadline_ns"),
+    ("passed, but never published", _PART + "p.action = 'PASS' and p.published_ns is null"),
+    ("of no known delivery", _PART + "p.delivery not in ('delivered', 'late', 'unconfirmed')"),
+    (
+        "missed, but passed or published",
+        _PART + "p.missed and (p.action = 'PASS' or p.published_ns is not null)",
+    ),
+    (
+        "with a picture that names no file",
+        _PART + "p.picture_kept and (p.picture is null or p.picture_sha256 is null)",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What the ledger comes to."""
+
+    triggers: int
+    ok: int
+    ng: int
+    unjudged: int
+    late: int
+    missed: int
+    ordered: int
+    """Rejects ordered; must be ng + unjudged."""
+    confirmed: int
+    """Of ordered: the PLC acknowledged them in time."""
+    unconfirmed: int
+    """Of ordered: acknowledged late or never."""
+    recovered: int
+    """Of unjudged: io died with them open."""
+    open: int
+    """Triggers without a record: parts on their way while the line runs, a fault once it has stopped."""
+    pictures: int
+    """Rows whose picture is kept."""
+    epochs: int
+    """Runs of io."""
+    problems: list[str] = field(default_factory=list)
+    """What does not balance, parts named; empty when all does."""
+
+    @property
+    def balanced(self) -> bool:
+        """True when nothing is wrong."""
+        return not self.problems
+
+
+def check(store: Path, *, full: bool = False) -> Balance:
+    """Prove the ledger of a store, or say what is wrong with it. BadLedger: it cannot be read.
+
+    full: hash every kept picture; otherwise it is only looked for.
+    """
+    reader = LedgerReader(store)
+    problems: list[str] = []
+    with reader.asking() as ask:
+        broken = [next(iter(row.values())) for row in ask("pragma integrity_check(5)")]
+        if broken != ["ok"]:
+            problems += [f"the file is damaged: {text}" for text in broken]
+        sums = _sums(ask)
+        for text, sql in _QUESTIONS:
+            problems += _named(text, ask(sql))
+        problems += _unequal(sums)
+        for epoch in list(ask("select * from epoch order by n")):
+            problems += _against_io(ask, epoch)
+        problems += _outbox(ask)
+        problems += audit_problems(
+            [(row["n"], row["body"], row["hash"]) for row in ask("select * from audit order by n")]
+        )
+        (made,) = ask("select after_damage, made_at from meta")
+        if made["after_damage"]:
+            problems.append(f"the ledger before {made['made_at']} was damaged and is put aside: *.corrupt-*")
+    problems += _pictures(reader, full=full)
+    return Balance(**sums, problems=problems)
+
+
+def _sums(ask: Ask) -> dict[str, int]:
+    (parts,) = ask(
+        "select total(outcome = 'OK') as ok, total(outcome = 'NG') as ng, total(outcome = 'UNJUDGED') as unjudged,"
+        " total(why = 'late') as late, total(missed) as missed, total(action = 'REJECT') as ordered,"
+        " total(action = 'REJECT' and delivery = ?) as confirmed,"
+        " total(action = 'REJECT' and delivery != ?) as unconfirmed, total(recovered) as recovered,"
+        " total(picture_kept) as pictures from part",
+        [Delivery.DELIVERED.value, Delivery.DELIVERED.value],
+    )
+    (others,) = ask(
+        "select (select count(*) from trigger) as triggers, (select count(*) from epoch) as epochs,"
+        f" (select count(*) from trigger t where not exists ({_OWN_RECORD})) as open"
+    )
+    return {name: int(value) for name, value in {**parts, **others}.items()}
+
+
+def _named(text: str, found: Iterator[dict[str, Any]]) -> list[str]:
+    places = [f"{row['part']} (epoch {row['epoch']})" for row in found]
+    if not places:
+        return []
+    more = f" and {len(places) - _NAMED} more" if len(places) > _NAMED else ""
+    return [f"{len(places)} {text}: part {', '.join(places[:_NAMED])}{more}"]
+
+
+def _unequal(sums: dict[str, int]) -> list[str]:
+    judged = sums["ok"] + sums["ng"] + sums["unjudged"]
+    found = []
+    if sums["triggers"] != judged:
+        found.append(
+            f"triggers {sums['triggers']} are not OK {sums['ok']} + NG {sums['ng']} + UNJUDGED {sums['unjudged']}"
+        )
+    if sums["ordered"] != sums["ng"] + sums["unjudged"]:
+        found.append(f"rejects ordered {sums['ordered']} are not NG {sums['ng']} + UNJUDGED {sums['unjudged']}")
+    if sums["confirmed"] + sums["unconfirmed"] != sums["ordered"]:
+        found.append(
+            f"confirmed {sums['confirmed']} + unconfirmed {sums['unconfirmed']} are not ordered {sums['ordered']}"
+        )
+    return found
+
+
+_COUNTED = ("triggers", "ok", "ng", "unjudged", "late", "missed", "ordered", "confirmed", "unconfirmed")
+
+
+def _against_io(ask: Ask, epoch: dict[str, Any]) -> list[str]:
+    """Compare one run of io with what it counted itself."""
+    snapshots = list(ask("select * from counter_snapshot where epoch = ?", [epoch["n"]]))
+    if not snapshots:
+        return []
+    (said,) = snapshots
+    (parts,) = ask(
+        "select total(outcome = 'OK') as ok, total(outcome = 'NG') as ng, total(outcome = 'UNJUDGED') as unjudged,"
+        " total(why = 'late') as late, total(missed) as missed, total(action = 'REJECT') as ordered,"
+        " total(action = 'REJECT' and delivery = 'delivered') as confirmed,"
+        " total(action = 'REJECT' and delivery != 'delivered') as unconfirmed, total(recovered) as recovered"
+        " from part where epoch = ?",
+        [epoch["n"]],
+    )
+    (seen,) = ask("select count(*) as triggers from trigger where epoch = ?", [epoch["n"]])
+    found = {name: int(value) for name, value in {**parts, **seen}.items()}
+    if said["last"]:
+        wrong = [name for name in _COUNTED if found[name] != said[name]]
+        if said["in_flight"]:
+            wrong.append("in_flight")
+            found["in_flight"] = 0
+    else:
+        # The last word of a run that died, or that goes on: parts it had decided on may have lost their record since.
+        slack = found["recovered"] + found["triggers"] - found["ok"] - found["ng"] - found["unjudged"]
+        wrong = [name for name in ("ok", "ng") if found[name] + slack < said[name]]
+        wrong += ["triggers"] if found["triggers"] < said["triggers"] else []
+    return [f"epoch {epoch['name']}: {name}: io counted {said[name]}, the ledger has {found[name]}" for name in wrong]
+
+
+def _outbox(ask: Ask) -> list[str]:
+    """Every rejected part has exactly one event, whole and as it was posted."""
+    posted: dict[int, int] = {}
+    problems = []
+    for row in ask("select seq, body, sha256 from outbox where stream = 'rejects'"):
+        body = bytes(row["body"])
+        if sha256(body) != row["sha256"]:
+            problems.append(f"outbox event {row['seq']}: its content is not what was posted")
+            continue
+        seq = json.loads(body)["seq"]
+        posted[seq] = posted.get(seq, 0) + 1
+    unposted = [
+        row for row in ask(_PART.replace("p.part as part", "p.part as part, p.seq as seq") + "p.action = 'REJECT'")
+    ]
+    problems += _named("rejected, but not in the outbox", (row for row in unposted if row["seq"] not in posted))
+    problems += _named("twice in the outbox", (row for row in unposted if posted.get(row["seq"], 0) > 1))
+    return problems
+
+
+def _pictures(reader: LedgerReader, *, full: bool) -> list[str]:
+    """Every kept picture is there; with full it also hashes to what its row says."""
+    missing: list[dict[str, Any]] = []
+    wrong: list[dict[str, Any]] = []
+    after = 0
+    while True:
+        with reader.asking() as ask:
+            page = list(
+                ask(
+                    "select p.seq, p.part as part, e.name as epoch, p.picture, p.picture_sha256 from part p"
+                    " join epoch e on e.n = p.epoch where p.seq > ? and p.picture_kept and p.picture is not null"
+                    " order by p.seq limit 1000",
+                    [after],
+                )
+            )
+        for row in page:
+            after = row["seq"]
+            file = reader.store / row["picture"]
+            if not file.is_file():
+                missing.append(row)
+            elif full and _digest(file) != row["picture_sha256"]:
+                wrong.append(row)
+        if len(page) < 1000:
+            break
+    return _named("with a kept picture that is not there", iter(missing)) + _named(
+        "with a picture that is not the one that was kept", iter(wrong)
+    )
+
+
+def _digest(file: Path) -> str:
+    try:
+        with file.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        raise BadLedger(f"{file}: {error}") from error

@@ -1,0 +1,414 @@
+"""The ledger's one writer: SQLite in WAL with synchronous=FULL, rows and outbox in one transaction.
+
+What `store` returned from is on disk. An entry is known by its epoch and number: a resend changes nothing.
+"""
+
+import ctypes
+import fcntl
+import logging
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import apsw
+
+from ..bus.clock import utc_now
+from ..bus.entries import CountersEntry, RecordEntry, TriggerEntry
+from ..bus.errors import BadLedger, Lost
+from ..bus.messages import FrameReady
+from ..bus.part import Action, HeatMap, Trigger
+from . import schema
+from .audit import link
+from .durable import make_folder
+from .lineage import Lineage, read_lineage, write_lineage
+from .rows import Columns, Kept, outbox_body, part_columns, recovered_columns, sha256
+
+log = logging.getLogger(__name__)
+FLOOR = (3, 51, 3)
+"""Older SQLite may corrupt a WAL with two connections (the WAL-reset race, sqlite.org/wal.html)."""
+REJECTS = "rejects"
+"""Outbox stream of the records of rejected parts."""
+_BUSY_MS = 5000
+_STUCK = (
+    apsw.FullError,
+    apsw.IOError,
+    apsw.ReadOnlyError,
+    apsw.CantOpenError,
+    apsw.BusyError,
+    apsw.LockedError,
+    apsw.NoMemError,
+    apsw.PermissionsError,
+)
+_DAMAGED = (apsw.CorruptError, apsw.NotADBError)
+
+
+class LedgerStuck(Lost):
+    """The disk is full or fails: nothing of the batch is stored. Keep it, open afresh, try again."""
+
+
+class LedgerDamaged(Lost):
+    """The file is damaged: nothing of the batch is stored. Open afresh, which puts it aside, and try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ripe:
+    """One entry ready to be written, with what belongs to it."""
+
+    entry: TriggerEntry | RecordEntry | CountersEntry
+    frame: FrameReady | None = None
+    """The picture's frame, for times and size, also where the picture was not kept."""
+    heat: tuple[HeatMap, ...] = ()
+    kept: Kept | None = None
+
+
+def check_sqlite(version: str | None = None) -> None:
+    """Raise BadLedger unless the SQLite inside apsw is new enough."""
+    found = version or apsw.sqlite_lib_version()
+    if tuple(int(step) for step in found.split(".")[:3]) < FLOOR:
+        raise BadLedger(f"SQLite {found}: expected {'.'.join(map(str, FLOOR))} or newer (older ones lose commits)")
+
+
+class Ledger:
+    """The open ledger of one store. One thread of one process; a second writer is refused."""
+
+    def __init__(self, store: Path, vfs: str | None = None) -> None:
+        """Open, check and bring up to date; put a damaged file aside and start a fresh one.
+
+        vfs: another SQLite VFS, for fault injection. BadLedger: of a newer version, or another writer has it.
+        LedgerStuck: the disk does not let us.
+        """
+        check_sqlite()
+        self._store, self._vfs = store, vfs
+        self._db: apsw.Connection | None = None
+        try:
+            make_folder(store)
+            self._lock = _locked(store)
+        except OSError as error:
+            raise LedgerStuck(f"{store}: {error}") from error
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file."""
+        return self._store / schema.FILE
+
+    def reopen(self) -> None:
+        """Drop the connection, whose file descriptor may no longer be trusted after an error, and open afresh.
+
+        LedgerStuck, BadLedger as at first.
+        """
+        self._drop()
+        self._open()
+
+    def store(self, batch: Sequence[Ripe]) -> None:
+        """Write all entries in one transaction. When this returns they are on disk; when it raises none is.
+
+        LedgerStuck, LedgerDamaged.
+        """
+        with self._transaction() as db:
+            stored_at = utc_now()
+            for ripe in batch:
+                epoch = self._epoch(db, ripe.entry.epoch, stored_at)
+                match ripe.entry:
+                    case TriggerEntry():
+                        _put_trigger(db, epoch, ripe.entry, stored_at)
+                    case RecordEntry():
+                        _put_part(db, epoch, ripe, ripe.entry, stored_at)
+                    case CountersEntry():
+                        _put_counters(db, epoch, ripe.entry)
+
+    def abandoned(self) -> list[str]:
+        """Names of epochs that died with parts open: not the newest, not ended by last counters, not yet closed."""
+        with self._reading() as db:
+            found = rows(
+                db,
+                "select name from epoch where closed = 0 and n < (select max(n) from epoch) and n not in"
+                " (select epoch from counter_snapshot where last = 1) order by n",
+            )
+        return [str(name) for (name,) in found]
+
+    def recover(self, epoch: str) -> list[int]:
+        """Close what that epoch left open as UNJUDGED / REJECT / fault, unconfirmed; return the parts.
+
+        Only for an abandoned epoch none of whose entries is under way any more. LedgerStuck, LedgerDamaged.
+        """
+        with self._transaction() as db:
+            stored_at = utc_now()
+            n = self._epoch(db, epoch, stored_at)
+            left = rows(
+                db,
+                "select t.number, t.part, t.station, t.at_ns, t.encoder, t.deadline_ns, t.recipe, t.missed, t.stored_at"
+                " from trigger t left join part p on p.epoch = t.epoch and p.part = t.part"
+                " and p.triggered_ns = t.at_ns where t.epoch = ? and p.seq is null order by t.number",
+                (n,),
+            )
+            for number, part, station, at_ns, encoder, deadline_ns, recipe, missed, taken_at in left:
+                trigger = Trigger(part, station, at_ns, encoder, deadline_ns, recipe, bool(missed))
+                _insert_part(db, n, epoch, recovered_columns(trigger, number, taken_at, stored_at))
+            db.execute("update epoch set closed = 1 where n = ?", (n,))
+            if left:
+                parts = [row[1] for row in left]
+                _audit(db, "recovered", {"epoch": epoch, "parts": parts})
+        return [row[1] for row in left]
+
+    def rest(self) -> None:
+        """Fold the WAL back while nothing is to do. Never raises: a reader in the way only puts it off."""
+        with suppress(apsw.Error):
+            if self._db is not None:
+                self._db.set_busy_timeout(0)
+                self._db.execute("pragma wal_checkpoint(truncate)").fetchall()
+                self._db.set_busy_timeout(_BUSY_MS)
+
+    def close(self) -> None:
+        """Let go of file and lock. Never raises; a second call does nothing."""
+        self._drop()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _drop(self) -> None:
+        db, self._db = self._db, None
+        if db is not None:
+            with suppress(apsw.Error):
+                db.close()
+
+    def _open(self) -> None:
+        lineage = read_lineage(self._store)
+        try:
+            if not self.path.exists():
+                # A WAL left beside a new file would be replayed into it.
+                _put_aside(self._store)
+            damaged = _damage(self.path, self._vfs)
+            if damaged:
+                log.error("%s is damaged (%s): put aside, a fresh ledger is begun", self.path, damaged)
+                _put_aside(self._store)
+            self._db = self._opened(lineage, after_damage=bool(damaged))
+        except _STUCK as error:
+            raise LedgerStuck(f"{self.path}: {error}") from error
+        except OSError as error:
+            raise LedgerStuck(f"{self.path}: {error}") from error
+        except _DAMAGED as error:
+            raise LedgerStuck(f"{self.path}: damaged again while being opened: {error}") from error
+
+    def _opened(self, lineage: Lineage | None, *, after_damage: bool) -> apsw.Connection:
+        db = _connect(self.path, self._vfs)
+        try:
+            version = _number(db, "pragma user_version")
+            if version > schema.VERSION:
+                raise BadLedger(f"{self.path}: of version {version}, this okng knows up to {schema.VERSION}")
+            db.execute("begin immediate")
+            with _ended(db):
+                for number in range(version, schema.VERSION):
+                    db.execute(schema.MIGRATIONS[number])
+                db.execute(f"pragma user_version = {schema.VERSION}")
+                self._name(db, lineage, after_damage=after_damage)
+        except BaseException:
+            with suppress(apsw.Error):
+                db.close()
+            raise
+        return db
+
+    def _name(self, db: apsw.Connection, lineage: Lineage | None, *, after_damage: bool) -> None:
+        """Give a new or restored file the next lineage, so that no outbox number is ever used for two things."""
+        known = rows(db, "select box, lineage from meta")
+        reached = _reached(db)
+        if not known:
+            box, number = (lineage.box, lineage.lineage + 1) if lineage else (secrets.token_hex(6), 1)
+            db.execute("insert into meta values (?, ?, ?, ?)", (box, number, utc_now(), after_damage))
+            _audit(db, "ledger made", {"box": box, "lineage": number, "after_damage": after_damage})
+        else:
+            box, number = str(known[0][0]), int(known[0][1])
+            older = lineage is not None and (number, reached) < (lineage.lineage, lineage.reached)
+            if lineage is not None and older:
+                number, reached = lineage.lineage + 1, reached
+                db.execute("update meta set lineage = ?", (number,))
+                _audit(db, "ledger restored", {"box": box, "lineage": number})
+                log.warning("%s is an older copy: its outbox goes on under lineage %d", self.path, number)
+        # Beside the file first: a cut in between leaves a gap in the lineages, never one used twice.
+        write_lineage(self._store, Lineage(box, number, reached))
+
+    def mark(self) -> None:
+        """Note beside the file how far the outbox has come: a file that stands lower later is a restored one.
+
+        LedgerStuck.
+        """
+        with self._reading() as db:
+            box, number = rows(db, "select box, lineage from meta")[0]
+            try:
+                write_lineage(self._store, Lineage(str(box), int(number), _reached(db)))
+            except OSError as error:
+                raise LedgerStuck(f"{self._store}: {error}") from error
+
+    def _epoch(self, db: apsw.Connection, name: str, stored_at: str) -> int:
+        if found := rows(db, "select n from epoch where name = ?", (name,)):
+            return int(found[0][0])
+        db.execute("insert into epoch (name, first_at) values (?, ?)", (name, stored_at))
+        return db.last_insert_rowid()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[apsw.Connection]:
+        with self._reading() as db:
+            db.execute("begin immediate")
+            with _ended(db):
+                yield db
+
+    @contextmanager
+    def _reading(self) -> Iterator[apsw.Connection]:
+        if self._db is None:
+            raise LedgerStuck(f"{self.path}: not open")
+        try:
+            yield self._db
+        except _STUCK as error:
+            raise LedgerStuck(f"{self.path}: {error}") from error
+        except _DAMAGED as error:
+            raise LedgerDamaged(f"{self.path}: {error}") from error
+
+
+@contextmanager
+def _ended(db: apsw.Connection) -> Iterator[None]:
+    """Commit, or roll back whatever went wrong."""
+    try:
+        yield
+        db.execute("commit")
+    except BaseException:
+        with suppress(apsw.Error):  # SQLite rolls back by itself after some errors
+            db.execute("rollback")
+        raise
+
+
+def _put_trigger(db: apsw.Connection, epoch: int, entry: TriggerEntry, stored_at: str) -> None:
+    trigger = entry.trigger
+    values = (trigger.part, trigger.station, trigger.at_ns, trigger.encoder, trigger.deadline_ns, trigger.recipe)
+    db.execute(
+        "insert into trigger values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (epoch, number) do nothing",
+        (epoch, entry.number, *values, trigger.missed, entry.boot_id, stored_at),
+    )
+
+
+def _put_part(db: apsw.Connection, epoch: int, ripe: Ripe, entry: RecordEntry, stored_at: str) -> None:
+    trigger = entry.record.trigger
+    # It was only thought to have died with its epoch: what io says itself takes that row's place.
+    db.execute(
+        "delete from part where epoch = ? and part = ? and triggered_ns = ? and recovered = 1",
+        (epoch, trigger.part, trigger.at_ns),
+    )
+    _insert_part(db, epoch, entry.epoch, part_columns(entry, ripe.frame, ripe.heat, ripe.kept, stored_at))
+
+
+def _insert_part(db: apsw.Connection, epoch: int, name: str, columns: Columns) -> None:
+    values = {"epoch": epoch, **columns}
+    db.execute(
+        f"insert into part ({', '.join(values)}) values ({', '.join('?' * len(values))})"
+        " on conflict (epoch, number) do nothing",
+        tuple(values.values()),
+    )
+    if db.changes() and columns["action"] == Action.REJECT:
+        _post(db, REJECTS, outbox_body({**columns, "seq": db.last_insert_rowid()}, name))
+
+
+def _put_counters(db: apsw.Connection, epoch: int, entry: CountersEntry) -> None:
+    counted = asdict(entry.counters)
+    del counted["consecutive_ng"]
+    values = {"epoch": epoch, "number": entry.number, "last": entry.last, **counted}
+    changed = ", ".join(f"{name} = excluded.{name}" for name in values if name != "epoch")
+    db.execute(
+        f"insert into counter_snapshot ({', '.join(values)}) values ({', '.join('?' * len(values))})"
+        f" on conflict (epoch) do update set {changed} where excluded.number > number",
+        tuple(values.values()),
+    )
+
+
+def _post(db: apsw.Connection, stream: str, body: bytes) -> None:
+    """Put one event in the outbox, numbered by the counter row and never by max(seq): numbers are not reused."""
+    seq = rows(
+        db,
+        "insert into counter values (?, 2) on conflict (stream) do update set next = next + 1 returning next - 1",
+        (stream,),
+    )[0][0]
+    db.execute("insert into outbox values (?, ?, ?, ?)", (stream, seq, body, sha256(body)))
+
+
+def _audit(db: apsw.Connection, what: str, about: dict[str, object]) -> None:
+    newest = rows(db, "select n, hash from audit order by n desc limit 1")
+    db.execute("insert into audit values (?, ?, ?)", link(newest[0] if newest else None, what, about))
+
+
+def _reached(db: apsw.Connection) -> int:
+    found = rows(db, "select next - 1 from counter where stream = ?", (REJECTS,))
+    return int(found[0][0]) if found else 0
+
+
+def rows(db: apsw.Connection, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    """All rows of a query."""
+    return cast(list[tuple[Any, ...]], db.execute(sql, cast(Any, values)).fetchall())
+
+
+def _number(db: apsw.Connection, sql: str) -> int:
+    return int(rows(db, sql)[0][0])
+
+
+def _connect(path: Path, vfs: str | None) -> apsw.Connection:
+    db = apsw.Connection(str(path), vfs=vfs)
+    db.set_busy_timeout(_BUSY_MS)
+    for pragma in (
+        "journal_mode = wal",
+        "synchronous = full",
+        "foreign_keys = on",
+        "wal_autocheckpoint = 1000",
+        "journal_size_limit = 67108864",
+    ):
+        db.execute("pragma " + pragma).fetchall()
+    # Readers of another user cannot make -wal and -shm themselves: leave them there when this connection closes.
+    keep = ctypes.c_int(1)
+    db.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(keep))
+    return db
+
+
+def _damage(path: Path, vfs: str | None) -> str:
+    """What is wrong with the file, empty when it is sound or not there. Also applies a WAL left by a kill."""
+    if not path.exists():
+        return ""
+    db: apsw.Connection | None = None
+    try:
+        db = _connect(path, vfs)
+        found = str(db.execute("pragma quick_check(1)").fetchall()[0][0])
+    except (*_DAMAGED, apsw.SQLError) as error:  # SQLError: a header that claims an unknown format
+        return str(error)
+    finally:
+        if db is not None:
+            with suppress(apsw.Error):
+                db.close()
+    return "" if found == "ok" else found
+
+
+def _put_aside(store: Path) -> None:
+    """Rename file, -wal and -shm together to `*.corrupt-<UTC>`. OSError.
+
+    The file goes first: stopped in between, the next start finds no file and puts the leftovers aside too.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    for ending in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            (store / (schema.FILE + ending)).rename(store / f"{schema.FILE}{ending}.corrupt-{stamp}")
+
+
+def _locked(store: Path) -> int:
+    """Hold the store for this writer; the kernel lets go of it when the process dies."""
+    handle = os.open(store / "ledger.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        if isinstance(error, BlockingIOError):
+            raise BadLedger(f"{store}: another okng is writing this ledger") from error
+        raise
+    return handle

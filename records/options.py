@@ -1,0 +1,33 @@
+"""What the box's settings say of what is remembered."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class RecordsOptions(BaseModel):
+    """`[records]` of the settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    store: Path
+    """Folder of the ledger and its pictures, on a disk of its own if there is one. Made if missing."""
+    ok_sample_percent: float = Field(default=2.0, ge=0.0, le=100.0)
+    """How many of the OK parts keep a picture. NG and UNJUDGED parts always do, while there is room."""
+    ng_format: Literal["png", "jpeg"] = "png"
+    """`png` is lossless, fit for teaching; `jpeg` is five times quicker, for boxes with few cores."""
+    jpeg_quality: int = Field(default=95, ge=50, le=100)
+    """Quality of OK samples (and of NG pictures where `ng_format` is `jpeg`)."""
+    queue_pictures: int = Field(default=32, ge=1, le=4096)
+    """Pictures that may wait for the disk. Full: OK pictures are shed first, then NG pictures, never rows."""
+    queue_rows: int = Field(default=1024, ge=64, le=65536)
+    """Ledger entries held while the disk does not answer. Full: no more are taken in, so io keeps them."""
+    picture_wait_ms: int = Field(default=2000, ge=0, le=10_000)
+    """How long a row waits for its picture before it is written without."""
+    commit_ms: int = Field(default=5, ge=0, le=5)
+    """An entry waits at most this long for others to share its commit."""
+    commit_batch: int = Field(default=64, ge=1, le=1024)
+    """So many entries are committed at once without waiting longer."""
+    min_free_mb: int = Field(default=256, ge=0, le=10_000_000)
+    """Below this much free space no picture is kept; rows go on until the disk is full."""

@@ -1,0 +1,244 @@
+"""The ledger as readers see it: read-only, short transactions, always the current file.
+
+A connection is opened for each question and closed again: a reader that keeps one pins the WAL, and would go on reading
+the old file after a damaged one was put aside. No numpy, no cv2.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import apsw
+
+from ..bus.errors import BadLedger
+from ..bus.part import Action, Defect, Delivery, HeatMap, Outcome
+from . import schema
+from .rows import unpack_defects, unpack_heat
+
+_BUSY_MS = 1000
+MOST_ROWS = 1000
+"""`rows` returns at most this many at once: a long read pins the WAL."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartRow:
+    """One part as it is remembered."""
+
+    seq: int
+    """Number in this ledger; rises with time."""
+    part: int
+    station: str
+    taken_at: str
+    """UTC of the trigger."""
+    outcome: str
+    """OK, NG, UNJUDGED: what is counted."""
+    action: str
+    """PASS, REJECT."""
+    why: str
+    reasons: tuple[str, ...]
+    score: float
+    threshold: float
+    defects: tuple[Defect, ...]
+    recipe: str
+    revision: str
+    model: str
+    """Digest of the bundle; empty: nothing judged it."""
+    picture: str | None
+    """Path relative to the store."""
+    picture_sha256: str | None
+    picture_kept: bool
+    heat: tuple[HeatMap, ...]
+    delivery: str
+    confirmed: bool | None
+    """What the confirm eye said; None: none."""
+    latency_ms: float | None
+    """Trigger to register image; None: never published."""
+    width: int
+    """Of the picture, pixels; 0: there was none."""
+    height: int
+    missed: bool
+    recovered: bool
+    """io died with this part open; the row was made afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of the outbox, as it leaves the box."""
+
+    seq: int
+    body: bytes
+    """One line of canonical JSON."""
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which ledger this is. Outbox numbers are unique within one lineage of one box."""
+
+    box: str
+    lineage: int
+
+
+class LedgerReader:
+    """Asks the ledger of one store. May be shared by threads."""
+
+    def __init__(self, store: Path) -> None:
+        """Nothing is opened yet: a ledger that cannot be read is said by the first question."""
+        self.store = store
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file."""
+        return self.store / schema.FILE
+
+    def rows(
+        self,
+        limit: int,
+        before_seq: int | None = None,
+        action: str | None = None,
+        outcome: str | None = None,
+        text: str | None = None,
+    ) -> list[PartRow]:
+        """Up to limit parts (1..1000), newest first.
+
+        before_seq: only older ones, for paging. action, outcome: only those. text: only parts with this number, or with
+        these letters in their reasons, station or recipe. BadLedger: it cannot be read.
+        """
+        if not 1 <= limit <= MOST_ROWS:
+            raise ValueError(f"limit {limit}: expected 1..{MOST_ROWS}")
+        wanted: list[tuple[str, list[object]]] = []
+        if before_seq is not None:
+            wanted.append(("seq < ?", [before_seq]))
+        if action is not None:
+            wanted.append(("action = ?", [Action(action).value]))
+        if outcome is not None:
+            wanted.append(("outcome = ?", [Outcome(outcome).value]))
+        if text:
+            letters = "instr(lower(reasons || ' ' || station || ' ' || recipe), lower(?)) > 0"
+            wanted.append((f"(cast(part as text) = ? or {letters})", [text, text]))
+        where = " where " + " and ".join(term for term, _ in wanted) if wanted else ""
+        values = [value for _, some in wanted for value in some]
+        with self.asking() as ask:
+            return [_part_row(row) for row in ask(f"select * from part{where} order by seq desc limit {limit}", values)]
+
+    def row(self, seq: int) -> PartRow | None:
+        """That part, or None. BadLedger."""
+        with self.asking() as ask:
+            return next((_part_row(row) for row in ask("select * from part where seq = ?", [seq])), None)
+
+    def summary(self, since: str | None = None) -> dict[str, int]:
+        """Counts of the parts taken at or after since (UTC as in `taken_at`; None: all). BadLedger.
+
+        Keys: parts, ok, ng, unjudged, late, missed, rejects, confirmed, unconfirmed, pictures.
+        """
+        with self.asking() as ask:
+            (found,) = ask(
+                "select count(*) as parts, total(outcome = 'OK') as ok, total(outcome = 'NG') as ng,"
+                " total(outcome = 'UNJUDGED') as unjudged, total(why = 'late') as late, total(missed) as missed,"
+                " total(action = 'REJECT') as rejects, total(action = 'REJECT' and delivery = ?) as confirmed,"
+                " total(action = 'REJECT' and delivery != ?) as unconfirmed, total(picture_kept) as pictures"
+                " from part where taken_at >= ?",
+                [Delivery.DELIVERED.value, Delivery.DELIVERED.value, since or ""],
+            )
+            return {name: int(value) for name, value in found.items()}
+
+    def identity(self) -> Identity:
+        """Which ledger this is. BadLedger."""
+        with self.asking() as ask:
+            (found,) = ask("select box, lineage from meta", [])
+            return Identity(found["box"], found["lineage"])
+
+    def events(self, stream: str, after: int, limit: int) -> list[Event]:
+        """Up to limit events (1..1000) of an outbox stream with numbers above after, in order. BadLedger."""
+        if not 1 <= limit <= MOST_ROWS:
+            raise ValueError(f"limit {limit}: expected 1..{MOST_ROWS}")
+        with self.asking() as ask:
+            found = ask(
+                f"select seq, body, sha256 from outbox where stream = ? and seq > ? order by seq limit {limit}",
+                [stream, after],
+            )
+            return [Event(row["seq"], bytes(row["body"]), row["sha256"]) for row in found]
+
+    def newest_event(self, stream: str) -> int:
+        """Number of the newest event of an outbox stream; 0: none yet. BadLedger."""
+        with self.asking() as ask:
+            found = list(ask("select next - 1 as newest from counter where stream = ?", [stream]))
+            return int(found[0]["newest"]) if found else 0
+
+    @contextmanager
+    def asking(self) -> Iterator["Ask"]:
+        """Open read-only for a few questions of one moment. BadLedger: missing, locked, damaged, of another version."""
+        db: apsw.Connection | None = None
+        try:
+            if not self.path.exists():
+                raise BadLedger(f"{self.path}: there is no ledger here yet")
+            db = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READONLY)
+            db.set_busy_timeout(_BUSY_MS)
+            db.execute("begin")
+            ask = Ask(db)
+            version = next(iter(ask("pragma user_version", [])))["user_version"]
+            if version != schema.VERSION:
+                raise BadLedger(f"{self.path}: of version {version}, this okng reads {schema.VERSION}")
+            yield ask
+        except apsw.Error as error:
+            raise BadLedger(f"{self.path}: history unavailable: {error}") from error
+        finally:
+            if db is not None:
+                with suppress(apsw.Error):
+                    db.close()
+
+
+class Ask:
+    """Runs queries of one moment: all see the same state of the ledger."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
+
+    def __call__(self, sql: str, values: Sequence[object] | Mapping[str, object] = ()) -> Iterator[dict[str, Any]]:
+        """Yield rows as mappings from column name to value."""
+        cursor = self._db.execute(sql, cast(Any, values))
+        names: list[str] = []
+        for row in cursor:
+            names = names or [str(column[0]) for column in cursor.get_description()]
+            yield dict(zip(names, cast(tuple[Any, ...], row), strict=True))
+
+
+def _part_row(row: Mapping[str, Any]) -> PartRow:
+    try:
+        return _made(row)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadLedger(f"ledger row {row['seq']} is not as okng wrote it: {error}") from error
+
+
+def _made(row: Mapping[str, Any]) -> PartRow:
+    published = row["published_ns"]
+    return PartRow(
+        seq=row["seq"],
+        part=row["part"],
+        station=row["station"],
+        taken_at=row["taken_at"],
+        outcome=row["outcome"],
+        action=row["action"],
+        why=row["why"],
+        reasons=tuple(json.loads(row["reasons"])),
+        score=row["score"],
+        threshold=row["threshold"],
+        defects=unpack_defects(row["defects"]),
+        recipe=row["recipe"],
+        revision=row["revision"],
+        model=row["model"],
+        picture=row["picture"],
+        picture_sha256=row["picture_sha256"],
+        picture_kept=bool(row["picture_kept"]),
+        heat=unpack_heat(row["heat"]),
+        delivery=row["delivery"],
+        confirmed=None if row["confirmed"] is None else bool(row["confirmed"]),
+        latency_ms=None if published is None else (published - row["triggered_ns"]) / 1e6,
+        width=row["width"],
+        height=row["height"],
+        missed=bool(row["missed"]),
+        recovered=bool(row["recovered"]),
+    )

@@ -1,0 +1,172 @@
+"""What one row of the ledger holds: entries become columns here, and nowhere else."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..bus.entries import RecordEntry
+from ..bus.messages import FrameReady
+from ..bus.part import Action, Defect, Delivery, HeatMap, Outcome, Trigger, Why
+
+Columns = dict[str, Any]
+
+OUTCOMES = {Why.OK: Outcome.OK, Why.NG: Outcome.NG}
+"""What is counted follows the ground of the disposition: an OK that came too late is UNJUDGED."""
+RESTARTED = "box restarted"
+"""Reason of a part that io left open when it died."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A picture that lies on disk, synced."""
+
+    path: str
+    """Relative to the store, with `/`."""
+    sha256: str
+    """Of the file, 64 hex digits."""
+
+
+def outcome_of(why: Why) -> Outcome:
+    """What a part counts as by the ground of its disposition."""
+    return OUTCOMES.get(why, Outcome.UNJUDGED)
+
+
+def part_columns(
+    entry: RecordEntry, frame: FrameReady | None, heat: Sequence[HeatMap], kept: Kept | None, stored_at: str
+) -> Columns:
+    """Columns of table `part` for one record, `epoch` left out."""
+    record = entry.record
+    trigger, verdict, disposition, receipt = record.trigger, record.verdict, record.disposition, record.receipt
+    why = Why(disposition.why)
+    return {
+        "number": entry.number,
+        **_trigger_columns(trigger),
+        "taken_at": record.taken_at,
+        "outcome": outcome_of(why).value,
+        "verdict": verdict.outcome.value if verdict else None,
+        "action": disposition.action.value,
+        "why": why.value,
+        "reasons": as_json(verdict.reasons if verdict else ()),
+        "defects": as_json([asdict(defect) for defect in verdict.defects] if verdict else ()),
+        "score": verdict.score if verdict else 0.0,
+        "threshold": verdict.threshold if verdict else 0.0,
+        "recipe": verdict.recipe if verdict else trigger.recipe,
+        "revision": verdict.revision if verdict else "",
+        "model": verdict.model if verdict else "",
+        "camera": verdict.camera if verdict else (frame.camera if frame else ""),
+        "exposed_ns": frame.exposed_at_ns if frame else None,
+        "received_ns": frame.received_ns if frame else None,
+        "ready_ns": frame.ready_ns if frame else None,
+        "started_ns": verdict.started_ns if verdict else None,
+        "done_ns": verdict.done_ns if verdict else None,
+        "committed_ns": disposition.committed_ns,
+        "published_ns": disposition.published_ns,
+        "acked_ns": receipt.acked_at_ns,
+        "sequence": disposition.sequence,
+        "delivery": receipt.delivery.value,
+        "confirmed": receipt.confirmed,
+        "width": frame.width if frame else 0,
+        "height": frame.height if frame else 0,
+        "picture": kept.path if kept else None,
+        "picture_sha256": kept.sha256 if kept else None,
+        "picture_kept": kept is not None,
+        "heat": pack_heat(heat) if heat else None,
+        "recovered": False,
+        "stored_at": stored_at,
+    }
+
+
+def recovered_columns(trigger: Trigger, number: int, taken_at: str, stored_at: str) -> Columns:
+    """Columns of table `part` for a trigger whose record died with io: rejected by the PLC, counted as UNJUDGED."""
+    unknown = "verdict exposed_ns received_ns ready_ns started_ns done_ns committed_ns published_ns acked_ns confirmed"
+    nothing = dict.fromkeys((*unknown.split(), "picture", "picture_sha256", "heat"))
+    return {
+        "number": -number,
+        **_trigger_columns(trigger),
+        "taken_at": taken_at,
+        "outcome": Outcome.UNJUDGED.value,
+        "action": Action.REJECT.value,
+        "why": Why.FAULT.value,
+        "reasons": as_json([RESTARTED]),
+        "defects": "[]",
+        "score": 0.0,
+        "threshold": 0.0,
+        "recipe": trigger.recipe,
+        "revision": "",
+        "model": "",
+        "camera": "",
+        "sequence": 0,
+        "delivery": Delivery.UNCONFIRMED.value,
+        "width": 0,
+        "height": 0,
+        "picture_kept": False,
+        "recovered": True,
+        "stored_at": stored_at,
+        **nothing,
+    }
+
+
+def _trigger_columns(trigger: Trigger) -> Columns:
+    return {
+        "part": trigger.part,
+        "station": trigger.station,
+        "missed": trigger.missed,
+        "encoder": trigger.encoder,
+        "triggered_ns": trigger.at_ns,
+        "deadline_ns": trigger.deadline_ns,
+    }
+
+
+_OUTBOX_LEAVES = ("heat", "number", "stored_at")
+
+
+def outbox_body(columns: Columns, epoch: str) -> bytes:
+    """The record as it leaves the box: one line of canonical JSON without the heat map."""
+    body = {name: value for name, value in columns.items() if name not in _OUTBOX_LEAVES}
+    body["reasons"], body["defects"] = json.loads(columns["reasons"]), json.loads(columns["defects"])
+    body["epoch"] = epoch
+    return as_json(body).encode()
+
+
+def as_json(value: object) -> str:
+    """Canonical JSON: sorted keys, no spaces, text as it is."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sha256(data: bytes) -> str:
+    """Hex digest."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def pack_heat(maps: Iterable[HeatMap]) -> bytes:
+    """Heat maps as one JSON list, levels in base64."""
+    packed = [
+        {
+            "x": one.x,
+            "y": one.y,
+            "w": one.w,
+            "h": one.h,
+            "columns": one.columns,
+            "rows": one.rows,
+            "levels": base64.b64encode(one.levels).decode("ascii"),
+        }
+        for one in maps
+    ]
+    return as_json(packed).encode()
+
+
+def unpack_heat(packed: bytes | None) -> tuple[HeatMap, ...]:
+    """The heat maps of a row. ValueError, KeyError: it was doctored."""
+    if not packed:
+        return ()
+    return tuple(
+        HeatMap(**{**one, "levels": base64.b64decode(one["levels"], validate=True)}) for one in json.loads(packed)
+    )
+
+
+def unpack_defects(packed: str) -> tuple[Defect, ...]:
+    """The defects of a row."""
+    return tuple(Defect(**one) for one in json.loads(packed))
