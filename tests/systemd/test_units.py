@@ -1,0 +1,174 @@
+"""The units are whole, closed as far as they were measured to be, and open the doors that exist."""
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+
+from okng.__main__ import cli
+
+UNITS = Path(__file__).parents[2] / "systemd"
+SERVICES = sorted(UNITS.glob("*.service"))
+PROCESSES = [unit for unit in SERVICES if "retry" not in unit.name]
+GATES = {
+    "okng-io.service": 20,
+    "okng-camera@.service": 20,
+    "okng-inspect.service": 15,
+    "okng-records.service": 10,
+    "okng-web.service": 15,
+    "okng-sync.service": 15,
+    "okng-retry@.service": 15,
+}
+"""Highest exposure allowed, in tenths of systemd-analyze's score; a unit without any sandbox has 96."""
+
+
+def needs(tool: str) -> None:
+    """Skip at a desk without the tool; fail where all the checks must run."""
+    if shutil.which(tool) is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{tool} is missing: apt-get install systemd")
+        pytest.skip(f"{tool} is missing: apt-get install systemd")
+
+
+def settings_of(unit: Path) -> dict[str, list[str]]:
+    """Every key of a unit with all its values (systemd allows a key many times)."""
+    found: dict[str, list[str]] = {}
+    for line in unit.read_text(encoding="utf-8").splitlines():
+        key, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def test_all_units_pass_verify(tmp_path: Path) -> None:
+    needs("systemd-analyze")
+    for unit in UNITS.iterdir():
+        # The package is not installed here: a program that is stands in for /usr/bin/okng.
+        text = unit.read_text(encoding="utf-8").replace("/usr/bin/okng", "/bin/true")
+        (tmp_path / unit.name).write_text(text, encoding="utf-8")
+    units = [str(f) for f in sorted(tmp_path.iterdir()) if f.suffix in {".service", ".timer", ".target"}]
+    assert len(units) == 9
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_the_sandbox_is_as_closed_as_measured(unit: Path) -> None:
+    needs("systemd-analyze")
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={GATES[unit.name]}", str(unit)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-300:] + done.stderr
+
+
+def test_the_gate_catches_an_open_unit(tmp_path: Path) -> None:
+    needs("systemd-analyze")
+    plain = tmp_path / "plain.service"
+    plain.write_text("[Service]\nExecStart=/bin/true\n", encoding="utf-8")
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=20", str(plain)],
+        check=False,
+        capture_output=True,
+    )
+    assert done.returncode != 0
+
+
+@pytest.mark.parametrize("unit", PROCESSES, ids=lambda unit: unit.name)
+def test_each_unit_opens_a_door_that_exists(unit: Path) -> None:
+    (command,) = settings_of(unit)["ExecStart"]
+    program, door, *arguments = command.split()
+    assert program == "/usr/bin/okng"
+    opened = cli.commands[door]
+    options = {name for option in opened.params for name in option.opts if isinstance(option, click.Option)}
+    positional = [option for option in opened.params if isinstance(option, click.Argument)]
+    assert {word for word in arguments if word.startswith("--")} <= options
+    assert len([word for word in arguments if word == "%i"]) == len(positional)
+
+
+@pytest.mark.parametrize("unit", PROCESSES, ids=lambda unit: unit.name)
+def test_each_process_has_its_own_user_and_no_right_it_does_not_use(unit: Path) -> None:
+    found = settings_of(unit)
+    door = re.split(r"[@.]", unit.name)[0].removeprefix("okng-")
+    assert found["User"] == [f"okng-{door}"]
+    assert found["Group"] == ["okng"]
+    assert found["UMask"] == ["0007"]
+    rights = ["CAP_NET_BIND_SERVICE"] if door == "io" else [""]  # Modbus' own port is 502
+    assert found["CapabilityBoundingSet"] == found["AmbientCapabilities"] == rights
+    users = (UNITS / "okng.sysusers.conf").read_text(encoding="utf-8")
+    assert f"u okng-{door} " in users
+
+
+def test_io_never_gives_up_and_the_others_have_a_budget() -> None:
+    for unit in PROCESSES:
+        found = settings_of(unit)
+        if unit.name in {"okng-io.service", "okng-camera@.service"}:
+            assert found["StartLimitIntervalSec"] == ["0"]
+        elif unit.name != "okng-sync.service":
+            assert found["StartLimitIntervalSec"] == ["60s"]
+            assert found["StartLimitBurst"] == ["5"]
+            assert found["OnFailure"] == ["okng-retry@%n.service"]
+        if unit.name != "okng-sync.service":
+            assert found["Restart"] == ["always"]
+            assert found["RestartPreventExitStatus"] == ["78"]
+            assert found["LimitCORE"] == ["0"]
+
+
+def test_only_records_and_sync_write_outside_the_run_folder() -> None:
+    writes = {unit.name: settings_of(unit)["ReadWritePaths"] for unit in PROCESSES}
+    assert writes.pop("okng-records.service") == ["/run/okng /var/lib/okng/store"]
+    assert writes.pop("okng-sync.service") == ["/run/okng /var/lib/okng/bundles /var/lib/okng/sync"]
+    assert set(map(tuple, writes.values())) == {("/run/okng",)}
+
+
+@pytest.mark.needs_root
+def test_users_and_folders_are_made_as_planned(tmp_path: Path) -> None:
+    needs("systemd-sysusers")
+    if os.geteuid() != 0:
+        if os.environ.get("CI") == "true":
+            pytest.fail("needs root")
+        pytest.skip("needs root")
+    for folder in ("etc", "run", "var/lib"):
+        (tmp_path / folder).mkdir(parents=True)
+    for tool, conf in (
+        (["systemd-sysusers"], "okng.sysusers.conf"),
+        (["systemd-tmpfiles", "--create"], "okng.tmpfiles.conf"),
+    ):
+        done = subprocess.run(
+            [*tool, f"--root={tmp_path}", str(UNITS / conf)], check=False, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    users = dict(line.split(":")[:3:2] for line in (tmp_path / "etc/passwd").read_text().splitlines())
+    group = int((tmp_path / "etc/group").read_text().split("okng:")[1].split(":")[1])
+    assert len(users) == 6
+    for place, owner, mode in (
+        ("run/okng", "root", 0o2770),
+        ("etc/okng", "root", 0o750),
+        ("var/lib/okng/store", "okng-records", 0o2750),
+        ("var/lib/okng/bundles", "okng-sync", 0o2750),
+    ):
+        found = (tmp_path / place).stat()
+        assert (found.st_mode & 0o7777, found.st_gid) == (mode, group), place
+        assert found.st_uid == (0 if owner == "root" else int(users[owner]))
+
+
+def test_every_file_of_the_folder_is_known() -> None:
+    kinds = {unit.name for unit in UNITS.iterdir()} - set(GATES)
+    assert kinds == {"okng.target", "okng-sync.timer", "okng.sysusers.conf", "okng.tmpfiles.conf"}
+    target = configparser.ConfigParser(strict=False, interpolation=None)
+    target.optionxform = str  # type: ignore[assignment, method-assign]
+    target.read(UNITS / "okng.target")
+    wanted = set(target["Unit"]["Wants"].split())
+    assert wanted == {f"okng-{n}.service" for n in ("records", "io", "inspect", "web")} | {"okng-sync.timer"}
