@@ -1,0 +1,258 @@
+"""The wire: the box as Modbus TCP server, on pymodbus' listener, transport and framer.
+
+pymodbus' own request handler is not used (3.16.1): it keeps one request, so a second one in the same TCP segment is
+lost; it needs three turns of the loop for each; it takes any value as a coil and obeys Force Listen Only. Requests are
+answered here at once, in the order they come, by `registers.py`.
+"""
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+from pymodbus.server import ModbusTcpServer
+from pymodbus.server.requesthandler import ServerRequestHandler
+from pymodbus.simulator import DataType, SimData, SimDevice
+
+from ..bus.clock import now_ns
+from ..bus.errors import BadSettings
+from .images import InImage, OutImage
+from .registers import Registers
+from .regmap import WordOrder, unpack_in
+
+_LOG = logging.getLogger(__name__)
+USER_TIMEOUT_MS = 500
+"""A peer that does not take our bytes for this long is gone (half-open connection)."""
+MOST_CONNECTIONS = 8
+"""PLC, its spare and a few tools. One more is closed at once."""
+_BUFFER_BYTES = 4096
+_UNREAD_BYTES = 65536
+_MBAP = 7
+_LONGEST = 254
+_NO_SUCH_UNIT = 0x0B
+
+
+@dataclass(slots=True)
+class LinkHealth:
+    """Figures of the wire since start."""
+
+    requests: int = 0
+    refused: int = 0
+    """Answered by an exception."""
+    broken: int = 0
+    """Connections closed by us: not Modbus, too many, or a peer that does not read."""
+    connections: int = 0
+    """Open now."""
+    accepted: int = 0
+
+
+class _Session(ServerRequestHandler):
+    """One connection."""
+
+    def __init__(self, server: "_Server") -> None:
+        super().__init__(server, None, None, None)  # type: ignore[no-untyped-call]
+        self.max_buffer_size = _BUFFER_BYTES  # several requests may come in one segment
+        self._link = server.link
+        self.peer = "?"
+
+    def callback_connected(self) -> None:
+        """Set up the socket."""
+        super().callback_connected()
+        wire = self._stream.get_extra_info("socket")
+        address = self._stream.get_extra_info("peername")
+        self.peer = str(address[0]) if address else "?"
+        for level, option, value in (
+            (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+            (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS),
+            (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+            (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1),
+            (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1),
+        ):
+            wire.setsockopt(level, option, value)
+        self._link.opened(self)
+
+    def callback_disconnected(self, exc: Exception | None) -> None:
+        """Tell the link."""
+        super().callback_disconnected(exc)
+        self._link.closed(self, exc)
+
+    @property
+    def _stream(self) -> asyncio.Transport:
+        return cast(asyncio.Transport, self.transport)
+
+    def drop(self) -> None:
+        """Close at once; whatever is unsent is lost."""
+        if self.transport is not None:
+            self._stream.abort()
+
+    def callback_data(self, data: bytes, addr: tuple[object, ...] | None = None) -> int:
+        """Answer every whole request in data; return how many bytes they took."""
+        used, answers = 0, []
+        while len(data) - used >= _MBAP + 1:
+            head = data[used:]
+            length = int.from_bytes(head[4:6], "big")
+            if head[2:4] != b"\0\0" or not 2 <= length <= _LONGEST:
+                self._link.health.broken += 1
+                self.drop()
+                return len(data)
+            if len(head) < 6 + length:
+                break
+            used += 6 + length
+            # pymodbus guesses a length of its own when exactly one more byte follows: it sees one frame at a time
+            _, unit, transaction, request = self.framer.decode(head[: 6 + length])
+            answer = self._link.answer(self, unit, request)
+            answers.append(self.framer.encode(answer, unit, transaction))
+        if answers and self.transport is not None:
+            self._stream.write(b"".join(answers))
+            if self._stream.get_write_buffer_size() > _UNREAD_BYTES:
+                self._link.health.broken += 1
+                self.drop()
+        return used
+
+
+class _Server(ModbusTcpServer):
+    """pymodbus' listener on a socket that we bound, with our sessions."""
+
+    def __init__(self, link: "ModbusServer", listener: socket.socket) -> None:
+        unused = SimDevice(id=0, simdata=SimData(0, datatype=DataType.REGISTERS))
+        super().__init__(unused, address=(link.host, link.port))
+        self.link = link
+        self.call_create = partial(
+            self.loop.create_server, self.handle_new_connection, sock=listener, start_serving=True
+        )
+
+    def callback_new_connection(self) -> _Session:
+        """Make a session of ours."""
+        return _Session(self)
+
+
+class ModbusServer:
+    """The link to the PLC in the role of a server. It copies images whole and decides nothing.
+
+    The PLC is the connection that changes the heartbeat. When it closes, or another connection changes the heartbeat,
+    the link is lost: what the PLC wrote goes back to 0.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        on_image: Callable[[InImage], None],
+        on_lost: Callable[[str], None],
+        unit: int = 1,
+        order: WordOrder = WordOrder.HIGH_FIRST,
+        peer: str | None = None,
+    ) -> None:
+        """on_image: called inside each write, before it is answered. peer: the only address that may write."""
+        self.host, self.port = host, port
+        self.health = LinkHealth()
+        self._units = frozenset((0, 255, unit))
+        self._order, self._peer = order, peer
+        self._on_image, self._on_lost = on_image, on_lost
+        self._registers = Registers(order, self._written)
+        self._server: _Server | None = None
+        self._sessions: set[_Session] = set()
+        self._plc: _Session | None = None
+        self._writing: _Session | None = None
+
+    async def open(self) -> None:
+        """Bind and listen. BadSettings: the address cannot be had."""
+        listener = _bind(self.host, self.port)
+        self._server = _Server(self, listener)
+        await self._server.serve_forever(background=True)
+
+    async def close(self) -> None:
+        """Close listener and connections. Never raises; a second call does nothing."""
+        server, self._server = self._server, None
+        if server is not None:
+            self._plc = None
+            for session in tuple(self._sessions):
+                session.drop()
+            await server.shutdown()  # type: ignore[no-untyped-call]
+
+    @property
+    def connected(self) -> bool:
+        """Somebody is connected."""
+        return bool(self._sessions)
+
+    def publish(self, image: OutImage) -> None:
+        """Show an image: all its registers change at once."""
+        self._registers.publish(image)
+
+    def answer(self, session: _Session, unit: int, request: bytes) -> bytes:
+        """Answer one request of a session."""
+        self.health.requests += 1
+        if unit not in self._units:
+            self.health.refused += 1
+            return bytes((request[0] | 0x80, _NO_SUCH_UNIT))
+        self._writing = session
+        may_write = self._peer is None or session.peer == self._peer
+        answer = self._registers.answer(request, may_write=may_write)
+        self.health.refused += answer[0] >> 7
+        return answer
+
+    def opened(self, session: _Session) -> None:
+        """A connection came."""
+        self._sessions.add(session)
+        self.health.accepted += 1
+        self.health.connections = len(self._sessions)
+        if len(self._sessions) > MOST_CONNECTIONS:
+            self.health.broken += 1
+            session.drop()
+
+    def closed(self, session: _Session, error: Exception | None) -> None:
+        """A connection went."""
+        self._sessions.discard(session)
+        self.health.connections = len(self._sessions)
+        if session is self._plc:
+            self._lose(f"connection of {session.peer} closed{f' ({error})' if error else ''}")
+
+    def _lose(self, reason: str) -> None:
+        self._plc = None
+        self._registers.forget()
+        self._on_lost(reason)
+
+    def _written(self, registers: Registers) -> None:
+        session = self._writing
+        if registers.beaten and session is not self._plc:
+            if self._plc is not None:
+                old = self._plc
+                self._lose(f"{session.peer if session else '?'} took the place of {old.peer}")
+                registers.keep_last()
+                old.drop()
+            self._plc = session
+        self._on_image(unpack_in(registers.holding, now_ns(), registers.seen_seq, self._order))
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST | socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise BadSettings(f"plc.host = {host!r}: expected the IP address of the PLC's network card") from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(MOST_CONNECTIONS)
+    except OSError as error:
+        listener.close()
+        raise BadSettings(_words(error, host, port)) from error
+    listener.setblocking(False)
+    return listener
+
+
+def _words(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"plc.port = {port}: another program listens on {host} port {port} already"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"plc.host = {host!r}: this box has no such address"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"plc.port = {port}: not allowed; ports below 1024 need CAP_NET_BIND_SERVICE"
+    return f"plc: cannot listen on {host} port {port}: {error.strerror}"

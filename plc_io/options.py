@@ -1,0 +1,71 @@
+"""What a person may set about the PLC."""
+
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from ..bus.clock import MS
+from .handshake import Limits
+from .regmap import WordOrder
+
+
+def _one_address(text: str) -> str:
+    try:
+        address: IPv4Address | IPv6Address = ip_address(text)
+    except ValueError:
+        raise ValueError(f"{text!r}: expected an IP address such as 192.168.10.2") from None
+    if address.is_unspecified:
+        raise ValueError(f"{text!r}: expected the address of the PLC's network card, not all of them")
+    return text
+
+
+class PlcOptions(BaseModel):
+    """Section `[plc]` of the box's settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    role: Literal["modbus_server"] = "modbus_server"
+    """What the box is on the wire; a Modbus TCP server that the PLC polls."""
+    host: Annotated[str, AfterValidator(_one_address)] = "127.0.0.1"
+    """IP address of the network card the PLC is on. Never all cards: Modbus knows no password."""
+    port: int = Field(default=502, ge=1, le=65535)
+    unit: int = Field(default=1, ge=1, le=247)
+    """Unit identifier; 0 and 255 are answered too."""
+    peer: Annotated[str, AfterValidator(_one_address)] | None = None
+    """The only address that may write; everybody else may read. None: anybody on that network."""
+    word_order: WordOrder = WordOrder.HIGH_FIRST
+    """Which half of a 32-bit value has the lower address: high_first or low_first."""
+    job_number: int = Field(default=1, ge=1, le=65535)
+    """What the PLC calls the active job."""
+    heartbeat_ms: int = Field(default=100, ge=20, le=1000)
+    """HB toggles this often; the PLC waits for three of them."""
+    plc_timeout_ms: int = Field(default=500, ge=100, le=10_000)
+    """The PLC's heartbeat must change within this time."""
+    ack_ms: int = Field(default=1000, ge=10, le=60_000)
+    """A result unacknowledged for this long is a fault, unless BUFFER_EN holds it."""
+    stuck_ms: int = Field(default=500, ge=10, le=60_000)
+    """TRIGGER may stay 1 this long; cut to the deadline of a part."""
+    late_stop: int = Field(default=5, ge=0, le=1000)
+    """Parts in a row without a verdict in time that set LINE_STOP_REQ; 0: never."""
+    realtime: bool = True
+    """Ask for SCHED_FIFO and locked memory; where that is not allowed, say so once and go on."""
+    priority: int = Field(default=50, ge=1, le=90)
+    """SCHED_FIFO priority."""
+
+    @model_validator(mode="after")
+    def _beats_fit(self) -> Self:
+        if self.plc_timeout_ms < 2 * self.heartbeat_ms:
+            raise ValueError(
+                f"plc_timeout_ms = {self.plc_timeout_ms}: expected at least twice heartbeat_ms = {self.heartbeat_ms}"
+            )
+        return self
+
+    def limits(self) -> Limits:
+        """The same for the pure core, in nanoseconds."""
+        return Limits(
+            ack_ns=self.ack_ms * MS,
+            stuck_ns=self.stuck_ms * MS,
+            peer_ns=self.plc_timeout_ms * MS,
+            late_stop=self.late_stop,
+        )

@@ -1,0 +1,330 @@
+"""The process `io`: the PLC's link, the station, the bus. One event loop in one thread; nothing in it waits.
+
+A write of the PLC is handled inside its own callback: the Trigger is on the bus before the write is answered. Verdicts
+come by the file descriptor of the bus; deadlines by a timer that is set to the next one.
+"""
+
+import asyncio
+import logging
+import signal
+import uuid
+from pathlib import Path
+
+import msgspec
+
+from ..bus.channel import (
+    EntrySender,
+    Publisher,
+    Subscriber,
+    camera_address,
+    inspect_address,
+    io_address,
+    records_address,
+)
+from ..bus.clock import MS, SECOND, boot_id, now_ns
+from ..bus.errors import BadSettings
+from ..bus.heartbeat import Heartbeat, Pulse
+from ..bus.messages import CameraState, FrameLost, FrameReady, Health, InspectState, Job, StationState
+from ..bus.part import Disposition, Record, Trigger, Verdict
+from .images import InImage, OutImage
+from .journal import Journal
+from .modbus_server import ModbusServer
+from .options import PlcOptions
+from .readiness import Readiness, Watch
+from .realtime import Collection, claim
+from .station import (
+    CounterReset,
+    Event,
+    FaultCleared,
+    FaultRaised,
+    JobRequest,
+    PeerBack,
+    PeerLost,
+    Station,
+)
+
+_LOG = logging.getLogger(__name__)
+TURN_S = 0.02
+STATE_NS = 250 * MS
+COUNTERS_NS = 5 * SECOND
+FLUSH_NS = 2 * SECOND
+EXIT_REFUSED = 78
+"""Exit status for settings that a person has to change (EX_CONFIG)."""
+
+
+class _Io:
+    """All that the process holds."""
+
+    def __init__(self, options: PlcOptions, station: str, cameras: tuple[str, ...], job: Job, run_dir: Path) -> None:
+        self.epoch = uuid.uuid4().hex[:16]
+        self.station = Station(station, job, options.limits(), job_number=options.job_number)
+        self.server = ModbusServer(
+            options.host,
+            options.port,
+            on_image=self._on_image,
+            on_lost=self._on_link_lost,
+            unit=options.unit,
+            order=options.word_order,
+            peer=options.peer,
+        )
+        self._journal = Journal(self.epoch, boot_id())
+        self._options = options
+        self._watch = Watch(cameras, job)
+        self._ready = Readiness(("io: starting",), (), moves=False)
+        self._out = OutImage()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ns: int | None = None
+        self._said: tuple[object, ...] = ()
+        self._said_ns = 0
+        self._beat_ns = 0
+        self._counted_ns = now_ns()
+        self._lost_ns: int | None = None
+        self._lost_entries = 0
+        self._bad_messages = 0
+        self._pumping = False
+        self._collection: Collection | None = None
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        run_dir.mkdir(parents=True, exist_ok=True)
+        self._pulse = Pulse(run_dir)
+        self._heart = Heartbeat(run_dir, "io")
+        self._speaker = Publisher(io_address(run_dir))
+        addresses = [inspect_address(run_dir), *(camera_address(run_dir, name) for name in cameras)]
+        kinds = (Verdict, InspectState, FrameReady, FrameLost, CameraState)
+        self._listener = Subscriber(addresses, kinds)
+        self._entries = EntrySender(records_address(run_dir))
+
+    async def serve(self) -> None:
+        """Run until a signal asks for the end. BadSettings: the PLC's address cannot be had."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._stop.set)
+        try:
+            await self.server.open()
+            _LOG.info("listening for the PLC on %s port %d", self._options.host, self._options.port)
+            self._loop.add_reader(self._listener.socket.fileno(), self._hear)
+            self._loop.add_reader(self._entries.socket.fileno(), self._pump)
+            if self._options.realtime:
+                self._settle()
+            self._heart.health = Health.READY
+            while not self._stop.is_set():
+                self._turn()
+                try:
+                    await asyncio.wait_for(self._stop.wait(), TURN_S)
+                except TimeoutError:
+                    continue
+            await self._end()
+        finally:
+            await self._close()
+
+    def _settle(self) -> None:
+        refused = claim(self._options.priority)
+        if refused:
+            _LOG.warning("no real time on this machine (%s): answers may be some ms late", "; ".join(refused))
+        self._collection = Collection(now_ns())
+
+    # -- the PLC's side ----------------------------------------------------------------------------------------------
+
+    def _on_image(self, image: InImage) -> None:
+        self.station.receive(image)
+        self._flush(image.at_ns)
+
+    def _on_link_lost(self, reason: str) -> None:
+        at = now_ns()
+        self.station.link_lost(reason, at)
+        self._flush(at)
+
+    # -- the bus -----------------------------------------------------------------------------------------------------
+
+    def _hear(self) -> None:
+        """Take all that has come. The descriptor tells only of the first: ZeroMQ has to be read until it is empty."""
+        heard = False
+        while True:
+            try:
+                message = self._listener.receive(0)
+            except (ValueError, msgspec.MsgspecError) as error:
+                self._bad_messages += 1
+                if self._bad_messages == 1:
+                    _LOG.warning("the bus brought what is no message: %s", error)
+                continue
+            if message is None:
+                break
+            heard = True
+            self._take(message, now_ns())
+        if heard:
+            self._flush(now_ns())
+
+    def _take(self, message: object, at: int) -> None:
+        if isinstance(message, Verdict):
+            self.station.submit(message, at)
+        elif isinstance(message, FrameReady):
+            self.station.exposed(message.part, message.triggered_at_ns, at)
+        elif isinstance(message, FrameLost):
+            self.station.lost(message.part, message.triggered_at_ns, at)
+        elif isinstance(message, CameraState):
+            self._watch.camera(message, at)
+        elif isinstance(message, InspectState):
+            self._watch.inspect(message, at)
+
+    def _pump(self) -> None:
+        self._pumping = False
+        at = now_ns()
+        while (stored := self._entries.receive()) is not None:
+            self._journal.stored(stored, at)
+        self._journal.pump(self._entries.send, at)
+
+    # -- time --------------------------------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        """One turn of the loop: look at the others, beat, say how things stand."""
+        at = now_ns()
+        self._hear()
+        self._look(at)
+        if at >= self._beat_ns:
+            if self._ready.moves:
+                self.station.beat()
+            self._beat_ns = max(self._beat_ns + self._options.heartbeat_ms * MS, at)
+        if at - self._counted_ns >= COUNTERS_NS:
+            self._journal.counters(self.station.counters())
+            self._counted_ns = at
+        self._flush(at)
+        self._pump()
+        self._say(at)
+        self._heart.turn()
+        if self._collection is not None:
+            self._collection.idle(at, self.station.open)
+
+    def _look(self, at: int) -> None:
+        self._ready = self._watch.look(self._pulse.beats(), at)
+        blockers = self._ready.blockers
+        if not self.server.connected:
+            blockers = (f"PLC: nothing is connected to {self._options.host} port {self._options.port}", *blockers)
+        self.station.allow(blockers, degraded=self._journal.lost > 0)
+        if self._journal.lost and not self._lost_entries:
+            _LOG.error("records does not answer: the journal is full, entries of the ledger are lost from now on")
+        self._lost_entries = self._journal.lost
+
+    def _due(self) -> None:
+        self._timer = self._timer_ns = None
+        self._flush(now_ns())
+
+    def _arm(self) -> None:
+        due = self.station.next_ns()
+        if due == self._timer_ns:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_ns = due
+        self._timer = None if due is None else self._loop.call_at(due / SECOND, self._due)
+
+    # -- what goes out -----------------------------------------------------------------------------------------------
+
+    def _flush(self, at: int) -> None:
+        """Show the PLC and tell the bus what has changed."""
+        image = self.station.tick(at)
+        entries = self._journal.waiting
+        for event in self.station.events():
+            self._tell(event, at)
+        if image != self._out:
+            self.server.publish(image)
+            self._out = image
+        if self._journal.waiting != entries and not self._pumping:
+            self._pumping = True
+            self._loop.call_soon(self._pump)  # after the PLC has its answer
+        self._arm()
+
+    def _tell(self, event: Event, at: int) -> None:
+        match event:
+            case Trigger():
+                self._speaker.send(event)
+                self._journal.trigger(event)
+            case Record():
+                self._speaker.send(event)
+                self._journal.record(event)
+            case Disposition():
+                self._speaker.send(event)
+            case PeerLost(reason, rejected):
+                self._lost_ns = at
+                _LOG.warning("PLC lost: %s; %d open parts rejected", reason, rejected)
+            case PeerBack():
+                took = "" if self._lost_ns is None else f" after {(at - self._lost_ns) / SECOND:.1f} s"
+                _LOG.info("PLC heartbeat moves%s", took)
+            case FaultRaised(code, part):
+                _LOG.error("FAULT %d at part %d: %s", code, part, code.words)
+            case FaultCleared():
+                _LOG.info("the PLC reset the fault")
+            case CounterReset(counters):
+                _LOG.info("the PLC reset its counters at %s", counters)
+            case JobRequest(number, token):
+                _LOG.info("the PLC asks for job %d (token %d)", number, token)
+
+    def _say(self, at: int) -> None:
+        """Publish the StationState every 250 ms and, at most once a turn, when it has changed."""
+        station = self.station
+        reasons = station.reasons
+        if self._journal.lost:
+            lost = f"records does not answer: {self._journal.lost} entries of the ledger are lost"
+            reasons = (*reasons, lost)
+        said = (station.state, station.ready, reasons, station.hand.fault, station.hand.alive, self._ready.moving)
+        if said == self._said and at - self._said_ns < STATE_NS:
+            return
+        self._said, self._said_ns = said, at
+        self._speaker.send(
+            StationState(
+                station=station.name,
+                epoch=self.epoch,
+                state=station.state.value,
+                ready=station.ready,
+                reasons=reasons,
+                fault=station.hand.fault.value,
+                plc_alive=station.hand.alive,
+                moving=self._ready.moving,
+                job=station.job,
+                counters=station.counters(),
+                at_ns=at,
+            )
+        )
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    async def _end(self) -> None:
+        """READY off and the reject state first; then the ledger gets what it is owed, for two seconds at most."""
+        at = now_ns()
+        self.station.stop(at)
+        self._flush(at)
+        self._journal.counters(self.station.counters(), last=True)
+        self._say(at)
+        while self._journal.waiting and now_ns() - at < FLUSH_NS:
+            self._pump()
+            self._heart.turn()
+            await asyncio.sleep(TURN_S / 4)
+        if self._journal.waiting:
+            _LOG.error("stopped with %d entries that records did not take", self._journal.waiting)
+        _LOG.info("stopped: %s", self.station.counters())
+
+    async def _close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        for held in (self._listener, self._entries):
+            self._loop.remove_reader(held.socket.fileno())
+        await self.server.close()
+        for socket in (self._speaker, self._listener, self._entries):
+            socket.close()
+        self._heart.close()
+        self._pulse.close()
+
+
+def run(options: PlcOptions, station: str, cameras: tuple[str, ...], job: Job, run_dir: Path) -> int:
+    """Run the io process until SIGTERM or SIGINT. Return 0, 78 for settings to be changed, 1 for anything else."""
+
+    async def main() -> None:
+        await _Io(options, station, cameras, job, run_dir).serve()
+
+    try:
+        asyncio.run(main())
+    except BadSettings as error:
+        _LOG.error("%s", error)
+        return EXIT_REFUSED
+    except Exception:  # noqa: BLE001 - outermost frame: connections are closed, so the PLC sees the heartbeat end
+        _LOG.exception("io ended by an error")
+        return 1
+    return 0

@@ -1,0 +1,101 @@
+"""Is the rest of the box ready? Heartbeats and what the processes say of themselves, in words for an electrician."""
+
+from dataclasses import dataclass
+
+from ..bus.clock import SECOND
+from ..bus.heartbeat import TURN_LIMIT_NS, Beat
+from ..bus.messages import CameraState, Health, InspectState, Job
+
+STATE_LIMIT_NS = 3 * SECOND
+"""Cameras and inspect say their state every 500 ms; without one for this long it is not believed."""
+_HEALTH = {
+    Health.STARTING: "is starting",
+    Health.LOST: "is lost",
+    Health.FAULT: "has a fault",
+    Health.READY: "is ready",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What the box can say for itself now."""
+
+    blockers: tuple[str, ...]
+    """Why a trigger must not be accepted; empty: nothing against it."""
+    moving: tuple[str, ...]
+    """Processes whose heartbeat moves."""
+    moves: bool
+    """All of them move: the PLC's heartbeat may go on."""
+
+
+class Watch:
+    """What the cameras and inspect last said."""
+
+    def __init__(self, cameras: tuple[str, ...], job: Job) -> None:
+        self._cameras, self._job = cameras, job
+        self._camera_states: dict[str, tuple[CameraState, int]] = {}
+        self._inspect_state: tuple[InspectState, int] | None = None
+        # One inference may take longer than the usual turn of a loop, but never longer than a part has.
+        self._inspect_turn_ns = max(TURN_LIMIT_NS, job.deadline_ns)
+
+    def camera(self, state: CameraState, now_ns: int) -> None:
+        """Take what a camera says."""
+        self._camera_states[state.camera] = state, now_ns
+
+    def inspect(self, state: InspectState, now_ns: int) -> None:
+        """Take what inspect says."""
+        self._inspect_state = state, now_ns
+
+    def look(self, beats: dict[str, Beat], now_ns: int) -> Readiness:
+        """Judge by the heartbeats of this moment."""
+        blockers: list[str] = []
+        moving = []
+        for camera in self._cameras:
+            name = f"camera-{camera}"
+            silence = self._silence(f"camera {camera}", beats.get(name), now_ns, TURN_LIMIT_NS)
+            if not silence:
+                moving.append(name)
+                silence = self._camera_words(camera, now_ns)
+            if silence:
+                blockers.append(silence)
+        silence = self._silence("inspect", beats.get("inspect"), now_ns, self._inspect_turn_ns)
+        if not silence:
+            moving.append("inspect")
+            silence = self._inspect_words(now_ns)
+        if silence:
+            blockers.append(silence)
+        return Readiness(tuple(blockers), (*moving, "io"), len(moving) == len(self._cameras) + 1)
+
+    def _silence(self, who: str, beat: Beat | None, now_ns: int, turn_limit_ns: int) -> str:
+        if beat is None:
+            return f"{who} does not answer: its process has not started"
+        if beat.has_moved(now_ns, self._job.deadline_ns, turn_limit_ns):
+            return ""
+        if beat.health is Health.LOST:
+            return f"{who} does not answer: its process has ended"
+        if now_ns - beat.turned_ns < turn_limit_ns:
+            return f"{who} is stuck: work waits longer than a part may take"
+        return f"{who} does not answer: no sign of life from its process"
+
+    def _camera_words(self, camera: str, now_ns: int) -> str:
+        known = self._camera_states.get(camera)
+        if known is None or now_ns - known[1] >= STATE_LIMIT_NS:
+            return f"camera {camera}: its process runs, but says nothing yet"
+        state = known[0]
+        if state.health is Health.READY:
+            return ""
+        return f"camera {camera} {_HEALTH[state.health]}" + (f": {state.detail}" if state.detail else "")
+
+    def _inspect_words(self, now_ns: int) -> str:
+        if self._inspect_state is None or now_ns - self._inspect_state[1] >= STATE_LIMIT_NS:
+            return "inspect: its process runs, but says nothing yet"
+        state = self._inspect_state[0]
+        if state.health is not Health.READY:
+            return f"inspect {_HEALTH[state.health]}" + (f": {state.detail}" if state.detail else "")
+        if state.job != self._job:
+            return f"inspect has another job than io: {_job(state.job)}, expected {_job(self._job)}"
+        return ""
+
+
+def _job(job: Job) -> str:
+    return f"{job.recipe} {job.revision} with model {job.model[:12]}, {job.deadline_ns // 1_000_000} ms"

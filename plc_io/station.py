@@ -1,0 +1,462 @@
+"""One station, pure: which parts are open, what becomes of each, and what the PLC is shown. Clock and wire are outside.
+
+Only a verdict of an open part (same number *and* same trigger moment), of the active job, with outcome OK, before the
+deadline, becomes PASS. The disposition is frozen when it goes into the result block; until then a deadline that passes
+turns it into LATE. Results go out in the order of the triggers, one for each accepted trigger. A fault, a silent PLC or
+a lost connection rejects every open part; nothing old is shown afterwards.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..bus.clock import MS, utc_now
+from ..bus.messages import Counters, Job
+from ..bus.part import LAST_PART, Action, Delivery, Disposition, Outcome, Receipt, Record, Trigger, Verdict, Why
+from .handshake import Handshake, Limits, State
+from .images import InImage, OutImage
+from .signals import Command, FaultCode, Status, WireCode
+from .tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLost:
+    """The PLC went silent or its connection closed."""
+
+    reason: str
+    rejected: int
+    """Open parts that were rejected for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerBack:
+    """The PLC's heartbeat moves again."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRaised:
+    """The station went to FAULT."""
+
+    code: FaultCode
+    part: int
+    """The part that caused it; 0: none."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultCleared:
+    """The PLC reset a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class CounterReset:
+    """The PLC began its counters anew; these are the totals at that moment."""
+
+    counters: Counters
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """The PLC asks for a job."""
+
+    number: int
+    token: int
+
+
+Event = Trigger | Disposition | Record | PeerLost | PeerBack | FaultRaised | FaultCleared | CounterReset | JobRequest
+"""What `Station.events` tells."""
+
+
+@dataclass(slots=True)
+class _Part:
+    """One accepted trigger until its record is made."""
+
+    trigger: Trigger
+    taken_at: str
+    exposed: bool = False
+    verdict: Verdict | None = None
+    why: Why | None = None
+    committed_ns: int = 0
+    disposition: Disposition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The result block as it stands in the registers."""
+
+    seq: int = 0
+    part: int = 0
+    disposition: WireCode = WireCode.NONE
+    defect: int = 0
+    score_milli: int = 0
+    inference_ms: int = 0
+    latency_ms: int = 0
+
+
+_EMPTY = _Block()
+_RESULT_BITS = {WireCode.OK: Status.OK, WireCode.NG: Status.NG}
+_WIRE = {Why.OK: WireCode.OK, Why.NG: WireCode.NG, Why.CHALLENGE: WireCode.NG, Why.LATE: WireCode.LATE}
+
+
+class Station:
+    """The core. Every call that can change something is followed by `tick`, which returns what to show."""
+
+    def __init__(
+        self, name: str, job: Job, limits: Limits, *, job_number: int = 1, utc: Callable[[], str] = utc_now
+    ) -> None:
+        """job_number: what the PLC calls the active job. utc: the wall clock, for people only."""
+        self.name, self.job, self.job_number = name, job, job_number
+        if job.deadline_ns < 2:
+            raise ValueError(f"deadline {job.deadline_ns} ns: expected 2 or more")
+        # A stuck TRIGGER has to be found before the part is late.
+        limits = replace(limits, stuck_ns=min(limits.stuck_ns, job.deadline_ns - 1))
+        self.hand = Handshake(limits)
+        self.tally = Tally()
+        self.links_lost = 0
+        self._utc = utc
+        self._parts: dict[int, _Part] = {}  # by number, in the order of the triggers; the shown one is not here
+        self._shown: _Part | None = None
+        self._newest: _Part | None = None
+        self._block = _EMPTY
+        self._events: list[Event] = []
+        self._blockers: tuple[str, ...] = ("io: starting",)
+        self._degraded = False
+        self._stopped = False
+        self._ready = False
+        self._beats = 0
+        self._number = 0
+        self._late_in_row = 0
+        self._line_stop = False
+
+    # -- what comes in ---------------------------------------------------------------------------------------------
+
+    def receive(self, image: InImage) -> None:
+        """Take one write of the PLC."""
+        now = image.at_ns
+        was_ready = self._ready
+        said = self.hand.receive(image)
+        if said.peer_back:
+            self._events.append(PeerBack())
+        if said.counter_reset:
+            self._events.append(CounterReset(self.tally.counters()))
+            self.tally.reset()
+        if said.acked and self._shown is not None:
+            self._close(self._shown, now)
+            self._shown = None
+        if said.fault_reset and self.hand.fault:
+            self.hand.reset()
+            self._line_stop, self._late_in_row = False, 0
+            self._events.append(FaultCleared())
+        if said.job:
+            self._events.append(JobRequest(image.job_request, image.job_token))
+        if said.trigger:
+            self._trigger(image, was_ready)
+        self._advance(now)
+
+    def submit(self, verdict: Verdict, now_ns: int) -> None:
+        """Take a verdict. One that is late, foreign, double or of no open part is counted and dropped."""
+        self._advance(now_ns)
+        part = self._parts.get(verdict.part)
+        if part is None or part.why is not None or part.trigger.at_ns != verdict.triggered_at_ns:
+            self.tally.stale += 1
+            return
+        job = self.job
+        if (verdict.recipe, verdict.revision, verdict.model) != (job.recipe, job.revision, job.model):
+            self.tally.stale += 1
+            return
+        part.verdict, part.exposed = verdict, True
+        why = {Outcome.OK: Why.OK, Outcome.NG: Why.NG}.get(verdict.outcome, Why.LOST)
+        self._decide(part, why, now_ns)
+        self._advance(now_ns)
+
+    def exposed(self, part: int, triggered_at_ns: int, now_ns: int) -> None:
+        """The picture of a part is taken: with BUFFER_EN the next trigger may come."""
+        found = self._find(part, triggered_at_ns)
+        if found is not None:
+            found.exposed = True
+            self._advance(now_ns)
+
+    def lost(self, part: int, triggered_at_ns: int, now_ns: int) -> None:
+        """There will be no picture of a part: it is rejected without waiting for its deadline."""
+        self._advance(now_ns)
+        found = self._find(part, triggered_at_ns)
+        if found is not None and found.why is None:
+            found.exposed = True
+            self._decide(found, Why.LOST, now_ns)
+            self._advance(now_ns)
+
+    def link_lost(self, reason: str, now_ns: int) -> None:
+        """The PLC's connection is gone, or another took its place: all open parts are rejected."""
+        self._lose_peer(reason, now_ns, link=True)
+
+    def allow(self, blockers: tuple[str, ...], *, degraded: bool = False) -> None:
+        """Say why the rest of the box is not ready, in words; empty: it is."""
+        self._blockers, self._degraded = blockers, degraded
+
+    def beat(self) -> None:
+        """One beat of the box's own heartbeat. Only to be called while all that is needed has moved."""
+        self._beats = (self._beats + 1) & 0xFFFF
+
+    def stop(self, now_ns: int) -> None:
+        """READY off for good, all open parts rejected."""
+        self._stopped = True
+        self._reject_open(now_ns)
+
+    # -- what goes out ---------------------------------------------------------------------------------------------
+
+    def tick(self, now_ns: int) -> OutImage:
+        """Let time pass and return what the PLC is to see."""
+        self._advance(now_ns)
+        return self._image()
+
+    def events(self) -> list[Event]:
+        """What happened since the last call, in order."""
+        events, self._events = self._events, []
+        return events
+
+    def next_ns(self) -> int | None:
+        """When `tick` must be called at the latest; None: nothing is waiting."""
+        due = [part.trigger.deadline_ns for part in self._parts.values() if part.why is not Why.LATE]
+        hand = self.hand.next_ns()
+        if hand is not None:
+            due.append(hand)
+        return min(due, default=None)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why no trigger would be accepted, the first thing to mend first. A part under way is no reason."""
+        if self._stopped:
+            return ("io: stopping",)
+        return self._blockers + self.hand.reasons()
+
+    @property
+    def ready(self) -> bool:
+        """The READY bit as last shown."""
+        return self._ready
+
+    @property
+    def open(self) -> int:
+        """Accepted parts whose record is not made yet."""
+        return len(self._parts) + (self._shown is not None)
+
+    @property
+    def state(self) -> State:
+        """Where the handshake stands."""
+        if self.hand.fault:
+            return State.FAULT
+        if self.hand.acquiring:
+            return State.ACQUIRING
+        if self._shown is not None:
+            return State.RESULT_VALID
+        if self._parts:
+            return State.INSPECTING
+        return State.READY if self._ready else State.OFFLINE
+
+    def counters(self) -> Counters:
+        """The totals of this run."""
+        return self.tally.counters()
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _find(self, part: int, triggered_at_ns: int) -> _Part | None:
+        found = self._parts.get(part)
+        return found if found is not None and found.trigger.at_ns == triggered_at_ns else None
+
+    def _is_open(self, number: int) -> bool:
+        return number in self._parts or (self._shown is not None and self._shown.trigger.part == number)
+
+    def _next_number(self) -> int:
+        while True:
+            self._number = self._number % LAST_PART + 1
+            if not self._is_open(self._number):
+                return self._number
+
+    def _trigger(self, image: InImage, was_ready: bool) -> None:
+        number = image.part or self._next_number()
+        accepted = was_ready and self._may_accept()
+        if accepted and self._is_open(number):
+            self._trip(FaultCode.PART_OPEN, image.at_ns, number)
+            accepted = False
+        part = _Part(
+            Trigger(
+                part=number,
+                station=self.name,
+                at_ns=image.at_ns,
+                encoder=image.encoder,
+                deadline_ns=image.at_ns + self.job.deadline_ns,
+                recipe=self.job.recipe,
+                missed=not accepted,
+            ),
+            self._utc(),
+        )
+        self.tally.trigger(missed=not accepted)
+        self._events.append(part.trigger)
+        if accepted:
+            self.hand.accept(image.at_ns)
+            self._parts[number] = self._newest = part
+        else:
+            self.hand.miss()
+            self._reject(part, Why.LOST, image.at_ns)
+
+    def _decide(self, part: _Part, why: Why, now_ns: int) -> None:
+        part.why, part.committed_ns = why, now_ns
+
+    def _advance(self, now_ns: int) -> None:
+        """Do all that has become due: nothing waits for the next tick."""
+        if self.hand.silent(now_ns):
+            self._lose_peer("its heartbeat stopped", now_ns, link=False)
+        for part in self._parts.values():
+            if part.why is not Why.LATE and now_ns >= part.trigger.deadline_ns:
+                self._decide(part, Why.LATE, now_ns)
+        code = self.hand.overdue(now_ns)
+        if code:
+            culprit = self._newest if code is FaultCode.TRIGGER_STUCK else self._shown
+            self._trip(code, now_ns, culprit.trigger.part if culprit is not None else 0)
+        self._show(now_ns)
+        if self._waiting() > self.hand.limits.queue:
+            self._trip(FaultCode.QUEUE_FULL, now_ns, next(iter(self._parts)))
+        if not self.open:
+            self.hand.settle_job(self.job_number)
+        self._ready = self._may_accept()
+
+    def _waiting(self) -> int:
+        return sum(part.why is not None for part in self._parts.values())
+
+    def _may_accept(self) -> bool:
+        if self._stopped or self._blockers or self.hand.reasons() or self.hand.acquiring:
+            return False
+        if Command.BUFFER_EN not in self.hand.command:
+            return not self.open
+        exposing = self._newest is not None and not self._newest.exposed and self._newest.why is None
+        limit = self.hand.limits.queue
+        return not exposing and self._waiting() < limit and len(self._parts) < 2 * limit
+
+    def _show(self, now_ns: int) -> None:
+        """Put the oldest decided part into the result block: from here on it is frozen."""
+        if not self._parts or not self.hand.may_show:
+            return
+        number, part = next(iter(self._parts.items()))
+        if part.why is None or (part is self._newest and self.hand.acquiring):
+            return
+        del self._parts[number]
+        why, verdict = part.why, part.verdict
+        seq = self.hand.show(now_ns)
+        self._freeze(part, why, now_ns, seq)
+        self._shown = part
+        code = _WIRE.get(why, WireCode.UNJUDGED)
+        if verdict is None:
+            self._block = _Block(seq, number, code, latency_ms=(now_ns - part.trigger.at_ns) // MS)
+        else:
+            self._block = _Block(
+                seq,
+                number,
+                code,
+                defect=min(len(verdict.defects), 1),
+                score_milli=round(verdict.score * 1000),
+                inference_ms=(verdict.done_ns - verdict.started_ns) // MS,
+                latency_ms=(now_ns - part.trigger.at_ns) // MS,
+            )
+        self._count_late(why)
+
+    def _count_late(self, why: Why) -> None:
+        self._late_in_row = self._late_in_row + 1 if why is Why.LATE else 0
+        limit = self.hand.limits.late_stop
+        if limit and self._late_in_row >= limit:
+            self._line_stop = True
+        elif self._late_in_row == 0:
+            self._line_stop = False
+
+    def _freeze(self, part: _Part, why: Why, now_ns: int, seq: int) -> None:
+        part.disposition = Disposition(
+            part=part.trigger.part,
+            action=Action.PASS if why is Why.OK else Action.REJECT,
+            why=why,
+            committed_ns=part.committed_ns or now_ns,
+            published_ns=now_ns if seq else None,
+            sequence=seq,
+        )
+        self.tally.decide(why)
+        self._events.append(part.disposition)
+
+    def _close(self, part: _Part, acked_ns: int | None) -> None:
+        """Make the record: the part has its one disposition and its receipt."""
+        disposition = part.disposition
+        if disposition is None:  # pragma: no cover - closed only after it was frozen
+            raise RuntimeError(f"part {part.trigger.part} has no disposition")
+        if acked_ns is None:
+            delivery = Delivery.UNCONFIRMED
+        elif acked_ns < part.trigger.deadline_ns + self.hand.limits.ack_ns:
+            delivery = Delivery.DELIVERED
+        else:
+            delivery = Delivery.LATE
+        if disposition.action is Action.REJECT:
+            self.tally.receipt(confirmed=acked_ns is not None)
+        verdict = part.verdict if part.verdict is None else replace(part.verdict, heat=())
+        receipt = Receipt(part.trigger.part, delivery, acked_ns)
+        self._events.append(Record(part.trigger, verdict, disposition, receipt, part.taken_at))
+        if part is self._newest:
+            self._newest = None
+
+    def _reject(self, part: _Part, why: Why, now_ns: int) -> None:
+        """Reject a part that is not shown to the PLC."""
+        part.committed_ns = now_ns
+        self._freeze(part, why, now_ns, 0)
+        self._close(part, None)
+
+    def _reject_open(self, now_ns: int) -> int:
+        """Reject all that is open and empty the result block; return how many parts that were."""
+        rejected = self.open
+        if self._shown is not None:
+            self._close(self._shown, None)
+            self._shown = None
+        for part in self._parts.values():
+            self._reject(part, Why.FAULT, now_ns)
+        self._parts.clear()
+        self._newest = None
+        self._block = _EMPTY
+        self.hand.clear()
+        self._ready = False
+        return rejected
+
+    def _trip(self, code: FaultCode, now_ns: int, part: int) -> None:
+        self.hand.trip(code)
+        self._events.append(FaultRaised(code, part))
+        self._reject_open(now_ns)
+
+    def _lose_peer(self, reason: str, now_ns: int, *, link: bool) -> None:
+        self.hand.lose_peer(link=link)
+        self.links_lost += 1
+        rejected = self._reject_open(now_ns)
+        self._events.append(PeerLost(reason, rejected))
+
+    def _image(self) -> OutImage:
+        block, sums = self._block, self.tally.shown()
+        busy = any(part.why is None for part in self._parts.values())
+        status = self.hand.status(ready=self._ready, busy=busy)
+        if Status.RESULT_VALID in status:
+            status |= _RESULT_BITS.get(block.disposition, Status.UNJUDGED)
+        if self._beats & 1:
+            status |= Status.HB
+        if self._degraded:
+            status |= Status.DEGRADED
+        if self._line_stop:
+            status |= Status.LINE_STOP_REQ
+        return OutImage(
+            status=status,
+            heartbeat=self._beats,
+            seq=block.seq,
+            part=block.part,
+            disposition=block.disposition,
+            defect=block.defect,
+            score_milli=block.score_milli,
+            inference_ms=block.inference_ms,
+            latency_ms=block.latency_ms,
+            job=self.job_number,
+            job_token=self.hand.job_token,
+            fault=self.hand.fault.value,
+            depth=self._waiting(),
+            triggers=sums.triggers,
+            ok=sums.ok,
+            ng=sums.ng,
+            unjudged=sums.unjudged - sums.missed,
+            missed=sums.missed,
+            confirmed=sums.confirmed,
+        )
