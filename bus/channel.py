@@ -42,7 +42,9 @@ MESSAGES: dict[bytes, type] = {
 }
 """Every message that may travel, by its name on the wire."""
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODERS = {name: msgspec.msgpack.Decoder(kind) for name, kind in MESSAGES.items()}
+_DECODERS: dict[bytes, msgspec.msgpack.Decoder[Any]] = {
+    name: msgspec.msgpack.Decoder(kind) for name, kind in MESSAGES.items()
+}
 
 
 def encode(message: object) -> list[bytes]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from okng.bus import doctor
+from okng.bus import clock, doctor
 from okng.bus.doctor import Finding
 
 
@@ -56,7 +56,7 @@ def test_a_disk_that_refuses_is_broken(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_slow_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ticks = iter(range(0, 10**12, 80 * doctor.MS))
+    ticks = iter(range(0, 10**12, 80 * clock.MS))
     monkeypatch.setattr(doctor, "now_ns", lambda: next(ticks))
     found = doctor.fsync_finding(tmp_path)
     assert (found.ok, "SSD" in found.advice) == (None, True)
