@@ -227,9 +227,9 @@ def check(settings_file: Path, store: Path | None, full: bool, as_json: bool) ->
 @click.argument("out", type=click.File("w", encoding="utf-8"), default="-")
 def export(settings_file: Path, store: Path | None, out: Any) -> None:
     """Write the ledger as JSON lines, one part a line, to OUT (default: standard output)."""
-    from .records.export import export as export_store
+    from .records.export import export_jsonl
 
-    export_store(store or _read(settings_file)[0].records.store, out)
+    export_jsonl(store or _read(settings_file)[0].records.store, out)
 
 
 @cli.group()

@@ -1,0 +1,217 @@
+"""The folder of one demonstration: settings, recipe, plan, model, ledger and logs, each a file a person can read."""
+
+import contextlib
+import json
+import shutil
+import socket
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..bus.errors import BadSettings
+
+MARK = ".okng-demo"
+SERIAL = "SN0000"
+CAMERA = "top"
+PART_MM, PITCH_MM, JITTER_MM = 40.0, 60.0, 3.0
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def port_is_free(port: int) -> bool:
+    """True when the port can be listened on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where a demonstration keeps its things."""
+
+    out: Path
+    run_dir: Path
+    """Sockets, rings, heartbeats and scenes, on a tmpfs."""
+
+    @property
+    def settings(self) -> Path:
+        """The box's settings, TOML."""
+        return self.out / "okng.toml"
+
+    @property
+    def recipe(self) -> Path:
+        """The recipe, YAML."""
+        return self.out / "recipe.yaml"
+
+    @property
+    def plan(self) -> Path:
+        """The simulated line's plan, JSON."""
+        return self.out / "line.json"
+
+    @property
+    def goods(self) -> Path:
+        """Pictures of good parts, taken by the line's camera."""
+        return self.out / "goods"
+
+    @property
+    def model(self) -> Path:
+        """The bundle taught from them."""
+        return self.out / "model"
+
+    @property
+    def store(self) -> Path:
+        """The ledger and its pictures."""
+        return self.out / "store"
+
+    @property
+    def line_log(self) -> Path:
+        """What the simulated line wrote: `world.jsonl`, `plc.jsonl`."""
+        return self.out / "line"
+
+    @property
+    def scenes(self) -> Path:
+        """What the simulated cameras look at."""
+        return self.run_dir / "scenes"
+
+    @property
+    def ledger_lines(self) -> Path:
+        """The ledger as JSON lines, for the outside judge."""
+        return self.out / "ledger.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """What the box's processes said."""
+        return self.out / "okng.log"
+
+    def close(self) -> None:
+        """Remove the run folder. Never raises."""
+        shutil.rmtree(self.run_dir, ignore_errors=True)
+
+
+def make_workspace(out: Path, *, keep_model: bool) -> Workspace:
+    """Make the folder of a new demonstration; an earlier one at the same place is replaced.
+
+    BadSettings: out holds something that is not an earlier demonstration.
+    """
+    out = out.resolve()
+    if out.exists() and any(out.iterdir()) and not (out / MARK).exists():
+        raise BadSettings(f"{out}: expected a new folder or one of an earlier demo; it holds other things")
+    out.mkdir(parents=True, exist_ok=True)
+    for old in out.iterdir():
+        if keep_model and old.name in ("model", "goods"):
+            continue
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    (out / MARK).touch()
+    shm = Path("/dev/shm")  # noqa: S108 - the tmpfs every Linux has; removed again by close
+    run_dir = Path(tempfile.mkdtemp(prefix="okng-", dir=shm if shm.is_dir() else None))
+    made = Workspace(out, run_dir)
+    made.scenes.mkdir()
+    made.line_log.mkdir()
+    return made
+
+
+def write_settings(space: Workspace, *, modbus_port: int, web_port: int, language: str, producer: Path, bench: bool) -> None:
+    """Write the box's settings of this demonstration."""
+    text = f"""\
+# Settings of the demonstration, written by `okng demo`. A real box has /etc/okng/okng.toml.
+recipe = "recipe.yaml"
+
+[box]
+name = "demo"
+station = "line1"
+run_dir = "{space.run_dir}"
+
+[camera.{CAMERA}]
+driver = "gentl"
+producer = "{producer}"
+serial = "{SERIAL}"
+
+[plc]
+role = "modbus_server"
+host = "127.0.0.1"
+port = {modbus_port}
+realtime = true
+
+[inspect]
+provider = "cpu"
+threads = 1
+
+[records]
+store = "store"
+ng_format = "jpeg"
+ok_sample_percent = {0.0 if bench else 2.0}
+
+[web]
+host = "127.0.0.1"
+port = {web_port}
+language = "{language}"
+
+[sync]
+target = "cloud"
+"""
+    space.settings.write_text(text, encoding="utf-8")
+
+
+def write_recipe(space: Workspace, *, name: str, view: tuple[int, int], colour: bool, deadline_ms: int, belt: dict[str, Any]) -> None:
+    """Write the recipe of this demonstration. view: width, height in px of the camera's picture."""
+    content = {
+        "name": name,
+        "description": "Written by okng demo.",
+        "deadline_ms": deadline_ms,
+        "bundle": "model",
+        "camera": {
+            "pixel_format": "RGB8" if colour else "Mono8",
+            "width": view[0],
+            "height": view[1],
+            "trigger": "software",
+            "exposure_us": 200.0,
+        },
+        "regions": [{"name": "whole", "box": "full"}],
+        "distances": {
+            "eye_to_gate_mm": belt["eye_to_gate_mm"],
+            "gate_to_confirm_mm": belt["gate_to_confirm_mm"],
+            "max_speed_mm_s": belt["speed_mm_s"],
+            "margin_ms": 200.0,
+        },
+    }
+    space.recipe.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def belt_for(rate: float, deadline_ms: int, *, varying: bool) -> dict[str, Any]:
+    """Return the belt that brings `rate` parts a second and leaves the gate late enough for deadline and margin."""
+    speed = max(20.0, rate * PITCH_MM)
+    commit_mm = speed * 0.06 + 12.0
+    return {
+        "part_length_mm": PART_MM,
+        "pitch_mm": PITCH_MM,
+        "pitch_jitter_mm": JITTER_MM,
+        "speed_mm_s": speed,
+        "profile": "varying" if varying else "steady",
+        "eye_to_gate_mm": round(speed * (deadline_ms + 300) / 1000 + commit_mm, 1),
+        "gate_to_confirm_mm": 100.0,
+        "commit_mm": round(commit_mm, 1),
+    }
+
+
+def write_plan(space: Workspace, plan: dict[str, Any]) -> None:
+    """Write the simulated line's plan."""
+    whole = {"out": str(space.line_log), "scenes": str(space.scenes), "serial": SERIAL, **plan}
+    space.plan.write_text(json.dumps(whole, indent=2), encoding="utf-8")
+
+
+def removed(folder: Path) -> None:
+    """Remove a folder if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder)
