@@ -1,0 +1,146 @@
+"""The web application: made by `create_app` from what it is given, nothing global, so a test passes its own line."""
+
+import hashlib
+import json
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, redirect, render_template, request, send_from_directory, url_for
+from flask_babel import Babel, get_locale, gettext
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from . import catalogue
+from .history import History
+from .live import live_views
+from .options import WebOptions
+from .rejects import reject_views
+from .run import run_views
+from .watch import Watch
+from .words import page_words
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+COOKIE = "okng-language"
+NAMES = {"en": "English", "zh": "中文"}
+"""Each language by its own name."""
+POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+
+
+def create_app(options: WebOptions, station: str, watch: Watch, history: History, store: Path, cache: Path) -> Flask:
+    """Make the application. It starts no thread: whoever serves it starts the watcher.
+
+    store: folder of the ledger and its pictures. cache: folder the translations are compiled into.
+    """
+    app = Flask("okng.webui", root_path=str(HERE), static_folder=None)
+    compiled = catalogue.build(cache / "translations")
+    app.config.update(BABEL_TRANSLATION_DIRECTORIES=str(compiled), BABEL_DEFAULT_LOCALE="en")
+    Babel(app, locale_selector=lambda: catalogue.LOCALES[_language(options)])
+    print_of_static = _digest(STATIC)
+    app.register_blueprint(live_views(watch, options.max_streams))
+    app.register_blueprint(run_views(options, history))
+    app.register_blueprint(reject_views(history, store))
+    _add_files(app, options, print_of_static)
+    _add_language(app)
+
+    @app.get("/help")
+    def help_page() -> str:
+        return render_template(f"help/{_language(options)}.html")
+
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return Response("ok\n" if watch.alive() else "the watcher stopped\n", 200 if watch.alive() else 503)
+
+    @app.context_processor
+    def words() -> dict[str, object]:
+        return {
+            "station": station,
+            "lang": "zh-CN" if str(get_locale()) != "en" else "en",
+            "other_languages": [(code, name) for code, name in NAMES.items() if code != _language(options)],
+            "words": json.dumps(page_words(gettext), ensure_ascii=False),
+            "static_url": lambda name: url_for("static_file", mark=print_of_static, name=name),
+            "ok_style": options.ok_style,
+            "words_of": page_words(gettext).get,
+        }
+
+    app.add_template_filter(lambda utc: _local(utc, "%H:%M:%S"), "clock")
+    app.add_template_filter(lambda utc: _local(utc, "%Y-%m-%d %H:%M:%S"), "date_clock")
+
+    @app.after_request
+    def headers(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = POLICY
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "same-origin"
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> AnyResponse | tuple[str, int]:
+        if error.code is None or error.code < 400 or request.path.endswith((".jpg", ".png", ".json")):
+            return error.get_response()
+        return render_template("error.html", code=error.code), error.code
+
+    return app
+
+
+def _language(options: WebOptions) -> str:
+    chosen = request.cookies.get(COOKIE, "")
+    return chosen if chosen in NAMES else options.language
+
+
+def _add_files(app: Flask, options: WebOptions, mark: str) -> None:
+    @app.get("/static/<mark>/<path:name>", endpoint="static_file")
+    def static_file(mark: str, name: str) -> Response:
+        answer = send_from_directory(STATIC, name)
+        current = mark == print_of_static
+        answer.headers["Cache-Control"] = "public, max-age=31536000, immutable" if current else "no-store"
+        return answer
+
+    print_of_static = mark
+
+    @app.get("/theme.css")
+    def theme() -> Response:
+        return Response(f":root {{ --mm: {options.mm:g}px; }}\n", mimetype="text/css")
+
+    @app.get("/favicon.ico")
+    def favicon() -> Response:
+        return send_from_directory(STATIC / "img", "favicon.svg", mimetype="image/svg+xml")
+
+
+def _add_language(app: Flask) -> None:
+    @app.post("/language")
+    def language() -> AnyResponse:
+        chosen = request.form.get("language", "")
+        if chosen not in NAMES:
+            abort(400)
+        answer = redirect(_own_path(request.form.get("next", "/")), 303)
+        answer.set_cookie(COOKIE, chosen, max_age=400 * 86_400, httponly=True, samesite="Strict")
+        return answer
+
+
+def _own_path(asked: str) -> str:
+    """A path of this server, whatever was asked for."""
+    parts = urlsplit(asked)
+    own = not parts.scheme and not parts.netloc and asked.startswith("/") and not asked.startswith(("//", "/\\"))
+    return asked if own and asked.isprintable() else "/"
+
+
+def _local(utc: str, layout: str) -> str:
+    """A moment of the ledger in the box's own zone; as it stands where it is not one."""
+    try:
+        return datetime.fromisoformat(utc).astimezone().strftime(layout)
+    except ValueError:
+        return utc
+
+
+def _digest(folder: Path) -> str:
+    """Twelve hex digits over names and contents of all files: a changed file is another address."""
+    total = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        total.update(path.relative_to(folder).as_posix().encode())
+        total.update(path.read_bytes())
+    return total.hexdigest()[:12]

@@ -1,0 +1,101 @@
+"""The web process: gunicorn, one worker of 32 threads. One, because watcher, caps and pictures live inside it."""
+
+import errno
+import logging
+import socket
+from pathlib import Path
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from ..bus.errors import BadSettings
+from ..records.read import LedgerReader
+from .app import create_app
+from .options import WebOptions
+from .watch import Watch
+
+log = logging.getLogger(__name__)
+THREADS = 32
+GRACE_S = 3
+"""How long a stop waits for open streams. gunicorn's own 30 s would hold up the whole box."""
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn with our settings. Everything with a thread or a socket of the bus is made after the fork."""
+
+    def __init__(
+        self, options: WebOptions, station: str, cameras: tuple[str, ...], run_dir: Path, store: Path, listener: int
+    ) -> None:
+        self._options, self._station, self._cameras = options, station, cameras
+        self._run_dir, self._store, self._listener = run_dir, store, listener
+        self._watch: Watch | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set what gunicorn is to do; it reads no file and no command line."""
+        for key, value in {
+            "bind": f"fd://{self._listener}",
+            "workers": 1,
+            "worker_class": "gthread",
+            "threads": THREADS,
+            "graceful_timeout": GRACE_S,
+            "timeout": 30,
+            "keepalive": 5,
+            "accesslog": None,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "worker_exit": self._worker_exit,
+        }.items():
+            self.cfg.set(key, value)
+
+    def load(self) -> Any:
+        """Make the application, in the worker."""
+        self._watch = Watch(self._run_dir, self._cameras, self._options)
+        history = LedgerReader(self._store)
+        app = create_app(self._options, self._station, self._watch, history, self._store, self._run_dir)
+        self._watch.start()
+        return app
+
+    def _worker_exit(self, _server: object, _worker: object) -> None:
+        if self._watch is not None:
+            self._watch.close()
+
+
+def run(options: WebOptions, station: str, cameras: tuple[str, ...], run_dir: Path, store: Path) -> int:
+    """Serve the screens until SIGTERM or SIGINT; return the exit code.
+
+    BadSettings: the address is in use, or is not one of this machine. Call it in the main thread of a process.
+    """
+    listener = _listener(options)
+    log.info("screens on http://%s:%d/", options.host, options.port)
+    try:
+        Server(options, station, cameras, run_dir, store, listener.fileno()).run()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
+    finally:
+        listener.close()
+    return 0
+
+
+def _listener(options: WebOptions) -> socket.socket:
+    """Bind before anything is started, so that a port in use is one clear sentence."""
+    where = f"{options.host}:{options.port}"
+    try:
+        family = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise BadSettings(f"[web] host = {options.host!r}: expected an address of this machine ({error})") from error
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((options.host, options.port))
+        listener.listen(64)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            expected = "expected a free port: another program listens there"
+        elif error.errno == errno.EACCES:
+            expected = "expected a port this user may open, for example 8080"
+        else:
+            expected = f"expected an address of this machine ({error.strerror})"
+        raise BadSettings(f"[web] {where}: {expected}") from error
+    return listener

@@ -1,0 +1,71 @@
+"""The Run screen, and what it asks for when it opens: the last rejects and the last NG from the ledger."""
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, render_template, url_for
+from flask_babel import gettext
+
+from ..bus.errors import BadLedger
+from ..bus.part import Action, Outcome
+from ..records.read import PartRow
+from .board import FILM
+from .history import History
+from .options import WebOptions
+from .words import reason_words
+
+
+def run_views(options: WebOptions, history: History) -> Blueprint:
+    """Make the blueprint."""
+    views = Blueprint("run", __name__)
+
+    @views.get("/")
+    def run() -> str:
+        return render_template("run.html", hold_ms=round(options.hold_ng_s * 1000))
+
+    @views.get("/film.json")
+    def film() -> Response:
+        try:
+            rows = history.rows(limit=FILM, action=str(Action.REJECT))
+        except BadLedger:
+            return jsonify(tiles=[], history=False)
+        return jsonify(tiles=[row_payload(row) for row in rows], history=True)
+
+    @views.get("/last-ng.json")
+    def last_ng() -> Response:
+        try:
+            rows = history.rows(limit=1, outcome=str(Outcome.NG))
+        except BadLedger:
+            rows = []
+        return jsonify(row_payload(rows[0]) if rows else None)
+
+    return views
+
+
+def row_payload(row: PartRow) -> dict[str, Any]:
+    """A part of the ledger in the shape of a live result."""
+    kept = bool(row.picture_kept and row.picture)
+    mark = row.picture_sha256 or ""
+    return {
+        "key": f"seq-{row.seq}",
+        "seq": row.seq,
+        "part": row.part,
+        "outcome": row.outcome,
+        "action": row.action,
+        "why": row.why,
+        "reasons": [reason_words(reason, gettext) for reason in row.reasons],
+        "defects": [[d.kind, d.x, d.y, d.w, d.h, d.score] for d in row.defects],
+        "score": row.score,
+        "threshold": row.threshold,
+        "width": row.width or 0,
+        "height": row.height or 0,
+        "frame": 0,
+        "verdict_ms": row.latency_ms,
+        "budget_ms": None,
+        "delivery": row.delivery,
+        "confirmed": row.confirmed,
+        "taken_at": row.taken_at,
+        "picture_url": url_for("rejects.picture", seq=row.seq, sha256=mark) if kept else None,
+        "thumb_url": url_for("rejects.thumb", seq=row.seq, sha256=mark) if kept else None,
+        "overlay_url": url_for("rejects.overlay", seq=row.seq) if kept and row.heat else None,
+        "href": url_for("rejects.detail", seq=row.seq),
+    }

@@ -1,0 +1,35 @@
+// The gallery: older parts come as they are scrolled to.
+import "./frame.js";
+
+const cards = /** @type {HTMLElement} */ (document.getElementById("cards"));
+
+const eye = new IntersectionObserver((seen) => {
+  if (seen.some((entry) => entry.isIntersecting)) void load();
+}, { root: cards, rootMargin: "400px" });
+
+let loading = false;
+
+async function load() {
+  const more = document.getElementById("more");
+  if (!more || loading) return;
+  loading = true;
+  try {
+    const answer = await fetch(/** @type {string} */ (more.dataset.next));
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    more.replaceWith(...page.body.children);
+    watch();
+  } catch {
+    // The key stays: a touch on it asks again.
+  } finally {
+    loading = false;
+  }
+}
+
+function watch() {
+  eye.disconnect();
+  const more = document.getElementById("more");
+  if (more) eye.observe(more);
+}
+
+watch();

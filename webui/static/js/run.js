@@ -1,0 +1,334 @@
+// The Run screen. Picture, overlay and verdict always carry one part number: they are put up together or not at all.
+import { events, localTime } from "./frame.js";
+import { PictureView } from "./picture.js";
+import { makeShape, say, setShape, shapeOf, word } from "./words.js";
+
+const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const run = byId("run");
+const urls = run.dataset;
+const holdMs = Number(urls.holdMs);
+const view = new PictureView(/** @type {HTMLCanvasElement} */ (byId("canvas")));
+const LATE_MS = 1200;
+const REMEMBERED = 24;
+
+/** live: the newest part · held: the last NG · frozen: stays whatever comes */
+let mode = "live";
+/** @type {any} */
+let shown = null;
+/** @type {any} */
+let lastNg = null;
+let heldUntil = 0;
+/** @type {Map<number, any>} results that came by event, by the number of their picture */
+const results = new Map();
+/** @type {{frame: number, bitmap: ImageBitmap, overlay: ImageBitmap | null} | null} */
+let newestPicture = null;
+/** @type {any} */
+let waiting = null;
+
+// ---- putting one part on the screen
+
+function put(/** @type {any} */ result, /** @type {ImageBitmap | null} */ bitmap, /** @type {ImageBitmap | null} */ overlay) {
+  shown = { result, bitmap, overlay };
+  view.show(result, bitmap, overlay);
+  write(result);
+  const empty = byId("picture-empty");
+  empty.hidden = Boolean(bitmap);
+  say("picture-empty", word("no_picture"));
+  const ms = result.verdict_ms === null ? "" : result.budget_ms
+    ? word("of_ms", { ms: Math.round(result.verdict_ms), budget: Math.round(result.budget_ms) })
+    : word("ms", { ms: Math.round(result.verdict_ms) });
+  say("caption-part", result.part ? [`${word("part")} ${result.part}`, result.camera, ms].filter(Boolean).join(" · ") : word("free_run"));
+}
+
+function write(/** @type {any} */ result) {
+  const box = byId("verdict");
+  const text = result.outcome ? word(result.outcome) : "–";
+  box.dataset.outcome = result.outcome;
+  box.dataset.part = String(result.part);
+  box.dataset.long = text.length > 4 ? "yes" : "no";
+  setShape(byId("verdict-shape"), shapeOf[/** @type {"OK"} */ (result.outcome)] ?? "dash");
+  say("verdict-word", text);
+  say("verdict-action", result.action ? word(result.action) : "");
+  const unacked = result.delivery === "unconfirmed" ? ` · ${word("unconfirmed")}` : "";
+  say("verdict-why", result.why ? word(`why.${result.why}`) + unacked : result.outcome ? word("deciding") : "");
+  say("verdict-reason", result.reasons[0] ?? "");
+  const judged = result.score !== null && result.threshold > 0;
+  say("score", judged ? result.score.toFixed(2) : "–");
+  say("limit", judged ? result.threshold.toFixed(2) : "–");
+  const fill = byId("bar-fill");
+  fill.setAttribute("width", String(judged ? Math.min(400, Math.max(0, (result.score / result.threshold) * 200)) : 0));
+  fill.setAttribute("class", judged && result.score > result.threshold ? "bar-fill over" : "bar-fill");
+}
+
+function setMode(/** @type {string} */ next) {
+  mode = next;
+  byId("picture").dataset.mode = next;
+  say("mode", word(next));
+  say("caption-hint", word(next === "frozen" ? "frozen.hint" : "freeze.hint"));
+  byId("half-live").classList.toggle("on", next === "live");
+  byId("half-ng").classList.toggle("on", next === "held");
+}
+
+/** A live part. An NG stays up for a while, so that a person sees why. */
+function offer(/** @type {any} */ result, /** @type {ImageBitmap | null} */ bitmap, /** @type {ImageBitmap | null} */ overlay) {
+  if (result.outcome === "NG" && (bitmap || !lastNg || lastNg.result.key !== result.key)) lastNg = { result, bitmap, overlay };
+  if (mode === "frozen" || (mode === "held" && !heldUntil)) return;
+  const now = performance.now();
+  if (mode === "held" && now < heldUntil && result.outcome !== "NG" && result.key !== shown?.result.key) return;
+  if (result.outcome === "NG" && holdMs > 0) {
+    if (shown?.result.key !== result.key || mode !== "held") heldUntil = now + holdMs;
+    setMode("held");
+  } else if (mode === "held") {
+    heldUntil = 0;
+    setMode("live");
+  }
+  put(result, bitmap, overlay);
+}
+
+// ---- results by event, pictures by long-poll, joined by the picture's number
+
+events.on("result", (result) => {
+  waiting = null;
+  if (result.frame) {
+    results.set(result.frame, result);
+    if (results.size > REMEMBERED) results.delete(results.keys().next().value ?? 0);
+  }
+  if (shown?.result.key === result.key && (shown.bitmap || !result.frame)) {
+    put(result, shown.bitmap, shown.overlay); // the same part, now with its disposition
+    if (lastNg?.result.key === result.key) lastNg.result = result;
+  } else if (!result.frame) offer(result, null, null);
+  else if (newestPicture?.frame === result.frame) offer(result, newestPicture.bitmap, newestPicture.overlay);
+  else waiting = { result, at: performance.now() };
+});
+
+events.on("last_ng", (result) => {
+  if (lastNg?.result.key !== result.key) return;
+  lastNg.result = result;
+  if (shown?.result.key === result.key) put(result, shown.bitmap, shown.overlay);
+});
+
+setInterval(() => {
+  const now = performance.now();
+  // A picture that does not come must not keep the verdict from the screen.
+  if (waiting && now - waiting.at > LATE_MS) {
+    const { result } = waiting;
+    waiting = null;
+    offer(result, null, null);
+  }
+  if (mode === "held" && heldUntil && now >= heldUntil) {
+    heldUntil = 0;
+    setMode("live");
+    const newest = newestPicture && results.get(newestPicture.frame);
+    if (newestPicture && newest) put(newest, newestPicture.bitmap, newestPicture.overlay);
+  }
+}, 100);
+
+const sleep = (/** @type {number} */ ms) => new Promise((done) => setTimeout(done, ms));
+
+async function overlayOf(/** @type {string} */ url, /** @type {string} */ part) {
+  const answer = await fetch(url);
+  if (!answer.ok) return null;
+  if (answer.headers.get("X-Part") !== null && answer.headers.get("X-Part") !== part) return null;
+  return createImageBitmap(await answer.blob());
+}
+
+async function follow() {
+  let after = 0;
+  for (;;) {
+    if (document.hidden) {
+      await sleep(500);
+      continue;
+    }
+    try {
+      const answer = await fetch(`${urls.frame}?after=${after}`, { cache: "no-store" });
+      if (answer.status !== 200) {
+        await sleep(answer.headers.has("Retry-After") ? 3000 : answer.ok ? 50 : 1000);
+        continue;
+      }
+      const frame = Number(answer.headers.get("X-Frame"));
+      const part = answer.headers.get("X-Part") ?? "";
+      const bitmap = await createImageBitmap(await answer.blob());
+      const overlay = await overlayOf(`${urls.overlay}?frame=${frame}&part=${part}`, part);
+      after = frame;
+      newestPicture = { frame, bitmap, overlay };
+      const result = results.get(frame);
+      if (result) {
+        if (waiting?.result.frame === frame) waiting = null;
+        offer(result, bitmap, overlay);
+      }
+    } catch {
+      await sleep(1000);
+    }
+  }
+}
+
+// ---- counters, yield, trend
+
+events.on("counters", (count) => {
+  if (!count.known) return;
+  say("n-triggers", String(count.triggers));
+  say("n-ok", String(count.ok));
+  say("n-ng", String(count.ng));
+  say("n-unjudged", String(count.unjudged));
+  say("balance", word(count.balanced ? "balanced" : "unbalanced"));
+  byId("balance").classList.toggle("broken", !count.balanced);
+  say("yield", count.yield === null ? "–" : `${(count.yield * 100).toFixed(1)} %`);
+  const time = localTime(Date.parse(count.since), false);
+  say("yield-since", word(count.whole ? "since" : "since_at_least", { time }));
+  drawTrend(count.trend);
+});
+
+function drawTrend(/** @type {number[][]} */ trend) {
+  const svg = byId("trend");
+  const most = Math.max(1, ...trend.map(([, ok, ng, unjudged]) => ok + ng + unjudged));
+  const bars = [];
+  for (const [ago, ok, ng, unjudged] of trend) {
+    let top = 60;
+    for (const [kind, count] of /** @type {[string, number][]} */ ([["ng", ng], ["unjudged", unjudged], ["ok", ok]])) {
+      if (!count) continue;
+      const height = Math.max(1.5, (count / most) * 56);
+      top -= height;
+      const bar = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+      for (const [name, value] of Object.entries({ x: (59 - ago) * 6, y: top, width: 5, height, class: `t-${kind}` })) {
+        bar.setAttribute(name, String(value));
+      }
+      bars.push(bar);
+    }
+  }
+  svg.replaceChildren(...bars);
+}
+
+// ---- film strip
+
+const film = byId("film");
+/** @type {any[]} */
+let liveTiles = [];
+/** @type {any[]} */
+let storedTiles = [];
+let askAt = 0;
+
+events.on("film", (payload) => {
+  liveTiles = payload.tiles;
+  drawFilm();
+  if (liveTiles.some((tile) => !tile.thumb && tile.width)) setTimeout(askFilm, 1500);
+});
+
+async function askFilm() {
+  if (performance.now() - askAt < 1000) return;
+  askAt = performance.now();
+  try {
+    const answer = await fetch(/** @type {string} */ (urls.film));
+    if (answer.ok) storedTiles = (await answer.json()).tiles;
+    drawFilm();
+  } catch {
+    // The strip stays as it is; the guard over the events says when the server is gone.
+  }
+}
+
+function drawFilm() {
+  const stored = new Map(storedTiles.map((tile) => [tile.part, tile]));
+  const live = liveTiles.map((tile) => ({
+    ...tile,
+    thumb_url: tile.thumb ? `/thumb/${tile.key}.jpg` : stored.get(tile.part)?.thumb_url,
+    href: `/rejects/part/${tile.part}`,
+  }));
+  const known = new Set(live.map((tile) => tile.part));
+  const tiles = [...live, ...storedTiles.filter((tile) => !known.has(tile.part))].slice(0, 8);
+  const children = tiles.map(makeTile);
+  while (children.length < 8) {
+    const empty = document.createElement("div");
+    empty.className = "tile empty";
+    children.push(empty);
+  }
+  film.replaceChildren(...children);
+}
+
+function makeTile(/** @type {any} */ tile) {
+  const link = document.createElement("a");
+  link.className = "tile";
+  link.href = tile.href;
+  link.setAttribute("aria-label", `${word("part")} ${tile.part} ${word(tile.outcome)}`);
+  if (tile.thumb_url) {
+    const image = document.createElement("img");
+    image.src = tile.thumb_url;
+    image.alt = "";
+    link.append(image);
+  } else {
+    const none = document.createElement("span");
+    none.className = "tile-none";
+    none.append(makeShape("triangle"));
+    link.append(none);
+  }
+  const tag = document.createElement("span");
+  tag.className = "tile-tag";
+  tag.append(makeShape(shapeOf[/** @type {"NG"} */ (tile.outcome)] ?? "dash"), document.createTextNode(String(tile.part)));
+  link.append(tag);
+  return link;
+}
+
+// ---- keys
+
+byId("key-view").addEventListener("click", async () => {
+  if (mode !== "live") {
+    heldUntil = 0;
+    setMode("live");
+    const newest = newestPicture && results.get(newestPicture.frame);
+    if (newestPicture && newest) put(newest, newestPicture.bitmap, newestPicture.overlay);
+    return;
+  }
+  if (!lastNg?.bitmap) lastNg = (await storedNg()) ?? lastNg;
+  if (!lastNg) {
+    say("caption-part", word("none_ng"));
+    return;
+  }
+  heldUntil = 0;
+  setMode("held");
+  put(lastNg.result, lastNg.bitmap, lastNg.overlay);
+});
+
+async function storedNg() {
+  const answer = await fetch(/** @type {string} */ (urls.lastNg));
+  const result = answer.ok ? await answer.json() : null;
+  if (!result) return null;
+  const picture = result.picture_url ? await fetch(result.picture_url) : null;
+  const bitmap = picture?.ok ? await createImageBitmap(await picture.blob()) : null;
+  const overlay = result.overlay_url ? await overlayOf(result.overlay_url, String(result.part)) : null;
+  return { result, bitmap, overlay };
+}
+
+byId("key-overlay").addEventListener("click", () => {
+  view.setOverlay(!view.overlayOn);
+  byId("key-overlay").setAttribute("aria-pressed", String(view.overlayOn));
+});
+
+byId("key-zoom").addEventListener("click", () => {
+  const zoomed = view.toggleZoom();
+  byId("key-zoom").setAttribute("aria-pressed", String(zoomed));
+  say("key-zoom", word(zoomed ? "fit" : "zoom"));
+});
+
+/** A touch freezes, a drag pans. */
+let touched = { x: 0, y: 0 };
+byId("picture").addEventListener("pointerdown", (event) => (touched = { x: event.clientX, y: event.clientY }), true);
+byId("picture").addEventListener("click", (event) => {
+  if (Math.hypot(event.clientX - touched.x, event.clientY - touched.y) > 12) return;
+  freeze();
+});
+byId("picture").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" || event.key === " ") freeze();
+});
+
+function freeze() {
+  heldUntil = 0;
+  if (mode !== "frozen") {
+    setMode("frozen");
+    return;
+  }
+  setMode("live");
+  const newest = newestPicture && results.get(newestPicture.frame);
+  if (newestPicture && newest) put(newest, newestPicture.bitmap, newestPicture.overlay);
+}
+
+drawFilm();
+void askFilm();
+void follow();

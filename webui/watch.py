@@ -1,0 +1,262 @@
+"""The watcher: one thread that listens to the line, keeps the board, and encodes each picture once for all viewers.
+
+It owns the bus sockets and the rings. While nobody looks it encodes nothing; the heartbeat it puts into the news is
+stamped here, at each turn of this loop, from what io, inspect and the cameras stamped themselves.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..bus.channel import Subscriber, camera_address, inspect_address, io_address
+from ..bus.clock import MS, SECOND, now_ns, utc_now
+from ..bus.heartbeat import Heartbeat, Pulse
+from ..bus.messages import CameraState, FrameLost, FrameReady, Health, InspectState, StationState
+from ..bus.part import Disposition, Outcome, Record, Trigger, Verdict
+from ..bus.ring import RingShelf
+from ..camera.frame import read_picture
+from .board import MINUTE_NS, Board, Result
+from .line import assess
+from .news import News
+from .options import WebOptions
+from .payload import counters_payload, key_of, result_payload, state_payload
+from .pictures import Picture, Shown, to_jpeg, to_overlay, to_thumb
+
+log = logging.getLogger(__name__)
+HEARD = (Trigger, Verdict, Disposition, Record, StationState, InspectState, CameraState, FrameReady, FrameLost)
+WATCHED_NS = 4 * SECOND
+"""A viewer that has not asked for this long is gone: encoding stops."""
+STATE_EVERY_NS = 250 * MS
+BEAT_EVERY_NS = 1 * SECOND
+HELD = 6
+"""Pictures kept besides that of the last NG: a slow viewer still finds the one it was told of."""
+THUMBS = 32
+FREE_RUN_AFTER_NS = 2 * SECOND
+"""A free-running picture is shown only when no part came for this long."""
+Read = Callable[[RingShelf, FrameReady], Picture | None]
+
+
+class Watch:
+    """Start once, in the process that serves (after gunicorn has forked)."""
+
+    def __init__(self, run_dir: Path, cameras: tuple[str, ...], options: WebOptions, read: Read = read_picture) -> None:
+        self.news = News()
+        self._run_dir, self._cameras, self._options, self._read = run_dir, cameras, options, read
+        self._board = Board()
+        self._asked_to_stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._viewed_ns = 0
+        self._shown_changed = threading.Condition()
+        self._shown: OrderedDict[int, Shown] = OrderedDict()
+        self._frame_of: OrderedDict[str, int] = OrderedDict()
+        self._thumbs: OrderedDict[str, bytes] = OrderedDict()
+        # Rises over a restart of this process too, so that a browser never waits for a number that is past.
+        self._next_frame = time.time_ns() // MS
+        self._newest = 0
+        self._said: Result | None = None
+        self._said_ng: Result | None = None
+        self._said_film: tuple[Result, ...] = ()
+        self._reasons: tuple[str, ...] = ()
+        self._reasons_since = utc_now()
+        self._counting_since = utc_now()
+        self._counted_epoch = ""
+
+    # -- for the views, any thread ------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Somebody watches: pictures are worth encoding for the next seconds."""
+        self._viewed_ns = now_ns()
+
+    def newer(self, after: int, timeout_s: float) -> Shown | None:
+        """Wait for a picture other than number `after`; None: none came in timeout_s."""
+        with self._shown_changed:
+            if self._newest in (0, after):
+                self._shown_changed.wait(timeout_s)
+            return None if self._newest in (0, after) else self._shown.get(self._newest)
+
+    def shown(self, frame: int) -> Shown | None:
+        """One picture that is still held, by its number."""
+        with self._shown_changed:
+            return self._shown.get(frame)
+
+    def thumb(self, key: str) -> bytes | None:
+        """The small picture of a recent reject."""
+        with self._shown_changed:
+            return self._thumbs.get(key)
+
+    def alive(self) -> bool:
+        """True while the thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Start the thread. ValueError: it was started before."""
+        if self._thread is not None:
+            raise ValueError("the watcher was started before")
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the thread and end all streams. Never raises; a second call does nothing."""
+        self._asked_to_stop.set()
+        self.news.close()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    # -- the thread -----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._listen()
+        except Exception:  # noqa: BLE001 - outermost frame of the thread: without it the screens say "not updating"
+            log.exception("the watcher stopped: the screens show no new result until this process is restarted")
+            self.news.close()
+
+    def _listen(self) -> None:
+        addresses = [io_address(self._run_dir), inspect_address(self._run_dir)]
+        addresses += [camera_address(self._run_dir, name) for name in self._cameras]
+        heartbeat = Heartbeat(self._run_dir, "web")
+        heartbeat.health = Health.READY
+        pulse, shelf = Pulse(self._run_dir), RingShelf(self._run_dir)
+        show_every_ns = SECOND // self._options.fps
+        show_due = state_due = beat_due = 0
+        with Subscriber(addresses, HEARD) as subscriber:
+            try:
+                while not self._asked_to_stop.is_set():
+                    message = subscriber.receive(40)
+                    for _ in range(500):  # a flood must not keep the heartbeat from turning
+                        if message is None:
+                            break
+                        self._board.take(message, now_ns())
+                        message = subscriber.receive(0)
+                    heartbeat.turn()
+                    at_ns = now_ns()
+                    if at_ns >= show_due and self._show(shelf, at_ns):
+                        show_due = at_ns + show_every_ns
+                    if at_ns >= state_due:
+                        state_due = at_ns + STATE_EVERY_NS
+                        self._tell_state(pulse, at_ns)
+                    if at_ns >= beat_due:
+                        beat_due = at_ns + BEAT_EVERY_NS
+                        self._beat(pulse, at_ns)
+            finally:
+                for held in (heartbeat, pulse, shelf):
+                    held.close()
+
+    def _tell_state(self, pulse: Pulse, at_ns: int) -> None:
+        line = assess(self._board, pulse.beats(), self._cameras, at_ns)
+        if line.reasons[:1] != self._reasons[:1]:
+            self._reasons_since = utc_now()
+        self._reasons = line.reasons
+        self._put("state", state_payload(line, self._board.station, self._board.inspect, self._reasons_since))
+        station, first = self._board.station, self._board.counted_from
+        if station is not None and station.epoch != self._counted_epoch:
+            self._counted_epoch, self._counting_since = station.epoch, utc_now()
+        whole = first is None or first.triggers == 0
+        self._put("counters", counters_payload(self._board, at_ns // MINUTE_NS, self._counting_since, whole))
+
+    def _put(self, topic: str, payload: dict[str, Any]) -> None:
+        """Say only what is new."""
+        if self.news.latest(topic) != payload:
+            self.news.put(topic, payload)
+
+    def _beat(self, pulse: Pulse, at_ns: int) -> None:
+        line = assess(self._board, pulse.beats(), self._cameras, at_ns)
+        local = time.localtime()
+        self.news.put(
+            "heartbeat",
+            {
+                "inspecting": line.inspecting,
+                "moving": dict(line.moving),
+                "utc_ms": time.time_ns() // MS,
+                "offset_min": (local.tm_gmtoff or 0) // 60,
+                "web": os.getpid(),
+            },
+        )
+
+    def _show(self, shelf: RingShelf, at_ns: int) -> bool:
+        """Put what is new on the screens. True when a result went out (the next one waits its turn)."""
+        watched = at_ns - self._viewed_ns < WATCHED_NS and self._viewed_ns > 0
+        self._tell_film(shelf, watched)
+        board = self._board
+        result = board.fresh_ng or board.latest
+        board.fresh_ng = None
+        result = self._free_run(result, at_ns)
+        if result is None:
+            return False
+        missing = watched and result.frame is not None and key_of(result) not in self._frame_of
+        if result == self._said and not missing:
+            return self._tell_ng()
+        frame = self._encode(shelf, result) if missing else self._frame_of.get(key_of(result), 0)
+        if result == self._said and not frame:
+            return False
+        self._said = result
+        self.news.put("result", result_payload(result, frame))
+        self._tell_ng()
+        return True
+
+    def _free_run(self, result: Result | None, at_ns: int) -> Result | None:
+        ready = self._board.free_run
+        if ready is None or (result is not None and at_ns - result.triggered_ns < FREE_RUN_AFTER_NS):
+            return result
+        if at_ns - ready.ready_ns > FREE_RUN_AFTER_NS:
+            return result
+        return Result(0, ready.ready_ns, camera=ready.camera, frame=ready)
+
+    def _tell_ng(self) -> bool:
+        last = self._board.last_ng
+        if last is None or last == self._said_ng:
+            return False
+        self._said_ng = last
+        self.news.put("last_ng", result_payload(last, self._frame_of.get(key_of(last), 0)))
+        return False
+
+    def _tell_film(self, shelf: RingShelf, watched: bool) -> None:
+        film = tuple(self._board.rejects)
+        if film == self._said_film:
+            return
+        for reject in film if watched else ():
+            key = key_of(reject)
+            if key not in self._thumbs and reject.frame is not None:
+                picture = self._read(shelf, reject.frame)
+                if picture is not None:
+                    with self._shown_changed:
+                        self._thumbs[key] = to_thumb(picture)
+                        while len(self._thumbs) > THUMBS:
+                            self._thumbs.popitem(last=False)
+        self._said_film = film
+        tiles = [{**result_payload(reject, 0), "thumb": key_of(reject) in self._thumbs} for reject in film]
+        self.news.put("film", {"tiles": tiles})
+
+    def _encode(self, shelf: RingShelf, result: Result) -> int:
+        """Copy the picture out of the ring and hold it encoded. Returns its number, 0 when it is gone."""
+        ready = result.frame
+        picture = self._read(shelf, ready) if ready is not None else None
+        if ready is None or picture is None:
+            return 0
+        shown = Shown(
+            frame=self._next_frame,
+            part=result.part,
+            at_ns=ready.exposed_at_ns,
+            jpeg=to_jpeg(picture, self._options.max_edge_px),
+            overlay=to_overlay(result.heat, ready.width, ready.height),
+        )
+        self._next_frame += 1
+        keep = self._frame_of.get(key_of(self._board.last_ng), 0) if self._board.last_ng else 0
+        with self._shown_changed:
+            self._shown[shown.frame] = shown
+            self._frame_of[key_of(result)] = shown.frame
+            if result.outcome == Outcome.NG:
+                keep = shown.frame
+            for frame in list(self._shown)[:-HELD]:
+                if frame != keep:
+                    del self._shown[frame]
+            for key in [key for key, frame in self._frame_of.items() if frame not in self._shown]:
+                del self._frame_of[key]
+            self._newest = shown.frame
+            self._shown_changed.notify_all()
+        return shown.frame

@@ -1,0 +1,163 @@
+"""The words of other processes in the viewer's language: what is wrong, and what to do about it.
+
+io, inspect and the cameras speak English sentences to logs and screens alike. Here each known sentence has a translated
+twin; one that is not known is shown as it came, with the advice that is always right.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Gettext = Callable[[str], str]
+
+
+def N_(message: str) -> str:  # noqa: N802 - gettext's own name for "translate later"
+    """Mark a sentence for the catalogue."""
+    return message
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """One sentence of another process."""
+
+    pattern: re.Pattern[str]
+    what: str
+    """Message id; named groups of the pattern fill its `%(name)s`."""
+    todo: str = ""
+
+
+def _saying(pattern: str, what: str, todo: str = "") -> Saying:
+    return Saying(re.compile(pattern, re.IGNORECASE), what, todo)
+
+
+CALL = N_("Parts are rejected until this is mended. If it stays, call maintenance.")
+WAIT = N_("Wait a moment: it starts again by itself. If it stays, call maintenance.")
+
+ALARMS = (
+    _saying(r"^io is silent$", N_("The line control does not answer"), WAIT),
+    _saying(r"^inspect is silent$", N_("The inspection does not answer"), WAIT),
+    _saying(
+        r"^camera (?P<name>\S+) is silent$",
+        N_("Camera %(name)s does not answer"),
+        N_("Check the camera's cable and its lamp. It connects again by itself."),
+    ),
+    _saying(r"^not ready$", N_("The line is not ready"), CALL),
+)
+"""Why the line is not being inspected."""
+
+REASONS = (
+    _saying(
+        r"^score (?P<score>\S+) above (?P<limit>\S+) in region (?P<region>.+)$",
+        N_("Score %(score)s is above the limit %(limit)s (%(region)s)"),
+    ),
+    _saying(
+        r"^brightness (?P<found>\S+) outside (?P<low>\d+)\.\.(?P<high>\d+) in region (?P<region>.+)$",
+        N_("Brightness %(found)s is outside %(low)s to %(high)s (%(region)s): check the lamp"),
+    ),
+    _saying(r"^no finding in region (?P<region>.+)$", N_("Region %(region)s was not inspected")),
+    _saying(r"^the model gave no number in region (?P<region>.+)$", N_("The model gave no result (%(region)s)")),
+    _saying(r"^too late to be judged$", N_("The picture came too late to be judged")),
+    _saying(r"^picture gone from the ring.*$", N_("The picture was overwritten before it was judged")),
+    _saying(
+        r"^picture is (?P<found>\d+x\d+), not (?P<wanted>\d+x\d+)$",
+        N_("The picture is %(found)s pixels, the recipe wants %(wanted)s"),
+    ),
+    _saying(r"^no picture: timeout$", N_("No picture: the camera did not answer in time")),
+    _saying(r"^no picture: gap$", N_("No picture: the camera skipped one")),
+    _saying(r"^no picture: incomplete$", N_("No picture: it arrived incomplete (network or cable)")),
+    _saying(r"^no picture: camera lost$", N_("No picture: the camera is disconnected")),
+    _saying(r"^no picture: too late$", N_("No picture: it came too late")),
+    _saying(r"^no picture: wrong size$", N_("No picture: it has the wrong size")),
+    _saying(r"^no picture: repeated$", N_("No picture: the camera sent an old one again")),
+    _saying(r"^no picture: pairing$", N_("No picture: it could not be matched to a part")),
+)
+"""Why a part is not OK."""
+
+
+def alarm(reason: str, gettext: Gettext) -> dict[str, str]:
+    """What is wrong and what to do."""
+    said = _said(reason, ALARMS, gettext)
+    if said is None:
+        return {"what": reason, "todo": gettext(CALL)}
+    what, todo = said
+    return {"what": what, "todo": todo or gettext(CALL)}
+
+
+def reason_words(reason: str, gettext: Gettext) -> str:
+    """Why a part is not OK."""
+    said = _said(reason, REASONS, gettext)
+    return said[0] if said else reason
+
+
+def _said(sentence: str, sayings: tuple[Saying, ...], gettext: Gettext) -> tuple[str, str] | None:
+    for saying in sayings:
+        found = saying.pattern.match(sentence.strip())
+        if found:
+            return gettext(saying.what) % found.groupdict(), gettext(saying.todo) if saying.todo else ""
+    return None
+
+
+def localized(topic: str, payload: Mapping[str, Any], gettext: Gettext) -> Mapping[str, Any]:
+    """A payload of the news with its sentences in the viewer's language."""
+    if topic == "state":
+        return {**payload, "reasons": [alarm(reason, gettext) for reason in payload["reasons"]]}
+    if topic in ("result", "last_ng"):
+        return {**payload, "reasons": [reason_words(reason, gettext) for reason in payload["reasons"]]}
+    if topic == "film":
+        return {"tiles": [localized("result", tile, gettext) for tile in payload["tiles"]]}
+    return payload
+
+
+def page_words(gettext: Gettext) -> dict[str, str]:
+    """Codes and labels that the scripts of a page put on the screen."""
+    return {
+        "OK": gettext(N_("OK")),
+        "NG": gettext(N_("NG")),
+        "UNJUDGED": gettext(N_("UNJUDGED")),
+        "PASS": gettext(N_("PASS")),
+        "REJECT": gettext(N_("REJECT")),
+        "why.ok": gettext(N_("no defect found")),
+        "why.ng": gettext(N_("defect found")),
+        "why.late": gettext(N_("verdict came too late")),
+        "why.lost": gettext(N_("no picture of this part")),
+        "why.fault": gettext(N_("fault of the line")),
+        "why.bypass": gettext(N_("bypass")),
+        "why.challenge": gettext(N_("test part")),
+        "state.inspecting": gettext(N_("INSPECTING")),
+        "state.notready": gettext(N_("NOT READY")),
+        "state.fault": gettext(N_("FAULT")),
+        "state.silent": gettext(N_("NOT INSPECTING")),
+        "stale.title": gettext(N_("Display not updating")),
+        "stale.is": gettext(N_("The line is inspecting (last known)")),
+        "stale.not": gettext(N_("The line is not inspecting (last known)")),
+        "stale.unknown": gettext(N_("Whether the line is inspecting is not known")),
+        "stale.full": gettext(N_("Too many screens are open. Close one; this one tries again by itself.")),
+        "part": gettext(N_("Part")),
+        "free_run": gettext(N_("Free-running picture, no part")),
+        "no_picture": gettext(N_("No picture of this part")),
+        "waiting": gettext(N_("Waiting for the first part")),
+        "none_ng": gettext(N_("No NG part yet")),
+        "live": gettext(N_("LIVE")),
+        "held": gettext(N_("LAST NG")),
+        "frozen": gettext(N_("FROZEN")),
+        "frozen.hint": gettext(N_("touch the picture to go on")),
+        "freeze.hint": gettext(N_("touch the picture to freeze")),
+        "of_ms": gettext(N_("{ms} ms of {budget} ms")),
+        "ms": gettext(N_("{ms} ms")),
+        "since": gettext(N_("since {time}")),
+        "since_at_least": gettext(N_("since before {time}")),
+        "for": gettext(N_("for {age}")),
+        "more": gettext(N_("+ {count} more")),
+        "balanced": gettext(N_("balances")),
+        "unbalanced": gettext(N_("does not balance")),
+        "unknown": gettext(N_("unknown")),
+        "model": gettext(N_("Model")),
+        "deciding": gettext(N_("being decided")),
+        "unconfirmed": gettext(N_("not acknowledged by the PLC")),
+        "delivery.delivered": gettext(N_("acknowledged in time")),
+        "delivery.late": gettext(N_("acknowledged too late")),
+        "delivery.unconfirmed": gettext(N_("not acknowledged by the PLC")),
+        "zoom": gettext(N_("Zoom")),
+        "fit": gettext(N_("Whole picture")),
+    }
