@@ -178,8 +178,7 @@ class Ledger:
     def _drop(self) -> None:
         db, self._db = self._db, None
         if db is not None:
-            with suppress(apsw.Error):
-                db.close()
+            _let_go(db)
 
     def _open(self) -> None:
         lineage = read_lineage(self._store)
@@ -212,8 +211,7 @@ class Ledger:
                 db.execute(f"pragma user_version = {schema.VERSION}")
                 self._name(db, lineage, after_damage=after_damage)
         except BaseException:
-            with suppress(apsw.Error):
-                db.close()
+            _let_go(db)
             raise
         return db
 
@@ -358,19 +356,28 @@ def _number(db: apsw.Connection, sql: str) -> int:
 
 def _connect(path: Path, vfs: str | None) -> apsw.Connection:
     db = apsw.Connection(str(path), vfs=vfs)
-    db.set_busy_timeout(_BUSY_MS)
-    for pragma in (
-        "journal_mode = wal",
-        "synchronous = full",
-        "foreign_keys = on",
-        "wal_autocheckpoint = 1000",
-        "journal_size_limit = 67108864",
-    ):
-        db.execute("pragma " + pragma).fetchall()
-    # Readers of another user cannot make -wal and -shm themselves: leave them there when this connection closes.
-    keep = ctypes.c_int(1)
-    db.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(keep))
+    try:
+        # Readers of another user cannot make -wal and -shm themselves: leave them there when this connection closes.
+        keep = ctypes.c_int(1)
+        db.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(keep))
+        db.set_busy_timeout(_BUSY_MS)
+        for pragma in (
+            "journal_mode = wal",
+            "synchronous = full",
+            "foreign_keys = on",
+            "wal_autocheckpoint = 1000",
+            "journal_size_limit = 67108864",
+        ):
+            db.execute("pragma " + pragma).fetchall()
+    except BaseException:
+        _let_go(db)
+        raise
     return db
+
+
+def _let_go(db: apsw.Connection) -> None:
+    with suppress(apsw.Error):
+        db.close()
 
 
 def _damage(path: Path, vfs: str | None) -> str:
@@ -385,8 +392,7 @@ def _damage(path: Path, vfs: str | None) -> str:
         return str(error)
     finally:
         if db is not None:
-            with suppress(apsw.Error):
-                db.close()
+            _let_go(db)
     return "" if found == "ok" else found
 
 

@@ -1,0 +1,15 @@
+"""The records process on its own: python run_records.py RUN_DIR OPTIONS_JSON."""
+
+import faulthandler
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from okng.records.options import RecordsOptions
+from okng.records.process import run
+
+if __name__ == "__main__":
+    faulthandler.register(signal.SIGUSR1)
+    logging.basicConfig(format="%(levelname)s %(threadName)s %(name)s: %(message)s", level=logging.INFO)
+    sys.exit(run(RecordsOptions.model_validate_json(sys.argv[2]), ("cam0",), Path(sys.argv[1])))
