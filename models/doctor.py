@@ -1,0 +1,42 @@
+"""The doctor's look at what models run on, and at the bundle that is to run."""
+
+from pathlib import Path
+
+from ..bus.doctor import Finding
+from ..bus.errors import BadBundle, BadSettings
+
+
+def model_findings(provider: str, bundle: Path | None) -> list[Finding]:
+    """Look at the execution provider of the settings and, where one is named, score the bundle's golden pictures."""
+    try:
+        from . import runtime
+    except ImportError as error:
+        advice = "Install one runtime: okng[cpu], or okng[gpu] for an NVIDIA card."
+        return [Finding("provider", False, f"the model runtime does not load: {error}", advice)]
+    try:
+        full = runtime.check_provider(provider)
+    except BadSettings as error:
+        advice = "Set inspect.provider to one that is there, or install what it needs (okng[gpu], driver, CUDA)."
+        return [Finding("provider", False, str(error), advice)]
+    found = Finding("provider", True, f"{full}; this box offers {', '.join(runtime.available_providers())}")
+    return [found] if bundle is None else [found, bundle_finding(provider, bundle)]
+
+
+def bundle_finding(provider: str, bundle: Path) -> Finding:
+    """Whether every file of the bundle is as it was made, and scores on this box as it did where it was made."""
+    from .bundle import open_bundle
+    from .detector import Detector
+    from .parity import check_golden
+
+    try:
+        opened = open_bundle(bundle)
+        report = check_golden(Detector(opened, provider, 1))
+    except (BadBundle, BadSettings) as error:
+        return Finding("model", False, str(error), "Teach it again (okng teach) or fetch it again (okng sync --pull).")
+    found = f"{bundle.name}, digest {opened.digest[:12]}: {report.detail}"
+    if not report.passed:
+        advice = (
+            "This box computes otherwise than the one that taught. Teach here, or use the provider it was made with."
+        )
+        return Finding("model", False, found, advice)
+    return Finding("model", True, found)
