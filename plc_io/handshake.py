@@ -234,9 +234,13 @@ class Handshake:
             (not self.alive, "PLC: its heartbeat does not change (holding register 1 or coil 8)"),
             (Command.TRIG_ENABLE not in self.command, "PLC: TRIG_ENABLE is 0"),
             (Command.JOB_EXEC in self.command, "PLC: JOB_EXEC is 1, a job change is under way"),
-            (Command.TRIGGER in self.command and not self.acquiring, "PLC: TRIGGER is still 1, it has to fall first"),
         )
         return tuple(words for holds, words in checks if holds)
+
+    @property
+    def trigger_stands(self) -> bool:
+        """TRIGGER is 1 though no trigger was taken: it has to fall before READY can return."""
+        return Command.TRIGGER in self.command and not self.acquiring
 
     def status(self, *, ready: bool, busy: bool) -> Status:
         """The bits that follow from the dialogue; the result bits are the station's."""

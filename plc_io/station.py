@@ -225,7 +225,8 @@ class Station:
         """Why no trigger would be accepted, the first thing to mend first. A part under way is no reason."""
         if self._stopped:
             return ("io: stopping",)
-        return self._blockers + self.hand.reasons()
+        stands = ("PLC: TRIGGER is still 1, it has to fall first",) if self.hand.trigger_stands else ()
+        return self._blockers + self.hand.reasons() + stands
 
     @property
     def ready(self) -> bool:
@@ -315,7 +316,7 @@ class Station:
             self._trip(FaultCode.QUEUE_FULL, now_ns, next(iter(self._parts)))
         if not self.open:
             self.hand.settle_job(self.job_number)
-        self._ready = self._may_accept()
+        self._ready = not self.hand.trigger_stands and self._may_accept()
 
     def _waiting(self) -> int:
         return sum(part.why is not None for part in self._parts.values())

@@ -1,10 +1,12 @@
 """A real io process, the rest of the box played by the test, and a PLC that is no pymodbus."""
 
-import multiprocessing
+import json
 import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -21,8 +23,6 @@ from okng.bus.clock import MS, now_ns
 from okng.bus.heartbeat import Heartbeat
 from okng.bus.messages import CameraState, FrameReady, Health, InspectState, Job, StationState, Stored
 from okng.bus.part import Disposition, Outcome, Record, Trigger, Verdict
-from okng.plc_io.options import PlcOptions
-from okng.plc_io.process import run
 from okng.plc_io.signals import Command, Status
 
 JOB = Job("cap", "0123456789ab", "f" * 64, 400 * MS)
@@ -219,7 +219,7 @@ class Line:
     run_dir: Path
     box: Box
     plc: Plc
-    process: multiprocessing.process.BaseProcess
+    process: subprocess.Popen[bytes]
 
     def turn(self) -> None:
         """Everybody moves once."""
@@ -277,12 +277,10 @@ class Line:
         self.until("Record", came)
         return found[0]
 
-    def stop(self) -> int | None:
+    def stop(self) -> int:
         """Ask io to end; return its exit status."""
-        assert self.process.pid is not None
-        os.kill(self.process.pid, signal.SIGTERM)
-        self.process.join(10)
-        return self.process.exitcode
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(10)
 
 
 @pytest.fixture
@@ -293,17 +291,15 @@ def run_dir() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def start_io(run_dir: Path, port: int, **more: object) -> multiprocessing.process.BaseProcess:
+def start_io(run_dir: Path, port: int, **more: object) -> subprocess.Popen[bytes]:
     """Start the io process as it is started on a box, on its own interpreter."""
     values: dict[str, object] = {"port": port, "realtime": False, "plc_timeout_ms": 1000, "stuck_ms": 5000}
-    options = PlcOptions.model_validate({**values, **more})
-    process = multiprocessing.get_context("spawn").Process(
-        target=_io, args=(options, "cell", ("top",), JOB, run_dir), daemon=True
+    process = subprocess.Popen(
+        [sys.executable, "-c", _IO, json.dumps({**values, **more}), str(run_dir), str(JOB.deadline_ns)]
     )
-    process.start()
 
     def listens() -> bool:
-        assert process.is_alive(), f"io ended with {process.exitcode}"
+        assert process.poll() is None, f"io ended with {process.returncode}"
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -311,8 +307,17 @@ def start_io(run_dir: Path, port: int, **more: object) -> multiprocessing.proces
     return process
 
 
-def _io(options: PlcOptions, station: str, cameras: tuple[str, ...], job: Job, run_dir: Path) -> None:
-    raise SystemExit(run(options, station, cameras, job, run_dir))
+_IO = """
+import json, logging, sys
+from pathlib import Path
+from okng.bus.messages import Job
+from okng.plc_io.options import PlcOptions
+from okng.plc_io.process import run
+logging.basicConfig(level=logging.INFO)
+options = PlcOptions.model_validate(json.loads(sys.argv[1]))
+job = Job("cap", "0123456789ab", "f" * 64, int(sys.argv[3]))
+raise SystemExit(run(options, "cell", ("top",), job, Path(sys.argv[2])))
+"""
 
 
 @pytest.fixture
@@ -327,6 +332,5 @@ def line(run_dir: Path) -> Iterator[Line]:
     finally:
         plc.client.close()
         box.close()
-        if process.is_alive():
-            process.kill()
-        process.join(5)
+        process.kill()
+        process.wait(5)
