@@ -22,13 +22,21 @@ EXIT_REFUSED = 78
 LOG_FORMAT = "%(asctime)s.%(msecs)03d %(levelname)s %(processName)s %(threadName)s %(name)s: %(message)s"
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
+INSTALLED, DEMO = Path("/etc/okng/okng.toml"), Path("demo-out/okng.toml")
+
+
+def _settings() -> Path:
+    """The box's settings; on a desk without any, those of the demonstration run last in this folder."""
+    return DEMO if DEMO.exists() and not INSTALLED.exists() else INSTALLED
+
+
 settings_option = click.option(
     "--settings",
     "settings_file",
     type=FILE,
-    default=Path("/etc/okng/okng.toml"),
+    default=_settings,
     envvar="OKNG_SETTINGS",
-    show_default=True,
+    show_default=f"{INSTALLED}, else {DEMO}",
     help="Settings of the box.",
 )
 

@@ -1,5 +1,7 @@
-"""`okng demo`: the whole line with no hardware. Only camera optics, belt, PLC and ejector are simulated, each reached
-as the real ones are (GenTL, Modbus TCP); every process of the box is the product's own.
+"""`okng demo`: the whole line with no hardware.
+
+Only camera optics, belt, PLC and ejector are simulated, each reached as the real ones are (GenTL, Modbus TCP); every
+process of the box is the product's own.
 
     1 build the simulated camera       3 teach from those pictures          5 judge from outside, compare with labels
     2 photograph the good parts        4 run the line
@@ -50,7 +52,8 @@ from .workspace import (
 
 log = logging.getLogger(__name__)
 DEADLINE_MS = 400
-ENDLESS = 10_000_000
+ENDLESS = 500_000
+"""Parts of a demonstration that people watch: more than a day at five parts a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +124,7 @@ class Demonstration:
                 )
                 name = self.options.parts.resolve().name if self.options.parts else "rendered-parts"
                 name = name.lower().replace("_", "-")
-                write_recipe(
-                    self.space, name=name, view=view, colour=colour, deadline_ms=DEADLINE_MS, belt=self.belt
-                )
+                write_recipe(self.space, name=name, view=view, colour=colour, deadline_ms=DEADLINE_MS, belt=self.belt)
                 teach_s = self._teach(presenter, name)
             self.outcome = self._run(plan, teach_s)
         except KeyboardInterrupt:
@@ -152,7 +153,7 @@ class Demonstration:
             "source": source,
             "count": count,
             "seed": options.seed,
-            "noise": 2 if options.parts is None else 0,  # real pictures bring their own
+            "noise": 2 if options.parts is None else 1,  # real pictures bring their own; 1 keeps two shots apart
             "belt": self.belt,
             "scan_ms": 2.0 if options.bench else 5.0,
             "faults": {"percent": options.faults},
@@ -222,9 +223,7 @@ class Demonstration:
         killed = (f"camera-{CAMERA}", "inspect", "records", "web")
         running = tuple(child.name for child in supervisor.children)
         total = plan["count"]
-        killer = Killer(
-            tuple(n for n in killed if n in running), self.options.kills, total or 1, self.options.seed
-        )
+        killer = Killer(tuple(n for n in killed if n in running), self.options.kills, total or 1, self.options.seed)
         endless = total == ENDLESS
         ears = Subscriber([io_address(self.space.run_dir)], (Record, StationState))
         told = _Told()
@@ -236,7 +235,9 @@ class Demonstration:
                 while (message := ears.receive(0)) is not None:
                     self._tell(message, told, endless=endless)
                 told.plainly(self, line, terminal=self.console.is_terminal)
-                progress.update(task, completed=line.parts, total=None if endless else line.total, description=told.text)
+                progress.update(
+                    task, completed=line.parts, total=None if endless else line.total, description=told.text
+                )
                 stop.asked.wait(0.05)
             if stop.asked.is_set():
                 self.say("stopping")
@@ -249,7 +250,7 @@ class Demonstration:
         if self.options.kills:
             self.say("kill -9: " + ", ".join(f"{name} {times} times" for name, times in killer.done.items()))
         if line.code not in (0, None):
-            raise OkngError(f"the simulated line ended with code {line.code}; see {self.space.line_log / 'line.log'}")
+            raise OkngError(f"the simulated line failed: {line.why or line.code}; see {self.space.line_log}/line.log")
 
     def _tell(self, message: Record | StationState, told: "_Told", *, endless: bool) -> None:
         if isinstance(message, StationState):

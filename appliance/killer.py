@@ -23,7 +23,7 @@ class Killer:
     _due: list[tuple[float, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        draw = random.Random(self.seed)  # noqa: S311 - a reproducible run, not a secret
+        draw = random.Random(self.seed)
         span = self.parts * 0.9 / max(1, self.times)
         # One kill in each stretch of the run, at a random place of it: random instants, yet not all at once.
         self._due = sorted(

@@ -1,8 +1,10 @@
 """The table a demonstration ends with, and the same as JSON (documented in docs/demo.md)."""
 
+import math
 import os
 import platform
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Group
@@ -42,13 +44,14 @@ class Outcome:
     """UTC of the end."""
 
     @classmethod
-    def of(cls, space: Workspace, judged: dict[str, Any], balance: dict[str, Any], teach_s: float, at: str) -> "Outcome":
+    def of(
+        cls, space: Workspace, judged: dict[str, Any], balance: dict[str, Any], teach_s: float, at: str
+    ) -> "Outcome":
         """Put together what the ledger, the judge and the labels say."""
         lines = read_lines(space.ledger_lines)
-        labels = {int(part): str(label) for part, label in judged.get("labels", {}).items()}
+        labels = true_labels(space.line_log)
         latency = stages(lines)
-        seen = judged["latency_ms"]
-        latency["plc_trigger_to_ok"] = Spread(seen["p50"], seen["p99"], seen["p999"], seen["max"], seen["n"])
+        latency["plc_trigger_to_ok"] = _spread(judged["trigger_to_ok_ms"])
         moments = [line["triggered_ns"] for line in lines]
         span_s = (max(moments) - min(moments)) / 1e9 if len(moments) > 1 else 0.0
         return cls(
@@ -58,7 +61,7 @@ class Outcome:
             unjudged=balance["unjudged"],
             balance=balance,
             quality=quality(lines, labels),
-            judge={key: value for key, value in judged.items() if key != "labels"},
+            judge=judged,
             latency=latency,
             parts_per_s=(len(moments) - 1) / span_s if span_s else 0.0,
             teach_s=teach_s,
@@ -68,7 +71,7 @@ class Outcome:
     @property
     def holds(self) -> bool:
         """True when the ledger balances and the judge found none of what must not be."""
-        return bool(self.balance["balanced"]) and all(self.judge[name] == 0 for name in ZEROS)
+        return bool(self.balance["balanced"]) and bool(self.judge["clean"])
 
     def as_json(self) -> dict[str, Any]:
         """Fit for `json.dump`; NaN is null."""
@@ -92,10 +95,27 @@ class Outcome:
                     "ledger": self.balance,
                     "judge": self.judge,
                     "at": self.at,
-                    "machine": {"cores": os.cpu_count(), "load": os.getloadavg()[0], "python": platform.python_version()},
+                    "machine": {
+                        "cores": os.cpu_count(),
+                        "load": os.getloadavg()[0],
+                        "python": platform.python_version(),
+                    },
                 }
             )
         )
+
+
+def _spread(seen: dict[str, float]) -> Spread:
+    """What the judge measured; it gives only a count of none where it saw none."""
+    found = (float(seen.get(name, math.nan)) for name in ("p50", "p99", "p999", "max"))
+    return Spread(*found, int(seen["n"]))
+
+
+def true_labels(line_log: Path) -> dict[int, str]:
+    """Return part number to label: the world knows the label, the PLC the number, both the encoder count at the eye."""
+    looks = {row["eye"]: str(row["label"]) for row in read_lines(line_log / "world.jsonl") if row["kind"] == "part"}
+    numbers = {row["eye"]: int(row["part"]) for row in read_lines(line_log / "plc.jsonl") if row["kind"] == "part"}
+    return {number: looks[eye] for eye, number in numbers.items() if eye in looks}
 
 
 def outcome_table(outcome: Outcome) -> Group:
@@ -129,10 +149,18 @@ def _figures(outcome: Outcome) -> Table:
     table.add_row("ledger", "balanced" if outcome.balance["balanced"] else "NOT balanced")
     for name in ZEROS:
         table.add_row(f"gate, by the outside judge: {name.replace('_', ' ')}", str(judge[name]))
+    table.add_row("other objections of the judge", ", ".join(_objections(judge)) or "none")
     table.add_section()
     table.add_row("parts a second", f"{outcome.parts_per_s:.1f}")
     table.add_row("teaching", f"{outcome.teach_s:.1f} s")
     return table
+
+
+def _objections(judge: dict[str, Any]) -> list[str]:
+    """What else it objects to, with its count."""
+    return [
+        f"{name.replace('_', ' ')} {judge[name]}" for name in judge["offenders"] if judge[name] and name not in ZEROS
+    ]
 
 
 def _latency(outcome: Outcome) -> Table:

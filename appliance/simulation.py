@@ -33,7 +33,7 @@ class Presenter:
             start_new_session=True,
         )
         first = self._answer()
-        self.goods = int(first["goods"])
+        self.goods = int(first["of"])
         """How many good parts there are."""
         self.view = (int(first["width"]), int(first["height"]))
         """The camera's picture, px."""
@@ -41,7 +41,8 @@ class Presenter:
         return self
 
     def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None and self._process.stderr is not None
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
         line = self._process.stdout.readline()
         if not line:
             said = self._process.stderr.read().strip()
@@ -78,6 +79,9 @@ class SimulatedLine:
         self.parts = 0
         """Parts that are through."""
         self.total: int | None = None
+        self.state = ""
+        self.why = ""
+        """Why it failed, for people."""
         self.code: int | None = None
 
     def __enter__(self) -> Self:
@@ -110,7 +114,8 @@ class SimulatedLine:
             except queue.Empty:
                 break
             self.parts = int(said.get("parts", self.parts))
-            self.total = said.get("total", self.total)
+            self.total = int(said["of"]) if said.get("of") else self.total
+            self.state, self.why = str(said.get("state", "")), str(said.get("why", ""))
         self.code = self._process.poll()
         return self.code is None
 

@@ -114,7 +114,7 @@ def make_workspace(out: Path, *, keep_model: bool) -> Workspace:
             continue
         shutil.rmtree(old) if old.is_dir() else old.unlink()
     (out / MARK).touch()
-    shm = Path("/dev/shm")  # noqa: S108 - the tmpfs every Linux has; removed again by close
+    shm = Path("/dev/shm")
     run_dir = Path(tempfile.mkdtemp(prefix="okng-", dir=shm if shm.is_dir() else None))
     made = Workspace(out, run_dir)
     made.scenes.mkdir()
@@ -122,7 +122,9 @@ def make_workspace(out: Path, *, keep_model: bool) -> Workspace:
     return made
 
 
-def write_settings(space: Workspace, *, modbus_port: int, web_port: int, language: str, producer: Path, bench: bool) -> None:
+def write_settings(
+    space: Workspace, *, modbus_port: int, web_port: int, language: str, producer: Path, bench: bool
+) -> None:
     """Write the box's settings of this demonstration."""
     text = f"""\
 # Settings of the demonstration, written by `okng demo`. A real box has /etc/okng/okng.toml.
@@ -137,6 +139,8 @@ run_dir = "{space.run_dir}"
 driver = "gentl"
 producer = "{producer}"
 serial = "{SERIAL}"
+ring_slots = 32
+must_differ = true
 
 [plc]
 role = "modbus_server"
@@ -164,7 +168,9 @@ target = "cloud"
     space.settings.write_text(text, encoding="utf-8")
 
 
-def write_recipe(space: Workspace, *, name: str, view: tuple[int, int], colour: bool, deadline_ms: int, belt: dict[str, Any]) -> None:
+def write_recipe(
+    space: Workspace, *, name: str, view: tuple[int, int], colour: bool, deadline_ms: int, belt: dict[str, Any]
+) -> None:
     """Write the recipe of this demonstration. view: width, height in px of the camera's picture."""
     content = {
         "name": name,

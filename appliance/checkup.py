@@ -1,0 +1,65 @@
+"""`okng doctor`: every room's look at this box, put together."""
+
+from pathlib import Path
+
+from ..bus.doctor import Finding, host_findings
+from ..bus.errors import OkngError, Refused
+from ..camera.doctor import camera_findings
+from ..inspect.recipe import read_recipe
+from ..models.bundle import open_bundle
+from ..models.detector import Detector
+from ..models.doctor import runtime_findings
+from ..models.parity import check_golden
+from ..plc_io.doctor import plc_findings
+from ..settings import Settings, read_settings
+
+MARKS = {True: "ok  ", None: "note", False: "MEND"}
+
+
+def checkup(settings_file: Path) -> list[Finding]:
+    """Look at everything; settings that are missing or wrong are a finding, and the host is looked at all the same."""
+    try:
+        settings = read_settings(settings_file)
+    except Refused as error:
+        advice = "Write the settings, or name the file with --settings; `okng demo` writes an example."
+        wrong = Finding("settings", False, str(error), advice)
+        return [wrong, *host_findings(Path("/run/okng"), Path("/var/lib/okng"))]
+    return [
+        Finding("settings", True, f"{settings_file}: box {settings.box.name}, station {settings.box.station}"),
+        *host_findings(settings.box.run_dir, settings.records.store),
+        *runtime_findings(settings.inspect.provider),
+        *(f for name, options in settings.camera.items() for f in camera_findings(name, options, settings.box.run_dir)),
+        *_model(settings),
+        *plc_findings(settings.plc, settings.box.run_dir),
+    ]
+
+
+def _model(settings: Settings) -> list[Finding]:
+    """The recipe and its bundle, golden pictures scored on this box."""
+    try:
+        active = read_recipe(settings.recipe)
+    except OkngError as error:
+        return [Finding("recipe", False, str(error), "Mend the recipe; nothing is inspected without one.")]
+    recipe = Finding("recipe", True, f"{active.recipe.name}, revision {active.revision}")
+    try:
+        bundle = open_bundle(active.bundle)
+        report = check_golden(Detector(bundle, settings.inspect.provider, settings.inspect.threads))
+    except OkngError as error:
+        return [recipe, Finding("model", False, str(error), "Teach a model or fetch the bundle again.")]
+    found = f"{bundle.digest[:12]}: {report.detail}"
+    advice = (
+        "" if report.passed else "This box computes otherwise than the one that made the model. Do not use it here."
+    )
+    return [recipe, Finding("model", report.passed, found, advice)]
+
+
+def lines(found: list[Finding]) -> list[str]:
+    """Return the findings as lines for a person; what to do stands under what is wrong."""
+    said = []
+    for one in found:
+        said.append(f"{MARKS[one.ok]}  {one.name:<14} {one.found}")
+        if one.advice:
+            said.append(f"{'':<20} -> {one.advice}")
+    wrong = sum(one.ok is False for one in found)
+    said.append("this box can work" if not wrong else f"{wrong} to mend before this box can work")
+    return said
