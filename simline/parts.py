@@ -59,10 +59,10 @@ def _belt(width: int, height: int) -> Field:
     """Return the empty belt, grey levels: a woven fabric. The same cloth for every part."""
     rng = np.random.default_rng(77)
     _, _, x, y = _grid(width, height)
-    cloth = rng.normal(0, 1, (height, width)).astype(np.float32)
-    cloth = cv2.GaussianBlur(cloth, (0, 0), 1.2) * 5
+    yarn = rng.normal(0, 1, (height, width)).astype(np.float32)
+    cloth = cv2.GaussianBlur(yarn, (0, 0), 1.2) * 5
     weave = 1.6 * np.sin(x * 420) * np.sin(y * 420)
-    return (38 + cloth + weave).astype(np.float32)
+    return np.asarray(38 + cloth + weave, np.float32)
 
 
 @functools.lru_cache(maxsize=4)
@@ -73,7 +73,7 @@ def _shape(width: int, height: int) -> tuple[Field, Field, Field]:
     soft = 1.0 / short
 
     def inside(distance: Field, limit: float) -> Field:
-        return np.clip((limit - distance) / soft + 0.5, 0, 1).astype(np.float32)
+        return np.asarray(np.clip((limit - distance) / soft + 0.5, 0, 1), np.float32)
 
     cover = inside(radius, OUTER) * (1 - inside(radius, BORE))
     edges = np.abs(radius - OUTER + 0.012)
@@ -87,7 +87,7 @@ def _shape(width: int, height: int) -> tuple[Field, Field, Field]:
         cover = cover * (1 - inside(away, NOTCH))
         edges = np.minimum(edges, np.abs(away - NOTCH - 0.005))
     chamfer = np.clip(1 - edges / 0.011, 0, 1).astype(np.float32)
-    return cover.astype(np.float32), chamfer, angle
+    return np.asarray(cover, np.float32), chamfer, angle
 
 
 def _metal(rng: np.random.Generator, width: int, height: int) -> Field:
@@ -96,8 +96,8 @@ def _metal(rng: np.random.Generator, width: int, height: int) -> Field:
     rows = 512
     grooves = cv2.GaussianBlur(rng.normal(0, 1, (rows, 1)).astype(np.float32), (0, 0), 1.0)[:, 0] * 9
     # Grain in polar coordinates, long along the cut: what a turning tool leaves.
-    grain = rng.normal(0, 1, (256, 128)).astype(np.float32)
-    grain = cv2.GaussianBlur(grain, (0, 0), sigmaX=3.0, sigmaY=0.7) * 14
+    noise = rng.normal(0, 1, (256, 128)).astype(np.float32)
+    grain = cv2.GaussianBlur(noise, (0, 0), sigmaX=3.0, sigmaY=0.7) * 14
     polar = cv2.remap(
         grain,
         ((angle + np.float32(np.pi)) * np.float32(128 / (2 * np.pi))).astype(np.float32),
@@ -131,12 +131,15 @@ def render(seed: int, index: int, defect: str | None, width: int, height: int, c
     turn, scale = rng.normal(0, 1.6), 1 + rng.normal(0, 0.003)
     across = np.clip(rng.normal(0, 0.005, 2), -0.015, 0.015) * short
     move = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), float(turn), float(scale))
-    move[:, 2] += across
+    move = move + np.array([[0, 0, across[0]], [0, 0, across[1]]])
     size = (width, height)
-    face = cv2.warpAffine(drawing.face, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    cover = cv2.warpAffine(drawing.cover, move, size, flags=cv2.INTER_LINEAR)
-    chamfer = cv2.warpAffine(drawing.chamfer, move, size, flags=cv2.INTER_LINEAR)
-    mask = cv2.warpAffine(drawing.mask, move, size, flags=cv2.INTER_LINEAR)
+    face = np.asarray(
+        cv2.warpAffine(drawing.face, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT), np.float32
+    )
+    cover, chamfer, mask = (
+        np.asarray(cv2.warpAffine(each, move, size, flags=cv2.INTER_LINEAR), np.float32)
+        for each in (drawing.cover, drawing.chamfer, drawing.mask)
+    )
 
     shown = _light(rng, face, cover, chamfer, across)
     mask8 = ((mask > 0.5) * 255).astype(np.uint8)
@@ -148,7 +151,9 @@ def render(seed: int, index: int, defect: str | None, width: int, height: int, c
     return RenderedPart(np.clip(shown[..., None] * tint, 0, 255).astype(np.uint8), mask8, defect or "good")
 
 
-def _light(rng: np.random.Generator, face: Field, cover: Field, chamfer: Field, across: npt.NDArray[np.float64]) -> Field:
+def _light(
+    rng: np.random.Generator, face: Field, cover: Field, chamfer: Field, across: npt.NDArray[np.float64]
+) -> Field:
     """Return the picture in grey levels: gloss, chamfers, shadow on the belt, gradient, drift and sensor noise."""
     height, width = face.shape
     radius, angle, x, y = _grid(width, height)
@@ -167,7 +172,9 @@ def _light(rng: np.random.Generator, face: Field, cover: Field, chamfer: Field, 
     drift = 1 + rng.normal(0, 0.015)
     shade = drift + np.float32(0.05 + slope[0]) * x + np.float32(-0.08 + slope[1]) * y - np.float32(0.16) * radius**2
     shown = cv2.GaussianBlur(np.asarray(shown * shade, np.float32), (3, 3), 0.6)
-    grain = rng.standard_normal((height, width), dtype=np.float32) * (np.float32(0.8) + np.float32(0.10) * np.sqrt(np.maximum(shown, 1)))
+    grain = rng.standard_normal((height, width), dtype=np.float32) * (
+        np.float32(0.8) + np.float32(0.10) * np.sqrt(np.maximum(shown, 1))
+    )
     return np.asarray(shown + grain, np.float32)
 
 

@@ -220,9 +220,9 @@ def find_view(folder: Path) -> View:
         width, height = sizes.pop()
         if max(width, height) <= LARGEST_PX and width % 4 == 0 and height % 2 == 0:
             return View(width, height, colour)
-    width, height = (float(np.median([each[axis] for each in shapes])) for axis in (0, 1))
-    shrink = min(1.0, LARGEST_PX / max(width, height))
-    return View(_to_16(width * shrink), _to_16(height * shrink), colour)
+    wide, high = (float(np.median([each[axis] for each in shapes])) for axis in (0, 1))
+    shrink = min(1.0, LARGEST_PX / max(wide, high))
+    return View(_to_16(wide * shrink), _to_16(high * shrink), colour)
 
 
 def _to_16(length: float) -> int:

@@ -106,6 +106,8 @@ class Plan:
     """How far the picture moves with the belt after the eye; 0: it does not."""
     noise: int = _bounded(2, 0, 64)
     """Sensor noise, grey levels."""
+    reference_exposure_us: float = _bounded(0.0, 0.0, 1_000_000.0, "us")
+    """Exposure at which the picture is as bright as drawn; 0: exposure and gain change nothing."""
     trigger: str = _chosen("software", "software", "line0")
     """`line0`: the eye is also wired to the camera. The PLC tells the box the part number in both cases."""
     scan_ms: float = _bounded(5.0, 1.0, 100.0, "ms")
@@ -233,7 +235,7 @@ def _value(hint: Any, limits: Mapping[str, Any], found: object, where: str, comp
         found = float(found)
     if type(found) is not hint or (isinstance(found, float) and not math.isfinite(found)):
         complaints.append(f"{where} = {found!r}: expected {hint.__name__}")
-    elif "low" in limits and not limits["low"] <= found <= limits["high"]:  # type: ignore[operator]
+    elif "low" in limits and not limits["low"] <= found <= limits["high"]:
         unit = f" {limits['unit']}" if limits["unit"] else ""
         complaints.append(f"{where} = {found!r}: expected {limits['low']}..{limits['high']}{unit}")
     elif "allowed" in limits and found not in limits["allowed"]:
