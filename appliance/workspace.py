@@ -16,7 +16,9 @@ from ..bus.errors import BadSettings
 MARK = ".okng-demo"
 SERIAL = "SN0000"
 CAMERA = "top"
-PART_MM, PITCH_MM, JITTER_MM = 40.0, 60.0, 3.0
+LARGE, SMALL = (40.0, 60.0, 3.0), (18.0, 32.0, 2.0)
+"""Length, pitch and its jitter of the parts, mm: small ones where large ones would need too fast a belt."""
+FAST_MM_S = 1200.0
 
 
 def free_port() -> int:
@@ -197,12 +199,13 @@ def write_recipe(
 
 def belt_for(rate: float, deadline_ms: int, *, varying: bool) -> dict[str, Any]:
     """Return the belt that brings `rate` parts a second and leaves the gate late enough for deadline and margin."""
-    speed = max(20.0, rate * PITCH_MM)
+    length, pitch, jitter = LARGE if rate * LARGE[1] <= FAST_MM_S else SMALL
+    speed = max(20.0, rate * pitch)
     commit_mm = speed * 0.06 + 12.0
     return {
-        "part_length_mm": PART_MM,
-        "pitch_mm": PITCH_MM,
-        "pitch_jitter_mm": JITTER_MM,
+        "part_length_mm": length,
+        "pitch_mm": pitch,
+        "pitch_jitter_mm": jitter,
         "speed_mm_s": speed,
         "profile": "varying" if varying else "steady",
         "eye_to_gate_mm": round(speed * (deadline_ms + 300) / 1000 + commit_mm, 1),
