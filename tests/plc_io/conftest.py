@@ -17,8 +17,15 @@ from pathlib import Path
 import pytest
 from pyModbusTCP.client import ModbusClient
 
-from okng.bus.channel import EntryReceiver, Publisher, Subscriber, camera_address, inspect_address, io_address
-from okng.bus.channel import records_address
+from okng.bus.channel import (
+    EntryReceiver,
+    Publisher,
+    Subscriber,
+    camera_address,
+    inspect_address,
+    io_address,
+    records_address,
+)
 from okng.bus.clock import MS, now_ns
 from okng.bus.heartbeat import Heartbeat
 from okng.bus.messages import CameraState, FrameReady, Health, InspectState, Job, StationState, Stored
@@ -114,8 +121,10 @@ class Box:
 
     def close(self) -> None:
         """Close all."""
-        for held in (self.camera, self.inspect, self.ear, *self.beats.values()):
-            held.close()
+        for socket_ in (self.camera, self.inspect, self.ear):
+            socket_.close()
+        for beat in self.beats.values():
+            beat.close()
 
 
 def frame_of(trigger: Trigger) -> FrameReady:
@@ -235,6 +244,12 @@ class Line:
 
         wait_for(what, moved, timeout_s)
 
+    def during(self, seconds: float) -> None:
+        """Let everybody move for a while."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.turn()
+
     def enable(self, *more: Command) -> None:
         """Ask for READY and wait for it."""
         self.plc.command = int(Command.TRIG_ENABLE)
@@ -291,7 +306,7 @@ def run_dir() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def start_io(run_dir: Path, port: int, **more: object) -> subprocess.Popen[bytes]:
+def start_io(run_dir: Path, port: int, *, wait: bool = True, **more: object) -> subprocess.Popen[bytes]:
     """Start the io process as it is started on a box, on its own interpreter."""
     values: dict[str, object] = {"port": port, "realtime": False, "plc_timeout_ms": 1000, "stuck_ms": 5000}
     process = subprocess.Popen(
@@ -303,7 +318,8 @@ def start_io(run_dir: Path, port: int, **more: object) -> subprocess.Popen[bytes
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
-    wait_for("io listens", listens, 20)
+    if wait:
+        wait_for("io listens", listens, 20)
     return process
 
 
