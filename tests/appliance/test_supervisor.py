@@ -1,0 +1,125 @@
+"""The supervisor: what dies comes back, with a budget; what hangs is killed; all stop in order."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from okng.appliance.supervisor import BUDGET, Child, Supervisor
+
+TURNS = """
+import pathlib, signal, sys, time
+from okng.bus.heartbeat import Heartbeat
+from okng.bus.messages import Health
+from okng.bus.stop import Stop
+stop, beat = Stop(), Heartbeat(pathlib.Path(sys.argv[1]), sys.argv[2])
+beat.health = Health.READY
+print(sys.argv[2], 'up', flush=True)
+while not stop.asked.wait(0.02):
+    beat.turn()
+print(sys.argv[2], 'down', flush=True)
+"""
+
+
+def turning(run_dir: Path, name: str) -> Child:
+    return Child(name, [sys.executable, "-c", TURNS, str(run_dir), name])
+
+
+def until(supervisor: Supervisor, true: Callable[[], bool], seconds: float = 20.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        supervisor.watch()
+        if true():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_killed_process_comes_back(tmp_path: Path) -> None:
+    child = turning(tmp_path, "inspect")
+    supervisor = Supervisor([child], tmp_path)
+    supervisor.start()
+    try:
+        first = supervisor.pids()["inspect"]
+        os.kill(first, signal.SIGKILL)
+        assert until(supervisor, lambda: supervisor.pids().get("inspect", first) != first)
+        assert child.restarts == 1
+    finally:
+        supervisor.stop()
+
+
+def test_a_process_that_hangs_after_ready_is_killed_and_comes_back(tmp_path: Path) -> None:
+    child = turning(tmp_path, "records")
+    supervisor = Supervisor([child], tmp_path)
+    with (tmp_path / "log").open("wb") as log:
+        supervisor = Supervisor([child], tmp_path, log)
+        supervisor.start()
+        try:
+            assert until(supervisor, lambda: b"up" in (tmp_path / "log").read_bytes())
+            first = supervisor.pids()["records"]
+            time.sleep(0.2)
+            os.kill(first, signal.SIGSTOP)
+            assert until(supervisor, lambda: supervisor.pids().get("records", first) != first)
+        finally:
+            supervisor.stop()
+
+
+def test_a_crash_loop_ends_after_its_budget(tmp_path: Path) -> None:
+    child = Child("web", [sys.executable, "-c", "raise SystemExit(3)"])
+    supervisor = Supervisor([child], tmp_path)
+    supervisor.start()
+    try:
+        assert until(supervisor, lambda: child.given_up)
+        assert len(child.starts) == BUDGET
+    finally:
+        supervisor.stop()
+
+
+def test_io_is_never_given_up(tmp_path: Path) -> None:
+    child = Child("io", [sys.executable, "-c", "raise SystemExit(3)"], never_give_up=True)
+    supervisor = Supervisor([child], tmp_path)
+    supervisor.start()
+    try:
+        assert until(supervisor, lambda: child.restarts > BUDGET)
+    finally:
+        supervisor.stop()
+
+
+def test_all_stop_in_the_order_given(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as log:
+        supervisor = Supervisor([turning(tmp_path, "io"), turning(tmp_path, "records")], tmp_path, log)
+        supervisor.start()
+        text = tmp_path / "log"
+        assert until(supervisor, lambda: text.read_bytes().count(b"up") == 2)
+        supervisor.stop()
+    said = [line for line in text.read_text(encoding="utf-8").splitlines() if line.endswith("down")]
+    assert said == ["io down", "records down"]
+    assert supervisor.pids() == {}
+
+
+def test_children_die_with_the_supervisor(tmp_path: Path) -> None:
+    import subprocess
+
+    code = (
+        "import pathlib, sys, time\n"
+        "from okng.appliance.supervisor import Child, Supervisor\n"
+        "s = Supervisor([Child('x', [sys.executable, '-c', 'import time; time.sleep(60)'])], "
+        "pathlib.Path(sys.argv[1]))\n"
+        "s.start(); print(s.pids()['x'], flush=True); time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    end = time.monotonic() + 10
+    while time.monotonic() < end and Path(f"/proc/{child}").exists():
+        stat = Path(f"/proc/{child}/stat").read_text(encoding="ascii") if Path(f"/proc/{child}").exists() else "Z"
+        if ") Z " in stat:
+            break
+        time.sleep(0.05)
+    else:
+        assert not Path(f"/proc/{child}").exists()
