@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..bus.channel import Subscriber, camera_address, inspect_address
+from ..bus.errors import BadPicture
 from ..bus.messages import FrameReady
 from ..bus.part import HeatMap, Outcome, Verdict
 from ..bus.ring import RingShelf
-from ..camera.frame import read_picture
+from ..camera.frame import Picture, read_picture
 from .desk import Key, PictureDesk
 from .options import RecordsOptions
 
@@ -27,6 +28,14 @@ class Seen:
     judged: bool = False
     """inspect's verdict has been heard; its picture, if worth keeping, has been offered."""
     heat: tuple[HeatMap, ...] = ()
+
+
+def copied(shelf: RingShelf, frame: FrameReady) -> Picture | None:
+    """The picture (uint8, HxW or HxWx3 RGB) copied out of the ring; None: gone, or not what its frame says."""
+    try:
+        return read_picture(shelf, frame)
+    except BadPicture:
+        return None
 
 
 class Catcher:
@@ -78,7 +87,7 @@ class Catcher:
         key = (verdict.part, verdict.triggered_at_ns)
         important = verdict.outcome is not Outcome.OK
         if verdict.frame is not None and (important or self._sampled()):
-            picture = read_picture(shelf, verdict.frame)
+            picture = copied(shelf, verdict.frame)
             if picture is None:
                 self.missed += 1
             else:

@@ -13,10 +13,10 @@ from enum import Enum
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from ..bus.clock import SECOND, now_ns
 from ..bus.messages import FrameReady
+from ..camera.frame import Picture
 from .options import RecordsOptions
 from .pictures import Format, PictureShelf, encode, picture_path
 from .rows import Kept
@@ -43,7 +43,7 @@ class Where(Enum):
 class _Job:
     key: Key
     frame: FrameReady
-    picture: np.ndarray
+    picture: Picture
     important: bool
     """NG or UNJUDGED: shed last."""
 
@@ -70,7 +70,7 @@ class PictureDesk:
         self._thread = threading.Thread(target=self._work, name="pictures", daemon=True)
         self._thread.start()
 
-    def offer(self, key: Key, frame: FrameReady, picture: np.ndarray, *, important: bool) -> None:
+    def offer(self, key: Key, frame: FrameReady, picture: Picture, *, important: bool) -> None:
         """Queue one picture (uint8, HxW or HxWx3 RGB). Never waits.
 
         Full: an OK picture is shed first, the newest of them, then the oldest NG picture; the row of a shed picture is

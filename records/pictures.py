@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 import cv2
-import numpy as np
 
 from ..bus.messages import FrameReady
+from ..camera.frame import Picture
 from .durable import make_folder, sync_folder, write_synced
 from .rows import Kept
 
@@ -30,7 +30,7 @@ def picture_path(frame: FrameReady, kind: Format) -> str:
     return "/".join((PICTURES, *day.split("-"), clock[:2], name))
 
 
-def encode(picture: np.ndarray, kind: Format, quality: int) -> bytes:
+def encode(picture: Picture, kind: Format, quality: int) -> bytes:
     """Encode uint8 HxW (grey) or HxWx3 (RGB). quality: 0..100, JPEG only; PNG takes OpenCV's default level.
 
     ValueError: OpenCV cannot encode it.

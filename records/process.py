@@ -22,8 +22,7 @@ from ..bus.heartbeat import Heartbeat
 from ..bus.messages import FrameReady, Health, Stored
 from ..bus.part import Outcome
 from ..bus.ring import RingShelf
-from ..camera.frame import read_picture
-from .catcher import Catcher, Seen
+from .catcher import Catcher, Seen, copied
 from .desk import Key, PictureDesk, Where
 from .ledger import Ledger, LedgerDamaged, LedgerStuck, Ripe
 from .options import RecordsOptions
@@ -223,7 +222,7 @@ class Recorder:
         if not seen.judged and (kept := adopt(self._options.store, frame)) is not None:
             return kept
         if outcome_of(entry.record.disposition.why) is not Outcome.OK:
-            picture = read_picture(self._shelf, frame)
+            picture = copied(self._shelf, frame)
             if picture is not None:
                 self._desk.offer(_part(entry), frame, picture, important=True)
         return None

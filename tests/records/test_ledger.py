@@ -10,6 +10,7 @@ from types import ModuleType
 
 import apsw
 import pytest
+
 from okng.bus.errors import BadLedger
 from okng.bus.part import Why
 from okng.records import schema

@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+
 from okng.bus.heartbeat import Pulse
 from okng.bus.messages import FrameReady, Health
 from okng.bus.part import Outcome, Why

@@ -2,14 +2,15 @@
 
     python write_parts.py DIR
 
-Each part has a picture of random bytes. `view.sql` of the judge is the ledger itself.
+Each part has a picture of random pixels. The judge reads the ledger itself.
 """
 
+import importlib
 import sys
 from pathlib import Path
 
 import numpy as np
-from maker import frame, record_entry, trigger_entry
+
 from okng.bus.part import Why
 from okng.records.ledger import Ledger, Ripe
 from okng.records.pictures import PictureShelf, encode, picture_path
@@ -17,6 +18,7 @@ from okng.records.read import LedgerReader
 
 
 def main() -> None:
+    maker = importlib.import_module("maker")  # beside this file
     store = Path(sys.argv[1])
     ledger, shelf, random = Ledger(store), PictureShelf(store), np.random.default_rng()
     newest = LedgerReader(store).rows(1)
@@ -24,14 +26,14 @@ def main() -> None:
     epoch = f"run-{part}"
     while True:
         part += 1
-        seen = frame(part)
+        seen = maker.frame(part)
         data = encode(random.integers(0, 256, (96, 128), dtype=np.uint8), "png", 95)
         kept = shelf.put(picture_path(seen, "png"), data)
         shelf.settle()
         ledger.store(
             [
-                Ripe(trigger_entry(2 * part - 1, part, epoch)),
-                Ripe(record_entry(2 * part, part, Why.NG, epoch), seen, (), kept),
+                Ripe(maker.trigger_entry(2 * part - 1, part, epoch)),
+                Ripe(maker.record_entry(2 * part, part, Why.NG, epoch), seen, (), kept),
             ]
         )
         sys.stdout.write(f"{part}\n")

@@ -1,0 +1,57 @@
+"""A bundle becomes the one in use: proved on this box, then one link is switched. Old or new, never neither.
+
+`current` is a link to a bundle's folder, `last-good` beside it the one before.
+"""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from ..bus.errors import BadBundle, StoreLost
+from ..models.bundle import open_bundle
+from ..models.detector import Detector
+from ..models.parity import GoldenReport, require_golden
+from ..records.durable import sync_folder
+
+LAST_GOOD = "last-good"
+
+
+def activate(bundle: Path, slot: Path, provider: str = "cpu", threads: int = 1) -> GoldenReport:
+    """Prove the bundle with its golden pictures on this box, then let the link `slot` point at it.
+
+    BadBundle: damaged, or its golden pictures do not score as stored; the link is as it was. BadSettings: no such
+    provider here. StoreLost: the disk does not let us; the link points at the old bundle or the new one.
+    """
+    report = require_golden(Detector(open_bundle(bundle), provider, threads))
+    if slot.exists() and not slot.is_symlink():
+        raise BadBundle(f"{slot}: is no link; expected the link that `okng sync` switches, or nothing")
+    try:
+        before = _target(slot)
+        if before is not None and before != bundle.resolve():
+            _point(slot.with_name(LAST_GOOD), before)
+        _point(slot, bundle.resolve())
+    except OSError as error:
+        raise StoreLost(f"{slot}: {error}") from error
+    return report
+
+
+def active(slot: Path) -> Path | None:
+    """The bundle in use; None: none yet, or the link leads nowhere."""
+    return _target(slot)
+
+
+def _target(slot: Path) -> Path | None:
+    if not slot.is_symlink() or not slot.exists():
+        return None
+    return slot.resolve()
+
+
+def _point(slot: Path, bundle: Path) -> None:
+    """Switch one link: write the new one beside it, sync, rename over it, sync."""
+    new = slot.with_name(slot.name + ".new")
+    with suppress(FileNotFoundError):
+        new.unlink()
+    new.symlink_to(os.path.relpath(bundle, slot.parent.resolve()))
+    sync_folder(slot.parent)
+    new.rename(slot)
+    sync_folder(slot.parent)

@@ -1,0 +1,141 @@
+"""Rejects leave the box: pictures by their content, records in numbered batches, each with exactly one effect.
+
+Sent at least once and stored once: a batch is written down before it is sent, so after a cut the same events travel
+under the same key again, and the store already has it. The ledger is only read; how far the store has come is noted in
+a file of our own.
+"""
+
+import hashlib
+import json
+import logging
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..bus.errors import StoreLost
+from ..records.durable import sync_folder, write_synced
+from ..records.read import Event, LedgerReader
+from .layout import batch_key, batch_range, blob_key, stream_prefix
+from .stores import BadObject, BlobStore, file_sha256
+
+log = logging.getLogger(__name__)
+STREAM = "rejects"
+MOST_BYTES = 1 << 20
+"""Of one batch, unless a single event is larger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far the store has come with one stream of one ledger."""
+
+    box: str
+    lineage: int
+    acked: int
+    """Events up to this number are in the store."""
+    planned: int
+    """Last event of the batch being sent; equal to acked: none is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What one push came to."""
+
+    events: int = 0
+    batches: int = 0
+    pictures: int = 0
+    """Pictures that were not in the store before."""
+    missing: int = 0
+    """Pictures that the ledger names and the disk no longer has, or has changed."""
+
+
+def push(
+    reader: LedgerReader, blobs: BlobStore, state: Path, *, box: str | None = None, batch_events: int = 256
+) -> Pushed:
+    """Send all rejects the store does not have yet; return when it has them.
+
+    state: folder of our own for the cursor. box: name in the store, None: the ledger's own. Call again after StoreLost:
+    it goes on where it was. BadObject: the store holds other content under a batch of ours. BadLedger.
+    """
+    identity = reader.identity()
+    name = box or identity.box
+    file = state / f"push-{STREAM}.json"
+    cursor = _cursor(file, blobs, name, identity.lineage)
+    if cursor.acked > (newest := reader.newest_event(STREAM)):
+        raise BadObject(
+            f"the store has {cursor.acked} events of box {name}, lineage {cursor.lineage}, the ledger only {newest}:"
+            " it is an older copy; start records once, which gives it a new lineage"
+        )
+    done = Pushed()
+    while events := _batch(reader, cursor, batch_events):
+        if cursor.planned != events[-1].seq:
+            cursor = replace(cursor, planned=events[-1].seq)
+            _note(file, cursor)
+        for event in events:
+            done = _push_picture(reader.store, blobs, event, done)
+        body = b"".join(event.body + b"\n" for event in events)
+        key = batch_key(name, STREAM, cursor.lineage, events[0].seq, events[-1].seq)
+        blobs.put_if_absent(key, body, hashlib.sha256(body).hexdigest())
+        cursor = replace(cursor, acked=events[-1].seq)
+        _note(file, cursor)
+        done = replace(done, events=done.events + len(events), batches=done.batches + 1)
+    return done
+
+
+def _batch(reader: LedgerReader, cursor: Cursor, most: int) -> list[Event]:
+    """The next events: those of the batch that was being sent, to the last one, or a new batch."""
+    if cursor.planned > cursor.acked:
+        return reader.events(STREAM, cursor.acked, cursor.planned - cursor.acked)
+    events: list[Event] = []
+    size = 0
+    for event in reader.events(STREAM, cursor.acked, most):
+        size += len(event.body) + 1
+        if events and size > MOST_BYTES:
+            break
+        events.append(event)
+    return events
+
+
+def _push_picture(store: Path, blobs: BlobStore, event: Event, done: Pushed) -> Pushed:
+    record: dict[str, Any] = json.loads(event.body)
+    if not record["picture_kept"]:
+        return done
+    picture, sha256 = store / record["picture"], record["picture_sha256"]
+    try:
+        whole = file_sha256(picture) == sha256
+    except OSError:
+        whole = False
+    if not whole:
+        log.warning("part %s: its picture %s is gone or changed; the record goes without it", record["part"], picture)
+        return replace(done, missing=done.missing + 1)
+    new = blobs.put_if_absent(blob_key(sha256), picture, sha256)
+    return replace(done, pictures=done.pictures + new)
+
+
+def _cursor(file: Path, blobs: BlobStore, box: str, lineage: int) -> Cursor:
+    try:
+        said = Cursor(**json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        said = None
+    except (OSError, ValueError, TypeError) as error:
+        log.warning("%s is not readable (%s): the store is asked how far it has come", file, error)
+        said = None
+    if said is not None and (said.box, said.lineage) == (box, lineage):
+        return said
+    acked = 0
+    for key in blobs.keys(stream_prefix(box, STREAM, lineage)):
+        first, last = batch_range(key) or (0, 0)
+        if first == acked + 1:
+            acked = last
+    return Cursor(box, lineage, acked, acked)
+
+
+def _note(file: Path, cursor: Cursor) -> None:
+    """Replace the cursor's file, durable when this returns. StoreLost: our own disk is full."""
+    waiting = file.with_name(file.name + ".tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_synced(waiting, json.dumps(asdict(cursor)).encode())
+        waiting.rename(file)
+        sync_folder(file.parent)
+    except OSError as error:
+        raise StoreLost(f"{file}: {error}") from error
