@@ -125,7 +125,8 @@ def render(seed: int, index: int, defect: str | None, width: int, height: int, c
     cover, chamfer, _ = _shape(width, height)
     drawing = Drawing(_metal(rng, width, height), cover.copy(), chamfer.copy(), np.zeros((height, width), np.float32))
     if defect is not None:
-        add_defect(drawing, defect, rng, HOLES, HOLE, HOLE_ANGLES, OUTER, BORE)
+        # Dice of their own: the good part of the same index is the same part without the defect.
+        add_defect(drawing, defect, np.random.default_rng((seed, index, 7)), HOLES, HOLE, HOLE_ANGLES, OUTER, BORE)
 
     # The part lies a little turned and shifted; the light does not turn with it.
     turn, scale = rng.normal(0, 1.6), 1 + rng.normal(0, 0.003)

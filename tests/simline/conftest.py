@@ -141,7 +141,9 @@ def modbus_box() -> Iterator[Callable[[BoxCore], ModbusBox]]:
 
 def plan_json(tmp_path: Path, **over: Any) -> dict[str, Any]:
     """A quick rendered run."""
-    belt = {"speed_mm_s": 600.0, "part_length_mm": 30.0, "pitch_mm": 50.0, "eye_to_gate_mm": 300.0} | over.pop("belt", {})
+    belt = {"speed_mm_s": 600.0, "part_length_mm": 30.0, "pitch_mm": 50.0, "eye_to_gate_mm": 300.0} | over.pop(
+        "belt", {}
+    )
     return {
         "out": str(tmp_path / "out"),
         "scenes": str(tmp_path / "scenes"),
