@@ -1,0 +1,97 @@
+"""What the doctor says of cameras: seen, not seen, the wrong one, and a producer that crashes."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from okng.bus.heartbeat import Heartbeat
+from okng.bus.messages import Health
+from okng.camera import doctor
+from okng.camera.doctor import camera_findings
+from okng.camera.options import CameraOptions
+from okng.simline.build import build
+from okng.simline.scene import Scene
+
+
+@pytest.fixture(scope="module")
+def producer() -> Path:
+    return build()
+
+
+@pytest.fixture
+def two_cameras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OKNG_SIM", str(tmp_path))
+    for serial in ("SN0000", "SN0001"):
+        Scene(tmp_path, serial, 64 * 64).close()
+
+
+@pytest.mark.usefixtures("two_cameras")
+@pytest.mark.parametrize(
+    ("serial", "ok", "words"),
+    [("SN0001", True, "SN0001"), ("SN9", False, "camera SN9 is not seen"), ("", False, "more than one is seen")],
+)
+def test_the_wanted_camera_is_looked_for(producer: Path, tmp_path: Path, serial: str, ok: bool, words: str) -> None:
+    driver, camera = camera_findings("top", CameraOptions(producer=producer, serial=serial), tmp_path)
+    assert driver.ok is True
+    assert (camera.ok, words in camera.found) == (ok, True)
+
+
+def test_no_camera_at_all_is_about_cables(producer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OKNG_SIM", str(tmp_path))
+    _, camera = camera_findings("top", CameraOptions(producer=producer), tmp_path)
+    assert camera.ok is False
+    assert "cable" in camera.advice
+
+
+def test_a_producer_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (driver,) = camera_findings("top", CameraOptions(producer=tmp_path / "no.cti"), tmp_path)
+    assert driver.ok is False
+    assert "no.cti" in driver.found
+
+
+def test_a_producer_nobody_named_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENICAM_GENTL64_PATH", str(tmp_path))
+    (driver,) = camera_findings("top", CameraOptions(), tmp_path)
+    assert driver.ok is False
+    assert "0 producers" in driver.found
+
+
+def test_a_file_that_is_no_producer_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "bad.cti").write_bytes(b"nothing of the kind")
+    _, camera = camera_findings("top", CameraOptions(producer=tmp_path / "bad.cti"), tmp_path)
+    assert camera.ok is False
+    assert "bad.cti" in camera.found
+
+
+def test_a_producer_that_crashes_takes_only_its_own_process(tmp_path: Path) -> None:
+    (tmp_path / "crash.c").write_text("__attribute__((constructor)) static void f(void) { *(volatile int *)0 = 0; }\n")
+    made = ["gcc", "-shared", "-fPIC", "-o", str(tmp_path / "crash.cti"), str(tmp_path / "crash.c")]
+    subprocess.run(made, check=True)
+    _, camera = camera_findings("top", CameraOptions(producer=tmp_path / "crash.cti"), tmp_path)
+    assert camera.ok is False
+    assert "crashed (signal 11)" in camera.found
+
+
+def test_a_producer_that_hangs_is_given_up(producer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "LOOK_S", 0.05)
+    _, camera = camera_findings("top", CameraOptions(producer=producer), tmp_path)
+    assert camera.ok is False
+    assert "no answer" in camera.found
+
+
+def test_a_camera_that_okng_holds_is_left_alone(producer: Path, tmp_path: Path) -> None:
+    beat = Heartbeat(tmp_path, "camera-top")
+    beat.health = Health.READY
+    beat.turn()
+    _, camera = camera_findings("top", CameraOptions(producer=producer), tmp_path)
+    beat.close()
+    assert camera.ok is True
+    assert "held by okng camera top" in camera.found
+
+
+def test_a_folder_of_pictures_is_a_camera_too(tmp_path: Path) -> None:
+    (found,) = camera_findings("top", CameraOptions(driver="folder", folder=tmp_path), tmp_path)
+    assert found.ok is True
+    (found,) = camera_findings("top", CameraOptions(driver="folder", folder=tmp_path / "none"), tmp_path)
+    assert found.ok is False
