@@ -33,7 +33,11 @@ def bundle_finding(provider: str, bundle: Path) -> Finding:
         report = check_golden(Detector(opened, provider, 1))
     except (BadBundle, BadSettings) as error:
         return Finding("model", False, str(error), "Teach it again (okng teach) or fetch it again (okng sync --pull).")
-    found = f"{bundle.name}, digest {opened.digest[:12]}: {report.detail}"
+    wrong = len({*report.failures, *report.flips})
+    scored = (
+        f"{wrong} of {report.pictures} golden pictures score otherwise" if wrong else "golden pictures score as stored"
+    )
+    found = f"{bundle.name}, digest {opened.digest[:12]}: {scored} (at most {report.largest_difference:.2g} off)"
     if not report.passed:
         advice = (
             "This box computes otherwise than the one that taught. Teach here, or use the provider it was made with."
