@@ -206,7 +206,8 @@ def activate(folder: Path, slot: Path, provider: str) -> None:
     """Point SLOT at a bundle, if its golden pictures score as stored. Takes effect when the line is started again."""
     from .fleet.activate import activate as activate_bundle
 
-    click.echo(f"{slot} -> {activate_bundle(folder, slot, provider)}")
+    report = activate_bundle(folder, slot, provider)
+    click.echo(f"{slot} -> {folder.resolve()}: {report.detail}")
 
 
 @cli.group()
@@ -260,12 +261,16 @@ def recipe_check(file: Path) -> None:
 @cli.command()
 @settings_option
 @click.option("--pull", "wanted", default=None, metavar="NAME", help="Fetch the bundle of this channel as well.")
-def sync(settings_file: Path, wanted: str | None) -> None:
+@click.option("--watch", is_flag=True, help="Go on, every `every_s` seconds, until told to stop.")
+def sync(settings_file: Path, wanted: str | None, watch: bool) -> None:
     """Push rejects and their records to the store of `[sync]`; with --pull, fetch a bundle. Activates nothing."""
-    from .appliance.sync import sync_once
+    from .appliance.sync import sync_loop, sync_round
+    from .settings import read_settings
 
-    settings, _ = _read(settings_file)
-    for line in sync_once(settings, settings_file, wanted):
+    settings = read_settings(settings_file)
+    if watch:
+        sys.exit(sync_loop(settings, settings_file, wanted))
+    for line in sync_round(settings, settings_file, wanted):
         click.echo(line)
 
 

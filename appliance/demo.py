@@ -26,6 +26,7 @@ from ..bus.errors import BadSettings, OkngError
 from ..bus.messages import StationState
 from ..bus.part import Record
 from ..bus.stop import Stop
+from ..fleet.activate import activate
 from ..records.check import check as check_store
 from ..records.export import export_jsonl
 from ..simline.build import build as build_camera
@@ -162,6 +163,12 @@ class Demonstration:
 
     def _teach(self, presenter: Presenter, name: str) -> float:
         """Photograph the goods with the line's camera process and teach from them; return the seconds of teaching."""
+        seconds = self._taught(presenter, name)
+        report = activate(self.space.model, self.space.slot)
+        self.say(f"model activated: {report.detail}")
+        return seconds
+
+    def _taught(self, presenter: Presenter, name: str) -> float:
         if self.options.keep_model and (self.space.model / "manifest.json").exists():
             self.say(f"model of an earlier demo kept: {self.space.model}")
             return 0.0

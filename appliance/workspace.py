@@ -73,6 +73,11 @@ class Workspace:
         return self.out / "model"
 
     @property
+    def slot(self) -> Path:
+        """The link the recipe's `bundle` names: what is in use."""
+        return self.out / "current"
+
+    @property
     def store(self) -> Path:
         """The ledger and its pictures."""
         return self.out / "store"
@@ -114,7 +119,7 @@ def make_workspace(out: Path, *, keep_model: bool) -> Workspace:
     for old in out.iterdir():
         if keep_model and old.name in ("model", "goods"):
             continue
-        shutil.rmtree(old) if old.is_dir() else old.unlink()
+        shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
     (out / MARK).touch()
     shm = Path("/dev/shm")
     run_dir = Path(tempfile.mkdtemp(prefix="okng-", dir=shm if shm.is_dir() else None))
@@ -178,7 +183,7 @@ def write_recipe(
         "name": name,
         "description": "Written by okng demo.",
         "deadline_ms": deadline_ms,
-        "bundle": "model",
+        "bundle": "current",
         "camera": {
             "pixel_format": "RGB8" if colour else "Mono8",
             "width": view[0],

@@ -1,0 +1,54 @@
+"""`okng sync` and `okng publish`: the fleet room on this box's settings."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..bus.errors import BadSettings
+from ..fleet.options import SyncOptions
+from ..fleet.publish import publish
+from ..fleet.stores import open_store
+from ..fleet.sync import run, sync_once
+from ..settings import Settings
+
+
+def sync_options(settings: Settings, settings_file: Path, channel: str | None) -> SyncOptions:
+    """Return `[sync]` with a folder counted from the settings file, and the channel asked for. BadSettings: none."""
+    if settings.sync is None:
+        raise BadSettings(f"{settings_file}: [sync]: missing; expected target = a folder or s3://bucket/prefix")
+    changed: dict[str, object] = {}
+    if not settings.sync.is_s3:
+        changed["target"] = str(settings_file.resolve().parent / settings.sync.target)
+    if channel is not None:
+        changed["channel"] = channel
+    return SyncOptions.model_validate({**settings.sync.model_dump(), **changed})
+
+
+def places(settings: Settings, settings_file: Path) -> tuple[Path, Path, Path]:
+    """Return store, bundles and state folders. Bundles lie beside the recipe's own, state beside the ledger."""
+    store = settings.records.store
+    return store, settings.recipe.resolve().parent / "bundles", store.parent / "sync"
+
+
+def sync_round(settings: Settings, settings_file: Path, channel: str | None) -> Iterator[str]:
+    """Push, then pull; yield lines for a person."""
+    options = sync_options(settings, settings_file, channel)
+    store, bundles, state = places(settings, settings_file)
+    done = sync_once(options, store, bundles, state)
+    pushed = done.pushed
+    yield f"{pushed.events} records in {pushed.batches} batches and {pushed.pictures} pictures sent to {options.target}"
+    if pushed.missing:
+        yield f"{pushed.missing} pictures were no longer on the disk; their records went without them"
+    if done.bundle is not None:
+        yield f"bundle of channel {options.channel}: {done.bundle}"
+        yield f"not active yet; to use it: okng bundle activate {done.bundle} --slot LINK"
+
+
+def sync_loop(settings: Settings, settings_file: Path, channel: str | None) -> int:
+    """Sync again and again until SIGTERM; return the exit code."""
+    return run(sync_options(settings, settings_file, channel), *places(settings, settings_file))
+
+
+def publish_bundle(folder: Path, target: str, endpoint: str | None, channel: str) -> str:
+    """Publish a bundle; return a line for a person."""
+    options = SyncOptions(target=target, endpoint=endpoint or "")
+    return f"{publish(folder, channel, open_store(options))} is what channel {channel} of {target} stands at"
