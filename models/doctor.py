@@ -6,8 +6,8 @@ from ..bus.doctor import Finding
 from ..bus.errors import BadBundle, BadSettings
 
 
-def model_findings(provider: str, bundle: Path | None) -> list[Finding]:
-    """Look at the execution provider of the settings and, where one is named, score the bundle's golden pictures."""
+def runtime_findings(provider: str) -> list[Finding]:
+    """Look at the execution provider of the settings."""
     try:
         from . import runtime
     except ImportError as error:
@@ -18,11 +18,10 @@ def model_findings(provider: str, bundle: Path | None) -> list[Finding]:
     except BadSettings as error:
         advice = "Set inspect.provider to one that is there, or install what it needs (okng[gpu], driver, CUDA)."
         return [Finding("provider", False, str(error), advice)]
-    found = Finding("provider", True, f"{full}; this box offers {', '.join(runtime.available_providers())}")
-    return [found] if bundle is None else [found, bundle_finding(provider, bundle)]
+    return [Finding("provider", True, f"{full}; this box offers {', '.join(runtime.available_providers())}")]
 
 
-def bundle_finding(provider: str, bundle: Path) -> Finding:
+def bundle_finding(bundle: Path, provider: str, threads: int = 1) -> Finding:
     """Whether every file of the bundle is as it was made, and scores on this box as it did where it was made."""
     from .bundle import open_bundle
     from .detector import Detector
@@ -30,7 +29,7 @@ def bundle_finding(provider: str, bundle: Path) -> Finding:
 
     try:
         opened = open_bundle(bundle)
-        report = check_golden(Detector(opened, provider, 1))
+        report = check_golden(Detector(opened, provider, threads))
     except (BadBundle, BadSettings) as error:
         return Finding("model", False, str(error), "Teach it again (okng teach) or fetch it again (okng sync --pull).")
     wrong = len({*report.failures, *report.flips})

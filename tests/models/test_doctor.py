@@ -8,18 +8,18 @@ import pytest
 from okng.models import bundle as bundle_module
 from okng.models import detector as detector_module
 from okng.models import parity, runtime
-from okng.models.doctor import bundle_finding, model_findings
+from okng.models.doctor import bundle_finding, runtime_findings
 
 
 def test_the_cpu_is_there() -> None:
-    (found,) = model_findings("cpu", None)
+    (found,) = runtime_findings("cpu")
     assert found.ok is True
     assert "CPUExecutionProvider" in found.found
 
 
 def test_a_provider_that_is_missing_says_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "available_providers", lambda: ["cpu"])
-    (found,) = model_findings("cuda", None)
+    (found,) = runtime_findings("cuda")
     assert found.ok is False
     assert "cpu" in found.found
     assert "okng[gpu]" in found.advice
@@ -27,16 +27,15 @@ def test_a_provider_that_is_missing_says_what_is_there(monkeypatch: pytest.Monke
 
 def test_two_runtimes_in_one_folder_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "installed_wheels", lambda: ["onnxruntime", "onnxruntime-gpu"])
-    (found,) = model_findings("cpu", None)
+    (found,) = runtime_findings("cpu")
     assert found.ok is False
     assert "both installed" in found.found
 
 
 def test_a_bundle_that_is_not_there_is_told(tmp_path: Path) -> None:
-    provider, bundle = model_findings("cpu", tmp_path / "none")
-    assert provider.ok is True
-    assert bundle.ok is False
-    assert "okng teach" in bundle.advice
+    found = bundle_finding(tmp_path / "none", "cpu")
+    assert found.ok is False
+    assert "okng teach" in found.advice
 
 
 @pytest.mark.parametrize("passed", [True, False])
@@ -47,7 +46,7 @@ def test_golden_pictures_decide(passed: bool, monkeypatch: pytest.MonkeyPatch) -
         6, 0.0 if passed else 0.5, 1e-3, (), () if passed else ("a.png: score 2: expected 1.5",)
     )
     monkeypatch.setattr(parity, "check_golden", lambda _: report)
-    found = bundle_finding("cpu", Path("cap"))
+    found = bundle_finding(Path("cap"), "cpu")
     assert found.ok is passed
     assert found.found.startswith("cap, digest abababababab: ")
     assert ("1 of 6 golden pictures score otherwise" in found.found) is not passed
