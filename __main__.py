@@ -158,13 +158,14 @@ def run(settings_file: Path) -> None:
 def teach(goods: Path, out: Path, name: str | None, size: int, threads: int, overkill: float) -> None:
     """Teach a model from GOODS, a folder of pictures of good parts. No torch, no labels, seconds."""
     from .appliance.progress import teaching
-    from .training.teach import TeachOptions
+    from .appliance.teaching import told
+    from .training.options import TeachOptions
     from .training.teach import teach as teach_goods
 
-    options = TeachOptions(name=name or goods.resolve().name, size=size, threads=threads, overkill_percent=overkill)
+    options = TeachOptions(name=name or goods.resolve().name, size_px=size, threads=threads, overkill_percent=overkill)
     with teaching() as progress:
         report = teach_goods(goods, out, options, progress)
-    click.echo(report.summary())
+    click.echo("\n".join(told(report)))
 
 
 @cli.group()

@@ -30,7 +30,8 @@ from ..fleet.activate import activate
 from ..records.check import check as check_store
 from ..records.export import export_jsonl
 from ..simline.build import build as build_camera
-from ..training.teach import TeachOptions, TeachReport, teach
+from ..training.options import TeachOptions
+from ..training.teach import TeachReport, teach
 from .balance import balance_json, balance_lines
 from .capture import capture
 from .killer import Killer
@@ -38,6 +39,7 @@ from .outcome import Outcome, outcome_table
 from .progress import bar, teaching
 from .simulation import Presenter, SimulatedLine
 from .supervisor import Child, Readiness, Supervisor, box_children, wait_until
+from .teaching import told
 from .workspace import (
     CAMERA,
     Workspace,
@@ -198,11 +200,12 @@ class Demonstration:
             made: TeachReport = teach(
                 self.space.goods,
                 self.space.model,
-                TeachOptions(name=name, size=self.options.size, threads=2, seed=self.options.seed),
+                TeachOptions(name=name, size_px=self.options.size, threads=2, seed=self.options.seed),
                 report,
             )
-        self.say(f"taught from {made.goods} good parts in {made.seconds:.1f} s, threshold {made.threshold:.2f}")
-        return made.seconds
+        for line in told(made):
+            self.say(line)
+        return made.seconds["total"]
 
     def _run(self, plan: dict[str, Any], teach_s: float) -> Outcome:
         """Run the line until its parts are through or someone says stop; then ask the judge."""
