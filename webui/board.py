@@ -79,6 +79,8 @@ class Board:
         """Oldest first; minutes without a part are missing."""
         self.counted_from: Counters | None = None
         """Counters of this run of io when it was first heard."""
+        self.resets = 0
+        """How often the counters began anew within a run of io."""
         self.free_run: FrameReady | None = None
         self._parts: OrderedDict[int, Result] = OrderedDict()
 
@@ -203,6 +205,7 @@ class Board:
             # A run of io that is seen from its first part on is counted whole; of an older one the rest was not seen.
             self.counted_from = state.counters
         else:
+            self.resets += state.counters.triggers < before.counters.triggers
             self._count(before.counters, state.counters, at_ns)
         self.station, self.station_at_ns = state, at_ns
 

@@ -1,4 +1,4 @@
-"""The translations: English stands in the code, Chinese in `translations/zh_Hans_CN` (`zh_CN` would silently not be found).
+"""The translations: English stands in the code, Chinese in `zh_Hans_CN` (`zh_CN` would silently not be found).
 
 `.po` is what people edit and git keeps; `.mo` is compiled at each start, so a stale one cannot be served and an
 installed wheel needs nothing but the `.po`. `python -m okng.webui.catalogue` brings the `.po` up to date with the code.
@@ -72,6 +72,9 @@ def update() -> None:
         known = read(locale) if path.exists() else Catalog(locale=locale, domain=DOMAIN, project="okng")
         known.update(fresh, no_fuzzy_matching=True, update_creation_date=False)
         known.obsolete.clear()
+        known.header_comment, known.fuzzy = "# okng, Apache-2.0", False
+        known.last_translator = known.language_team = "okng"
+        known.project, known.version, known.msgid_bugs_address = "okng", "", "okng"
         with path.open("wb") as handle:
             write_po(handle, known, width=110, no_location=True, sort_output=True, ignore_obsolete=True)
         missing = [message.id for message in known if message.id and not message.string]

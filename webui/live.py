@@ -1,7 +1,7 @@
 """The live picture and the events: `/frame.jpg`, `/overlay.png`, `/thumb/…`, `/events`.
 
-Streams and waiting pictures are capped, because each holds a thread: without a cap twenty held streams on sixteen threads
-make every page dead.
+Streams and waiting pictures are capped, because each holds a thread: without a cap twenty held streams on sixteen
+threads make every page dead.
 """
 
 import json

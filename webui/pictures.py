@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from ..bus.part import HeatMap
+from ..camera.frame import Picture
 
-Picture = npt.NDArray[np.uint8]
 JPEG_QUALITY = 80
 OVERLAY_PX = 200
 """Longest edge of the heat map's picture; the browser smooths it up to the picture's size."""
@@ -80,7 +79,8 @@ def _colours() -> Picture:
     warm = np.clip((level - 100) / 60, 0, 1)[:, None]
     amber, red = np.array([0, 159, 230.0]), np.array([20, 20, 220.0])
     alpha = np.interp(level, [0, 64, 128, 200, 255], [0, 0, 110, 175, 190])
-    return np.rint(np.concatenate([amber + warm * (red - amber), alpha[:, None]], axis=1)).astype(np.uint8)
+    table = np.concatenate([amber + warm * (red - amber), alpha[:, None]], axis=1)
+    return np.asarray(np.rint(table), dtype=np.uint8)
 
 
 _COLOURS = _colours()

@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from gunicorn.app.base import BaseApplication
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from ..bus.errors import BadSettings
 from ..records.read import LedgerReader

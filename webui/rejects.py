@@ -14,9 +14,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from ..bus.errors import BadLedger
 from ..bus.part import Action, Outcome
+from ..camera.frame import Picture
 from ..records.read import PartRow
 from .history import History, rows_of_part
-from .pictures import Picture, to_overlay, to_thumb
+from .pictures import to_overlay, to_thumb
 from .run import row_payload
 from .words import reason_words
 

@@ -15,17 +15,18 @@ from typing import Any
 
 from ..bus.channel import Subscriber, camera_address, inspect_address, io_address
 from ..bus.clock import MS, SECOND, now_ns, utc_now
+from ..bus.errors import BadPicture
 from ..bus.heartbeat import Heartbeat, Pulse
 from ..bus.messages import CameraState, FrameLost, FrameReady, Health, InspectState, StationState
 from ..bus.part import Disposition, Outcome, Record, Trigger, Verdict
 from ..bus.ring import RingShelf
-from ..camera.frame import read_picture
+from ..camera.frame import Picture, read_picture
 from .board import MINUTE_NS, Board, Result
-from .line import assess
+from .line import assess, started_at
 from .news import News
 from .options import WebOptions
 from .payload import counters_payload, key_of, result_payload, state_payload
-from .pictures import Picture, Shown, to_jpeg, to_overlay, to_thumb
+from .pictures import Shown, to_jpeg, to_overlay, to_thumb
 
 log = logging.getLogger(__name__)
 HEARD = (Trigger, Verdict, Disposition, Record, StationState, InspectState, CameraState, FrameReady, FrameLost)
@@ -64,7 +65,8 @@ class Watch:
         self._reasons: tuple[str, ...] = ()
         self._reasons_since = utc_now()
         self._counting_since = utc_now()
-        self._counted_epoch = ""
+        self._counted_run = ("", 0)
+        self._counted_whole = False
 
     # -- for the views, any thread ------------------------------------------------------------------------------
 
@@ -112,7 +114,7 @@ class Watch:
     def _run(self) -> None:
         try:
             self._listen()
-        except Exception:  # noqa: BLE001 - outermost frame of the thread: without it the screens say "not updating"
+        except Exception:  # the outermost frame of the thread: from here on the screens say "not updating"
             log.exception("the watcher stopped: the screens show no new result until this process is restarted")
             self.news.close()
 
@@ -153,11 +155,22 @@ class Watch:
             self._reasons_since = utc_now()
         self._reasons = line.reasons
         self._put("state", state_payload(line, self._board.station, self._board.inspect, self._reasons_since))
-        station, first = self._board.station, self._board.counted_from
-        if station is not None and station.epoch != self._counted_epoch:
-            self._counted_epoch, self._counting_since = station.epoch, utc_now()
-        whole = first is None or first.triggers == 0
-        self._put("counters", counters_payload(self._board, at_ns // MINUTE_NS, self._counting_since, whole))
+        self._tell_counters(pulse, at_ns)
+
+    def _tell_counters(self, pulse: Pulse, at_ns: int) -> None:
+        board = self._board
+        if board.station is None:
+            return
+        run = (board.station.epoch, board.resets)
+        if run != self._counted_run:
+            fresh = self._counted_run[0] == run[0] or board.counted_from is None or board.counted_from.triggers == 0
+            io = pulse.beats().get("io")
+            # A run that was under way when this process came is as old as io's process.
+            born = None if fresh or io is None else started_at(io.pid)
+            self._counted_run, self._counting_since = run, born or utc_now()
+            self._counted_whole = fresh or born is not None
+        minute = at_ns // MINUTE_NS
+        self._put("counters", counters_payload(board, minute, self._counting_since, self._counted_whole))
 
     def _put(self, topic: str, payload: dict[str, Any]) -> None:
         """Say only what is new."""
@@ -222,7 +235,7 @@ class Watch:
         for reject in film if watched else ():
             key = key_of(reject)
             if key not in self._thumbs and reject.frame is not None:
-                picture = self._read(shelf, reject.frame)
+                picture = self._picture(shelf, reject.frame)
                 if picture is not None:
                     with self._shown_changed:
                         self._thumbs[key] = to_thumb(picture)
@@ -232,10 +245,17 @@ class Watch:
         tiles = [{**result_payload(reject, 0), "thumb": key_of(reject) in self._thumbs} for reject in film]
         self.news.put("film", {"tiles": tiles})
 
+    def _picture(self, shelf: RingShelf, ready: FrameReady) -> Picture | None:
+        try:
+            return self._read(shelf, ready)
+        except BadPicture as error:
+            log.warning("part %d is shown without its picture: %s", ready.part, error)
+            return None
+
     def _encode(self, shelf: RingShelf, result: Result) -> int:
         """Copy the picture out of the ring and hold it encoded. Returns its number, 0 when it is gone."""
         ready = result.frame
-        picture = self._read(shelf, ready) if ready is not None else None
+        picture = self._picture(shelf, ready) if ready is not None else None
         if ready is None or picture is None:
             return 0
         shown = Shown(

@@ -33,6 +33,8 @@ def _saying(pattern: str, what: str, todo: str = "") -> Saying:
 
 CALL = N_("Parts are rejected until this is mended. If it stays, call maintenance.")
 WAIT = N_("Wait a moment: it starts again by itself. If it stays, call maintenance.")
+CAMERA = N_("Check the camera's cable and its lamp. It connects again by itself.")
+RESET = N_("Mend the cause, then press reset on the machine (FAULT_RESET).")
 
 ALARMS = (
     _saying(r"^io is silent$", N_("The line control does not answer"), WAIT),
@@ -40,7 +42,53 @@ ALARMS = (
     _saying(
         r"^camera (?P<name>\S+) is silent$",
         N_("Camera %(name)s does not answer"),
-        N_("Check the camera's cable and its lamp. It connects again by itself."),
+        CAMERA,
+    ),
+    _saying(r"^camera (?P<name>\S+) does not answer", N_("Camera %(name)s does not answer"), CAMERA),
+    _saying(r"^camera (?P<name>\S+) is stuck", N_("Camera %(name)s is stuck"), CAMERA),
+    _saying(r"^camera (?P<name>[^\s:]+)(: its process runs| is starting)", N_("Camera %(name)s is starting"), WAIT),
+    _saying(r"^camera (?P<name>\S+) is lost", N_("Camera %(name)s is disconnected"), CAMERA),
+    _saying(r"^camera (?P<name>\S+) has a fault", N_("Camera %(name)s has a fault"), CALL),
+    _saying(r"^inspect does not answer", N_("The inspection does not answer"), WAIT),
+    _saying(r"^inspect is stuck", N_("The inspection is too slow"), CALL),
+    _saying(r"^inspect(: its process runs| is starting)", N_("The inspection is starting"), WAIT),
+    _saying(r"^inspect (is lost|has a fault)", N_("The inspection has a fault"), CALL),
+    _saying(
+        r"^inspect has another job than io",
+        N_("Recipe and line control do not match"),
+        N_("Call the line lead: the same recipe has to be started on both."),
+    ),
+    _saying(r"^io: starting", N_("The line control is starting"), WAIT),
+    _saying(r"^io: stopping", N_("The line control is stopping"), N_("It was stopped on purpose. Parts are rejected.")),
+    _saying(
+        r"^PLC: nothing is connected",
+        N_("The PLC is not connected"),
+        N_("Check the PLC's power and its network cable. Parts are rejected until then."),
+    ),
+    _saying(
+        r"^PLC: its heartbeat does not change",
+        N_("The PLC's heartbeat has stopped"),
+        N_("Check that the PLC is in RUN. Parts are rejected until then."),
+    ),
+    _saying(
+        r"^PLC: TRIG_ENABLE is 0",
+        N_("The machine has switched triggers off (TRIG_ENABLE)"),
+        N_("Start the machine. If it runs, call maintenance."),
+    ),
+    _saying(r"^PLC: JOB_EXEC is 1", N_("A job change is under way"), N_("Wait until the PLC has ended it.")),
+    _saying(
+        r"^PLC: TRIGGER is still 1",
+        N_("The trigger signal stays on (TRIGGER)"),
+        N_("Check the part sensor: is a part standing in front of it?"),
+    ),
+    _saying(r"^FAULT 1:", N_("Fault 1: the trigger signal stayed on"), RESET),
+    _saying(r"^FAULT 2:", N_("Fault 2: the PLC did not acknowledge a result"), RESET),
+    _saying(r"^FAULT 3:", N_("Fault 3: too many results wait for the PLC"), RESET),
+    _saying(r"^FAULT 4:", N_("Fault 4: a part number came twice"), RESET),
+    _saying(
+        r"^records does not answer",
+        N_("The ledger does not answer: records are being lost"),
+        N_("Inspection goes on. Check the disk; call maintenance."),
     ),
     _saying(r"^not ready$", N_("The line is not ready"), CALL),
 )
@@ -57,6 +105,7 @@ REASONS = (
     ),
     _saying(r"^no finding in region (?P<region>.+)$", N_("Region %(region)s was not inspected")),
     _saying(r"^the model gave no number in region (?P<region>.+)$", N_("The model gave no result (%(region)s)")),
+    _saying(r"^box restarted$", N_("The box restarted while the part was under way")),
     _saying(r"^too late to be judged$", N_("The picture came too late to be judged")),
     _saying(r"^picture gone from the ring.*$", N_("The picture was overwritten before it was judged")),
     _saying(

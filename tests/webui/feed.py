@@ -14,8 +14,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
 from okng.bus.channel import Publisher, camera_address, inspect_address, io_address
 from okng.bus.clock import MS, now_ns, utc_now
+from okng.bus.entries import RecordEntry, TriggerEntry
 from okng.bus.heartbeat import Heartbeat
 from okng.bus.messages import Counters, FrameReady, Health, InspectState, Job, StationState
 from okng.bus.part import (
@@ -32,6 +34,8 @@ from okng.bus.part import (
     Why,
 )
 from okng.bus.ring import RingWriter
+from okng.records.ledger import Ledger, Ripe
+from okng.records.pictures import PictureShelf, encode, picture_path
 
 WIDTH, HEIGHT = 640, 480
 JOB = Job(recipe="magnetic-tile", revision="3f2a91c04b1d", model="9f8e7d6c" * 8, deadline_ns=120 * MS)
@@ -48,15 +52,14 @@ def picture(rng: np.random.Generator, defect: tuple[int, int] | None) -> np.ndar
     cv2.rectangle(mask, (60 + int(dx), 50 + int(dy)), (580 + int(dx), 430 + int(dy)), 255, -1)
     for x, y in ((120, 110), (520, 110), (120, 370), (520, 370)):
         cv2.circle(mask, (x + int(dx), y + int(dy)), 26, 0, -1)
-    mask = cv2.GaussianBlur(mask, (5, 5), 0)
-    plate += (base - plate) * (mask / 255.0)
+    plate += (base - plate) * (cv2.GaussianBlur(mask, (5, 5), 0) / 255.0)
     if defect:
         x, y = defect
         points = np.array([[x, y], [x + 40, y + 14], [x + 78, y + 9], [x + 110, y + 30]], np.int32)
         cut = np.zeros((HEIGHT, WIDTH), np.uint8)
         cv2.polylines(cut, [points], isClosed=False, color=255, thickness=5, lineType=cv2.LINE_AA)
         plate -= cut / 255.0 * 85
-    return np.clip(plate, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(plate, 0, 255), dtype=np.uint8)
 
 
 def heat_of(defect: tuple[int, int] | None, rng: np.random.Generator) -> HeatMap:
@@ -74,10 +77,13 @@ NOTHING = Counters(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 class Line:
-    """io, inspect and camera `top` in one. Each method is one event; nothing happens by itself except `run`."""
+    """io, inspect, records and camera `top` in one. Each method is one event; only beats come by themselves."""
 
-    def __init__(self, run_dir: Path, station: str = "line 1") -> None:
-        self.run_dir, self.station = run_dir, station
+    def __init__(self, run_dir: Path, store: Path, station: str = "line 1") -> None:
+        self.run_dir, self.store, self.station = run_dir, store, station
+        self.ledger = Ledger(store)
+        self.shelf = PictureShelf(store)
+        self.entries = 0
         self.io = Publisher(io_address(run_dir))
         self.inspect = Publisher(inspect_address(run_dir))
         self.camera = Publisher(camera_address(run_dir, "top"))
@@ -152,14 +158,16 @@ class Line:
         self, outcome: Outcome, defect: tuple[int, int] | None, score: float | None, with_picture: bool
     ) -> Record:
         self.part += 1
-        at = now_ns() - 40 * MS
-        trigger = Trigger(self.part, self.station, at, None, at + JOB.deadline_ns, JOB.recipe)
-        self.io.send(trigger)
         if outcome is Outcome.NG and defect is None:
             defect = (int(self.rng.integers(140, 400)), int(self.rng.integers(120, 340)))
         if score is None:
             score = float(self.rng.uniform(5, 9)) if outcome is Outcome.NG else float(self.rng.uniform(1.2, 2.6))
-        ready = self.expose(self.part, at, defect) if with_picture else None
+        pixels = picture(self.rng, defect)
+        heat = (heat_of(defect, self.rng),)
+        at = now_ns() - int(self.rng.integers(20, 40)) * MS
+        trigger = Trigger(self.part, self.station, at, None, at + JOB.deadline_ns, JOB.recipe)
+        self.io.send(trigger)
+        ready = self.expose(self.part, at, pixels) if with_picture else None
         verdict = None
         if ready is not None and outcome is not Outcome.UNJUDGED:
             bad = outcome is Outcome.NG
@@ -177,7 +185,7 @@ class Line:
                 "top",
                 at,
                 ready,
-                (heat_of(defect, self.rng),),
+                heat,
                 now_ns(),
                 now_ns(),
             )
@@ -188,12 +196,12 @@ class Line:
         self.io.send(disposition)
         record = Record(trigger, verdict, disposition, Receipt(self.part, Delivery.DELIVERED, now_ns()), utc_now())
         self._count(outcome)
+        self._remember(record, ready, heat if verdict else (), pixels)
         self.io.send(replace(record, verdict=verdict and replace(verdict, heat=())))
         self.say_state()
         return record
 
-    def expose(self, part: int, at: int, defect: tuple[int, int] | None) -> FrameReady:
-        pixels = picture(self.rng, defect)
+    def expose(self, part: int, at: int, pixels: np.ndarray) -> FrameReady:
         slot, view = self.ring.begin()
         view[: pixels.size] = pixels.tobytes()
         sequence = self.ring.commit(slot, part=part, number=part, epoch=1, size=pixels.size)
@@ -220,6 +228,18 @@ class Line:
         self.camera.send(ready)
         return ready
 
+    def _remember(
+        self, record: Record, ready: FrameReady | None, heat: tuple[HeatMap, ...], pixels: np.ndarray
+    ) -> None:
+        kept = None
+        if ready is not None:
+            kept = self.shelf.put(picture_path(ready, "png"), encode(pixels, "png", 95))
+            self.shelf.settle()
+        trigger = TriggerEntry(self.epoch, self.entries + 1, record.trigger, "boot")
+        entry = RecordEntry(self.epoch, self.entries + 2, record)
+        self.entries += 2
+        self.ledger.store([Ripe(trigger), Ripe(entry, ready, heat, kept)])
+
     def _count(self, outcome: Outcome) -> None:
         c = self.counters
         rejected = outcome is not Outcome.OK
@@ -238,8 +258,12 @@ class Line:
         self._stop.set()
         if self._thread:
             self._thread.join()
-        for held in (self.io, self.inspect, self.camera, self.ring, *self.beats.values()):
-            held.close()
+        for end in (p.close for p in (self.io, self.inspect, self.camera)):
+            end()
+        for beat in self.beats.values():
+            beat.close()
+        self.ring.close()
+        self.ledger.close()
 
 
 def main() -> None:
@@ -249,7 +273,7 @@ def main() -> None:
     parser.add_argument("--language", default="en")
     asked = parser.parse_args()
     run_dir = Path(tempfile.mkdtemp(prefix="okng-", dir="/tmp"))
-    line = Line(run_dir)
+    line = Line(run_dir, run_dir / "store")
     line.start()
 
     def drive() -> None:

@@ -20,6 +20,7 @@ const overlayKey = document.getElementById("key-overlay");
 overlayKey?.addEventListener("click", () => {
   view.setOverlay(!view.overlayOn);
   overlayKey.setAttribute("aria-pressed", String(view.overlayOn));
+  for (const half of overlayKey.querySelectorAll(".half")) half.classList.toggle("on");
 });
 
 const zoomKey = document.getElementById("key-zoom");

@@ -170,7 +170,7 @@ events.on("counters", (count) => {
   say("n-ok", String(count.ok));
   say("n-ng", String(count.ng));
   say("n-unjudged", String(count.unjudged));
-  say("balance", word(count.balanced ? "balanced" : "unbalanced"));
+  say("balance", count.balanced ? `✓ ${word("balanced")}` : `✕ ${word("unbalanced")}`);
   byId("balance").classList.toggle("broken", !count.balanced);
   say("yield", count.yield === null ? "–" : `${(count.yield * 100).toFixed(1)} %`);
   const time = localTime(Date.parse(count.since), false);
@@ -205,7 +205,7 @@ const film = byId("film");
 let liveTiles = [];
 /** @type {any[]} */
 let storedTiles = [];
-let askAt = 0;
+let askAt = -Infinity;
 
 events.on("film", (payload) => {
   liveTiles = payload.tiles;
@@ -256,7 +256,7 @@ function makeTile(/** @type {any} */ tile) {
   } else {
     const none = document.createElement("span");
     none.className = "tile-none";
-    none.append(makeShape("triangle"));
+    none.append(makeShape("nopicture"));
     link.append(none);
   }
   const tag = document.createElement("span");

@@ -1,0 +1,166 @@
+import contextlib
+import http.client
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if Path(CHROMIUM).exists() or os.environ.get("CI") == "true":
+        return  # on CI a missing browser is a failure, not a skip
+    for item in items:
+        if item.get_closest_marker("ui"):
+            item.add_marker(pytest.mark.skip(reason=f"needs Debian's chromium ({CHROMIUM})"))
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": ARGS}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    return {**browser_context_args, "viewport": {"width": 1280, "height": 800}, "has_touch": True}
+
+
+@pytest.fixture(scope="session")
+def feed() -> ModuleType:
+    """tests/webui/feed.py: a made-up line on the bus."""
+    spec = importlib.util.spec_from_file_location("webui_feed", HERE / "feed.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["webui_feed"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """A short name: a socket's path holds 107 bytes."""
+    folder = Path(tempfile.mkdtemp(prefix="okw", dir="/tmp"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def run_dir() -> Iterator[Path]:
+    with _folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def line(feed: ModuleType, run_dir: Path) -> Iterator[Any]:
+    """A living line without parts; `line.judge(outcome)` makes one."""
+    made = feed.Line(run_dir, run_dir / "store")
+    made.start()
+    yield made
+    made.close()
+
+
+@dataclass
+class Served:
+    """The web process."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path: str, timeout: float = 10) -> tuple[int, dict[str, str], bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+        finally:
+            connection.close()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGCONT)
+        self.process.terminate()
+        return self.process.wait(timeout=20)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+Serve = Callable[..., Served]
+
+
+@contextlib.contextmanager
+def _serving() -> Iterator[Serve]:
+    started: list[Served] = []
+
+    def serve(run_dir: Path, **options: object) -> Served:
+        port = free_port()
+        more = [f"{key}={value}" for key, value in options.items()]
+        command = [sys.executable, str(HERE / "serve.py"), str(run_dir), str(run_dir / "store"), str(port), *more]
+        server = Served(subprocess.Popen(command), port)
+        started.append(server)
+        until = time.monotonic() + 30
+        while True:
+            assert server.process.poll() is None, "the web process ended"
+            with contextlib.suppress(OSError):
+                if server.get("/healthz")[0] == 200:
+                    return server
+            assert time.monotonic() < until, "the web process does not answer"
+            time.sleep(0.05)
+
+    try:
+        yield serve
+    finally:
+        for server in started:
+            if server.process.poll() is None:
+                server.stop()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start the web process over a run folder; ended with the test."""
+    with _serving() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def plant(feed: ModuleType) -> Iterator[tuple[Any, Served]]:
+    """One line and one web process for all tests of a file that change neither for good."""
+    with _folder() as folder:
+        made = feed.Line(folder, folder / "store")
+        made.start()
+        with _serving() as start:
+            yield made, start(folder, hold_ng_s=1)
+        made.close()

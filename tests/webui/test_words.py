@@ -1,0 +1,115 @@
+"""Every sentence of the screens is in both languages, and every colour is a token."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from okng.plc_io.signals import FaultCode
+from okng.webui import catalogue, words
+from okng.webui.app import STATIC
+
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+TEMPLATES = Path(catalogue.HERE) / "templates"
+SAME = {"PLC"}
+"""Sentences that are the same in both languages."""
+
+
+def test_chinese_is_complete_and_up_to_date() -> None:
+    known = {message.id: message for message in catalogue.read("zh_Hans_CN") if message.id}
+    wanted = {message.id for message in catalogue.extracted() if message.id}
+    assert wanted - known.keys() == set(), "run python -m okng.webui.catalogue, then translate"
+    assert known.keys() - wanted == set(), "run python -m okng.webui.catalogue"
+    for text, message in known.items():
+        assert message.string, f"not translated: {text!r}"
+        assert not message.fuzzy, text
+        assert CHINESE.search(str(message.string)) or text in SAME or "%" in str(text), text
+        fields = re.compile(r"%\(\w+\)s|\{\w+\}")
+        assert sorted(fields.findall(str(text))) == sorted(fields.findall(str(message.string))), text
+
+
+def test_help_is_in_both_languages_and_equally_long() -> None:
+    english, chinese = ((TEMPLATES / "help" / f"{code}.html").read_text(encoding="utf-8") for code in ("en", "zh"))
+    for tag in ("<h2>", "<dt>", "<dd>", "<p>"):
+        assert english.count(tag) == chinese.count(tag), tag
+
+
+def test_catalogue_compiles_into_a_folder(tmp_path: Path) -> None:
+    catalogue.build(tmp_path)
+    assert (tmp_path / "zh_Hans_CN" / "LC_MESSAGES" / "messages.mo").stat().st_size > 1000
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+SENTENCES = [
+    "io is silent",
+    "inspect is silent",
+    "camera top is silent",
+    "camera top does not answer: its process has ended",
+    "camera top is stuck: work waits longer than a part may take",
+    "camera top: its process runs, but says nothing yet",
+    "camera top is lost: no device SN0000",
+    "inspect does not answer: no sign of life from its process",
+    "inspect has a fault: golden picture scores wrong",
+    "inspect has another job than io: a, expected b",
+    "io: starting",
+    "PLC: nothing is connected to 127.0.0.1 port 1502",
+    "PLC: its heartbeat does not change (holding register 1 or coil 8)",
+    "PLC: TRIG_ENABLE is 0",
+    "PLC: JOB_EXEC is 1, a job change is under way",
+    "PLC: TRIGGER is still 1, it has to fall first",
+    "records does not answer: 4 entries of the ledger are lost",
+    *(f"FAULT {code.value}: {code.words}; then set FAULT_RESET" for code in FaultCode if code),
+]
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_alarm_of_another_process_has_words_and_advice(sentence: str) -> None:
+    chinese = {m.id: str(m.string) for m in catalogue.read("zh_Hans_CN")}
+    said = words.alarm(sentence, lambda text: chinese[text])
+    assert CHINESE.search(said["what"])
+    assert CHINESE.search(said["todo"])
+    assert "%(" not in said["what"]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "score 7.10 above 4.00 in region cap",
+        "brightness 12 outside 30..220 in region cap",
+        "no finding in region cap",
+        "the model gave no number in region cap",
+        "too late to be judged",
+        "picture gone from the ring before it was read",
+        "picture is 640x480, not 1280x960",
+        "no picture: timeout",
+        "no picture: camera lost",
+        "box restarted",
+    ],
+)
+def test_reason_of_a_verdict_has_words(sentence: str) -> None:
+    chinese = {m.id: str(m.string) for m in catalogue.read("zh_Hans_CN")}
+    assert CHINESE.search(words.reason_words(sentence, lambda text: chinese[text]))
+
+
+def test_unknown_sentence_is_shown_as_it_came() -> None:
+    assert words.alarm("the moon is full", str) == {"what": "the moon is full", "todo": words.CALL}
+    assert words.reason_words("the moon is full", str) == "the moon is full"
+
+
+def test_colours_stand_only_in_the_tokens() -> None:
+    colour = re.compile(r"#[0-9a-fA-F]{3,8}\b|\b(?:rgba?|hsla?)\(|:\s*(?:red|green|blue|black|white|grey|gray)\b")
+    for path in sorted((STATIC / "css").glob("*.css")):
+        if path.name != "tokens.css":
+            assert not colour.findall(path.read_text(encoding="utf-8")), path.name
+    for path in sorted(STATIC.glob("js/*.js")):
+        assert not re.findall(r"[\"']#[0-9a-fA-F]{3,8}[\"']", path.read_text(encoding="utf-8")), path.name
+
+
+def test_pages_need_nothing_from_outside_and_nothing_inline() -> None:
+    own = [*TEMPLATES.rglob("*.html"), *STATIC.glob("css/*.css"), *STATIC.glob("js/*.js"), *STATIC.glob("img/*.svg")]
+    assert len(own) > 10
+    for path in own:
+        text = path.read_text(encoding="utf-8")
+        outside = [link for link in re.findall(r"https?://[^\s\"'<>)]+", text) if "www.w3.org" not in link]
+        assert not outside, path
+        assert not re.search(r"\sstyle=|<style|\son\w+=\"|<script(?![^>]*\ssrc=)", text), path
