@@ -69,8 +69,9 @@ def _process(name: str) -> None:
 @settings_option
 def io(settings_file: Path) -> None:
     """Talk to the PLC: part numbers, deadlines, dispositions. No numpy in here."""
+    from .bus.messages import Job
     from .models.manifest import digest
-    from .plc_io.process import Job, run
+    from .plc_io.process import run
 
     _process("io")
     settings, active = _read(settings_file)

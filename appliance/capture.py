@@ -58,9 +58,8 @@ def _shot(publisher: Publisher, frames: Subscriber, shelf: RingShelf, part: int,
             picture = read_picture(shelf, message)
             if picture is None:
                 return False
-            if picture.ndim == 3:
-                picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)  # OpenCV's files are BGR
-            return bool(cv2.imwrite(str(file), picture))
+            # OpenCV's files are BGR.
+            return bool(cv2.imwrite(str(file), picture[:, :, ::-1] if picture.ndim == 3 else picture))
         if isinstance(message, FrameLost) and message.part == part:
             log.warning("no picture of part %d: %s", part, message.reason)
             return False

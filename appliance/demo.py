@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from ..bus.channel import Subscriber, io_address
@@ -27,6 +28,8 @@ from ..bus.messages import StationState
 from ..bus.part import Record
 from ..bus.stop import Stop
 from ..fleet.activate import activate
+from ..models.bundle import open_bundle
+from ..models.detector import Detector
 from ..records.check import check as check_store
 from ..records.export import export_jsonl
 from ..simline.build import build as build_camera
@@ -42,6 +45,7 @@ from .supervisor import Child, Readiness, Supervisor, box_children, wait_until
 from .teaching import told
 from .workspace import (
     CAMERA,
+    RecipeFacts,
     Workspace,
     belt_for,
     free_port,
@@ -55,6 +59,11 @@ from .workspace import (
 
 log = logging.getLogger(__name__)
 DEADLINE_MS = 400
+RATE_SHOTS = 31
+SLOWEST_RATE, FASTEST_RATE = 2.0, 20.0
+"""Parts a second that the demonstration chooses by itself."""
+BUSY_SHARE = 0.5
+"""Of one core that inference may take then."""
 ENDLESS = 500_000
 """Parts of a demonstration that people watch: more than a day at five parts a second."""
 
@@ -97,7 +106,7 @@ class Demonstration:
             raise BadSettings(f"port {options.port} of 127.0.0.1 is in use: end what uses it, or choose another --port")
         if options.modbus_port and not port_is_free(options.modbus_port):
             raise BadSettings(f"port {options.modbus_port} of 127.0.0.1 is in use: choose another --modbus-port")
-        self.rate = options.rate or (20.0 if options.headless else 5.0)
+        self.rate = options.rate or 5.0
         self.belt = belt_for(self.rate, DEADLINE_MS, varying=options.varying)
         self.space = make_workspace(options.out, keep_model=options.keep_model)
         self.outcome: Outcome | None = None
@@ -127,9 +136,12 @@ class Demonstration:
                 )
                 name = self.options.parts.resolve().name if self.options.parts else "rendered-parts"
                 name = name.lower().replace("_", "-")
-                write_recipe(self.space, name=name, view=view, colour=colour, deadline_ms=DEADLINE_MS, belt=self.belt)
+                recipe = RecipeFacts(name, view, colour, DEADLINE_MS)
+                write_recipe(self.space, recipe, self.belt)
                 teach_s = self._teach(presenter, name)
-            self.outcome = self._run(plan, teach_s)
+            self._choose_rate()
+            write_recipe(self.space, recipe, self.belt)
+            self.outcome = self._run({**plan, "belt": self.belt}, teach_s)
         except KeyboardInterrupt:
             self.say("broken off before the line ran")
             return 130
@@ -157,7 +169,6 @@ class Demonstration:
             "count": count,
             "seed": options.seed,
             "noise": 2 if options.parts is None else 1,  # real pictures bring their own; 1 keeps two shots apart
-            "belt": self.belt,
             "scan_ms": 2.0 if options.bench else 5.0,
             "faults": {"percent": options.faults},
             "realtime": True,
@@ -169,6 +180,18 @@ class Demonstration:
         report = activate(self.space.model, self.space.slot)
         self.say(f"model activated: {report.detail}")
         return seconds
+
+    def _choose_rate(self) -> None:
+        """Where nobody asked for a rate: one that this box judges with room to spare, as a commissioning would find."""
+        detector = Detector(open_bundle(self.space.slot), "cpu", 1)
+        entry = detector.bundle.manifest.input
+        cut = np.zeros((1, entry.height, entry.width, entry.channels), np.uint8)
+        took_ms = sorted(detector.find_cut(cut).took_ns / 1e6 for _ in range(RATE_SHOTS))
+        middle, worst = took_ms[RATE_SHOTS // 2], took_ms[-1]
+        if self.options.rate is None and self.options.headless:
+            self.rate = max(SLOWEST_RATE, min(FASTEST_RATE, BUSY_SHARE * 1000 / middle, 1000 / worst))
+            self.belt = belt_for(self.rate, DEADLINE_MS, varying=self.options.varying)
+        self.say(f"one inference takes {middle:.0f} ms here ({worst:.0f} ms at worst): {self.rate:.1f} parts a second")
 
     def _taught(self, presenter: Presenter, name: str) -> float:
         if self.options.keep_model and (self.space.model / "manifest.json").exists():

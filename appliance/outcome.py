@@ -107,8 +107,8 @@ class Outcome:
 
 def _spread(seen: dict[str, float]) -> Spread:
     """What the judge measured; it gives only a count of none where it saw none."""
-    found = (float(seen.get(name, math.nan)) for name in ("p50", "p99", "p999", "max"))
-    return Spread(*found, int(seen["n"]))
+    p50, p99, p999, most = (float(seen.get(name, math.nan)) for name in ("p50", "p99", "p999", "max"))
+    return Spread(p50, p99, p999, most, int(seen["n"]))
 
 
 def true_labels(line_log: Path) -> dict[int, str]:

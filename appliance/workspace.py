@@ -175,19 +175,28 @@ target = "cloud"
     space.settings.write_text(text, encoding="utf-8")
 
 
-def write_recipe(
-    space: Workspace, *, name: str, view: tuple[int, int], colour: bool, deadline_ms: int, belt: dict[str, Any]
-) -> None:
-    """Write the recipe of this demonstration. view: width, height in px of the camera's picture."""
+@dataclass(frozen=True, slots=True)
+class RecipeFacts:
+    """What the recipe of a demonstration says of the product."""
+
+    name: str
+    view: tuple[int, int]
+    """Width and height of the camera's picture, px."""
+    colour: bool
+    deadline_ms: int
+
+
+def write_recipe(space: Workspace, facts: RecipeFacts, belt: dict[str, Any]) -> None:
+    """Write the recipe of this demonstration."""
     content = {
-        "name": name,
+        "name": facts.name,
         "description": "Written by okng demo.",
-        "deadline_ms": deadline_ms,
+        "deadline_ms": facts.deadline_ms,
         "bundle": "current",
         "camera": {
-            "pixel_format": "RGB8" if colour else "Mono8",
-            "width": view[0],
-            "height": view[1],
+            "pixel_format": "RGB8" if facts.colour else "Mono8",
+            "width": facts.view[0],
+            "height": facts.view[1],
             "trigger": "software",
             "exposure_us": 200.0,
         },
