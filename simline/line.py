@@ -60,8 +60,13 @@ def run(plan: Plan, plan_path: Path, stop: Event) -> int:
     try:
         why = _watch(plan, wires, children, stop)
         wires[Word.STOP] = 1
-        for child in children.values():
-            child.wait(END_S)
+        for name, child in children.items():
+            try:
+                child.wait(END_S)
+            except subprocess.TimeoutExpired:
+                why = why or f"{name} did not end in {END_S:g} s"
+                child.kill()
+                child.wait()
         codes = [child.returncode for child in children.values()]
     except BrokenPipeError:
         return 1  # whoever started the line has gone
@@ -70,10 +75,11 @@ def run(plan: Plan, plan_path: Path, stop: Event) -> int:
             child.kill()
             child.wait()
         final = progress(wires)
+        stopped_early = wires[Word.HIT] + wires[Word.PASSED] < wires[Word.PARTS] or not wires[Word.PARTS]
         wires.close()
         wires_path.unlink()
     if why is None and not any(codes):
-        say(final | {"state": "stopped" if stop.is_set() and final["state"] != "done" else "done"})
+        say(final | {"state": "stopped" if stopped_early else "done"})
         return 0
     say(final | {"state": "failed", "why": why or f"world, PLC ended with {codes}"})
     return BAD_SETTINGS if BAD_SETTINGS in codes else 1

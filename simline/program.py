@@ -21,6 +21,8 @@ MS = 1_000_000
 HEARTBEAT_NS = 100 * MS
 BOX_DEAD_NS = 300 * MS
 """The box's heartbeat has to change that often."""
+STALL_NS = 50 * MS
+"""Two scans further apart than this: the host stalled, which no PLC does."""
 WITHDRAW_NS = 150 * MS
 """A trigger raised while READY was on is withdrawn when nothing acknowledges it this long."""
 WITHDRAW_READS = 2
@@ -161,6 +163,7 @@ class Program:
     _last_eye: int | None = None
     _stopping: bool = False
     _epoch: int = 0
+    _scanned_ns: int | None = None
 
     def __post_init__(self) -> None:
         self._next_number = self.plan.first_part
@@ -183,6 +186,10 @@ class Program:
         edges, confirms: encoder counts latched since the last scan. exchanges: cycles of the communication
         module since then, oldest first.
         """
+        gap_ns = now_ns - self._scanned_ns if self._scanned_ns is not None else 0
+        self._scanned_ns = now_ns
+        if gap_ns > STALL_NS and self._box_moved_ns is not None:
+            self._box_moved_ns += gap_ns  # its timer counts its own running time; the belt stood still meanwhile
         for exchange in exchanges:
             self._communicate(exchange)
         self._watch(now_ns)

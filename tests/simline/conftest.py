@@ -12,6 +12,16 @@ from typing import Any
 import pytest
 from pyModbusTCP.server import DataBank, DataHandler, ModbusServer
 
+from okng.simline.journal import Journal
+from okng.simline.judge import Judgement, judge, read_log
+from okng.simline.pictures import open_looks
+from okng.simline.plan import parse_plan
+from okng.simline.plc import Controller
+from okng.simline.program import Exchange, Order
+from okng.simline.scene import Scene
+from okng.simline.wires import State, Wires, Word, make_wires
+from okng.simline.world import World
+
 TRIGGER, TRIG_ENABLE = 1, 2
 READY, TRIG_ACK, BUSY, VALID, OK, NG, UNJUDGED = (1 << bit for bit in range(7))
 MISSED = 1 << 12
@@ -173,3 +183,86 @@ def write_plan(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+class VirtualLink:
+    """A communication module without a wire: each posted order is exchanged at once, at virtual time."""
+
+    def __init__(self, core: BoxCore, clock: Callable[[], int], cut: Callable[[int], str]) -> None:
+        """cut: time -> "" for a good cycle, `before` or `between` for a cycle that fails before or after its write."""
+        self.core, self.clock, self.cut = core, clock, cut
+        self.done: list[Exchange] = []
+        self.losses = 0
+
+    def post(self, order: Order) -> None:
+        if order.epoch != self.losses:
+            return
+        now_ns = self.clock()
+        broken = self.cut(now_ns)
+        written = broken != "before"
+        if written:
+            registers = [order.command, order.heartbeat, 0, 0, order.part >> 16, order.part & 0xFFFF, order.ack_seq]
+            self.core.write(registers, now_ns)
+        block = None if broken else tuple(self.core.image(now_ns)[:16])
+        self.losses += block is None
+        fits = self.core.map_version >> 8 == 1
+        self.done.append(Exchange(order, now_ns, written, block, now_ns, fits))
+
+    def take(self) -> list[Exchange]:
+        found, self.done = self.done, []
+        return found
+
+
+@dataclass
+class VirtualRun:
+    """What a run in virtual time left behind."""
+
+    judgement: Judgement
+    world: list[Any]
+    plc: list[Any]
+    tally: dict[str, int]
+
+
+def run_virtually(
+    found: dict[str, Any],
+    core: BoxCore,
+    cut: Callable[[int], str] = lambda now_ns: "",
+    limit_s: float = 600.0,
+    stall: Callable[[int], bool] = lambda now_ns: False,
+) -> VirtualRun:
+    """Run world, PLC and box on one virtual clock. stall: when the PLC does not get to scan."""
+    plan, now = parse_plan(found), [1_000_000_000]
+    path = make_wires()
+    wires, out = Wires(path), Path(plan.out)
+    looks = open_looks(plan)
+    world_log, plc_log = Journal(out / "world.jsonl"), Journal(out / "plc.jsonl")
+    with Scene(Path(plan.scenes), plan.serial, looks.view.size_bytes) as scene:
+        world = World(plan, looks, scene, wires, world_log)
+        plc = Controller(plan, wires, VirtualLink(core, lambda: now[0], cut), plc_log)
+        going, scanning, scan_due = True, True, now[0]
+        while going or scanning:
+            now[0] += round(plan.tick_ms * 1e6)
+            assert now[0] < limit_s * 1e9, "the run does not end"
+            if going and not world.tick(now[0]):
+                going = False
+                wires[Word.STATE] = State.DONE
+            if now[0] >= scan_due and not stall(now[0]):
+                scan_due = now[0] + round(plan.scan_ms * 1e6)
+                scanning = plc.cycle(now[0])
+        world.close()
+        plc.end(0)
+    for log in (world_log, plc_log):
+        log.close()
+    wires.close()
+    path.unlink()
+    seen = read_log(out / "world.jsonl"), read_log(out / "plc.jsonl")
+    return VirtualRun(judge(*seen, core.ledger), list(seen[0]), list(seen[1]), vars_of(seen[1]))
+
+
+def vars_of(lines: list[Any]) -> dict[str, int]:
+    return dict(next(each for each in lines if each["kind"] == "end")["tally"])
+
+
+@pytest.fixture
+def virtually() -> Callable[..., VirtualRun]:
+    return run_virtually

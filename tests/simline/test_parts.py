@@ -12,7 +12,7 @@ from okng.simline.pictures import find_pictures
 
 @pytest.mark.parametrize("defect", [None, *DEFECTS])
 @pytest.mark.parametrize("colour", [False, True])
-def test_same_seed_and_index_give_the_same_part(defect, colour):
+def test_same_seed_and_index_give_the_same_part(defect: str | None, colour: bool) -> None:
     one = parts.render(5, 12, defect, 160, 128, colour)
     two = parts.render(5, 12, defect, 160, 128, colour)
     assert one.picture.shape == ((128, 160, 3) if colour else (128, 160))
@@ -23,7 +23,7 @@ def test_same_seed_and_index_give_the_same_part(defect, colour):
     assert one.label == (defect or "good")
 
 
-def test_another_index_or_seed_is_another_part():
+def test_another_index_or_seed_is_another_part() -> None:
     one = parts.render(5, 12, None, 128, 128).picture
     assert not np.array_equal(one, parts.render(5, 13, None, 128, 128).picture)
     assert not np.array_equal(one, parts.render(6, 12, None, 128, 128).picture)
@@ -31,7 +31,7 @@ def test_another_index_or_seed_is_another_part():
 
 @pytest.mark.parametrize("defect", DEFECTS)
 @pytest.mark.parametrize("index", range(8))
-def test_the_mask_is_the_truth(defect, index):
+def test_the_mask_is_the_truth(defect: str | None, index: int) -> None:
     good = parts.render(2, index, None, 320, 320)
     bad = parts.render(2, index, defect, 320, 320)
     assert not good.mask.any()
@@ -44,7 +44,7 @@ def test_the_mask_is_the_truth(defect, index):
     assert change[~near].max() <= 3, "nothing else changes"
 
 
-def test_the_line_s_dice_keep_the_share_and_use_every_defect():
+def test_the_line_s_dice_keep_the_share_and_use_every_defect() -> None:
     drawn = [parts.draw_label(3, index, 20.0) for index in range(2000)]
     assert 300 < sum(each is not None for each in drawn) < 500
     assert {each for each in drawn if each} == set(DEFECTS)
@@ -52,12 +52,12 @@ def test_the_line_s_dice_keep_the_share_and_use_every_defect():
 
 
 @pytest.mark.parametrize(("defect", "width", "text"), [("rust", 320, "'rust'"), (None, 32, "32x320")])
-def test_what_cannot_be_drawn_is_refused(defect, width, text):
+def test_what_cannot_be_drawn_is_refused(defect: str | None, width: int, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         parts.render(1, 1, defect, width, 320)
 
 
-def test_drawing_is_quick():
+def test_drawing_is_quick() -> None:
     parts.render(1, 0, None, 320, 320)
     start = time.perf_counter()
     for index in range(20):
@@ -65,7 +65,7 @@ def test_drawing_is_quick():
     assert (time.perf_counter() - start) / 20 < 0.15
 
 
-def test_a_folder_to_teach_from(tmp_path: Path):
+def test_a_folder_to_teach_from(tmp_path: Path) -> None:
     assert parts.write_folder(tmp_path, 4, goods=3, per_defect=2, width=96, height=64) == 3 + 2 * (1 + len(DEFECTS))
     assert [label for _, label in find_pictures(tmp_path, "train")] == ["good"] * 3
     tested = find_pictures(tmp_path, "test")
@@ -78,6 +78,6 @@ def test_a_folder_to_teach_from(tmp_path: Path):
         assert mask.exists() == (label != "good")
 
 
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert parts.main([str(tmp_path), "--good", "1", "--per-defect", "0", "--size", "64"]) == 0
     assert '"pictures": 1' in capsys.readouterr().out
