@@ -21,12 +21,27 @@ _Static_assert(offsetof(struct scene_head, line0_missed) == 156, "scene head");
 
 #define GRAIN_LENGTH 65536u
 #define LONGEST_ROW (4096u * 3u)
+/* A scene may grow while it is mapped, so more is mapped than the file has; what is beyond its end is never touched. */
+#define MAPPED_BYTES (SCENE_PIXELS_AT + 4096u * 4096u * 3u)
 #define TORN_TRIES 200 /* times 0.1 ms: then the picture is taken as it is, as a camera would */
 
 static bool is_scene(const struct scene *scene)
 {
     const struct scene_head *head = scene->head;
-    return scene->bytes > SCENE_PIXELS_AT && memcmp(head->magic, "OKNGSCEN", 8) == 0 && head->version == 1;
+    return memcmp(head->magic, "OKNGSCEN", 8) == 0 && head->version == 1;
+}
+
+/* Bytes of pixels the file holds now. */
+static uint64_t pixel_room(const struct scene *scene)
+{
+    struct stat status;
+    uint64_t bytes = scene->bytes;
+    if (scene->handle >= 0) {
+        if (fstat(scene->handle, &status) != 0)
+            return 0;
+        bytes = (uint64_t)status.st_size < bytes ? (uint64_t)status.st_size : bytes;
+    }
+    return bytes > SCENE_PIXELS_AT ? bytes - SCENE_PIXELS_AT : 0;
 }
 
 bool scene_open(struct scene *scene, const char *path)
@@ -37,7 +52,7 @@ bool scene_open(struct scene *scene, const char *path)
     if (scene->handle < 0)
         return false;
     if (fstat(scene->handle, &status) == 0 && status.st_size > (off_t)SCENE_PIXELS_AT) {
-        scene->bytes = (size_t)status.st_size;
+        scene->bytes = (size_t)status.st_size > MAPPED_BYTES ? (size_t)status.st_size : MAPPED_BYTES;
         scene->head = mmap(NULL, scene->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, scene->handle, 0);
         if (scene->head != MAP_FAILED && is_scene(scene))
             return true;
@@ -135,7 +150,7 @@ static struct picture picture_of(const struct scene *scene)
         .id = head->id,
     };
     bool fits = picture.stride >= picture.width * picture.channels &&
-                (uint64_t)picture.stride * (uint64_t)picture.height <= scene->bytes - SCENE_PIXELS_AT;
+                (uint64_t)picture.stride * (uint64_t)picture.height <= pixel_room(scene);
     if (!fits)
         picture.width = picture.height = 0; /* torn or wrong: background only */
     return picture;

@@ -1,0 +1,156 @@
+"""What the camera process says on the bus: frames in the ring, lost parts, its own state; counts that balance."""
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..bus.channel import Publisher, camera_address
+from ..bus.clock import MS, now_ns
+from ..bus.messages import CameraState, FrameLost, FrameReady, Health
+from .source import CameraHealth, Grab
+
+log = logging.getLogger(__name__)
+_STATE_EVERY_NS = 500 * MS
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A frame that lies whole in a slot of the ring."""
+
+    grab: Grab
+    slot: int
+    sequence: int
+    ready_ns: int
+    """When it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """How often this camera has been started since the box was; kept in the run folder, so it survives a crash."""
+
+    processes: int
+    epochs: int
+
+
+def count_start(run_dir: Path, camera: str) -> Starts:
+    """Count one more process of this camera. A file that does not read counts as none."""
+    path = run_dir / f"camera-{camera}.starts"
+    try:
+        known = json.loads(path.read_text(encoding="ascii"))
+        before = Starts(int(known["processes"]), int(known["epochs"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        before = Starts(0, 0)
+    return Starts(before.processes + 1, before.epochs)
+
+
+def keep_starts(run_dir: Path, camera: str, starts: Starts) -> None:
+    """Write the counts down, whole or not at all."""
+    path = run_dir / f"camera-{camera}.starts"
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps({"processes": starts.processes, "epochs": starts.epochs}), encoding="ascii")
+    draft.replace(path)
+
+
+class Announcer:
+    """The camera's voice. One thread."""
+
+    def __init__(self, camera: str, run_dir: Path) -> None:
+        """Bind the camera's address. zmq.ZMQError: another process has it."""
+        self._camera, self._run_dir = camera, run_dir
+        self._publisher = Publisher(camera_address(run_dir, camera))
+        self._starts = count_start(run_dir, camera)
+        self._epochs_before = self._starts.epochs
+        self._keep(self._starts)
+        self._said: tuple[Health, str] | None = None
+        self._said_ns = 0
+        self.ring = ""
+        """File name of the ring the frames lie in."""
+        self.delivered = self.incomplete = self.missed = 0
+        """Parts: triggers = delivered + incomplete + missed, once nothing is in flight."""
+
+    def ready(self, part: int, triggered_at_ns: int, laid: Laid) -> None:
+        """A picture of that part (0: nobody's) lies in the ring."""
+        grab = laid.grab
+        self.delivered += part != 0
+        self._publisher.send(
+            FrameReady(
+                part=part,
+                camera=self._camera,
+                ring=self.ring,
+                slot=laid.slot,
+                sequence=laid.sequence,
+                number=grab.number,
+                epoch=self.epoch(grab.epoch),
+                width=grab.width,
+                height=grab.height,
+                pixel_format=grab.pixel_format,
+                size_bytes=grab.size_bytes,
+                triggered_at_ns=triggered_at_ns,
+                exposed_at_ns=grab.exposed_at_ns,
+                device_ns=grab.device_ns,
+                received_ns=grab.received_ns,
+                ready_ns=laid.ready_ns,
+                taken_at=grab.taken_at,
+            )
+        )
+
+    def lost(self, part: int, triggered_at_ns: int, reason: str) -> None:
+        """There will be no picture of that part. Nobody's part (0) is not spoken of."""
+        if part == 0:
+            return
+        if reason == "incomplete":
+            self.incomplete += 1
+        else:
+            self.missed += 1
+        self._publisher.send(FrameLost(part, self._camera, triggered_at_ns, reason))
+
+    def state(self, health: Health, detail: str, counts: CameraHealth) -> None:
+        """Say how it is: at each change, else every 500 ms."""
+        at_ns = now_ns()
+        if (health, detail) == self._said and at_ns - self._said_ns < _STATE_EVERY_NS:
+            return
+        if self._said is None or self._said[0] is not health:
+            log.log(
+                logging.INFO if health in (Health.READY, Health.STARTING) else logging.WARNING,
+                "camera %s: %s%s",
+                self._camera,
+                health,
+                f": {detail}" if detail else "",
+            )
+        self._said, self._said_ns = (health, detail), at_ns
+        self._publisher.send(
+            CameraState(
+                camera=self._camera,
+                health=health,
+                epoch=self.epoch(counts.epochs),
+                detail=detail,
+                delivered=self.delivered,
+                incomplete=self.incomplete,
+                missed=self.missed,
+                gaps=counts.gaps,
+                duplicates=counts.duplicates,
+                underrun=counts.underrun,
+                reconnects=self._starts.processes - 1,
+                clock=counts.clock,
+                clock_error_ns=counts.clock_error_ns,
+            )
+        )
+
+    def epoch(self, of_source: int) -> int:
+        """The epoch on the bus: rises over restarts of the process, too."""
+        epoch = self._epochs_before + of_source
+        if epoch > self._starts.epochs:
+            self._starts = Starts(self._starts.processes, epoch)
+            self._keep(self._starts)
+        return epoch
+
+    def close(self) -> None:
+        """Let go of the address. Never raises."""
+        self._publisher.close()
+
+    def _keep(self, starts: Starts) -> None:
+        try:
+            keep_starts(self._run_dir, self._camera, starts)
+        except OSError as error:  # the count is for people and for telling epochs apart, not worth a stop
+            log.warning("camera %s: cannot count its start: %s", self._camera, error)

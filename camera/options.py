@@ -1,0 +1,51 @@
+"""What a person sets about one camera of the box: section `[camera.NAME]` of the settings.
+
+What belongs to a product (exposure, size, trigger) is in the recipe, see `profiles.py`.
+"""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class CameraOptions(BaseModel):
+    """One camera and how it is treated."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    driver: Literal["gentl", "folder"] = "gentl"
+    """`gentl`: any GenICam camera through its maker's GenTL producer. `folder`: replay of pictures."""
+    producer: Path | None = None
+    """The producer's `.cti` file. None: the only one in the folders of GENICAM_GENTL64_PATH."""
+    serial: str = Field(default="", max_length=64)
+    """Serial number of the camera; empty where the producer lists only one."""
+    folder: Path | None = None
+    """Pictures to replay, for the `folder` driver."""
+    buffers: int = Field(default=8, ge=8, le=256)
+    """Buffers the camera's producer fills ahead."""
+    ring_slots: int = Field(default=8, ge=4, le=1024)
+    """Pictures kept for the readers: at least parts in flight + 2."""
+    queue: int = Field(default=64, ge=1, le=1024)
+    """Triggers that may wait for their exposure; one more is answered `too late` at once."""
+    transfer_ms: float = Field(default=20.0, ge=0.1, le=10_000.0)
+    """Longest time from the end of exposure until the picture is here."""
+    margin_ms: float = Field(default=30.0, ge=0.0, le=10_000.0)
+    """Patience beyond exposure and transfer: then the part is lost."""
+    timeouts: int = Field(default=1, ge=1, le=100)
+    """So many parts lost in a row, and it is asked whether the camera is still there."""
+    idle_probe_ms: int = Field(default=1000, ge=100, le=60_000)
+    """While nothing happens, the camera is asked this often whether it is still there."""
+    pair_before_ms: float = Field(default=30.0, ge=0.0, le=10_000.0)
+    """Line0: an exposure may start this long before the box sees the part's trigger."""
+    pair_after_ms: float = Field(default=5.0, ge=0.0, le=10_000.0)
+    """Line0: and this long after it. Both together must be shorter than the time between two parts."""
+    must_differ: bool = False
+    """True: two pictures with the same pixels in a strip are a frozen camera. A real sensor's noise makes every
+    picture different; a simulated one without noise, and the folder driver, may repeat a picture rightly."""
+
+    @model_validator(mode="after")
+    def _driver_has_what_it_needs(self) -> Self:
+        if self.driver == "folder" and self.folder is None:
+            raise ValueError("driver = 'folder': expected a folder of pictures in `folder`")
+        return self

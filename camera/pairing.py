@@ -1,0 +1,186 @@
+"""Which frame is whose: triggers and frames joined by time and by frame number. Pure: no clock, no camera, no I/O.
+
+A trigger opens a window in which its exposure must have started. A frame is a part's when it lies in that part's
+window and in no other, when no other frame lies there, and when every frame number skipped before it is accounted for
+by a part that is lost. Everything else is lost: one trigger, one frame, one part, or UNJUDGED. Frames come in order, so
+a part that is still open when a later part has its frame gets none any more.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+_USED = 64
+"""Stamps of used frames kept, to see a second frame for one trigger; far more than fit into one window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A part whose exposure is under way or due. Moments are the host's monotonic nanoseconds."""
+
+    part: int
+    """Part number; 0: nobody's (a self-test shot)."""
+    triggered_at_ns: int
+    """`Trigger.at_ns`."""
+    from_ns: int
+    """Earliest start of its exposure."""
+    until_ns: int
+    """Latest start of its exposure."""
+    due_ns: int
+    """When its frame must be here; at this very nanosecond it is lost."""
+    ghost: bool = False
+    """True: it uses up its frame, but nobody asks for it (a trigger that came while the box was not ready)."""
+
+    def __post_init__(self) -> None:
+        if self.from_ns > self.until_ns:
+            raise ValueError(f"window {self.from_ns}..{self.until_ns}: expected the earlier moment first")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived(Generic[T]):
+    """A frame that is here."""
+
+    exposed_at_ns: int
+    gap: int
+    """Frame numbers skipped just before it."""
+    what: T
+    """Whatever the caller needs to announce it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match(Generic[T]):
+    """This frame is that part's."""
+
+    expected: Expected
+    what: T
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There will be no frame of this part."""
+
+    expected: Expected
+    reason: str
+    """As `FrameLost.reason`."""
+
+
+class Pairing(Generic[T]):
+    """Parts without a frame and frames without a part, in one stream epoch."""
+
+    def __init__(self, held_limit: int, hold_ns: int) -> None:
+        """held_limit: frames that may wait for their trigger. hold_ns: how long, from the start of their exposure."""
+        self._open: deque[Expected] = deque()
+        self._held: deque[Arrived[T]] = deque()
+        self._used: deque[int] = deque(maxlen=_USED)
+        self._held_limit, self._hold_ns = held_limit, hold_ns
+        self._unexplained = 0
+        """Parts lost since the last frame: so many numbers may be skipped before the next one."""
+        self.strays = 0
+        """Frames that were nobody's."""
+
+    @property
+    def waiting(self) -> int:
+        """Parts without a frame yet."""
+        return len(self._open)
+
+    @property
+    def first_part(self) -> int:
+        """Number of the part that waits longest; 0: none, or nobody's."""
+        return self._open[0].part if self._open else 0
+
+    @property
+    def due_ns(self) -> int | None:
+        """When the next part is lost; None: none waits."""
+        return min((part.due_ns for part in self._open), default=None)
+
+    @property
+    def oldest_ns(self) -> int:
+        """Trigger moment of the oldest waiting part; 0: none waits."""
+        return next((part.triggered_at_ns for part in self._open if not part.ghost), 0)
+
+    def expect(self, part: Expected) -> list[Match[T] | Missing]:
+        """A trigger has come; triggers come in order."""
+        self._open.append(part)
+        if any(part.from_ns <= stamp <= part.until_ns for stamp in self._used):
+            return self._lose([part], "pairing")  # a frame in its window was another part's: whose is it really?
+        return self._settle()
+
+    def arrive(self, frame: Arrived[T]) -> list[Match[T] | Missing]:
+        """A frame has come; frames come in order."""
+        self._held.append(frame)
+        answers = self._settle()
+        while len(self._held) > self._held_limit:
+            self._stray(self._held.popleft())
+        return answers
+
+    def spoil(self, reason: str) -> list[Match[T] | Missing]:
+        """A frame came that is no picture (incomplete, repeated): the part that waits longest has lost it."""
+        return self._lose([self._open[0]], reason) if self._open else []
+
+    def expire(self, now_ns: int) -> list[Match[T] | Missing]:
+        """Give up the parts that are due and the frames that nobody asked for."""
+        while self._held and self._held[0].exposed_at_ns + self._hold_ns <= now_ns:
+            self._stray(self._held.popleft())
+        return self._lose([part for part in self._open if part.due_ns <= now_ns], "timeout")
+
+    def reset(self, reason: str) -> list[Match[T] | Missing]:
+        """The epoch is over: no frame of it will come any more."""
+        lost = self._lose(list(self._open), reason)
+        self._held.clear()
+        self._used.clear()
+        self._unexplained = 0
+        return lost
+
+    def _stray(self, frame: Arrived[T]) -> None:
+        """Nobody's frame: it and the numbers before it may be those of parts that are lost already."""
+        self.strays += 1
+        self._unexplained = max(self._unexplained - frame.gap - 1, 0)
+
+    def _lose(self, parts: list[Expected], reason: str) -> list[Match[T] | Missing]:
+        for part in parts:
+            self._open.remove(part)
+        self._unexplained += len(parts)
+        return [Missing(part, reason) for part in parts]
+
+    def _settle(self) -> list[Match[T] | Missing]:
+        """Join what can be joined."""
+        answers: list[Match[T] | Missing] = []
+        waiting, self._held = self._held, deque()
+        while waiting:
+            frame = waiting.popleft()
+            owners = [part for part in self._open if _holds(part, frame.exposed_at_ns)]
+            if not owners:
+                self._held.append(frame)
+                continue
+            part = owners[0]
+            rivals = [other for other in waiting if _holds(part, other.exposed_at_ns)]
+            self._used.append(frame.exposed_at_ns)
+            if len(owners) > 1 or rivals:
+                answers += self._lose(owners, "pairing")
+                self._used.extend(rival.exposed_at_ns for rival in rivals)
+                self.strays += 1 + len(rivals)
+                waiting = deque(other for other in waiting if other not in rivals)
+                self._unexplained = 0
+                continue
+            answers += self._take(part, frame)
+        return answers
+
+    def _take(self, part: Expected, frame: Arrived[T]) -> list[Match[T] | Missing]:
+        """Give the frame to the part, once the numbers before it are accounted for."""
+        passed = [other for other in self._open if other.from_ns < part.from_ns]
+        skipped = max(frame.gap - self._unexplained, 0)
+        """Skipped numbers that no part lost before accounts for: those of the parts passed over, the first ones."""
+        answers = self._lose(passed[:skipped], "gap") + self._lose(passed[skipped:], "timeout")
+        if skipped > len(passed):  # an exposure nobody asked for is missing: this frame may not be the part's
+            self.strays += 1
+            answers += self._lose([part], "gap")
+        else:
+            self._open.remove(part)
+            answers.append(Match(part, frame.what))
+        self._unexplained = 0
+        return answers
+
+
+def _holds(part: Expected, exposed_at_ns: int) -> bool:
+    return part.from_ns <= exposed_at_ns <= part.until_ns
