@@ -6,12 +6,8 @@ one, which begins with a new epoch and the whole profile.
 
 import contextlib
 import logging
-import signal
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 from ..bus.channel import Subscriber, io_address
 from ..bus.errors import BadSettings, CameraLost, Refused
@@ -19,6 +15,7 @@ from ..bus.heartbeat import Heartbeat
 from ..bus.messages import Health
 from ..bus.part import Trigger
 from ..bus.ring import RingWriter
+from ..bus.stop import Stop
 from .announcer import Announcer
 from .loop import CameraLoop
 from .options import CameraOptions
@@ -38,7 +35,8 @@ def run(name: str, options: CameraOptions, profile: Profile, run_dir: Path) -> i
     0: told to stop. 75: the camera is lost, start again after a pause. 78: settings or recipe are wrong for this
     camera; the log says which. 70: a mistake in okng itself.
     """
-    with _stop_signals() as stop, contextlib.ExitStack() as held:
+    stop = Stop()
+    with contextlib.ExitStack() as held:
         try:
             heartbeat = Heartbeat(run_dir, f"camera-{name}")
             held.callback(heartbeat.close)
@@ -63,7 +61,7 @@ def _with_camera(
     options: CameraOptions,
     profile: Profile,
     run_dir: Path,
-    stop: threading.Event,
+    stop: Stop,
     bus: tuple[Announcer, Subscriber, Heartbeat],
     held: contextlib.ExitStack,
 ) -> int:
@@ -75,11 +73,12 @@ def _with_camera(
     except (CameraLost, Refused) as error:
         announcer.state(Health.LOST, str(error), source.health())
         raise
+    stop.take()  # harvesters takes SIGINT for itself; gentl.py gives it back, other drivers may not
     ring = RingWriter(run_dir, name, options.ring_slots, got.size_bytes)
     held.callback(ring.close)
     loop = CameraLoop(source, got, options, ring, triggers, announcer, heartbeat)
     try:
-        while not stop.is_set():
+        while not stop.asked.is_set():
             loop.turn()
     except CameraLost as error:
         heartbeat.health = Health.LOST
@@ -96,22 +95,3 @@ def _opened(source: Source, options: CameraOptions, profile: Profile) -> Profile
     source.start(options.buffers)
     source.probe()
     return got
-
-
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """SIGTERM and SIGINT set the event. Outside the main thread signals are somebody else's."""
-    stop = threading.Event()
-
-    def _stop(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
