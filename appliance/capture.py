@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from ..bus.channel import Publisher, Subscriber, camera_address, io_address
 from ..bus.clock import SECOND, now_ns
@@ -58,8 +59,9 @@ def _shot(publisher: Publisher, frames: Subscriber, shelf: RingShelf, part: int,
             picture = read_picture(shelf, message)
             if picture is None:
                 return False
-            # OpenCV's files are BGR.
-            return bool(cv2.imwrite(str(file), picture[:, :, ::-1] if picture.ndim == 3 else picture))
+            if picture.ndim == 3:
+                picture = np.ascontiguousarray(picture[:, :, ::-1])  # OpenCV's files are BGR
+            return bool(cv2.imwrite(str(file), picture))
         if isinstance(message, FrameLost) and message.part == part:
             log.warning("no picture of part %d: %s", part, message.reason)
             return False

@@ -4,6 +4,8 @@ A trigger opens a window in which its exposure must have started. A frame is a p
 window and in no other, when no other frame lies there, and when every frame number skipped before it is accounted for
 by a part that is lost. Everything else is lost: one trigger, one frame, one part, or UNJUDGED. Frames come in order, so
 a part that is still open when a later part has its frame gets none any more.
+
+No part is given another one's frame as long as the window is shorter than the time between two parts.
 """
 
 from collections import deque
@@ -11,8 +13,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-_USED = 64
-"""Stamps of used frames kept, to see a second frame for one trigger; far more than fit into one window."""
+_KEPT = 64
+"""Stamps of used frames and windows of lost parts kept, to see doubts; far more than fit into one window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,9 @@ class Pairing(Generic[T]):
         """held_limit: frames that may wait for their trigger. hold_ns: how long, from the start of their exposure."""
         self._open: deque[Expected] = deque()
         self._held: deque[Arrived[T]] = deque()
-        self._used: deque[int] = deque(maxlen=_USED)
+        self._used: deque[int] = deque(maxlen=_KEPT)
+        self._gone: deque[Expected] = deque(maxlen=_KEPT)
+        """Parts lost without their frame: it may still come, and must not be another's."""
         self._held_limit, self._hold_ns = held_limit, hold_ns
         self._unexplained = 0
         """Parts lost since the last frame: so many numbers may be skipped before the next one."""
@@ -116,7 +120,13 @@ class Pairing(Generic[T]):
 
     def spoil(self, reason: str) -> list[Match[T] | Missing]:
         """A frame came that is no picture (incomplete, repeated): the part that waits longest has lost it."""
-        return self._lose([self._open[0]], reason) if self._open else []
+        if not self._open:
+            return []
+        only = len(self._open) == 1
+        lost = self._lose([self._open[0]], reason)
+        if only:
+            self._gone.pop()  # its frame is known to have come
+        return lost
 
     def expire(self, now_ns: int) -> list[Match[T] | Missing]:
         """Give up the parts that are due and the frames that nobody asked for."""
@@ -129,6 +139,7 @@ class Pairing(Generic[T]):
         lost = self._lose(list(self._open), reason)
         self._held.clear()
         self._used.clear()
+        self._gone.clear()
         self._unexplained = 0
         return lost
 
@@ -140,6 +151,7 @@ class Pairing(Generic[T]):
     def _lose(self, parts: list[Expected], reason: str) -> list[Match[T] | Missing]:
         for part in parts:
             self._open.remove(part)
+        self._gone.extend(parts)
         self._unexplained += len(parts)
         return [Missing(part, reason) for part in parts]
 
@@ -150,20 +162,19 @@ class Pairing(Generic[T]):
         while waiting:
             frame = waiting.popleft()
             owners = [part for part in self._open if _holds(part, frame.exposed_at_ns)]
-            if not owners:
-                self._held.append(frame)
-                continue
-            part = owners[0]
-            rivals = [other for other in waiting if _holds(part, other.exposed_at_ns)]
-            self._used.append(frame.exposed_at_ns)
-            if len(owners) > 1 or rivals:
+            rivals = [other for other in waiting if owners and _holds(owners[0], other.exposed_at_ns)]
+            if any(_holds(part, frame.exposed_at_ns) for part in self._gone) or len(owners) > 1 or rivals:
+                doubtful = [frame, *rivals]
                 answers += self._lose(owners, "pairing")
-                self._used.extend(rival.exposed_at_ns for rival in rivals)
-                self.strays += 1 + len(rivals)
+                self._used.extend(each.exposed_at_ns for each in doubtful)
+                for each in doubtful:
+                    self._stray(each)
                 waiting = deque(other for other in waiting if other not in rivals)
-                self._unexplained = 0
-                continue
-            answers += self._take(part, frame)
+            elif owners:
+                self._used.append(frame.exposed_at_ns)
+                answers += self._take(owners[0], frame)
+            else:
+                self._held.append(frame)
         return answers
 
     def _take(self, part: Expected, frame: Arrived[T]) -> list[Match[T] | Missing]:

@@ -9,12 +9,12 @@ import re
 import shutil
 from pathlib import Path
 
-from ..bus.errors import BadBundle, StoreLost
-from ..models.manifest import MANIFEST, MOST_MANIFEST_BYTES, Manifest, digest, read_manifest
+from ..bus.errors import StoreLost
+from ..models.manifest import MANIFEST, MOST_MANIFEST_BYTES, Manifest, read_manifest
 from ..records.durable import make_folder, sync_folder
 from .fetch import fetch
 from .layout import blob_key, channel_key, manifest_key
-from .stores import BadObject, BlobStore, file_sha256, read_small
+from .stores import BadObject, BlobStore, read_small
 
 log = logging.getLogger(__name__)
 _MOST_CHANNEL_BYTES = 64 << 10
@@ -62,21 +62,6 @@ def pull(blobs: BlobStore, channel: str, bundles: Path) -> Path:
         "bundle %.12s (%s %s) of channel %s is here, not yet active", name, manifest.name, manifest.version, channel
     )
     return final
-
-
-def verify(bundle: Path) -> None:
-    """Hash every file of a bundle that was pulled. BadBundle names the first that is wrong."""
-    manifest = read_manifest(bundle)
-    if digest(bundle) != bundle.name:
-        raise BadBundle(f"{bundle / MANIFEST}: hashes to {digest(bundle)}, expected {bundle.name}")
-    for path, entry in sorted(manifest.files.items()):
-        file = bundle / path
-        try:
-            found = file_sha256(file)
-        except OSError as error:
-            raise BadBundle(f"{file}: {error.strerror}") from error
-        if found != entry.sha256:
-            raise BadBundle(f"{file}: hashes to {found}, expected {entry.sha256}")
 
 
 def _fetch_manifest(blobs: BlobStore, name: str, partial: Path) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ReadTimeoutError, ResponseStreamingError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ResponseStreamingError
+from botocore.exceptions import ConnectionError as NoConnection
 
 from ..bus.errors import BadSettings, StoreLost
 from .options import SyncOptions
@@ -194,7 +195,7 @@ def _translated(key: str) -> Iterator[None]:
         if status >= 500 or status == 429 or _code(error) in _BUSY:
             raise StoreLost(f"{key}: {error}") from error
         raise BadStore(f"{key}: {error}") from error
-    except (HTTPClientError, ReadTimeoutError, ResponseStreamingError) as error:
+    except (HTTPClientError, NoConnection, ResponseStreamingError) as error:
         raise StoreLost(f"{key}: {error}") from error
     except BotoCoreError as error:
         raise BadStore(f"{key}: {error}") from error

@@ -11,7 +11,7 @@ from collections import deque
 from pyModbusTCP.client import ModbusClient
 
 from .plan import Modbus
-from .program import Exchange, Order
+from .signals import Exchange, Order
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 1.0
 CANARY, CANARY_FLOAT = 0x12345678, 0x42F6E979

@@ -14,7 +14,8 @@ from .journal import Journal
 from .leash import take_leash
 from .link import Link
 from .plan import Plan, read_plan
-from .program import READY, Exchange, Order, Program
+from .program import Program
+from .signals import READY, Exchange, Order
 from .wires import PlcState, State, Wires, Word
 
 DRAIN_NS = 3_000_000_000

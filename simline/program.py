@@ -11,11 +11,28 @@ from dataclasses import dataclass, field
 
 from .conveyor import Window
 from .plan import Plan
-
-COMMANDS = {"TRIGGER": 1, "TRIG_ENABLE": 2, "BUFFER_EN": 8, "FAULT_RESET": 32, "LINE_RUN": 128, "PLC_HB": 256}
-READY, TRIG_ACK, RESULT_VALID, OK, NG, UNJUDGED, FAULT = (1 << bit for bit in (0, 1, 3, 4, 5, 6, 7))
-MISSED_TRIG, LINE_STOP_REQ = 1 << 12, 1 << 14
-IR_STATUS, IR_HEARTBEAT, IR_SEQ_BEGIN, IR_PART, IR_DISPOSITION, IR_SEQ_END = 0, 2, 3, 4, 6, 15
+from .signals import (
+    COMMANDS,
+    DISPOSITIONS,
+    FAULT,
+    IR_DISPOSITION,
+    IR_HEARTBEAT,
+    IR_PART,
+    IR_SEQ_BEGIN,
+    IR_SEQ_END,
+    IR_STATUS,
+    LINE_STOP_REQ,
+    MISSED_TRIG,
+    NG,
+    OK,
+    READY,
+    RESULT_VALID,
+    TRIG_ACK,
+    UNJUDGED,
+    Exchange,
+    Order,
+)
+from .tracked import Tally, Tracked
 
 MS = 1_000_000
 HEARTBEAT_NS = 100 * MS
@@ -29,38 +46,6 @@ WITHDRAW_READS = 2
 """A trigger raised while READY was off is withdrawn after so many reads: the box has counted it as missed."""
 RESET_ON_NS, RESET_EVERY_NS = 100 * MS, 500 * MS
 
-DISPOSITIONS = {0: "none", 1: "ok", 2: "ng", 3: "unjudged", 4: "late"}
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What the PLC writes in one cycle."""
-
-    command: int
-    heartbeat: int
-    part: int
-    """Number that goes with the trigger."""
-    ack_seq: int
-    epoch: int
-    """How many times the link was lost before. An order from before a loss is not sent after it: its TRIGGER would
-    be a second rising edge."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One cycle of the communication module: one write, one read."""
-
-    order: Order
-    sent_ns: int
-    """When the write went out."""
-    written: bool
-    """The box confirmed the write."""
-    block: tuple[int, ...] | None
-    """Input registers 0..15; None: the cycle failed and the link is down."""
-    read_ns: int
-    map_fits: bool = True
-    """Canaries and major version were as expected when the link came up."""
-
 
 class Channel(enum.Enum):
     """State of the trigger handshake."""
@@ -69,65 +54,6 @@ class Channel(enum.Enum):
     RAISED = "raised"
     LOWERED = "lowered"
     """TRIGGER is off again, TRIG_ACK not yet seen to be."""
-
-
-@dataclass(slots=True)
-class Tracked:
-    """One part in the shift register."""
-
-    number: int
-    eye: int
-    """Encoder count latched at the eye."""
-    raised_ns: int | None = None
-    written_ns: int | None = None
-    """When the write that carried its trigger went out; None: no such write was confirmed."""
-    trigger: str = "untriggered"
-    """`accepted`, `missed`, `unanswered`, or `untriggered: <why>`."""
-    disposition: str | None = None
-    read_ns: int | None = None
-    seq: int | None = None
-    usable: bool = True
-    """False: what was read for it must not let it pass."""
-    action: str | None = None
-    why: str = ""
-    committed_ns: int | None = None
-    commit_encoder: int | None = None
-    window_whole: bool | None = None
-    confirmed: bool = False
-
-    def line(self) -> dict[str, object]:
-        """Return the log's line."""
-        names = [each for each in Tracked.__slots__ if each not in ("number", "usable")]
-        late = self.read_ns is not None and self.committed_ns is not None and self.read_ns > self.committed_ns
-        return {"kind": "part", "part": self.number} | {each: getattr(self, each) for each in names} | {"late": late}
-
-
-@dataclass(slots=True)
-class Tally:
-    """The PLC's own counters."""
-
-    parts: int = 0
-    accepted: int = 0
-    missed: int = 0
-    unanswered: int = 0
-    untriggered: int = 0
-    passed: int = 0
-    rejected: int = 0
-    results: int = 0
-    torn: int = 0
-    """Blocks whose two sequence words differed."""
-    foreign: int = 0
-    """Results of a number that was not open."""
-    late_results: int = 0
-    """Results that came after their part was committed."""
-    conflicts: int = 0
-    phantom_edges: int = 0
-    faults: int = 0
-    line_stop_requests: int = 0
-    box_deaths: int = 0
-    link_losses: int = 0
-    rejects_seen_after_gate: int = 0
-    """Parts ordered out that the confirm eye saw all the same."""
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -68,12 +69,17 @@ def run(options: WebOptions, station: str, cameras: tuple[str, ...], run_dir: Pa
     """
     listener = _listener(options)
     log.info("screens on http://%s:%d/", options.host, options.port)
+    parent = os.getpid()
     try:
-        Server(options, station, cameras, run_dir, store, listener.fileno()).run()
+        # gunicorn closes the socket itself, so it is its own from here on.
+        Server(options, station, cameras, run_dir, store, listener.detach()).run()
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 0
-    finally:
-        listener.close()
+        code = ended.code if isinstance(ended.code, int) else 0
+        if os.getpid() != parent:
+            # A worker ends here: it must not return into what the caller does after run().
+            logging.shutdown()
+            os._exit(code)
+        return code
     return 0
 
 

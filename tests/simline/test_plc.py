@@ -1,15 +1,20 @@
 """The PLC against boxes that behave and boxes that do not: whatever the box does, nothing passes without its OK."""
 
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from okng.simline.link import Link
 from okng.simline.plan import Modbus, parse_plan
-from okng.simline.program import COMMANDS, Order, Program
+from okng.simline.program import Program
+from okng.simline.signals import COMMANDS, Exchange, Order
 
 S = 1_000_000_000
 START = 1 * S
@@ -178,6 +183,55 @@ def test_a_plc_that_gets_no_cpu_holds_the_belt(core: Any, make_plan: Any, virtua
     assert run.judgement.held_ms > 1000
 
 
+@settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(seed=st.integers(0, 2**32 - 1), trouble=st.floats(0, 0.4), varying=st.booleans())
+def test_whatever_box_wire_and_host_do_nothing_passes_without_its_ok(
+    core: Any, virtually: Any, seed: int, trouble: float, varying: bool
+) -> None:
+    """Answers lost, late, doubled in meaning; wire cut; PLC without CPU; box not ready, torn, dead: all at random."""
+    rng = np.random.default_rng(seed)
+    answers = {
+        part: (str(rng.choice(["OK", "NG", "UNJUDGED", "LATE", "NONE"])), float(rng.uniform(0.001, 1.5)))
+        if rng.random() < trouble
+        else ("OK", float(rng.uniform(0.001, 0.06)))
+        for part in range(1, 61)
+    }
+    noise = rng.random(4000)
+
+    def bad(kind: int, now_ns: int) -> bool:
+        """Return whether this stretch of 50 ms is bad for this kind of trouble."""
+        return bool(noise[(now_ns // 50_000_000 * 7 + kind * 1009) % 4000] < trouble * 0.3)
+
+    box = core(answer=lambda part: answers[part])
+
+    def cut(now_ns: int) -> str:
+        box.ready, box.torn = not bad(1, now_ns), bad(2, now_ns)
+        return ("before", "between")[now_ns // 1_000_000 % 2] if bad(3, now_ns) else ""
+
+    with tempfile.TemporaryDirectory() as folder:
+        found = plan_in(Path(folder), varying, int(seed % 1000))
+        run = virtually(found, box, cut, stall=lambda now_ns: bad(4, now_ns))
+    safe(run.judgement)
+    said_ok = {part for part, (said, _) in answers.items() if said == "OK"}
+    assert {each["part"] for each in run.plc if each.get("action") == "pass"} <= said_ok
+    if trouble < 0.001:
+        assert run.judgement.clean
+
+
+def plan_in(folder: Path, varying: bool, seed: int) -> dict[str, Any]:
+    belt = {"speed_mm_s": 600.0, "part_length_mm": 30.0, "pitch_mm": 50.0, "eye_to_gate_mm": 300.0}
+    return {
+        "out": str(folder / "out"),
+        "scenes": str(folder / "scenes"),
+        "count": 60,
+        "seed": seed,
+        "width": 64,
+        "height": 64,
+        "source": {"kind": "rendered", "pool": 2},
+        "belt": belt | {"profile": "varying" if varying else "steady"},
+    }
+
+
 def test_ok_and_ng_at_once_or_bits_without_code_is_no_ok(make_plan: Callable[..., Any]) -> None:
     for status_bits, code in ((0b110000, 1), (0b000000, 1), (0b010000, 2), (0b010000, 7), (0b1010000, 1)):
         program, number = feed(make_plan, 0b1000 | status_bits, code)
@@ -190,8 +244,6 @@ def test_ok_and_ng_at_once_or_bits_without_code_is_no_ok(make_plan: Callable[...
 
 def feed(make_plan: Callable[..., Any], status: int, code: int) -> tuple[Program, int]:
     """Trigger one part, and show one block for it."""
-    from okng.simline.program import Exchange
-
     program = Program(parse_plan(make_plan()))
     idle = Order(0, 0, 0, 0, 0)
 

@@ -1,0 +1,209 @@
+"""A model bundle on disk: read once, verified whole, and the verified bytes are the ones that are used.
+
+    model.onnx  manifest.json  report.json  golden/expected.json  golden/*.png
+
+Writing is all or nothing: everything goes into a folder beside the goal, is synced, and is then renamed.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..bus.errors import BadBundle
+from . import guard
+from .manifest import EXPECTED, MANIFEST, MODEL, MOST_BYTES, REPORT, Finite, Manifest, parse, read_bytes, sealed
+
+SCORE_TOLERANCE = 1e-3
+"""Largest difference of a golden score between the place of teaching and this device."""
+MOST_GOLDEN_BYTES = 64 << 20
+
+
+class _GoldenEntry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    score: Finite
+    ok: bool
+    """What the score means by the bundle's own threshold."""
+
+
+class _Expected(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    tolerance: float = Field(gt=0, le=0.01, allow_inf_nan=False)
+    pictures: dict[str, _GoldenEntry] = Field(min_length=1, max_length=1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """A picture, already cut to the model's input, with the score it must give."""
+
+    name: str
+    png: bytes
+    score: float
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A verified bundle. Nothing is read from disk again."""
+
+    folder: Path
+    digest: str
+    """sha256 of manifest.json, 64 hex digits: the bundle's name to the world."""
+    manifest: Manifest
+    model: bytes
+    """The verified bytes of model.onnx."""
+    golden: tuple[Golden, ...]
+    tolerance: float
+    """Largest difference allowed of a golden score."""
+    report: dict[str, Any]
+
+
+def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
+    """Return the verified bundle in a folder.
+
+    digest: the bundle that is expected (a recipe or a channel names it); None: any.
+    BadBundle, naming the file and what was found and expected: a file is missing, damaged, added, a link or too large,
+    the manifest is wrong, or the model holds what a bundle may not (`guard.py`).
+    """
+    text = read_bytes(folder)
+    found = hashlib.sha256(text).hexdigest()
+    if digest is not None and found != digest:
+        raise BadBundle(f"{folder / MANIFEST}: sha256 {found}: expected {digest}")
+    manifest = parse(text, str(folder / MANIFEST))
+    _check_listing(folder, manifest)
+    contents = {name: _verified(folder / name, entry.sha256, entry.size) for name, entry in manifest.files.items()}
+    model = contents[MODEL]
+    opset = guard.check_model(model, str(folder / MODEL)).opset
+    if opset != manifest.opset:
+        raise BadBundle(f"{folder / MODEL}: opset {opset}: the manifest says {manifest.opset}")
+    expected = _expected(contents[EXPECTED], folder / EXPECTED)
+    golden = []
+    for name, entry in expected.pictures.items():
+        path = f"golden/{name}"
+        if path not in contents or len(contents[path]) > MOST_GOLDEN_BYTES:
+            raise BadBundle(f"{folder / EXPECTED}: picture {name!r} is not in the bundle, or too large")
+        golden.append(Golden(name, contents[path], entry.score, entry.ok))
+    return Bundle(
+        folder=folder,
+        digest=found,
+        manifest=manifest,
+        model=model,
+        golden=tuple(golden),
+        tolerance=expected.tolerance,
+        report=_report(contents[REPORT], folder / REPORT),
+    )
+
+
+def write_bundle(
+    out: Path, files: Mapping[str, bytes], fields: Mapping[str, Any], *, replace: bool = False
+) -> str:
+    """Write a bundle whole or not at all, and return its digest.
+
+    files: content by path inside the bundle, all but the manifest. fields: of the manifest, `files` and `check` left
+    out. replace: a bundle that is already there gives way (it is moved aside first, then removed).
+    BadBundle: something is there already. OSError: disk full and the like; nothing is left behind.
+    """
+    entries = {
+        name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)} for name, data in files.items()
+    }
+    _, text = sealed({**fields, "files": entries})
+    check_free(out, replace=replace)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".new", dir=out.parent))
+    try:
+        for name, data in {**files, MANIFEST: text}.items():
+            path = staging / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_synced(path, data)
+        for folder in {staging, *(path for path in staging.rglob("*") if path.is_dir())}:
+            folder.chmod(0o755)
+            _sync_folder(folder)
+        if out.exists():
+            aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old", dir=out.parent))
+            out.rename(aside / out.name)
+            staging.rename(out)
+            shutil.rmtree(aside)
+        else:
+            staging.rename(out)
+        _sync_folder(out.parent)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return hashlib.sha256(text).hexdigest()
+
+
+def check_free(out: Path, *, replace: bool) -> None:
+    """Raise BadBundle when a bundle cannot be written there: something else, or (unless replace) a bundle, is there."""
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise BadBundle(f"{out}: is not a folder: name another place for the bundle")
+    if out.exists() and any(out.iterdir()):
+        if not (out / MANIFEST).is_file():
+            raise BadBundle(f"{out}: holds other files: name another place for the bundle")
+        if not replace:
+            raise BadBundle(f"{out}: a bundle is there already, and bundles are never changed: name another place")
+
+
+def _check_listing(folder: Path, manifest: Manifest) -> None:
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink() or not (path.is_dir() or path.is_file()):
+            raise BadBundle(f"{path}: a link or device: expected plain files")
+        if path.is_file() and name not in manifest.files and name != MANIFEST:
+            raise BadBundle(f"{path}: not in the manifest")
+
+
+def _verified(path: Path, sha256: str, size: int) -> bytes:
+    """Bytes of one file, read once. The size is checked before anything is read."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        with os.fdopen(handle, "rb") as file:
+            found = os.fstat(file.fileno()).st_size
+            if found != size or found > MOST_BYTES:
+                raise BadBundle(f"{path}: {found} bytes: the manifest says {size}")
+            data = file.read(size + 1)
+    except OSError as error:
+        raise BadBundle(f"{path}: cannot be read: {error.strerror}") from error
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != sha256:
+        raise BadBundle(f"{path}: damaged: sha256 {digest}: the manifest says {sha256}")
+    return data
+
+
+def _expected(data: bytes, path: Path) -> _Expected:
+    try:
+        return _Expected.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise BadBundle(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def _report(data: bytes, path: Path) -> dict[str, Any]:
+    try:
+        report = json.loads(data)
+    except ValueError as error:
+        raise BadBundle(f"{path}: not JSON: {error}") from error
+    if not isinstance(report, dict):
+        raise BadBundle(f"{path}: expected an object")
+    return report
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

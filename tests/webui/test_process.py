@@ -1,0 +1,117 @@
+"""The web process as it is served: caps, stop, a port in use."""
+
+import http.client
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from okng.bus.errors import BadSettings
+from okng.bus.heartbeat import Pulse
+from okng.bus.part import Outcome
+from okng.webui.options import WebOptions
+from okng.webui.process import run
+
+
+def open_stream(port: int) -> http.client.HTTPConnection:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/events")
+    return connection
+
+
+def test_port_in_use_is_one_clear_sentence(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(BadSettings, match=f"127.0.0.1:{port}: expected a free port"):
+            run(WebOptions(port=port), "line 1", ("top",), tmp_path, tmp_path)
+    with pytest.raises(BadSettings, match="expected an address of this machine"):
+        run(WebOptions(host="192.0.2.1"), "line 1", ("top",), tmp_path, tmp_path)
+
+
+def test_streams_and_waits_are_capped_and_clicks_go_on(line: Any, serve: Any) -> None:
+    server = serve(line.run_dir)
+    line.judge(Outcome.OK)
+    asked = [open_stream(server.port) for _ in range(32)]
+    answers = [connection.getresponse() for connection in asked]
+    statuses = [answer.status for answer in answers]
+    assert (statuses.count(200), statuses.count(503)) == (12, 20)
+    assert all(answer.getheader("Retry-After") == "3" for answer in answers if answer.status == 503)
+    frame = server.get("/frame.jpg?after=0")[1]["x-frame"]
+    waits: list[tuple[int, dict[str, str], bytes]] = []
+    waiters = [
+        threading.Thread(target=lambda: waits.append(server.get(f"/frame.jpg?after={frame}"))) for _ in range(16)
+    ]
+    for waiter in waiters:
+        waiter.start()
+    begun = time.monotonic()
+    for path in ("/", "/rejects/", "/help", "/healthz"):
+        assert server.get(path)[0] == 200
+    assert time.monotonic() - begun < 5
+    for waiter in waiters:
+        waiter.join()
+    assert [status for status, _, _ in waits] == [204] * 16
+    assert sum("retry-after" in headers for _, headers, _ in waits) >= 1
+    for connection, answer in zip(asked, answers, strict=True):
+        answer.close()
+        connection.close()
+    until = time.monotonic() + 15  # an idle stream notices at its next write
+    while True:
+        again = open_stream(server.port)
+        status = again.getresponse().status
+        again.close()
+        if status == 200:
+            break
+        assert time.monotonic() < until, "the slots do not come back"
+        time.sleep(0.2)
+
+
+def test_stops_in_time_with_a_stream_open(line: Any, serve: Any) -> None:
+    server = serve(line.run_dir)
+    beats = Pulse(line.run_dir)
+    assert "web" in beats.beats()
+    stream = open_stream(server.port)
+    assert stream.getresponse().status == 200
+    begun = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - begun < 10
+    assert beats.beats()["web"].health == "lost"
+    beats.close()
+    stream.close()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", server.port)) != 0
+
+
+def test_killed_worker_comes_back_and_shows_the_line(line: Any, serve: Any) -> None:
+    server = serve(line.run_dir)
+    pulse = Pulse(line.run_dir)
+    first = pulse.beats()["web"].pid
+    assert first != server.process.pid
+    subprocess.run(["kill", "-9", str(first)], check=True)
+    until = time.monotonic() + 20
+    while pulse.beats()["web"].pid == first:
+        assert time.monotonic() < until, "the worker does not come back"
+        time.sleep(0.05)
+    pulse.close()
+    line.judge(Outcome.OK)
+    while server.get("/frame.jpg?after=0")[0] != 200:
+        assert time.monotonic() < until
+    assert server.process.poll() is None
+
+
+def test_without_a_line_the_pages_are_there(run_dir: Path, serve: Any) -> None:
+    server = serve(run_dir)
+    assert server.get("/")[0] == 200
+    assert server.get("/rejects/")[0] == 200
+    assert server.stop() == 0
+
+
+def test_importing_the_room_starts_nothing(tmp_path: Path) -> None:
+    code = "import okng.webui.process, threading; assert threading.active_count() == 1"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, timeout=60)

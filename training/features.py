@@ -1,0 +1,91 @@
+"""From picture files to features: cut like on the line, through the model's own front half."""
+
+import os
+import queue
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..bus.errors import BadPicture
+from ..models import crop, pictures
+from ..models.box import Box
+from ..models.runtime import Session
+from .graph import CHANNELS, Layout, feature_graph
+
+Cuts = npt.NDArray[np.uint8]
+
+
+def cut_files(
+    files: Sequence[Path],
+    size_px: int,
+    channels: int,
+    region: Box | None,
+    threads: int,
+    progress: Callable[[float], None],
+) -> Cuts:
+    """Return the files' pictures as model inputs, uint8 `(goods, size, size, channels)`.
+
+    channels: 0 takes what the first picture has, and all must have the same.
+    BadPicture, naming the file: it does not decode, or its size or channels differ from the first one's where that
+    matters.
+    """
+    first = pictures.read(files[0])
+    taken = channels or (1 if first.ndim == 2 else 3)
+
+    def cut(path: Path) -> npt.NDArray[np.uint8]:
+        picture = pictures.read(path)
+        if not channels and picture.ndim != first.ndim:
+            kinds = {2: "grey", 3: "colour"}
+            raise BadPicture(f"{path}: {kinds[picture.ndim]}: {files[0].name} is {kinds[first.ndim]}")
+        height, width = picture.shape[:2]
+        if region is not None and picture.shape[:2] != first.shape[:2]:
+            raise BadPicture(
+                f"{path}: {width}x{height} pixels: {files[0].name} has {first.shape[1]}x{first.shape[0]}, "
+                f"and one region {region} is to fit all"
+            )
+        box = region or Box(0, 0, width, height)
+        try:
+            return crop.crop_and_resize(pictures.with_channels(picture, taken), box, size_px)[0]
+        except BadPicture as error:
+            raise BadPicture(f"{path}: {error}") from error
+
+    cuts = np.empty((len(files), size_px, size_px, taken), np.uint8)
+    with ThreadPoolExecutor(workers(threads), "cut") as pool:
+        for at, done in enumerate(pool.map(cut, files)):
+            cuts[at] = done
+            progress((at + 1) / len(files))
+    return cuts
+
+
+def extract(
+    cuts: Cuts, layout: Layout, threads: int, progress: Callable[[float], None]
+) -> npt.NDArray[np.float32]:
+    """Return features of model inputs, float32 `(goods, cells, CHANNELS)`. One session per thread."""
+    model = feature_graph(layout)
+    count = min(workers(threads), len(cuts))
+    free: queue.SimpleQueue[Session] = queue.SimpleQueue()
+    for _ in range(count):
+        free.put(Session(model, "cpu", 1))
+
+    def run(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        session = free.get()
+        try:
+            found: npt.NDArray[np.float32] = session.run(["cells"], {"picture": picture[None]})[0]
+            return found
+        finally:
+            free.put(session)
+
+    features = np.empty((len(cuts), layout.cells, CHANNELS), np.float32)
+    with ThreadPoolExecutor(count, "features") as pool:
+        for at, found in enumerate(pool.map(run, cuts)):
+            features[at] = found
+            progress((at + 1) / len(cuts))
+    return features
+
+
+def workers(threads: int) -> int:
+    """How many threads to use. 0: one per core this process may run on."""
+    return threads or len(os.sched_getaffinity(0))
