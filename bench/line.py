@@ -40,7 +40,7 @@ WARM_UP = 20
 def bare(model: Path, goods: Path, seconds: float) -> tuple[float, Spread]:
     """Run the bare loop: its inferences a second, and the milliseconds of one."""
     bundle = open_bundle(model)
-    size = (bundle.manifest.input.width, bundle.manifest.input.height)
+    size = (bundle.manifest.input.height, bundle.manifest.input.width)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -53,7 +53,9 @@ def bare(model: Path, goods: Path, seconds: float) -> tuple[float, Spread]:
         picture = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
         if picture is None:
             raise SystemExit(f"{file}: does not decode")
-        picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if picture.ndim == 3 else picture
+        picture = np.ascontiguousarray(picture[:, :, ::-1] if picture.ndim == 3 else picture).astype(
+            np.uint8, copy=False
+        )
         height, width = picture.shape[:2]
         crops.append(np.ascontiguousarray(crop_and_resize(picture, Box(0, 0, width, height), size)))
     for crop in crops[:WARM_UP]:

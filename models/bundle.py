@@ -101,18 +101,14 @@ def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
     )
 
 
-def write_bundle(
-    out: Path, files: Mapping[str, bytes], fields: Mapping[str, Any], *, replace: bool = False
-) -> str:
+def write_bundle(out: Path, files: Mapping[str, bytes], fields: Mapping[str, Any], *, replace: bool = False) -> str:
     """Write a bundle whole or not at all, and return its digest.
 
     files: content by path inside the bundle, all but the manifest. fields: of the manifest, `files` and `check` left
     out. replace: a bundle that is already there gives way (it is moved aside first, then removed).
     BadBundle: something is there already. OSError: disk full and the like; nothing is left behind.
     """
-    entries = {
-        name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)} for name, data in files.items()
-    }
+    entries = {name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)} for name, data in files.items()}
     _, text = sealed({**fields, "files": entries})
     check_free(out, replace=replace)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """The one way from a picture to a model's input, on the line and in teaching alike.
 
 Exact halvings, then one linear step: for a 1920x1200 picture to 256 px this costs a tenth of `INTER_AREA` in one go and
-differs by a third of a grey level in the mean. Cast and normalisation are inside the model, so nothing is left to differ.
+differs by a third of a grey level in the mean. Cast and normalisation are inside the model: nothing is left to differ.
 """
 
 import cv2
@@ -15,9 +15,7 @@ METHOD = "halve-area-then-linear-1"
 """Name of this very arithmetic in a bundle's manifest; another one needs another name."""
 
 
-def crop_and_resize(
-    picture: npt.NDArray[np.uint8], box: Box, size: int | tuple[int, int]
-) -> npt.NDArray[np.uint8]:
+def crop_and_resize(picture: npt.NDArray[np.uint8], box: Box, size: int | tuple[int, int]) -> npt.NDArray[np.uint8]:
     """Return the box of the picture, stretched to size, as uint8 [1, height, width, channels].
 
     picture: uint8, grey [h, w] (1 channel) or RGB [h, w, 3].
@@ -27,9 +25,7 @@ def crop_and_resize(
     """
     height, width = (size, size) if isinstance(size, int) else size
     if picture.dtype != np.uint8 or not (picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 3)):
-        raise BadPicture(
-            f"picture of {picture.dtype} {picture.shape}: expected uint8 [h, w] grey or [h, w, 3] RGB"
-        )
+        raise BadPicture(f"picture of {picture.dtype} {picture.shape}: expected uint8 [h, w] grey or [h, w, 3] RGB")
     if not box.lies_in(picture.shape[1], picture.shape[0]):
         raise BadPicture(f"region {box} is not inside the picture of {picture.shape[1]}x{picture.shape[0]}")
     cut = picture[box.y : box.y + box.h, box.x : box.x + box.w]

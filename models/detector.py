@@ -103,9 +103,7 @@ def _trouble(score: float, heat: npt.NDArray[np.float32]) -> str:
     return ""
 
 
-def _check_ports(
-    kind: str, name: str, found: list[Port], expected: dict[str, tuple[str, tuple[int, ...]]]
-) -> None:
+def _check_ports(kind: str, name: str, found: list[Port], expected: dict[str, tuple[str, tuple[int, ...]]]) -> None:
     there = {port.name: port for port in found}
     if kind == "input" and set(there) != set(expected):
         raise BadBundle(f"{name}: inputs {sorted(there)}: the manifest says {sorted(expected)}")

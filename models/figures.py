@@ -61,9 +61,7 @@ def _terms(counts: Iterable[int], n: int, rate: float) -> Iterable[float]:
     log_rate, log_rest, whole = math.log(rate), math.log1p(-rate), math.lgamma(n + 1)
     largest = 0.0
     for k in counts:
-        term = math.exp(
-            whole - math.lgamma(k + 1) - math.lgamma(n - k + 1) + k * log_rate + (n - k) * log_rest
-        )
+        term = math.exp(whole - math.lgamma(k + 1) - math.lgamma(n - k + 1) + k * log_rate + (n - k) * log_rest)
         largest = max(largest, term)
         yield term
         if term < largest * 1e-17:

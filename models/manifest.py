@@ -77,7 +77,7 @@ class Threshold(_Part):
 class Manifest(_Part):
     """The whole manifest."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     name: str = Field(pattern=r"^[\w][\w .+-]{0,99}$")
     version: str = Field(pattern=r"^\d{1,6}\.\d{1,6}\.\d{1,6}$")
     created_at: str = Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")

@@ -34,7 +34,7 @@ def decode(data: bytes, name: str) -> Picture:
     if pixels.dtype != np.uint8:
         raise BadPicture(f"{name}: pixels of {pixels.dtype}: expected 8 bits a channel")
     if pixels.ndim == 2:
-        return pixels
+        return pixels.astype(np.uint8, copy=False)
     if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
         kind = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGB
         return cv2.cvtColor(pixels, kind).astype(np.uint8, copy=False)

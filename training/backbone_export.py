@@ -67,11 +67,11 @@ class _Graph:
         self._weights = weights
         self.nodes: list[onnx.NodeProto] = []
         self.initializers = [
-            numpy_helper.from_array(np.float32(0.0), "zero"),
-            numpy_helper.from_array(np.float32(6.0), "six"),
+            numpy_helper.from_array(np.asarray(np.float32(0.0)), "zero"),
+            numpy_helper.from_array(np.asarray(np.float32(6.0)), "six"),
         ]
 
-    def add(self, kind: str, inputs: list[str], name: str, **attributes: object) -> str:
+    def add(self, kind: str, inputs: list[str], name: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
         return name
 

@@ -1,8 +1,8 @@
 """One thread for numpy's linear algebra while teaching.
 
-OpenBLAS starts as many threads as there are cores and lets them spin. Beside a running line that is ruin: 256 inversions
-of 100x100 took 9.7 s on two busy cores, and 0.13 s with one thread. The environment variable that limits it is read when
-numpy is imported, which is over by now, so the loaded library is told.
+OpenBLAS starts as many threads as there are cores and lets them spin. Beside a running line that is ruin: 256
+inversions of 100x100 took 9.7 s on two busy cores, and 0.13 s with one thread. The environment variable that limits it
+is read when numpy is imported, which is over by now, so the loaded library is told.
 """
 
 import contextlib

@@ -81,7 +81,8 @@ def _cover(flat: Array, count: int, first: int) -> list[int]:
 def _keen(rows: Array, gaps: Array, count: int, names: npt.NDArray[np.int64]) -> list[int]:
     """Greedy choice among the farthest rows, until the next one is no longer far."""
     squares = (rows * rows).sum(axis=1)
-    limit, left, taken = KEEN * KEEN * gaps.max(), gaps.copy(), []
+    taken: list[int] = []
+    limit, left = KEEN * KEEN * gaps.max(), gaps.copy()
     while len(taken) < count:
         best = int(left.argmax())
         if left[best] < limit or left[best] < 0.0:

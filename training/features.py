@@ -48,7 +48,8 @@ def cut_files(
             )
         box = region or Box(0, 0, width, height)
         try:
-            return crop.crop_and_resize(pictures.with_channels(picture, taken), box, size_px)[0]
+            cut: npt.NDArray[np.uint8] = crop.crop_and_resize(pictures.with_channels(picture, taken), box, size_px)[0]
+            return cut
         except BadPicture as error:
             raise BadPicture(f"{path}: {error}") from error
 
@@ -60,9 +61,7 @@ def cut_files(
     return cuts
 
 
-def extract(
-    cuts: Cuts, layout: Layout, threads: int, progress: Callable[[float], None]
-) -> npt.NDArray[np.float32]:
+def extract(cuts: Cuts, layout: Layout, threads: int, progress: Callable[[float], None]) -> npt.NDArray[np.float32]:
     """Return features of model inputs, float32 `(goods, cells, CHANNELS)`. One session per thread."""
     model = feature_graph(layout)
     count = min(workers(threads), len(cuts))

@@ -17,7 +17,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 from .heads import SMOOTHING, Heads
 
-
 BACKBONE = Path(__file__).parent / "backbone" / "efficientnet_lite0_b10.onnx"
 OPSET = 17
 STEM = "conv_stem.w"
@@ -61,7 +60,7 @@ class _Nodes:
         self.nodes: list[onnx.NodeProto] = []
         self.weights = list(backbone.graph.initializer)
         if layout.channels == 1:
-            # Grey repeated three times through a linear layer is the sum of its kernels: same result, a third of the work.
+            # Grey repeated three times through a linear layer is the sum of its kernels: a third of the work.
             for at, weight in enumerate(self.weights):
                 if weight.name == STEM:
                     summed = numpy_helper.to_array(weight).sum(axis=1, keepdims=True)
@@ -72,7 +71,7 @@ class _Nodes:
         self.add("Mul", [value, self.weight("scale", np.float32(1 / 128.0))], "pixels")
         self.nodes.extend(backbone.graph.node)
 
-    def add(self, kind: str, inputs: list[str], name: str, **attributes: object) -> str:
+    def add(self, kind: str, inputs: list[str], name: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
         return name
 
@@ -106,9 +105,7 @@ class _Nodes:
         picture = helper.make_tensor_value_info("picture", TensorProto.UINT8, shape)
         values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, size) for name, size in outputs]
         graph = helper.make_graph(self.nodes, "okng", [picture], values, self.weights)
-        model = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="okng"
-        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="okng")
         model.ir_version = 8
         onnx.checker.check_model(model, full_check=True)
         return bytes(model.SerializeToString(deterministic=True))
@@ -142,9 +139,7 @@ def taught_graph(layout: Layout, heads: Heads) -> bytes:
     height = add("Reshape", [height, shape], "height.map")
     pads = weight("map.pads", np.array([0, 0, 1, 1, 0, 0, 1, 1], np.int64))
     height = add("Pad", [height, pads], "height.padded", mode="edge")
-    height = add(
-        "Conv", [height, weight("smoothing", SMOOTHING[None, None])], "height.smooth", kernel_shape=[3, 3]
-    )
+    height = add("Conv", [height, weight("smoothing", SMOOTHING[None, None])], "height.smooth", kernel_shape=[3, 3])
     shape = weight("heat.shape", np.array([1, layout.grid, layout.grid], np.int64))
     add("Reshape", [height, shape], "heat")
     add("ReduceMax", ["heat"], "score", axes=[1, 2], keepdims=0)
@@ -155,9 +150,7 @@ def _memory(nodes: _Nodes, white: str, heads: Heads) -> str:
     """Distance to the nearest centre c: x.x - 2 max(x.c - c.c / 2), one matrix product for all centres. [cells]."""
     add, weight, centres = nodes.add, nodes.weight, heads.memory.centres
     half = (centres * centres).sum(axis=1) / np.float32(2.0)
-    nearness = add(
-        "MatMul", [white, weight("memory.centres", np.ascontiguousarray(centres.T))], "memory.products"
-    )
+    nearness = add("MatMul", [white, weight("memory.centres", np.ascontiguousarray(centres.T))], "memory.products")
     nearness = add("Sub", [nearness, weight("memory.half", half)], "memory.nearness")
     nearness = add("ReduceMax", [nearness], "memory.nearest", axes=[1], keepdims=0)
     own = add("ReduceSumSquare", [white], "memory.own", axes=[1], keepdims=0)

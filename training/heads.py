@@ -36,7 +36,7 @@ class Heads:
 
 def smoothed(height: Array) -> Array:
     """Return maps `(goods, grid, grid)` of heights `(goods, cells)`, lightly smoothed."""
-    grid = int(round(height.shape[1] ** 0.5))
+    grid = round(height.shape[1] ** 0.5)
     padded = np.pad(height.reshape(-1, grid, grid), ((0, 0), (1, 1), (1, 1)), mode="edge")
     out = np.zeros((len(padded), grid, grid), np.float32)
     for row in range(3):

@@ -24,7 +24,7 @@ class TeachOptions(BaseModel):
     channels: Literal[0, 1, 3] = 0
     """1: grey, 3: RGB; must be what the line's camera gives. 0: as the goods' pictures are."""
     region: Box | None = None
-    """Part of each picture to teach, picture pixels; all pictures must then be of one size. None: each whole picture."""
+    """Part of each picture to teach, pixels; all pictures must then be of one size. None: each whole picture."""
     bank: int = Field(default=1024, ge=16, le=8192)
     """Vectors the memory of goods may hold."""
     dimensions: int = Field(default=100, ge=8, le=176)

@@ -6,7 +6,7 @@ Every good is used for everything, yet none judges itself: its memory distance i
 its own vectors, its Gaussian distance as if
 it had not been in the fit, its z from the calibration of the others. The scores
 that come of it are those of held-out goods, and the threshold is put on them (`threshold.py`). Whitening alone is
-fitted on all goods: it has some 15,000 numbers and each good brings 256 cells. The model that runs then knows all goods.
+fitted on all goods: it has some 15,000 numbers and each good brings 256 cells. The model that runs knows all goods.
 """
 
 import hashlib
@@ -26,9 +26,9 @@ from ..bus.clock import utc_now
 from ..bus.errors import BadPicture, BadSettings
 from ..models import crop, pictures
 from ..models.bundle import SCORE_TOLERANCE, check_free, open_bundle, write_bundle
+from ..models.detector import Detector
 from ..models.manifest import EXPECTED, MODEL, REPORT
 from ..models.parity import require_golden
-from ..models.detector import Detector
 from ..models.runtime import Session
 from . import golden
 from .blas import one_thread
@@ -129,9 +129,7 @@ def teach(
     check_free(out, replace=options.replace)
     files = _goods(goods, options)
     tell = phases.begin("pictures")
-    cuts = cut_files(
-        files, options.size_px, options.channels, options.region, options.threads, tell
-    )
+    cuts = cut_files(files, options.size_px, options.channels, options.region, options.threads, tell)
     layout = Layout(options.size_px, cuts.shape[3], options.grid or options.size_px // 16)
     features = extract(cuts, layout, options.threads, phases.begin("features"))
     with one_thread():

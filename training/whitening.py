@@ -25,7 +25,7 @@ class Whitening:
 
     def apply(self, cells: Array) -> Array:
         """Return white cells of the same shape, `(…, channels)`."""
-        white: Array = (cells - self.mean) @ self.matrix
+        white: Array = ((cells - self.mean) @ self.matrix).astype(np.float32, copy=False)
         return white
 
 

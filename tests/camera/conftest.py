@@ -46,7 +46,8 @@ def short_path() -> Iterator[Path]:
 def picture() -> Picture:
     """160 x 120, every row and column different."""
     rows, columns = np.mgrid[0:120, 0:160]
-    return ((rows * 7 + columns * 3) % 251).astype(np.uint8)
+    made: Picture = ((rows * 7 + columns * 3) % 251).astype(np.uint8)
+    return made
 
 
 @pytest.fixture

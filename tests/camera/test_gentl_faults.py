@@ -223,9 +223,7 @@ def test_a_camera_without_stamps_runs_on_the_hosts_clock(scene: Scene, producer:
         assert grab.exposed_at_ns >= fired_ns
 
 
-def test_a_clock_that_drifts_is_followed_and_one_that_jumps_is_a_lost_camera(
-    open_rig: OpenRig, scene: Scene
-) -> None:
+def test_a_clock_that_drifts_is_followed_and_one_that_jumps_is_a_lost_camera(open_rig: OpenRig, scene: Scene) -> None:
     rig = open_rig(PROFILE)
     rig.source.set("SimClockDrift", 100.0)
     rig.source.probe()
@@ -259,9 +257,7 @@ def test_the_producer_is_found_by_the_standards_variable(
         find_producer(None)
 
 
-def test_faults_are_counted_not_logged(
-    open_rig: OpenRig, scene: Scene, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_faults_are_counted_not_logged(open_rig: OpenRig, scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="okng")
     rig = open_rig(PROFILE)
     scene.fault("incomplete")

@@ -22,9 +22,7 @@ def pairing() -> Pairing[str]:
 
 def said(answers: Sequence[Match[str] | Missing]) -> list[tuple[int, str]]:
     """(part, the frame or the reason)."""
-    return [
-        (answer.expected.part, answer.what if isinstance(answer, Match) else answer.reason) for answer in answers
-    ]
+    return [(answer.expected.part, answer.what if isinstance(answer, Match) else answer.reason) for answer in answers]
 
 
 def test_a_frame_after_its_trigger() -> None:
@@ -231,9 +229,7 @@ def collect(found: dict[int, list[str]], answers: Sequence[Match[str] | Missing]
 @settings(max_examples=600, deadline=None)
 def test_each_part_has_exactly_one_answer(line: Line) -> None:
     found = play(line)
-    assert {part: len(answers) for part, answers in found.items()} == dict.fromkeys(
-        range(1, len(line.spacings) + 1), 1
-    )
+    assert {part: len(answers) for part, answers in found.items()} == dict.fromkeys(range(1, len(line.spacings) + 1), 1)
 
 
 @given(lines(least_spacing=BEFORE + AFTER + 1))

@@ -1,5 +1,6 @@
 """What every driver keeps: the simulated camera, a producer nobody here wrote, and a folder of pictures."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -46,9 +47,7 @@ def folder(pictures: Path) -> Subject:
 
 
 @pytest.fixture(params=["simulated", "viky", "folder"])
-def subject(
-    request: pytest.FixtureRequest, scene: Scene, producer: Path, viky: Path, tmp_path: Path
-) -> Subject:
+def subject(request: pytest.FixtureRequest, scene: Scene, producer: Path, viky: Path, tmp_path: Path) -> Subject:
     if request.param == "simulated":
         return simulated(producer)
     if request.param == "viky":
@@ -102,7 +101,7 @@ def test_frames_are_numbered_dated_and_of_the_profile(streaming: Source, subject
     slot, begun = slot_of(subject.free_run), now_ns()
     grabs = [grab for grab in (streaming.grab(slot, SECOND) for _ in range(10)) if grab is not None]
     assert len(grabs) >= 8
-    for earlier, later in zip(grabs, grabs[1:], strict=False):
+    for earlier, later in itertools.pairwise(grabs):
         assert later.number > earlier.number
         assert later.exposed_at_ns > earlier.exposed_at_ns
         assert later.received_ns > earlier.received_ns

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,7 +94,7 @@ def test_a_bundle_that_scores_as_stored_is_switched_to(tmp_path: Path) -> None:
     assert active(tmp_path / "last-good") == (tmp_path / "one").resolve()
     activate(tmp_path / "two", slot)  # once more is no change: last-good stays
     assert active(tmp_path / "last-good") == (tmp_path / "one").resolve()
-    assert os.readlink(slot) == "two"  # relative: the folder may be moved or mounted elsewhere
+    assert slot.readlink() == Path("two")  # relative: the folder may be moved or mounted elsewhere
 
 
 def test_a_bundle_that_scores_otherwise_is_refused_and_nothing_changes(tmp_path: Path) -> None:
@@ -114,7 +113,7 @@ def test_a_bundle_that_scores_otherwise_is_refused_and_nothing_changes(tmp_path:
         activate(tmp_path / "damaged", slot)
     with pytest.raises(BadBundle, match="not a bundle"):
         activate(tmp_path / "nothing", slot)
-    with pytest.raises(BadSettings, match="tensorrt|provider"):
+    with pytest.raises(BadSettings, match=r"tensorrt|provider"):
         activate(tmp_path / "good", slot, provider="tensorrt")
     assert active(slot) == (tmp_path / "good").resolve()
     assert not (tmp_path / "last-good").exists()

@@ -17,8 +17,8 @@ from okng.simline.judge import Judgement, judge, read_log
 from okng.simline.pictures import open_looks
 from okng.simline.plan import parse_plan
 from okng.simline.plc import Controller
-from okng.simline.signals import Exchange, Order
 from okng.simline.scene import Scene
+from okng.simline.signals import Exchange, Order
 from okng.simline.wires import State, Wires, Word, make_wires
 from okng.simline.world import World
 
