@@ -10,8 +10,6 @@ import signal
 import uuid
 from pathlib import Path
 
-import msgspec
-
 from ..bus.channel import (
     EntrySender,
     Publisher,
@@ -141,7 +139,7 @@ class _Io:
         while True:
             try:
                 message = self._listener.receive(0)
-            except (ValueError, msgspec.MsgspecError) as error:
+            except ValueError as error:  # msgspec's errors are ValueErrors
                 self._bad_messages += 1
                 if self._bad_messages == 1:
                     _LOG.warning("the bus brought what is no message: %s", error)

@@ -165,7 +165,7 @@ def plan_json(tmp_path: Path, **over: Any) -> dict[str, Any]:
     } | over
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def core() -> type[BoxCore]:
     return BoxCore
 
@@ -263,6 +263,6 @@ def vars_of(lines: list[Any]) -> dict[str, int]:
     return dict(next(each for each in lines if each["kind"] == "end")["tally"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def virtually() -> Callable[..., VirtualRun]:
     return run_virtually

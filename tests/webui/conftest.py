@@ -50,6 +50,12 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
 
 
 @pytest.fixture(scope="session")
+def base_url() -> str:
+    """In place of pytest-base-url's own, a method, which pytest 9.2 warns of. Every test here has its own address."""
+    return ""
+
+
+@pytest.fixture(scope="session")
 def feed() -> ModuleType:
     """tests/webui/feed.py: a made-up line on the bus."""
     spec = importlib.util.spec_from_file_location("webui_feed", HERE / "feed.py")
