@@ -11,6 +11,8 @@ MAKEFLAGS += --no-print-directory
 RUNTIME ?= cpu
 # Arguments for `okng demo`, for example DEMO='--parts FOLDER --headless'.
 DEMO ?=
+# Further arguments for the proof, for example PROOF='--seed 7'.
+PROOF ?=
 # Arguments for pytest, for example PYTEST='-k judge'.
 PYTEST ?=
 
@@ -47,6 +49,11 @@ test-units: setup-test  ## The tests that start no line and no browser
 .PHONY: bench
 bench: setup-test  ## Figures: the line against the bare inference loop
 	@$(PY) bench/line.py
+
+.PHONY: proof
+proof: setup  ## 10,000 parts with speed changes, stops, 2 % faults and 20 kills of each process; a quarter of an hour
+	@$(VENV)/bin/okng demo --headless --count 10000 --varying --faults 2 --kills 20 --size 128 --rate 20 \
+	    --out proof-out --json proof-out.json $(PROOF)
 
 .PHONY: lint
 lint: setup-test  ## ruff, format and mypy --strict over product, tests and bench

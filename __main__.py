@@ -313,6 +313,12 @@ def doctor(settings_file: Path, as_json: bool) -> None:
 @click.option("--varying", is_flag=True, help="The belt changes speed and stops.")
 @click.option("--kills", type=click.IntRange(0, 1000), default=0, help="kill -9 each of camera, inspect, records, web.")
 @click.option("--size", type=click.IntRange(64, 1024), default=256, show_default=True, help="Model input, px.")
+@click.option(
+    "--overkill",
+    type=click.FloatRange(0.01, 50.0),
+    default=None,
+    help="Share of good parts the threshold may call NG, %. Default: 1, with --parts 5.",
+)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Operator page; 0: none.")
 @click.option("--modbus-port", type=click.IntRange(0, 65535), default=0, help="0: any free port.")

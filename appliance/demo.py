@@ -81,6 +81,7 @@ class DemoOptions:
     varying: bool = False
     kills: int = 0
     size: int = 256
+    overkill: float | None = None
     seed: int = 1
     port: int = 8080
     modbus_port: int = 0
@@ -223,7 +224,14 @@ class Demonstration:
             made: TeachReport = teach(
                 self.space.goods,
                 self.space.model,
-                TeachOptions(name=name, size_px=self.options.size, threads=2, seed=self.options.seed),
+                TeachOptions(
+                    name=name,
+                    size_px=self.options.size,
+                    threads=2,
+                    seed=self.options.seed,
+                    # Real sets of goods hold poor ones: a threshold that spares them all lets most defects pass.
+                    overkill_percent=self.options.overkill or (1.0 if self.options.parts is None else 5.0),
+                ),
                 report,
             )
         for line in told(made):

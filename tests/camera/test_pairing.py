@@ -226,21 +226,21 @@ def collect(found: dict[int, list[str]], answers: Sequence[Match[str] | Missing]
 
 
 @given(lines(least_spacing=1))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_each_part_has_exactly_one_answer(line: Line) -> None:
     found = play(line)
     assert {part: len(answers) for part, answers in found.items()} == dict.fromkeys(range(1, len(line.spacings) + 1), 1)
 
 
 @given(lines(least_spacing=BEFORE + AFTER + 1))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_no_part_ever_gets_anothers_frame(line: Line) -> None:
     for part, (what,) in play(line).items():
         assert not what.isdigit() or int(what) == part
 
 
 @given(lines(least_spacing=200))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_with_room_between_them_only_the_troubled_parts_are_lost(line: Line) -> None:
     for part, (what,) in play(line).items():
         assert (what == str(part)) == (line.fates[part - 1] == "ok")
