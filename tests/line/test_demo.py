@@ -144,7 +144,7 @@ def test_ctrl_c_stops_everything_and_prints_the_balance(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (("--parts", "{empty}"), "no pictures"),
+        (("--parts", "{empty}"), "empty/train/good: no such folder, expected pictures in MVTec layout"),
         (("--parts", "{broken}"), "bad.png"),
     ],
 )

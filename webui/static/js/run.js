@@ -22,6 +22,8 @@ let heldUntil = 0;
 const results = new Map();
 /** @type {{frame: number, bitmap: ImageBitmap, overlay: ImageBitmap | null} | null} */
 let newestPicture = null;
+/** @type {{result: any, bitmap: ImageBitmap | null, overlay: ImageBitmap | null} | null} the newest part of all, shown or not */
+let newestPart = null;
 /** @type {any} */
 let waiting = null;
 
@@ -72,6 +74,7 @@ function setMode(/** @type {string} */ next) {
 /** A live part. An NG stays up for a while, so that a person sees why. */
 function offer(/** @type {any} */ result, /** @type {ImageBitmap | null} */ bitmap, /** @type {ImageBitmap | null} */ overlay) {
   if (result.outcome === "NG" && (bitmap || !lastNg || lastNg.result.key !== result.key)) lastNg = { result, bitmap, overlay };
+  newestPart = { result, bitmap, overlay };
   if (mode === "frozen" || (mode === "held" && !heldUntil)) return;
   const now = performance.now();
   if (mode === "held" && now < heldUntil && result.outcome !== "NG" && result.key !== shown?.result.key) return;
@@ -95,6 +98,7 @@ events.on("result", (result) => {
   }
   if (shown?.result.key === result.key && (shown.bitmap || !result.frame)) {
     put(result, shown.bitmap, shown.overlay); // the same part, now with its disposition
+    if (newestPart?.result.key === result.key) newestPart.result = result;
     if (lastNg?.result.key === result.key) lastNg.result = result;
   } else if (!result.frame) offer(result, null, null);
   else if (newestPicture?.frame === result.frame) offer(result, newestPicture.bitmap, newestPicture.overlay);
@@ -118,8 +122,8 @@ setInterval(() => {
   if (mode === "held" && heldUntil && now >= heldUntil) {
     heldUntil = 0;
     setMode("live");
-    const newest = newestPicture && results.get(newestPicture.frame);
-    if (newestPicture && newest) put(newest, newestPicture.bitmap, newestPicture.overlay);
+    // Not the newest picture: the newest part may have none, and must not be hidden behind an older one.
+    if (newestPart) put(newestPart.result, newestPart.bitmap, newestPart.overlay);
   }
 }, 100);
 
@@ -272,8 +276,7 @@ byId("key-view").addEventListener("click", async () => {
   if (mode !== "live") {
     heldUntil = 0;
     setMode("live");
-    const newest = newestPicture && results.get(newestPicture.frame);
-    if (newestPicture && newest) put(newest, newestPicture.bitmap, newestPicture.overlay);
+    if (newestPart) put(newestPart.result, newestPart.bitmap, newestPart.overlay);
     return;
   }
   if (!lastNg?.bitmap) lastNg = (await storedNg()) ?? lastNg;
@@ -325,8 +328,7 @@ function freeze() {
     return;
   }
   setMode("live");
-  const newest = newestPicture && results.get(newestPicture.frame);
-  if (newestPicture && newest) put(newest, newestPicture.bitmap, newestPicture.overlay);
+  if (newestPart) put(newestPart.result, newestPart.bitmap, newestPart.overlay);
 }
 
 drawFilm();
