@@ -116,6 +116,8 @@ class Supervisor:
             wait = BACK_OFF_NS[min(child.losses, len(BACK_OFF_NS) - 1)]
             child.losses += 1
             child.due_ns = at + wait
+            if child.starts:
+                child.starts.pop()  # an unplugged camera is no crash and costs nothing of the budget
             if child.losses == 1:
                 log.warning("%s is lost; trying again", child.name)
             return

@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from okng.appliance.supervisor import BUDGET, Child, Supervisor
+import pytest
+
+from okng.appliance.supervisor import BUDGET, CAMERA_LOST, Child, Supervisor
 
 TURNS = """
 import pathlib, signal, sys, time
@@ -73,6 +75,18 @@ def test_a_crash_loop_ends_after_its_budget(tmp_path: Path) -> None:
     try:
         assert until(supervisor, lambda: child.given_up)
         assert len(child.starts) == BUDGET
+    finally:
+        supervisor.stop()
+
+
+def test_an_unplugged_camera_costs_nothing_of_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("okng.appliance.supervisor.BACK_OFF_NS", (1,))
+    child = Child("camera-top", [sys.executable, "-c", f"raise SystemExit({CAMERA_LOST})"])
+    supervisor = Supervisor([child], tmp_path)
+    supervisor.start()
+    try:
+        assert until(supervisor, lambda: child.restarts > BUDGET + 2)
+        assert not child.given_up
     finally:
         supervisor.stop()
 
