@@ -26,7 +26,6 @@ APT := ca-certificates gcc libc6-dev libpython3.11
 # What the tests need on top: a browser and fonts for the page, foreign Modbus peers, systemd-analyze, sqlite3 as a peer.
 APT_TEST := chromium fonts-noto-cjk fonts-dejavu-core mbpoll libmodbus-dev pkg-config systemd sqlite3
 
-
 .PHONY: help
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
