@@ -29,7 +29,9 @@ USER_TIMEOUT_MS = 500
 """A peer that does not take our bytes for this long is gone (half-open connection)."""
 MOST_CONNECTIONS = 8
 """PLC, its spare and a few tools. One more is closed at once."""
-_BUFFER_BYTES = 4096
+_AT_ONCE_BYTES = 4096
+"""Some 300 requests; whoever sends more before it reads an answer is no master."""
+_NEVER_BYTES = 1 << 30
 _UNREAD_BYTES = 65536
 _MBAP = 7
 _LONGEST = 254
@@ -55,7 +57,7 @@ class _Session(ServerRequestHandler):
 
     def __init__(self, server: "_Server") -> None:
         super().__init__(server, None, None, None)  # type: ignore[no-untyped-call]
-        self.max_buffer_size = _BUFFER_BYTES  # several requests may come in one segment
+        self.max_buffer_size = _NEVER_BYTES  # above it pymodbus forgets bytes without a word
         self._link = server.link
         self.peer = "?"
 
@@ -92,12 +94,14 @@ class _Session(ServerRequestHandler):
     def callback_data(self, data: bytes, addr: tuple[object, ...] | None = None) -> int:
         """Answer every whole request in data; return how many bytes they took."""
         used, answers = 0, []
+        if len(data) > _AT_ONCE_BYTES:
+            self._break()
+            return len(data)
         while len(data) - used >= _MBAP + 1:
             head = data[used:]
             length = int.from_bytes(head[4:6], "big")
             if head[2:4] != b"\0\0" or not 2 <= length <= _LONGEST:
-                self._link.health.broken += 1
-                self.drop()
+                self._break()
                 return len(data)
             if len(head) < 6 + length:
                 break
@@ -109,9 +113,12 @@ class _Session(ServerRequestHandler):
         if answers and self.transport is not None:
             self._stream.write(b"".join(answers))
             if self._stream.get_write_buffer_size() > _UNREAD_BYTES:
-                self._link.health.broken += 1
-                self.drop()
+                self._break()
         return used
+
+    def _break(self) -> None:
+        self._link.health.broken += 1
+        self.drop()
 
 
 class _Server(ModbusTcpServer):
