@@ -50,12 +50,10 @@ def bare(model: Path, goods: Path, seconds: float) -> tuple[float, Spread]:
     name = session.get_inputs()[0].name
     crops = []
     for file in sorted(goods.glob("*.png"))[:64]:
-        picture = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
-        if picture is None:
+        decoded = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        if decoded is None:
             raise SystemExit(f"{file}: does not decode")
-        picture = np.ascontiguousarray(picture[:, :, ::-1] if picture.ndim == 3 else picture).astype(
-            np.uint8, copy=False
-        )
+        picture = np.ascontiguousarray(decoded[:, :, ::-1] if decoded.ndim == 3 else decoded, np.uint8)
         height, width = picture.shape[:2]
         crops.append(np.ascontiguousarray(crop_and_resize(picture, Box(0, 0, width, height), size)))
     for crop in crops[:WARM_UP]:
