@@ -70,9 +70,9 @@ class Balance:
     ordered: int
     """Rejects ordered; must be ng + unjudged."""
     confirmed: int
-    """Of ordered: the PLC acknowledged them in time."""
+    """Of ordered: the PLC acknowledged them, in time or late."""
     unconfirmed: int
-    """Of ordered: acknowledged late or never."""
+    """Of ordered: never acknowledged."""
     recovered: int
     """Of unjudged: io died with them open."""
     open: int
@@ -122,10 +122,10 @@ def _sums(ask: Ask) -> dict[str, int]:
     (parts,) = ask(
         "select total(outcome = 'OK') as ok, total(outcome = 'NG') as ng, total(outcome = 'UNJUDGED') as unjudged,"
         " total(why = 'late') as late, total(missed) as missed, total(action = 'REJECT') as ordered,"
-        " total(action = 'REJECT' and delivery = ?) as confirmed,"
-        " total(action = 'REJECT' and delivery != ?) as unconfirmed, total(recovered) as recovered,"
+        " total(action = 'REJECT' and delivery != ?) as confirmed,"
+        " total(action = 'REJECT' and delivery = ?) as unconfirmed, total(recovered) as recovered,"
         " total(picture_kept) as pictures from part",
-        [Delivery.DELIVERED.value, Delivery.DELIVERED.value],
+        [Delivery.UNCONFIRMED.value, Delivery.UNCONFIRMED.value],
     )
     (others,) = ask(
         "select (select count(*) from trigger) as triggers, (select count(*) from epoch) as epochs,"
@@ -170,8 +170,8 @@ def _against_io(ask: Ask, epoch: dict[str, Any]) -> list[str]:
     (parts,) = ask(
         "select total(outcome = 'OK') as ok, total(outcome = 'NG') as ng, total(outcome = 'UNJUDGED') as unjudged,"
         " total(why = 'late') as late, total(missed) as missed, total(action = 'REJECT') as ordered,"
-        " total(action = 'REJECT' and delivery = 'delivered') as confirmed,"
-        " total(action = 'REJECT' and delivery != 'delivered') as unconfirmed, total(recovered) as recovered"
+        " total(action = 'REJECT' and delivery != 'unconfirmed') as confirmed,"
+        " total(action = 'REJECT' and delivery = 'unconfirmed') as unconfirmed, total(recovered) as recovered"
         " from part where epoch = ?",
         [epoch["n"]],
     )
