@@ -61,6 +61,8 @@ def to_overlay(maps: tuple[HeatMap, ...], width: int, height: int) -> bytes | No
     columns, rows = max(1, round(width * scale)), max(1, round(height * scale))
     levels = np.zeros((rows, columns), np.uint8)
     for heat in maps:
+        if not heat.levels:
+            continue
         left, top = round(heat.x * scale), round(heat.y * scale)
         right = min(columns, max(left + 1, round((heat.x + heat.w) * scale)))
         bottom = min(rows, max(top + 1, round((heat.y + heat.h) * scale)))

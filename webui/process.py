@@ -3,8 +3,12 @@
 import errno
 import logging
 import os
+import signal
 import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
@@ -19,6 +23,9 @@ log = logging.getLogger(__name__)
 THREADS = 32
 GRACE_S = 3
 """How long a stop waits for open streams. gunicorn's own 30 s would hold up the whole box."""
+
+RESTART_S = 2
+"""How long a worker whose watcher broke waits before it ends."""
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -45,21 +52,42 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "accesslog": None,
             "loglevel": "warning",
             "control_socket_disable": True,
+            "post_worker_init": self._worker_ready,
             "worker_exit": self._worker_exit,
         }.items():
             self.cfg.set(key, value)
 
     def load(self) -> Any:
         """Make the application, in the worker."""
-        self._watch = Watch(self._run_dir, self._cameras, self._options)
+        self._watch = Watch(self._run_dir, self._cameras, self._options, died=_begin_afresh)
         history = LedgerReader(self._store)
         app = create_app(self._options, self._station, self._watch, history, self._store, self._run_dir)
         self._watch.start()
         return app
 
+    def _worker_ready(self, _worker: object) -> None:
+        """End the streams at once when a stop is asked for: gunicorn would wait for them, then kill."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, self._stopping(signal.getsignal(number)))
+
+    def _stopping(self, before: Any) -> Callable[[int, FrameType | None], None]:
+        def stop(number: int, frame: FrameType | None) -> None:
+            if self._watch is not None:
+                self._watch.ask_to_stop()
+            if callable(before):
+                before(number, frame)
+
+        return stop
+
     def _worker_exit(self, _server: object, _worker: object) -> None:
         if self._watch is not None:
             self._watch.close()
+
+
+def _begin_afresh() -> None:
+    """End this worker; gunicorn starts another. Not at once, or a lasting fault would fork without end."""
+    time.sleep(RESTART_S)
+    os._exit(70)
 
 
 def run(options: WebOptions, station: str, cameras: tuple[str, ...], run_dir: Path, store: Path) -> int:

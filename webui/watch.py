@@ -45,8 +45,17 @@ Read = Callable[[RingShelf, FrameReady], Picture | None]
 class Watch:
     """Start once, in the process that serves (after gunicorn has forked)."""
 
-    def __init__(self, run_dir: Path, cameras: tuple[str, ...], options: WebOptions, read: Read = read_picture) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        cameras: tuple[str, ...],
+        options: WebOptions,
+        read: Read = read_picture,
+        died: Callable[[], None] | None = None,
+    ) -> None:
+        """Nothing is opened yet. died: called in the thread when it ends by an error."""
         self.news = News()
+        self._died = died
         self._run_dir, self._cameras, self._options, self._read = run_dir, cameras, options, read
         self._board = Board()
         self._asked_to_stop = threading.Event()
@@ -102,6 +111,10 @@ class Watch:
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._thread.start()
 
+    def ask_to_stop(self) -> None:
+        """Let the thread end, and all streams with it, without waiting for it. Fit for a signal handler."""
+        self._asked_to_stop.set()
+
     def close(self) -> None:
         """Stop the thread and end all streams. Never raises; a second call does nothing."""
         self._asked_to_stop.set()
@@ -116,7 +129,13 @@ class Watch:
             self._listen()
         except Exception:  # the outermost frame of the thread: from here on the screens say "not updating"
             log.exception("the watcher stopped: the screens show no new result until this process is restarted")
+            if self._died is not None:
+                self.news.close()
+                self._died()
+        finally:
             self.news.close()
+            with self._shown_changed:
+                self._shown_changed.notify_all()
 
     def _listen(self) -> None:
         addresses = [io_address(self._run_dir), inspect_address(self._run_dir)]

@@ -169,7 +169,7 @@ def page_words(gettext: Gettext) -> dict[str, str]:
         "why.ok": gettext(N_("no defect found")),
         "why.ng": gettext(N_("defect found")),
         "why.late": gettext(N_("verdict came too late")),
-        "why.lost": gettext(N_("no picture of this part")),
+        "why.lost": gettext(N_("no picture")),
         "why.fault": gettext(N_("fault of the line")),
         "why.bypass": gettext(N_("bypass")),
         "why.challenge": gettext(N_("test part")),

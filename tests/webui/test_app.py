@@ -163,6 +163,26 @@ def test_long_poll_waits_then_says_nothing_new(client: FlaskClient, line: Any, w
     assert client.get("/frame.jpg?after=99999999999999").status_code == 200
 
 
+def test_watcher_that_dies_says_so_and_ends_its_streams(line: Any) -> None:
+    calls: list[str] = []
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    watch = Watch(line.run_dir, ("top",), WebOptions(), read=broken, died=lambda: calls.append("died"))
+    app = create_app(WebOptions(), "x", watch, LedgerReader(line.store), line.store, line.run_dir)
+    watch.start()
+    said(watch, "heartbeat")
+    watch.look()
+    line.judge(Outcome.OK)
+    until(lambda: not watch.alive(), "the watcher lives on")
+    assert calls == ["died"]
+    assert watch.news.closed
+    assert client_of(app).get("/healthz").status_code == 503
+    assert client_of(app).get("/").status_code == 200
+    watch.close()
+
+
 def test_picture_overwritten_in_the_ring_is_not_shown(line: Any, watch: Watch, client: FlaskClient) -> None:
     watch.look()
     ready = line.expose(1, 1, line.rng.integers(0, 255, (480, 640)).astype("uint8"))

@@ -38,6 +38,10 @@ CHECKS = """() => {
       wrong.push(`clipped ${e.scrollWidth} > ${e.clientWidth}: ${name(e)}`);
     }
   }
+  for (const e of document.querySelectorAll('.verdict-action, .verdict-reason, .band-what, .band-todo, .tile-tag')) {
+    if (e.scrollWidth > e.clientWidth + 1) wrong.push(`cut ${e.scrollWidth} > ${e.clientWidth}: ${name(e)}`);
+    if (e.scrollHeight > e.clientHeight + 8) wrong.push(`cut off below: ${name(e)}`);
+  }
   for (const e of document.querySelectorAll('.side, .verdict, .facts, .top, .counters, .filters, .moves, .nav')) {
     if (e.scrollHeight > e.clientHeight + 2) wrong.push(`too high ${e.scrollHeight} > ${e.clientHeight}: ${name(e)}`);
     if (e.scrollWidth > e.clientWidth + 2) wrong.push(`too wide ${e.scrollWidth} > ${e.clientWidth}: ${name(e)}`);

@@ -77,12 +77,14 @@ def test_stops_in_time_with_a_stream_open(line: Any, serve: Any) -> None:
     beats = Pulse(line.run_dir)
     assert "web" in beats.beats()
     stream = open_stream(server.port)
-    assert stream.getresponse().status == 200
+    answer = stream.getresponse()
+    assert answer.status == 200
     begun = time.monotonic()
     assert server.stop() == 0
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 8  # gunicorn's own grace would be 30 s
     assert beats.beats()["web"].health == "lost"
     beats.close()
+    answer.close()
     stream.close()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", server.port)) != 0

@@ -1,5 +1,8 @@
 """Every sentence of the screens is in both languages, and every colour is a token."""
 
+import base64
+import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -103,6 +106,18 @@ def test_colours_stand_only_in_the_tokens() -> None:
             assert not colour.findall(path.read_text(encoding="utf-8")), path.name
     for path in sorted(STATIC.glob("js/*.js")):
         assert not re.findall(r"[\"']#[0-9a-fA-F]{3,8}[\"']", path.read_text(encoding="utf-8")), path.name
+
+
+def test_vendored_files_are_as_they_came_and_have_their_licence() -> None:
+    vendor = STATIC / "vendor"
+    listed = json.loads((vendor / "vendor.json").read_text(encoding="utf-8"))
+    found = {path.relative_to(vendor).as_posix() for path in vendor.rglob("*.js")}
+    assert found == listed.keys()
+    for name, entry in listed.items():
+        digest = base64.b64encode(hashlib.sha384((vendor / name).read_bytes()).digest()).decode()
+        assert digest == entry["sha384"], name
+        assert entry["licence"] == "MIT"
+        assert "Permission is hereby granted" in (vendor / entry["licence_file"]).read_text(encoding="utf-8")
 
 
 def test_pages_need_nothing_from_outside_and_nothing_inline() -> None:

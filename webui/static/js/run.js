@@ -51,9 +51,9 @@ function write(/** @type {any} */ result) {
   setShape(byId("verdict-shape"), shapeOf[/** @type {"OK"} */ (result.outcome)] ?? "dash");
   say("verdict-word", text);
   say("verdict-action", result.action ? word(result.action) : "");
-  const unacked = result.delivery === "unconfirmed" ? ` · ${word("unconfirmed")}` : "";
-  say("verdict-why", result.why ? word(`why.${result.why}`) + unacked : result.outcome ? word("deciding") : "");
-  say("verdict-reason", result.reasons[0] ?? "");
+  say("verdict-why", result.why ? word(`why.${result.why}`) : result.outcome ? word("deciding") : "");
+  const unacked = result.delivery === "unconfirmed" ? [word("unconfirmed")] : [];
+  say("verdict-reason", [...result.reasons.slice(0, 1), ...unacked].join(" · "));
   const judged = result.score !== null && result.threshold > 0;
   say("score", judged ? result.score.toFixed(2) : "–");
   say("limit", judged ? result.threshold.toFixed(2) : "–");
