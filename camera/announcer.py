@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,14 +111,9 @@ class Announcer:
         at_ns = now_ns()
         if (health, detail) == self._said and at_ns - self._said_ns < _STATE_EVERY_NS:
             return
-        if self._said is None or self._said[0] is not health:
-            log.log(
-                logging.INFO if health in (Health.READY, Health.STARTING) else logging.WARNING,
-                "camera %s: %s%s",
-                self._camera,
-                health,
-                f": {detail}" if detail else "",
-            )
+        if (self._said is None or self._said[0] is not health) and health is not Health.LOST:  # the process logs a loss
+            level = logging.WARNING if health is Health.FAULT else logging.INFO
+            log.log(level, "camera %s: %s%s", self._camera, health, f": {detail}" if detail else "")
         self._said, self._said_ns = (health, detail), at_ns
         self._publisher.send(
             CameraState(
@@ -136,6 +132,13 @@ class Announcer:
                 clock_error_ns=counts.clock_error_ns,
             )
         )
+
+    def insist(self, health: Health, detail: str, counts: CameraHealth) -> None:
+        """Say how it is until readers must have heard it: those of an earlier process may just be coming back."""
+        for _ in range(6):
+            self._said_ns = 0
+            self.state(health, detail, counts)
+            time.sleep(0.05)
 
     def epoch(self, of_source: int) -> int:
         """The epoch on the bus: rises over restarts of the process, too."""

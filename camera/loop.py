@@ -79,10 +79,10 @@ class CameraLoop:
         else:
             self._grab(_SLICE_NS)
         self._look_after()
-        self._announcer.state(self._health, self._detail, self._source.health())
         self._heartbeat.health = self._health
         oldest_ns = self._pairing.oldest_ns or (self._queue[0].at_ns if self._queue else 0)
         self._heartbeat.turn(oldest_ns)
+        self._announcer.state(self._health, self._detail, self._source.health())
 
     def give_up(self, reason: str) -> None:
         """The camera is gone: answer everything that waits, and what is still in the socket."""
@@ -148,11 +148,12 @@ class CameraLoop:
 
     def _turn_software(self) -> None:
         if not self._pairing.waiting and self._queue:
-            trigger = self._queue.popleft()
+            trigger = self._queue[0]
             if trigger.deadline_ns <= now_ns():
                 self._announcer.lost(trigger.part, trigger.at_ns, "too late")
             else:
                 self._fire(trigger.part, trigger.at_ns, trigger.deadline_ns)
+            self._queue.popleft()  # not before: a camera lost at the command leaves the part to `give_up`
         elif not self._pairing.waiting and self._health is not Health.READY and now_ns() >= self._test_ns:
             self._test_ns = now_ns() + _SELF_TEST_EVERY_NS
             self._fire(0, 0, self._test_ns)

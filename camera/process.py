@@ -71,7 +71,7 @@ def _with_camera(
     try:
         got = _opened(source, options, profile)
     except (CameraLost, Refused) as error:
-        announcer.state(Health.LOST, str(error), source.health())
+        announcer.insist(Health.LOST, str(error), source.health())
         raise
     stop.take()  # harvesters takes SIGINT for itself; gentl.py gives it back, other drivers may not
     ring = RingWriter(run_dir, name, options.ring_slots, got.size_bytes)
