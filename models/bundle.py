@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,11 +101,19 @@ def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
     )
 
 
-def write_bundle(out: Path, files: Mapping[str, bytes], fields: Mapping[str, Any], *, replace: bool = False) -> str:
+def write_bundle(
+    out: Path,
+    files: Mapping[str, bytes],
+    fields: Mapping[str, Any],
+    *,
+    replace: bool = False,
+    check: Callable[[Path], object] | None = None,
+) -> str:
     """Write a bundle whole or not at all, and return its digest.
 
     files: content by path inside the bundle, all but the manifest. fields: of the manifest, `files` and `check` left
-    out. replace: a bundle that is already there gives way (it is moved aside first, then removed).
+    out. replace: a bundle that is already there gives way (it is moved aside first, then removed). check: called with
+    the finished folder before it takes its place; what it raises leaves everything as it was.
     BadBundle: something is there already. OSError: disk full and the like; nothing is left behind.
     """
     entries = {name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)} for name, data in files.items()}
@@ -121,11 +129,18 @@ def write_bundle(out: Path, files: Mapping[str, bytes], fields: Mapping[str, Any
         for folder in {staging, *(path for path in staging.rglob("*") if path.is_dir())}:
             folder.chmod(0o755)
             _sync_folder(folder)
+        if check is not None:
+            check(staging)
         if out.exists():
             aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old", dir=out.parent))
             out.rename(aside / out.name)
-            staging.rename(out)
-            shutil.rmtree(aside)
+            try:
+                staging.rename(out)
+            except OSError:
+                (aside / out.name).rename(out)
+                raise
+            finally:
+                shutil.rmtree(aside)
         else:
             staging.rename(out)
         _sync_folder(out.parent)

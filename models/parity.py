@@ -61,9 +61,7 @@ def require_golden(detector: Detector) -> GoldenReport:
     """Return the report of golden pictures that all scored as stored. BadBundle: they did not; the text names them."""
     report = check_golden(detector)
     if not report.passed:
-        wrong = "; ".join(report.failures[:3]) or f"other verdicts: {', '.join(report.flips[:3])}"
         raise BadBundle(
-            f"{detector.bundle.folder}: golden pictures score otherwise on {detector.provider}: {wrong} "
-            f"(tolerance {report.tolerance:g})"
+            f"{detector.bundle.folder}: golden pictures score otherwise on {detector.provider}: {report.detail}"
         )
     return report

@@ -22,6 +22,8 @@ PROVIDERS = {
     "tensorrt": "TensorrtExecutionProvider",
 }
 """Execution providers by their name in the settings."""
+_PROVIDER_OPTIONS = {"CUDAExecutionProvider": {"use_tf32": "0"}}
+"""TF32 rounds to 10 bits of mantissa: golden scores would miss their tolerance."""
 _WHEELS = ("onnxruntime", "onnxruntime-gpu")
 _ERRORS: tuple[type[Exception], ...] = (
     RuntimeError,
@@ -96,7 +98,9 @@ class Session:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=[wanted])
+            self._session = onnxruntime.InferenceSession(
+                model, options, providers=[(wanted, _PROVIDER_OPTIONS.get(wanted, {}))]
+            )
         except _ERRORS as error:
             raise BadBundle(f"model does not load: {_first_line(error)}") from error
         self._session.disable_fallback()

@@ -12,8 +12,8 @@ Array = npt.NDArray[np.float32]
 
 PRIOR_GOODS = 10.0
 """Weight, in goods, of the variance common to all positions: with few goods a position's own is chance."""
-LEAST_SPREAD = 1e-3
-"""Smallest spread, as a share of the common one: a place where nothing ever varies must not divide by nothing."""
+LEAST_SPREAD = 0.05
+"""Smallest spread, in white units (goods usually have 0.5 to 2): where nothing ever varies, nothing is divided by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,5 @@ def _spread(variance: npt.NDArray[np.float64], goods: int) -> npt.NDArray[np.flo
     """Spread from variances `(…, cells)`, each drawn towards the mean over the cells."""
     common = variance.mean(axis=-1, keepdims=True)
     drawn = (goods * variance + PRIOR_GOODS * common) / (goods + PRIOR_GOODS)
-    floor = np.maximum(LEAST_SPREAD * LEAST_SPREAD * common, 1e-12)
-    spread: npt.NDArray[np.float64] = np.sqrt(np.maximum(drawn, floor))
+    spread: npt.NDArray[np.float64] = np.maximum(np.sqrt(drawn), LEAST_SPREAD)
     return spread

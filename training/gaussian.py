@@ -9,9 +9,6 @@ Array = npt.NDArray[np.float32]
 
 POOLED_GOODS = 5.0
 """Weight of the covariance common to all positions, in goods: carries a position through when goods are few."""
-ENOUGH = 60
-"""Goods from which leaving one out is done in closed form."""
-FOLDS = 10
 RIDGE = 0.01
 """Added to each variance (white features have a variance of about 1)."""
 
@@ -50,24 +47,10 @@ def fit_gaussian(white: Array, dimensions: int) -> Gaussian:
     return Gaussian(np.ascontiguousarray(mean, np.float32), np.ascontiguousarray(inverse, np.float32))
 
 
-def held_out_distances(gaussian: Gaussian, white: Array, rng: np.random.Generator) -> Array:
+def left_out(distances: Array) -> Array:
     """Return each good's distances as if the Gaussian had been fitted without it, `(goods, cells)`.
 
-    white: of the very goods it was fitted on, three or more. Fewer than `ENOUGH` goods are left out fold by fold and
-    the rest fitted anew, because each of them weighs in the pooled covariance too.
-    """
-    if len(white) >= ENOUGH:
-        return _left_out(gaussian.distances(white))
-    order, folds = rng.permutation(len(white)), min(FOLDS, len(white))
-    found = np.empty(white.shape[:2], np.float32)
-    for fold in range(folds):
-        held, rest = order[fold::folds], np.delete(order, slice(fold, None, folds))
-        found[held] = fit_gaussian(white[rest], gaussian.mean.shape[1]).distances(white[held])
-    return found
-
-
-def _left_out(distances: Array) -> Array:
-    """Leave-one-out distances in closed form from distances `(goods, cells)` under the fit on all.
+    distances: under the fit on all of these goods, three or more.
 
     Taking good i out takes n/(n-1) z z' out of the scatter (z: its offset from the mean) and moves the mean by z/(n-1),
     so with q = d squared and Sherman-Morrison d_i^2 = (n/(n-1))^2 q / (1 - n/(n-1) q/g), where g is what the scatter of

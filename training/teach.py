@@ -2,16 +2,12 @@
 
     pictures -> features -> whitening -> memory + Gaussian -> calibration -> threshold -> graph -> golden -> bundle
 
-Every good is used for everything, yet none judges itself: its memory distance is taken as if the memory held none of
-its own vectors, its Gaussian distance as if
-it had not been in the fit, its z from the calibration of the others. The scores
-that come of it are those of held-out goods, and the threshold is put on them (`threshold.py`). Whitening alone is
-fitted on all goods: it has some 15,000 numbers and each good brings 256 cells. The model that runs knows all goods.
+Every good is used for everything, yet none judges itself (`lesson.py`): the scores that the threshold is put on
+(`threshold.py`) are those of held-out goods. The model that runs then knows all goods.
 """
 
 import hashlib
 import json
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,15 +28,11 @@ from ..models.parity import require_golden
 from ..models.runtime import Session
 from . import golden
 from .blas import one_thread
-from .calibration import fit_calibration, held_out_z
-from .coreset import fit_memory
 from .features import cut_files, extract
-from .gaussian import fit_gaussian, held_out_distances
 from .graph import BACKBONE, OPSET, Layout, taught_graph
-from .heads import Heads, smoothed
+from .lesson import Lesson, learn
 from .options import FEWEST_GOODS, TeachOptions
 from .threshold import Limit, choose_threshold
-from .whitening import fit_whitening
 
 UNLIKE = 10
 """How many of the most unlike goods are named for a person to look at."""
@@ -78,15 +70,6 @@ class TeachReport:
     """The most unlike goods, the worst first."""
     seconds: dict[str, float]
     """Duration of each phase, and `total`."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Lesson:
-    """What the goods taught."""
-
-    heads: Heads
-    held_out: npt.NDArray[np.float64]
-    """Score of each good as if it were new."""
 
 
 class _Phases:
@@ -133,8 +116,10 @@ def teach(
     layout = Layout(options.size_px, cuts.shape[3], options.grid or options.size_px // 16)
     features = extract(cuts, layout, options.threads, phases.begin("features"))
     with one_thread():
-        lesson = _learn(features, options, phases)
+        lesson = learn(features, options, phases.begin)
     phases.begin("threshold")
+    if not np.isfinite(lesson.held_out).all():
+        raise BadPicture(f"{files[int(np.isfinite(lesson.held_out).argmin())]}: scores no finite number")
     limit = choose_threshold(lesson.held_out, options.overkill_percent / 100.0)
     phases.begin("graph")
     model = taught_graph(layout, lesson.heads)
@@ -144,8 +129,13 @@ def teach(
     unlike = _most_unlike(files, lesson.held_out)
     summary = _summary(files, layout, options)
     content[REPORT] = _report(summary, limit, unlike, lesson, phases.seconds)
-    digest = write_bundle(out, content, _fields(layout, options, limit, summary), replace=options.replace)
-    require_golden(Detector(open_bundle(out, digest)))
+    digest = write_bundle(
+        out,
+        content,
+        _fields(layout, options, limit, summary),
+        replace=options.replace,
+        check=lambda folder: require_golden(Detector(open_bundle(folder))),
+    )
     phases.end()
     return TeachReport(
         bundle=out,
@@ -171,30 +161,6 @@ def _goods(goods: Path | Sequence[Path], options: TeachOptions) -> list[Path]:
         rng = np.random.default_rng(options.seed)
         files = [files[place] for place in np.sort(rng.choice(len(files), options.goods_max, replace=False))]
     return files
-
-
-def _learn(features: npt.NDArray[np.float32], options: TeachOptions, phases: _Phases) -> _Lesson:
-    """Fit all heads and score each good as if it were new."""
-    rng = np.random.default_rng(options.seed)
-    phases.begin("whitening")
-    whitening = fit_whitening(features)
-    white = whitening.apply(features)
-    phases.begin("memory")
-    memory = fit_memory(white, options.bank, rng)
-    memory_distances = memory.distances(white, leave_out=True)
-    phases.begin("gaussian")
-    gaussian = fit_gaussian(white, options.dimensions)
-    gaussian_distances = held_out_distances(gaussian, white, rng)
-    phases.begin("calibration")
-    heads = Heads(
-        whitening=whitening,
-        memory=memory,
-        gaussian=gaussian,
-        memory_z=fit_calibration(memory_distances),
-        gaussian_z=fit_calibration(gaussian_distances),
-    )
-    heat = smoothed(held_out_z(memory_distances) + held_out_z(gaussian_distances))
-    return _Lesson(heads, heat.max(axis=(1, 2)).astype(np.float64))
 
 
 def _golden(
@@ -268,7 +234,7 @@ def _fields(layout: Layout, options: TeachOptions, limit: Limit, summary: dict[s
 
 
 def _report(
-    summary: dict[str, Any], limit: Limit, unlike: Sequence[Unlike], lesson: _Lesson, seconds: dict[str, float]
+    summary: dict[str, Any], limit: Limit, unlike: Sequence[Unlike], lesson: Lesson, seconds: dict[str, float]
 ) -> bytes:
     ordered = np.sort(lesson.held_out)
     report = {
@@ -286,6 +252,4 @@ def _report(
         "memory_vectors": len(lesson.heads.memory.centres),
         "seconds": seconds,
     }
-    if not all(math.isfinite(score) for score in ordered):
-        raise BadSettings("a good scores NaN or infinite: the goods cannot be taught from")
     return json.dumps(report, indent=2, sort_keys=True, ensure_ascii=False).encode()

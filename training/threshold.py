@@ -6,11 +6,11 @@ whatever the scores' distribution; that chance itself, over teachings, is Beta(n
 (V. Vovk, arXiv:1209.2673).
 
 With fewer it is a tail estimate. A score is the maximum over many cells, so a Gumbel law is fitted (extreme-value
-theory) by L-moments (J. Hosking, JRSS B 52 (1990) 105), to the scores' square roots: of goods never taught, with 12 to
-60 taught and 1 % asked for, 0.0 to 2.6 % lay above it, 0.3 to 4.3 % when fitted to the scores, 0.0 to 0.2 % to their
-logarithms. The limit is the prediction bound for one more good: fitted location and scale are pivotal, so how far it
-must lie beyond them is found by simulating samples of that very size. The interval is then what n goods prove by
-themselves (Clopper-Pearson), wide on purpose.
+theory) by L-moments (J. Hosking, JRSS B 52 (1990) 105), to the scores' square roots: fitted to the scores themselves
+too many goods lay above the limit, fitted to their logarithms hardly a defect did. Measured on three products, 12 to 70
+goods taught and 1 % asked for: 0.0 to 1.6 % of goods never taught lay above it. The limit is the prediction bound for
+one more good: fitted location and scale are pivotal, so how far it must lie beyond them is found by simulating samples
+of that very size. The interval is then what n goods prove by themselves (Clopper-Pearson), wide on purpose.
 """
 
 import math
@@ -23,7 +23,7 @@ from ..models.figures import beta_quantile, clopper_pearson
 
 CONFIDENCE = 0.95
 _EULER = 0.5772156649015329
-_DRAWS = 40_000
+_DRAWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,85 @@
+"""A product that exists only in numbers: brushed plates with a hole, made from a seed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from okng.models.pictures import encode_png
+from okng.training.options import TeachOptions
+from okng.training.teach import TeachReport, teach
+
+SIDE = 96
+Pixels = npt.NDArray[np.uint8]
+Write = Callable[..., list[Path]]
+
+
+def plate(seed: int, *, colour: bool = False, defect: str = "", side: int = SIDE) -> Pixels:
+    """Return one plate. defect: empty, `scratch` or `stain`."""
+    rng = np.random.default_rng(seed)
+    lines = rng.normal(0, 9, (side, 1)) + cv2.GaussianBlur(rng.normal(0, 22, (side, side)), (31, 1), 0)
+    light = np.linspace(-12, 12, side)[None, :] + rng.normal(0, 3)
+    picture = np.clip(130 + lines + light, 0, 255).astype(np.uint8)
+    cv2.circle(picture, (side // 2 + int(rng.integers(-2, 3)), side // 2), side // 8, 25, -1, cv2.LINE_AA)
+    x, y = int(rng.integers(side // 8, side // 3)), int(rng.integers(side // 8, side - side // 4))
+    if defect == "scratch":
+        cv2.line(picture, (x, y), (x + side // 6, y + side // 6), 240, 2, cv2.LINE_AA)
+    elif defect == "stain":
+        cv2.ellipse(picture, (x, y), (side // 12, side // 18), 30, 0, 360, 55, -1, cv2.LINE_AA)
+    if not colour:
+        return picture
+    tint = np.array([1.0, 0.85, 0.6])
+    return np.asarray(picture[..., None] * tint, np.uint8)
+
+
+def write(folder: Path, seeds: range, **how: object) -> list[Path]:
+    """Write plates of these seeds as PNG files and return them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for seed in seeds:
+        path = folder / f"{seed:04}.png"
+        path.write_bytes(encode_png(plate(seed, **how)))  # type: ignore[arg-type]
+        files.append(path)
+    return files
+
+
+QUICK = TeachOptions(name="plate", size_px=SIDE, bank=128, dimensions=24, overkill_percent=5.0, threads=1)
+
+
+@pytest.fixture(scope="session")
+def goods(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty good plates, grey."""
+    folder = tmp_path_factory.mktemp("goods")
+    write(folder, range(40))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def taught(goods: Path, tmp_path_factory: pytest.TempPathFactory) -> TeachReport:
+    """A bundle taught from them."""
+    return teach(goods, tmp_path_factory.mktemp("bundles") / "plate", QUICK)
+
+
+@pytest.fixture(scope="session")
+def tests_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Plates nobody was taught from: thirty good ones, fifteen scratched, fifteen stained."""
+    folder = tmp_path_factory.mktemp("plates")
+    write(folder / "good", range(1000, 1030))
+    write(folder / "scratch", range(2000, 2015), defect="scratch")
+    write(folder / "stain", range(3000, 3015), defect="stain")
+    return folder
+
+
+@pytest.fixture
+def write_plates() -> Write:
+    """The writer, for tests that need plates of their own."""
+    return write
+
+
+@pytest.fixture
+def quick() -> TeachOptions:
+    """Options of a small, quick teaching."""
+    return QUICK
