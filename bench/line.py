@@ -77,6 +77,7 @@ def line(options: argparse.Namespace, console: Console, rate: float, name: str) 
             count=max(50, math.ceil(rate * options.seconds)),
             rate=rate,
             port=0,
+            size=options.size,
             out=options.out,
             keep_model=True,
             bench=True,
@@ -96,6 +97,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--parts", type=Path, default=None, help="folder in MVTec layout; default: rendered parts")
     parser.add_argument("--seconds", type=float, default=20.0)
+    # Smaller, and one core infers faster than a belt of 3 m/s brings parts: the belt would be measured, not the line.
+    parser.add_argument("--size", type=int, default=512, help="model input, px")
     parser.add_argument("--json", type=Path, default=HERE / "line.json")
     parser.add_argument("--out", type=Path, default=Path("bench-out"))
     options = parser.parse_args()

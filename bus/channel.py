@@ -1,8 +1,9 @@
 """The channel: frozen dataclasses over local ZeroMQ sockets, msgpack-encoded, under their class name.
 
-    io       PUB  io.ipc            Trigger, Disposition, Record, StationState
+    io       PUB  io.ipc            Trigger, Disposition, Record, StationState, JobAnswer
     camera   PUB  camera-NAME.ipc   FrameReady, FrameLost, CameraState
     inspect  PUB  inspect.ipc       Verdict, InspectState
+    opcua    PUB  opcua.ipc         JobAsk, Hold
     records  ROUTER records.ipc     takes TriggerEntry, RecordEntry, CountersEntry; answers Stored
 
 Every socket is bounded (`BOUND` messages). A PUB that is full drops for that one slow reader and never waits; whoever
@@ -34,6 +35,9 @@ MESSAGES: dict[bytes, type] = {
         messages.CameraState,
         messages.InspectState,
         messages.StationState,
+        messages.JobAsk,
+        messages.JobAnswer,
+        messages.Hold,
         messages.Stored,
         entries.TriggerEntry,
         entries.RecordEntry,
@@ -75,6 +79,11 @@ def camera_address(run: Path, camera: str) -> str:
 def inspect_address(run: Path) -> str:
     """Address inspect publishes on."""
     return f"ipc://{run}/inspect.ipc"
+
+
+def opcua_address(run: Path) -> str:
+    """Address the OPC UA process publishes on."""
+    return f"ipc://{run}/opcua.ipc"
 
 
 def records_address(run: Path) -> str:

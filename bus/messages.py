@@ -155,6 +155,43 @@ class StationState:
 
 
 @dataclass(frozen=True, slots=True)
+class JobAsk:
+    """Somebody beside the PLC (MES, OPC UA) asks io for a job. The dialogue and its rules are those of the PLC's."""
+
+    number: int
+    """What the PLC calls the job, 1..65535."""
+    token: int
+    """Chosen by who asks, 1..65535; the answer carries it."""
+    who: str
+    """For the log and the audit trail, for example `opcua`."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobAnswer:
+    """io's answer to a JobAsk, and word of every change-over that ended, whoever asked."""
+
+    number: int
+    token: int
+    done: bool
+    """False: refused, the old job stays active."""
+    detail: str
+    """Why it was refused, for people; empty when done."""
+    who: str
+    """Who asked; `plc` for the PLC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Somebody beside the PLC keeps the line from being READY, or lets go again. Repeated every second while held."""
+
+    who: str
+    """One hold for each name, for example `opcua`."""
+    held: bool
+    reason: str
+    """For people; empty when let go."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """records has these entries of this epoch on disk."""
 

@@ -10,7 +10,6 @@ import errno
 import logging
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -21,6 +20,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 from ..bus.clock import now_ns
 from ..bus.errors import BadSettings
 from .images import InImage, OutImage
+from .link import LinkHealth
 from .registers import Registers
 from .regmap import WordOrder, unpack_in
 
@@ -36,20 +36,6 @@ _UNREAD_BYTES = 65536
 _MBAP = 7
 _LONGEST = 254
 _NO_SUCH_UNIT = 0x0B
-
-
-@dataclass(slots=True)
-class LinkHealth:
-    """Figures of the wire since start."""
-
-    requests: int = 0
-    refused: int = 0
-    """Answered by an exception."""
-    broken: int = 0
-    """Connections closed by us: not Modbus, too many, or a peer that does not read."""
-    connections: int = 0
-    """Open now."""
-    accepted: int = 0
 
 
 class _Session(ServerRequestHandler):
@@ -181,6 +167,11 @@ class ModbusServer:
             for session in tuple(self._sessions):
                 session.drop()
             await server.shutdown()  # type: ignore[no-untyped-call]
+
+    @property
+    def place(self) -> str:
+        """Where, in words."""
+        return f"{self.host} port {self.port}"
 
     @property
     def connected(self) -> bool:

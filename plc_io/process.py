@@ -26,7 +26,8 @@ from ..bus.messages import CameraState, FrameLost, FrameReady, Health, InspectSt
 from ..bus.part import Disposition, Record, Trigger, Verdict
 from .images import InImage, OutImage
 from .journal import Journal
-from .modbus_server import ModbusServer
+from .link import Link
+from .links import open_link
 from .options import PlcOptions
 from .readiness import Readiness, Watch
 from .realtime import Collection, claim
@@ -56,15 +57,7 @@ class _Io:
     def __init__(self, options: PlcOptions, station: str, cameras: tuple[str, ...], job: Job, run_dir: Path) -> None:
         self.epoch = uuid.uuid4().hex[:16]
         self.station = Station(station, job, options.limits(), job_number=options.job_number)
-        self.server = ModbusServer(
-            options.host,
-            options.port,
-            on_image=self._on_image,
-            on_lost=self._on_link_lost,
-            unit=options.unit,
-            order=options.word_order,
-            peer=options.peer,
-        )
+        self.link: Link = open_link(options, self._on_image, self._on_link_lost)
         self._journal = Journal(self.epoch, boot_id())
         self._options = options
         self._watch = Watch(cameras, job)
@@ -97,8 +90,8 @@ class _Io:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
         try:
-            await self.server.open()
-            _LOG.info("listening for the PLC on %s port %d", self._options.host, self._options.port)
+            await self.link.open()
+            _LOG.info("the PLC is looked for on %s", self.link.place)
             self._loop.add_reader(self._listener.socket.fileno(), self._hear)
             self._loop.add_reader(self._entries.socket.fileno(), self._pump)
             if self._options.realtime:
@@ -194,8 +187,8 @@ class _Io:
     def _look(self, at: int) -> None:
         self._ready = self._watch.look(self._pulse.beats(), at)
         blockers = self._ready.blockers
-        if not self.server.connected:
-            blockers = (f"PLC: nothing is connected to {self._options.host} port {self._options.port}", *blockers)
+        if not self.link.connected:
+            blockers = (f"PLC: nothing is connected to {self.link.place}", *blockers)
         self.station.allow(blockers, degraded=self._journal.lost > 0)
         if self._journal.lost and not self._lost_entries:
             _LOG.error("records does not answer: the journal is full, entries of the ledger are lost from now on")
@@ -223,7 +216,7 @@ class _Io:
         for event in self.station.events():
             self._tell(event, at)
         if image != self._out:
-            self.server.publish(image)
+            self.link.publish(image)
             self._out = image
         if self._journal.waiting != entries and not self._pumping:
             self._pumping = True
@@ -304,7 +297,7 @@ class _Io:
             self._timer.cancel()
         for held in (self._listener, self._entries):
             self._loop.remove_reader(held.socket.fileno())
-        await self.server.close()
+        await self.link.close()
         for socket in (self._speaker, self._listener, self._entries):
             socket.close()
         self._heart.close()

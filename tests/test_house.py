@@ -41,6 +41,7 @@ HELD_BY: dict[str, str] = {
     "gpiod": "plc_io",
     "asyncua": "plc_io",
     "paho": "plc_io",
+    "cryptography": "plc_io",
     "apsw": "records",
     "sqlite3": "records",
     "flask": "webui",
@@ -64,7 +65,7 @@ HELD_BY: dict[str, str] = {
 """Libraries that one room (or one file of it) holds for all."""
 KEPT_OUT: dict[str, set[str]] = {"numpy": {"bus", "plc_io"}, "cv2": {"bus", "plc_io"}}
 """Libraries free to all rooms but these: the process at the PLC stays light."""
-NOT_CODE = {".git", ".venv", "build", "dist", "demo-out"}
+NOT_CODE = {".git", ".venv", "build", "dist", "demo-out", "node_modules"}
 HEAVY = ("numpy", "cv2", "flask", "onnxruntime", "onnx", "torch", "harvesters", "apsw")
 
 
