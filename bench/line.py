@@ -67,7 +67,9 @@ def bare(model: Path, goods: Path, seconds: float) -> tuple[float, Spread]:
     return len(took) / (time.perf_counter() - begun), Spread.of(took)
 
 
-def line(options: argparse.Namespace, console: Console, rate: float, name: str) -> tuple[float, Outcome]:
+def line(
+    options: argparse.Namespace, console: Console, rate: float, name: str, *, teach: bool = False
+) -> tuple[float, Outcome]:
     """Run the whole line at that offered rate; return the parts judged in time a second, and the outcome."""
     console.print(f"line offered {rate:.1f} parts/s ({name})")
     demonstration = Demonstration(
@@ -79,7 +81,7 @@ def line(options: argparse.Namespace, console: Console, rate: float, name: str) 
             port=0,
             size=options.size,
             out=options.out,
-            keep_model=True,
+            keep_model=not teach,
             bench=True,
         ),
         Console(quiet=True),
@@ -103,7 +105,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("bench-out"))
     options = parser.parse_args()
     console = Console()
-    _, _ = line(options, console, 5.0, "teaching, warming up")
+    _, _ = line(options, console, 5.0, "teaching, warming up", teach=True)
     first, first_ms = bare(options.out / "model", options.out / "goods", options.seconds)
     sustained, full = line(options, console, 1.15 * first, "more than it can")
     second, second_ms = bare(options.out / "model", options.out / "goods", options.seconds)
