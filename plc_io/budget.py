@@ -1,8 +1,8 @@
 """Does the time between eye and gate suffice? The budget of one part, stage by stage, against distance and top speed.
 
-Pure. A stage is measured (p99.9 over the newest parts of the ledger) where enough parts were seen, and otherwise what the
-recipe allows for it: the deadline for the decision, the margin for link, PLC scan and valve. What a box was allowed is
-never less than what it may use, so the check is on the safe side before the first part, and exact after a thousand.
+Pure. A stage is measured (p99.9 over the newest parts of the ledger) where enough parts were seen, and otherwise what
+the recipe allows for it: the deadline for the decision, the margin for link, PLC scan and valve. What a box was allowed
+is never less than what it may use: the check is on the safe side before the first part, exact after a thousand.
 
 A verdict that comes after the deadline is a reject, so the decision never counts for more than the deadline.
 """
