@@ -3,14 +3,15 @@
 One file in the run folder, one 128-byte slot per process, one writer each. The main loop stamps `turned_ns` itself
 (never a side thread) and says since when its oldest unanswered work waits. Idle is alive, stuck is not.
 
-Slot, little-endian: 32 bytes of name, u32 pid, u32 state, u64 turned_ns, u64 oldest_ns, u64 done.
+Slot, little-endian: 32 bytes of name, u32 pid, u32 state, u64 turned_ns, u64 oldest_ns, u64 done. Each of the four
+64-bit words is stored and loaded whole by one machine instruction: `struct.pack_into` clears its target before it fills
+it, and a reader of that instant would see a process that has not moved since the machine was started.
 """
 
 import contextlib
 import fcntl
 import mmap
 import os
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +22,11 @@ from .notify import Notifier
 SLOTS = 32
 TURN_LIMIT_NS = 250 * MS
 """A loop that has not turned for this long is stuck; every wait in these loops is at most 100 ms."""
-_SLOT = struct.Struct("<32sIIQQQ")
+_NAME = 32
 _STRIDE = 128
+_WORDS = _STRIDE // 8
+_WHO, _TURNED, _OLDEST, _DONE = range(_NAME // 8, _NAME // 8 + 4)
+_STATE_SHIFT = 32
 _STATES = list(Health)
 
 
@@ -76,30 +80,28 @@ class Heartbeat:
         self._notifier, self._announced = Notifier(), False
         path = heartbeat_file(run)
         self._map = _mapped(path, write=True)
-        self._label, self._done, self.health = label, 0, Health.STARTING
+        self._words = memoryview(self._map).cast("Q")
+        self._done, self.health = 0, Health.STARTING
         with path.open("r+b") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             for slot in range(SLOTS):
-                known = self._map[slot * _STRIDE : slot * _STRIDE + 32].rstrip(b"\0")
+                first = slot * _STRIDE
+                known = self._map[first : first + _NAME].rstrip(b"\0")
                 if known in (b"", label):
-                    self._at = slot * _STRIDE
+                    self._at = slot * _WORDS
                     self.turn()
+                    self._map[first : first + _NAME] = label.ljust(_NAME, b"\0")  # only now may a reader believe it
                     return
         raise ValueError(f"{path}: all {SLOTS} heartbeat slots are taken")
 
     def turn(self, oldest_ns: int = 0, done: int = 0) -> None:
         """Stamp the loop. oldest_ns: arrival of the oldest unanswered work, 0 for none. done: work finished since."""
         self._done += done
-        _SLOT.pack_into(
-            self._map,
-            self._at,
-            self._label,
-            os.getpid(),
-            _STATES.index(self.health),
-            now_ns(),
-            oldest_ns,
-            self._done,
-        )
+        words, at = self._words, self._at
+        words[at + _TURNED] = now_ns()
+        words[at + _OLDEST] = oldest_ns
+        words[at + _DONE] = self._done
+        words[at + _WHO] = os.getpid() | _STATES.index(self.health) << _STATE_SHIFT
         if not self._announced and self.health is not Health.STARTING:
             self._announced = True
             self._notifier.ready()
@@ -112,6 +114,7 @@ class Heartbeat:
             self._announced = True  # a process that ends before it was up does not say it is
             self.health = Health.LOST
             self.turn()
+            self._words.release()
             self._map.close()
         self._notifier.stopping()
         self._notifier.close()
@@ -123,25 +126,37 @@ class Pulse:
     def __init__(self, run: Path) -> None:
         self._path = heartbeat_file(run)
         self._map: mmap.mmap | None = None
+        self._words: memoryview | None = None
 
     def beats(self) -> dict[str, Beat]:
         """The last beat of every process that ever claimed a slot; empty while no process has."""
-        if self._map is None:
+        if self._map is None or self._words is None:
             try:
                 self._map = _mapped(self._path, write=False)
             except (FileNotFoundError, ValueError):
                 return {}
+            self._words = memoryview(self._map).cast("Q")
         found = {}
         for slot in range(SLOTS):
-            label, pid, state, turned, oldest, done = _SLOT.unpack_from(self._map, slot * _STRIDE)
+            label = self._map[slot * _STRIDE : slot * _STRIDE + _NAME]
             if label[0]:
-                name = label.rstrip(b"\0").decode()
-                found[name] = Beat(name, pid, _STATES[state], turned, oldest, done)
+                name, at = label.rstrip(b"\0").decode(), slot * _WORDS
+                who = self._words[at + _WHO]
+                found[name] = Beat(
+                    name,
+                    who & 0xFFFFFFFF,
+                    _STATES[who >> _STATE_SHIFT],
+                    self._words[at + _TURNED],
+                    self._words[at + _OLDEST],
+                    self._words[at + _DONE],
+                )
         return found
 
     def close(self) -> None:
         """Let go. Never raises."""
+        if self._words is not None:
+            self._words.release()
         with contextlib.suppress(ValueError):
             if self._map is not None:
                 self._map.close()
-        self._map = None
+        self._map = self._words = None

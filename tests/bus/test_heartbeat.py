@@ -57,3 +57,26 @@ def test_no_file_no_beats_and_no_room_is_said(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"1\.\.32"):
         Heartbeat(tmp_path, "x" * 33)
     assert len(kept) == SLOTS
+
+
+def test_a_reader_never_sees_a_beat_that_is_being_written(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, time, okng.bus.heartbeat as h\n"
+        f"beat = h.Heartbeat(pathlib.Path({str(tmp_path)!r}), 'io')\n"
+        "beat.health = h.Health.READY\n"
+        "print('up', flush=True)\n"
+        "end = time.monotonic() + 3\n"
+        "while time.monotonic() < end: beat.turn(oldest_ns=7, done=1)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"up\n"
+        begun, pulse, looks, last = now_ns(), Pulse(tmp_path), 0, 0
+        while writer.poll() is None:
+            beat = pulse.beats()["io"]
+            assert beat.pid == writer.pid
+            assert beat.turned_ns >= max(last, begun - SECOND)
+            assert beat.done == 0 or beat.oldest_ns == 7
+            last, looks = beat.turned_ns, looks + 1
+        pulse.close()
+    assert looks > 1000
