@@ -244,6 +244,27 @@ def export(settings_file: Path, store: Path | None, out: Any) -> None:
 
 
 @cli.group()
+def plc() -> None:
+    """What the PLC engineer needs: the commissioning check."""
+
+
+@plc.command(name="check")
+@settings_option
+@click.option("--save", "keep", is_flag=True, help="Save a measured check that passed, for io.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def plc_check(settings_file: Path, keep: bool, as_json: bool) -> None:
+    """Is the gate far enough from the eye? Measured over the newest parts of the active recipe. Exit 1: too near."""
+    from .appliance import commission
+
+    settings, active = _read(settings_file)
+    made = commission.check(settings, active)
+    click.echo(commission.as_json(made) if as_json else "\n".join(commission.lines(made)))
+    if keep and made.found.fits:
+        click.echo(f"saved to {commission.save(settings, made)}", err=as_json)
+    sys.exit(0 if made.found.fits else 1)
+
+
+@cli.group()
 def recipe() -> None:
     """Check recipes."""
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ..bus.clock import MS
+from .check_options import CheckOptions
 from .handshake import Limits
 from .regmap import WordOrder
 
@@ -48,6 +49,8 @@ class PlcOptions(BaseModel):
     """TRIGGER may stay 1 this long; cut to the deadline of a part."""
     late_stop: int = Field(default=5, ge=0, le=1000)
     """Parts in a row without a verdict in time that set LINE_STOP_REQ; 0: never."""
+    check: CheckOptions = CheckOptions()
+    """The commissioning check."""
     realtime: bool = True
     """Ask for SCHED_FIFO and locked memory; where that is not allowed, say so once and go on."""
     priority: int = Field(default=50, ge=1, le=90)

@@ -21,6 +21,7 @@ from .rows import unpack_defects, unpack_heat
 _BUSY_MS = 1000
 MOST_ROWS = 1000
 """`rows` returns at most this many at once: a long read pins the WAL."""
+MOST_MOMENTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,23 @@ class LedgerReader:
                 [Delivery.DELIVERED.value, Delivery.DELIVERED.value, since or ""],
             )
             return {name: int(value) for name, value in found.items()}
+
+    def moments(self, limit: int, revision: str) -> list[dict[str, int | None]]:
+        """When the newest parts of a recipe revision went from hand to hand, up to limit (1..100,000), newest first.
+
+        Keys: triggered_ns, ready_ns, done_ns, committed_ns, published_ns, acked_ns (CLOCK_MONOTONIC; None: never).
+        Missed and recovered parts are left out: nothing was asked about them. BadLedger.
+        """
+        if not 1 <= limit <= MOST_MOMENTS:
+            raise ValueError(f"limit {limit}: expected 1..{MOST_MOMENTS}")
+        with self.asking() as ask:
+            return list(
+                ask(
+                    "select triggered_ns, ready_ns, done_ns, committed_ns, published_ns, acked_ns from part"
+                    f" where revision = ? and not missed and not recovered order by seq desc limit {limit}",
+                    [revision],
+                )
+            )
 
     def identity(self) -> Identity:
         """Which ledger this is. BadLedger."""
