@@ -17,7 +17,7 @@ def test_without_a_check_the_recipe_rules_and_the_words_name_distance_and_speed(
     assert blocker(FAR, None, required=False) == ""
     said = blocker(NEAR, None, required=False)
     assert "230 mm too near" in said
-    assert "109 mm/s" in said
+    assert "181 mm/s" in said
     assert "--save" in blocker(FAR, None, required=True)
 
 
