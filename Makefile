@@ -23,8 +23,12 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input -qq
 
 # What the demo needs of Debian. libpython3.11: genicam's wheel links it, Debian's own python3.11 does not bring it.
 APT := ca-certificates gcc libc6-dev libpython3.11
-# What the tests need on top: a browser and fonts for the page, foreign Modbus peers, systemd-analyze, sqlite3 as a peer.
-APT_TEST := chromium fonts-noto-cjk fonts-dejavu-core mbpoll libmodbus-dev pkg-config systemd sqlite3
+# What the tests need on top: a browser and fonts for the page; foreign peers for Modbus, serial lines, MQTT and TLS, and
+# tshark to look at the wire; systemd-analyze; sqlite3 as a peer.
+APT_TEST := chromium fonts-noto-cjk fonts-dejavu-core mbpoll libmodbus-dev pkg-config socat mosquitto mosquitto-clients \
+    tshark openssl iproute2 systemd sqlite3
+# Peers written in JavaScript. A node that is there already, from wherever, is left alone.
+APT_TEST += $(if $(and $(shell command -v node),$(shell command -v npm)),,nodejs npm)
 
 .PHONY: help
 help:  ## List the targets
@@ -110,8 +114,10 @@ $(DONE)/words: $(DONE)/runtime-$(RUNTIME) $(DONE)/okng $(wildcard webui/catalogu
 	@if [ -f webui/catalogue.py ]; then $(PY) -m okng.webui.catalogue; fi
 	@touch $@
 
-$(DONE)/test: $(DONE)/runtime-$(RUNTIME) requirements/fleet.txt requirements/test.txt scripts/apt.sh
+TEST_EXTRAS := fleet opcua mqtt gpio test
+
+$(DONE)/test: $(DONE)/runtime-$(RUNTIME) $(TEST_EXTRAS:%=requirements/%.txt) scripts/apt.sh
 	@scripts/apt.sh $(APT_TEST)
 	@echo "python packages: the tests"
-	@$(PIP) install --require-hashes -r requirements/fleet.txt -r requirements/test.txt
+	@$(PIP) install --require-hashes $(TEST_EXTRAS:%=-r requirements/%.txt)
 	@touch $@
