@@ -7,13 +7,16 @@ from pathlib import Path
 
 from .regmap import BITS, MAP_VERSION, MIRROR, POINTS, Point, Table, points, size, used
 from .signals import FaultCode
+from .structured_text import PROGRAM, program
 
 PAGE = "registers.md"
 SHEET = "registers.csv"
+FORMATS = ("csv", "md", "st")
 _HEAD = f"""# Register map {MAP_VERSION >> 8}.{MAP_VERSION & 0xFF}
 
 This page is written by `python -m okng.plc_io.regmap docs/protocol`.
-Change the table in `plc_io/regmap.py`, not this page.
+Change the table in `plc_io/regmap.py`, not this page. The same as CSV: [registers.csv](registers.csv); as IEC 61131-3
+Structured Text with a function block: [okng.st](okng.st). How to wire it: [plc.md](../plc.md).
 
 The box is a Modbus TCP server. Addresses are those of the PDU and count from 0: tools that count from 1 (mbpoll `-r`),
 or write 3xxxx and 4xxxx, add 1. Function codes 01, 02, 03, 04, 05, 06, 15, 16; any other is answered by exception 01.
@@ -74,8 +77,20 @@ def sheet() -> str:
     return out.getvalue()
 
 
+def document(form: str) -> str:
+    """Return the map as `csv`, `md` or `st`. ValueError: another form."""
+    match form:
+        case "csv":
+            return sheet()
+        case "md":
+            return page()
+        case "st":
+            return program()
+    raise ValueError(f"{form!r}: expected one of {', '.join(FORMATS)}")
+
+
 def main(arguments: list[str]) -> int:
-    """Write both documents into the folder given, or the page to standard output."""
+    """Write the documents into the folder given, or the page to standard output."""
     if not arguments:
         sys.stdout.write(page())
         return 0
@@ -83,4 +98,5 @@ def main(arguments: list[str]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / PAGE).write_text(page(), encoding="utf-8")
     (folder / SHEET).write_text(sheet(), encoding="utf-8")
+    (folder / PROGRAM).write_text(program(), encoding="ascii")
     return 0

@@ -1,8 +1,8 @@
 """Register map 1.0: one declarative table.
 
-The running map, `docs/protocol/registers.md` and `registers.csv` come of it.
+The running map, `docs/protocol/registers.md`, `registers.csv` and `okng.st` come of it.
 
-`python -m okng.plc_io.regmap [FOLDER]` writes both documents into FOLDER, or the Markdown page to standard output.
+`python -m okng.plc_io.regmap [FOLDER]` writes the documents into FOLDER, or the Markdown page to standard output.
 Addresses are those of the PDU, counted from 0.
 """
 
