@@ -54,11 +54,17 @@ VAR_OUTPUT
     foreign : UDINT;            (* results of a part that is not on the way *)
 END_VAR
 VAR
-    slots : ARRAY [0..31] OF OKNG_SLOT;
+    slots : ARRAY [0..31] OF OKNG_SLOT;     (* a ring, in the order of the belt *)
+    first : INT;                            (* the one nearest to the gate *)
+    count : INT;
     i : INT;
-    free : INT;
+    k : INT;
+    m : INT;
+    before : INT;
     travelled : UDINT;
     found : BOOL;
+    joined : BOOL;
+    all_pass : BOOL;
     wants_open : BOOL;
     wants_shut : BOOL;
 END_VAR
@@ -70,44 +76,55 @@ END_VAR
 
     (* a part at the eye takes a place, as a reject *)
     IF new_part THEN
-        free := -1;
-        FOR i := 0 TO 31 DO
-            IF NOT slots[i].in_use AND (free < 0) THEN
-                free := i;
-            END_IF;
-        END_FOR;
-        IF free < 0 THEN
+        IF count >= 32 THEN
             overflow := TRUE;
             rejected := OKNG_NEXT(number := rejected);
         ELSE
-            slots[free].in_use := TRUE;
-            slots[free].part := part;
-            slots[free].eye_count := encoder;
-            slots[free].pass := FALSE;
-            slots[free].void := FALSE;
-            slots[free].committed := FALSE;
+            i := (first + count) MOD 32;
+            slots[i].part := part;
+            slots[i].eye_count := encoder;
+            slots[i].pass := FALSE;
+            slots[i].void := FALSE;
+            slots[i].committed := FALSE;
+            count := count + 1;
         END_IF;
     END_IF;
 
     (* the decision becomes final before this scan's result is looked at: a result at the commit point is late *)
-    FOR i := 0 TO 31 DO
-        IF slots[i].in_use THEN
-            IF NOT slots[i].committed THEN
-                IF slots[i].part = void_part THEN
-                    slots[i].void := TRUE;
-                END_IF;
-                IF slots[i].void OR reject_all OR overflow OR NOT settings_ok THEN
-                    slots[i].void := TRUE;
-                    slots[i].pass := FALSE;
-                END_IF;
-                travelled := OKNG_TRAVEL(now_count := encoder, eye_count := slots[i].eye_count);
-                IF travelled >= commit_counts THEN
-                    slots[i].committed := TRUE;
-                    IF slots[i].pass THEN
-                        passed := OKNG_NEXT(number := passed);
-                    ELSE
-                        rejected := OKNG_NEXT(number := rejected);
+    FOR k := 0 TO count - 1 DO
+        i := (first + k) MOD 32;
+        IF NOT slots[i].committed THEN
+            IF (slots[i].part = void_part) OR reject_all OR overflow OR NOT settings_ok THEN
+                slots[i].void := TRUE;
+                slots[i].pass := FALSE;
+            END_IF;
+            travelled := OKNG_TRAVEL(now_count := encoder, eye_count := slots[i].eye_count);
+            IF travelled >= commit_counts THEN
+                (* parts so close that the gate cannot tell them apart pass together or not at all *)
+                all_pass := slots[i].pass;
+                IF k > 0 THEN
+                    before := (first + k - 1) MOD 32;
+                    IF OKNG_TRAVEL(now_count := slots[i].eye_count, eye_count := slots[before].eye_count)
+                        < (close_counts - open_counts) THEN
+                        all_pass := all_pass AND slots[before].pass;
                     END_IF;
+                END_IF;
+                joined := TRUE;
+                before := i;
+                FOR m := k + 1 TO count - 1 DO
+                    joined := joined AND (OKNG_TRAVEL(now_count := slots[(first + m) MOD 32].eye_count,
+                        eye_count := slots[before].eye_count) < (close_counts - open_counts));
+                    before := (first + m) MOD 32;
+                    IF joined THEN
+                        all_pass := all_pass AND slots[before].pass;
+                    END_IF;
+                END_FOR;
+                slots[i].pass := all_pass;
+                slots[i].committed := TRUE;
+                IF all_pass THEN
+                    passed := OKNG_NEXT(number := passed);
+                ELSE
+                    rejected := OKNG_NEXT(number := rejected);
                 END_IF;
             END_IF;
         END_IF;
@@ -116,15 +133,14 @@ END_VAR
     (* a result belongs to the part of its number and to no other *)
     IF result THEN
         found := FALSE;
-        FOR i := 0 TO 31 DO
-            IF slots[i].in_use THEN
-                IF slots[i].part = result_part THEN
-                    found := TRUE;
-                    IF slots[i].committed THEN
-                        late := OKNG_NEXT(number := late);
-                    ELSE
-                        slots[i].pass := result_ok AND NOT slots[i].void;
-                    END_IF;
+        FOR k := 0 TO count - 1 DO
+            i := (first + k) MOD 32;
+            IF slots[i].part = result_part THEN
+                found := TRUE;
+                IF slots[i].committed THEN
+                    late := OKNG_NEXT(number := late);
+                ELSE
+                    slots[i].pass := result_ok AND NOT slots[i].void;
                 END_IF;
             END_IF;
         END_FOR;
@@ -133,27 +149,26 @@ END_VAR
         END_IF;
     END_IF;
 
-    (* the gate: two parts in it at once are let through together or rejected together *)
+    (* the gate; a part behind it gives its place back *)
     wants_open := FALSE;
     wants_shut := FALSE;
-    on_the_way := UINT#0;
-    FOR i := 0 TO 31 DO
-        IF slots[i].in_use THEN
-            travelled := OKNG_TRAVEL(now_count := encoder, eye_count := slots[i].eye_count);
-            IF travelled >= close_counts THEN
-                slots[i].in_use := FALSE;
+    m := 0;
+    FOR k := 0 TO count - 1 DO
+        i := (first + k) MOD 32;
+        travelled := OKNG_TRAVEL(now_count := encoder, eye_count := slots[i].eye_count);
+        IF travelled >= close_counts THEN
+            m := m + 1;
+        ELSIF travelled >= open_counts THEN
+            IF slots[i].pass AND slots[i].committed THEN
+                wants_open := TRUE;
             ELSE
-                on_the_way := on_the_way + UINT#1;
-                IF travelled >= open_counts THEN
-                    IF slots[i].pass AND slots[i].committed THEN
-                        wants_open := TRUE;
-                    ELSE
-                        wants_shut := TRUE;
-                    END_IF;
-                END_IF;
+                wants_shut := TRUE;
             END_IF;
         END_IF;
     END_FOR;
+    first := (first + m) MOD 32;
+    count := count - m;
+    on_the_way := INT_TO_UINT(count);
     gate_open := wants_open AND NOT wants_shut AND NOT overflow AND settings_ok;
 END_FUNCTION_BLOCK
 """
@@ -258,8 +273,10 @@ STATION_BODY = """\
         seen := FALSE;
     END_IF;
     alive := seen AND map_ok;
-    beat(IN := NOT beat.Q, PT := T#100ms);
+    beat(IN := TRUE, PT := T#100ms);
     IF beat.Q THEN
+        beat(IN := FALSE, PT := T#100ms);
+        beat(IN := TRUE, PT := T#100ms);
         IF plc.plc_hb >= UINT#65535 THEN
             plc.plc_hb := UINT#0;
         ELSE

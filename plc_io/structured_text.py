@@ -66,7 +66,6 @@ END_FUNCTION
 _SLOT = """\
 TYPE OKNG_SLOT :                        (* one part between the eye and the gate *)
 STRUCT
-    in_use : BOOL;
     part : UDINT;
     eye_count : UDINT;                  (* encoder when it was at the eye *)
     pass : BOOL;                        (* an OK of this very part was read in time *)
@@ -164,7 +163,8 @@ def _packed(p: Point) -> Iterator[str]:
 
 
 def _functions() -> Iterator[str]:
-    yield "(* Input registers as read, in the order of their addresses, to values. *)\nFUNCTION OKNG_UNPACK : OKNG_BOX\n"
+    yield "(* Input registers as read, in the order of their addresses, to values. *)\n"
+    yield "FUNCTION OKNG_UNPACK : OKNG_BOX\n"
     yield "VAR_INPUT\n    words : OKNG_INPUT_WORDS;\n    low_first : BOOL;\nEND_VAR\n"
     yield "VAR\n    box : OKNG_BOX;\nEND_VAR\n"
     for p in points(Table.INPUT):

@@ -4,14 +4,32 @@ It takes the subset that okng.st keeps to and refuses the rest by name.
 """
 
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import blark.transform as tree
 from blark.parse import parse_source_code
 
-from .st_types import BITS, HEX, LITERAL, NUMBERS, RANGES, STANDARD
-from .st_types import Array, Clock, StError, Struct, Type, both, copied, fits, inside, shown
+from .st_types import (
+    BITS,
+    HEX,
+    LITERAL,
+    NUMBERS,
+    RANGES,
+    STANDARD,
+    Array,
+    Clock,
+    StError,
+    Struct,
+    Type,
+    both,
+    copied,
+    fits,
+    inside,
+    shown,
+)
 
 _CONVERSIONS = {
     "word_to_uint": ("WORD", "UINT"),
@@ -20,10 +38,12 @@ _CONVERSIONS = {
     "dword_to_word": ("DWORD", "WORD"),
     "dword_to_udint": ("DWORD", "UDINT"),
     "udint_to_dword": ("UDINT", "DWORD"),
+    "int_to_uint": ("INT", "UINT"),
 }
 _LOGIC = {"AND": "&", "OR": "|", "XOR": "^"}
 _COMPARE = {"=": "==", "<>": "!=", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
 _SUMS = {"+": "+", "-": "-", "*": "*", "/": "//", "MOD": "%"}
+PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "protocol" / "okng.st"
 Code = tuple[str, Type]
 
 
@@ -38,6 +58,9 @@ class Instance(SimpleNamespace):
                 raise StError(f"{self.kind.name} has no input {name}")
             setattr(self, f"v_{key}", copied(value))
         self.machine.bodies[self.kind.name.lower()](self)
+
+    def __repr__(self) -> str:
+        return f"<{self.kind.name}>"
 
     def __getitem__(self, name: str) -> Any:
         """A member, or a member of a member: `box.status.READY`."""
@@ -166,8 +189,14 @@ class Machine:
         assert isinstance(kind, Struct)
         lines = ["def body(s):", *_Body(self, kind).statements(kind.body.statements, 1)]
         scope: dict[str, Any] = {"copied": copied, "inside": inside, "call": self.function}
-        exec(compile("\n".join(lines), kind.name, "exec"), scope)  # noqa: S102
+        exec(compile("\n".join(lines), kind.name, "exec"), scope)
         self.bodies[kind.name.lower()] = scope["body"]
+
+
+@cache
+def published() -> Machine:
+    """The published file, ready to run. blark takes some seconds to parse it."""
+    return Machine(PUBLISHED.read_text(encoding="ascii"))
 
 
 class _Body:

@@ -41,7 +41,7 @@ class Struct:
     """Initial values that are not 0."""
     inputs: list[str] = field(default_factory=list)
     result: "Type | None" = None
-    body: Any = None
+    body: Any = field(default=None, repr=False)
     is_block: bool = False
 
 
@@ -102,7 +102,7 @@ class Ton:
     inputs = ("in", "pt")
 
     def __init__(self, clock: Clock) -> None:
-        self._clock, self._since = clock, None
+        self._clock = clock
         self.v_q = False
         self._since: int | None = None
 
