@@ -101,11 +101,16 @@ class Case:
         return found
 
     def must_pass(self, part: int) -> bool:
-        """Return whether nothing entitles the controller to reject it: it and its close neighbours are OK in time."""
+        """Return whether nothing entitles the controller to reject it: it and its close neighbours are OK in time.
+
+        In time is before the first of them comes to the gate, and a row too long to be known whole by then is not.
+        """
         cluster = self.clusters[part]
         if -1 in cluster:
             return False
         first_s = min(self.run.timely_until_s.get(each, math.inf) for each in cluster)
+        if max(self.run.clear_s.get(each, math.inf) for each in cluster) >= first_s:
+            return False
         return all(self.good_s(each) < min(first_s, self.deadline_s(each)) for each in cluster)
 
     def excused(self, part: int) -> bool:

@@ -97,6 +97,8 @@ class Evidence:
     """Parts whose bodies are closer than this may share one reject (I6)."""
     timely_until_s: dict[int, float] = field(default_factory=dict)
     """By part: when its leading edge first came to `commit_mm` before the first jet of its lane."""
+    clear_s: dict[int, float] = field(default_factory=dict)
+    """By part: when it was known at the trigger eye whether anything follows it closer than `group_mm`."""
     given: list[Given] = field(default_factory=list)
     heard: list[Heard] = field(default_factory=list)
     ordered: list[Ordered] = field(default_factory=list)

@@ -151,7 +151,8 @@ def _i8(case: Case) -> Iterator[Violation]:
     for word in run.heard:
         orders = case.orders.get(word.number, [])
         told_s = orders[0].told_s if orders else math.inf
-        late += word.outcome != "LOST" and (word.part is None or word.at_s > told_s)
+        if word.outcome != "LOST":
+            late += word.part is None or word.at_s > told_s or word.at_s >= case.deadline_s(word.part)
     if run.counters.get("stale", 0) < late:
         yield case.say("I8", None, f"{late} verdicts were late or foreign, counted {run.counters.get('stale', 0)}")
 
