@@ -9,13 +9,15 @@ import asyncio
 import errno
 import logging
 import socket
+import ssl
 from collections.abc import Callable
 from functools import partial
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from pymodbus.server import ModbusTcpServer
 from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import DataType, SimData, SimDevice
+from pymodbus.transport import ModbusProtocol
 
 from ..bus.clock import now_ns
 from ..bus.errors import BadSettings
@@ -23,6 +25,10 @@ from .images import InImage, OutImage
 from .link import LinkHealth
 from .registers import Registers
 from .regmap import WordOrder, unpack_in
+from .tls_options import TlsOptions
+
+if TYPE_CHECKING:
+    from .tls_door import Doorway
 
 _LOG = logging.getLogger(__name__)
 USER_TIMEOUT_MS = 500
@@ -46,10 +52,12 @@ class _Session(ServerRequestHandler):
         self.max_buffer_size = _NEVER_BYTES  # above it pymodbus forgets bytes without a word
         self._link = server.link
         self.peer = "?"
+        self._begun = False
 
     def callback_connected(self) -> None:
         """Set up the socket."""
         super().callback_connected()
+        self._begun = True
         wire = self._stream.get_extra_info("socket")
         address = self._stream.get_extra_info("peername")
         self.peer = str(address[0]) if address else "?"
@@ -80,6 +88,8 @@ class _Session(ServerRequestHandler):
     def callback_data(self, data: bytes, addr: tuple[object, ...] | None = None) -> int:
         """Answer every whole request in data; return how many bytes they took."""
         used, answers = 0, []
+        if not self._begun:  # the end of a TLS handshake brought them, the session begins in a moment
+            return 0
         if len(data) > _AT_ONCE_BYTES:
             self._break()
             return len(data)
@@ -110,13 +120,28 @@ class _Session(ServerRequestHandler):
 class _Server(ModbusTcpServer):
     """pymodbus' listener on a socket that we bound, with our sessions."""
 
-    def __init__(self, link: "ModbusServer", listener: socket.socket) -> None:
+    def __init__(
+        self, link: "ModbusServer", listener: socket.socket, tls: tuple[ssl.SSLContext, TlsOptions] | None
+    ) -> None:
         unused = SimDevice(id=0, simdata=SimData(0, datatype=DataType.REGISTERS))
         super().__init__(unused, address=(link.host, link.port))
         self.link = link
-        self.call_create = partial(
-            self.loop.create_server, self.handle_new_connection, sock=listener, start_serving=True
-        )
+        self.doorway = None if tls is None else self._secured(tls)
+        factory = self.handle_new_connection if self.doorway is None else self.doorway.door
+        self.call_create = partial(self.loop.create_server, factory, sock=listener, start_serving=True)
+
+    def _secured(self, tls: tuple[ssl.SSLContext, TlsOptions]) -> "Doorway":
+        from .tls_door import Doorway
+
+        return Doorway(*tls, make=self.callback_new_connection, enter=self._enter, refused=self._refused)
+
+    def _enter(self, session: ModbusProtocol) -> None:
+        """What `handle_new_connection` does, for a session that has proved who it is."""
+        self.active_connections[session.unique_id] = session
+        session.listener = self
+
+    def _refused(self) -> None:
+        self.link.health.broken += 1
 
     def callback_new_connection(self) -> _Session:
         """Make a session of ours."""
@@ -140,10 +165,15 @@ class ModbusServer:
         unit: int = 1,
         order: WordOrder = WordOrder.HIGH_FIRST,
         peer: str | None = None,
+        tls: TlsOptions | None = None,
     ) -> None:
-        """on_image: called inside each write, before it is answered. peer: the only address that may write."""
+        """on_image: called inside each write, before it is answered. peer: the only address that may write.
+
+        tls: only holders of a certificate get in (Modbus/TCP Security, port 802); None: anybody on that network.
+        """
         self.host, self.port = host, port
         self.health = LinkHealth()
+        self._tls = tls
         self._units = frozenset((0, 255, unit))
         self._order, self._peer = order, peer
         self._on_image, self._on_lost = on_image, on_lost
@@ -154,9 +184,10 @@ class ModbusServer:
         self._writing: _Session | None = None
 
     async def open(self) -> None:
-        """Bind and listen. BadSettings: the address cannot be had."""
+        """Bind and listen. BadSettings: the address cannot be had, or a certificate or key cannot be used."""
+        tls = None if self._tls is None else _context(self._tls)
         listener = _bind(self.host, self.port)
-        self._server = _Server(self, listener)
+        self._server = _Server(self, listener, tls)
         await self._server.serve_forever(background=True)
 
     async def close(self) -> None:
@@ -164,6 +195,8 @@ class ModbusServer:
         server, self._server = self._server, None
         if server is not None:
             self._plc = None
+            if server.doorway is not None:
+                server.doorway.close()
             for session in tuple(self._sessions):
                 session.drop()
             await server.shutdown()  # type: ignore[no-untyped-call]
@@ -171,7 +204,7 @@ class ModbusServer:
     @property
     def place(self) -> str:
         """Where, in words."""
-        return f"{self.host} port {self.port}"
+        return f"{self.host} port {self.port}{'' if self._tls is None else ' by TLS'}"
 
     @property
     def connected(self) -> bool:
@@ -225,6 +258,12 @@ class ModbusServer:
                 old.drop()
             self._plc = session
         self._on_image(unpack_in(registers.holding, now_ns(), registers.seen_seq, self._order))
+
+
+def _context(options: TlsOptions) -> tuple[ssl.SSLContext, TlsOptions]:
+    from .tls import server_context  # needs `cryptography`, which a plain box does without
+
+    return server_context(options), options
 
 
 def _bind(host: str, port: int) -> socket.socket:
