@@ -129,7 +129,7 @@ class BeltWorld:
     def _counts_at(self, travel_mm: float) -> int:
         layout = self.layout
         counts = math.floor(travel_mm * layout.counts_per_mm) + self._jumped
-        return (layout.encoder_start + (-counts if layout.encoder_reversed else counts)) % 2**layout.encoder_bits
+        return (layout.encoder_start + (-counts if layout.encoder_reversed else counts)) % (1 << layout.encoder_bits)
 
     def _glide(self, until_s: float, edges: list[Edge]) -> None:
         """Move on while air, acceleration and direction stay what they are, at most until then."""

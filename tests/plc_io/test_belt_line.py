@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from okng.simline.belt_judge import Violation, judge
+from okng.simline.belt_case import Violation
+from okng.simline.belt_judge import judge
 from okng.simline.belt_layout import Layout
 
 from .belt_line import Line
