@@ -1,6 +1,6 @@
 """Run inside a network of its own (`unshare -n`): a PLC in another one, and a cable that swallows everything.
 
-half_open.py FOLDER SLAVE: prints one line of JSON with what the link did.
+half_open.py FOLDER SLAVE SECONDS: prints one line of JSON with what the link did.
 The cable is a pair of virtual network cards; it is cut by giving each end a neighbour that is not there, so that both
 sides go on sending and nothing arrives: no reset, no error, as with a switch that lost its power.
 """
@@ -54,8 +54,8 @@ class Cable:
         sh(*self._inside, "ip", "neigh", "del", BOX, "dev", "plc0")
 
 
-async def play(cable: Cable) -> dict[str, object]:
-    """Cut the cable while a result stands, mend it after two seconds."""
+async def play(cable: Cable, rest_s: float) -> dict[str, object]:
+    """Cut the cable while a result stands, mend it rest_s after the loss was found."""
     lost: list[float] = []
     heard: list[InImage] = []
     options = TcpClientOptions(host=PLC, port=int(PORT), result_at=int(AT[0]), answer_at=int(AT[1]))
@@ -79,11 +79,11 @@ async def play(cable: Cable) -> dict[str, object]:
     await asyncio.to_thread(cable.cut)
     at = time.monotonic()
     gone = await until(False)
-    await asyncio.sleep(2)
+    await asyncio.sleep(rest_s)
     await asyncio.to_thread(cable.mend)
     mended = time.monotonic()
     back = await until(True)
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(1.2)
     await link.close()
     return {"seen": seen, "lost_ms": (gone - at) * 1000, "losses": len(lost), "back_ms": (back - mended) * 1000,
             "mended_ns": int(mended * 1000 * MS)}  # fmt: skip
@@ -110,7 +110,7 @@ def main() -> None:
         cable = Cable(plc.pid)
         plc.stdin.write("go\n")
         assert plc.stdout.readline() == "ready\n"
-        sys.stdout.write(json.dumps(asyncio.run(play(cable))) + "\n")
+        sys.stdout.write(json.dumps(asyncio.run(play(cable, float(sys.argv[3])))) + "\n")
     finally:
         plc.kill()
         plc.wait(5)
