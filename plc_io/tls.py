@@ -70,9 +70,7 @@ def _reason(error: Exception) -> str:
 def _guarded(key: Path) -> None:
     mode = key.stat().st_mode
     if mode & (stat.S_IROTH | stat.S_IWOTH):
-        raise BadSettings(
-            f"tls.key = {str(key)!r}: mode {stat.S_IMODE(mode):04o}, expected 0600: no access for others"
-        )
+        raise BadSettings(f"tls.key = {str(key)!r}: mode {stat.S_IMODE(mode):04o}, expected 0600: no access for others")
 
 
 def role_of(certificate: bytes) -> str | None:
