@@ -76,8 +76,8 @@ class Line:
     def __init__(self, scene: Scene, controller: Controller, fault_of: Callable[[], str]) -> None:
         """fault_of: the fault that stands in the controller, empty: none."""
         self.scene, self.controller, self.fault_of = scene, controller, fault_of
-        chance = random.Random(scene.seed)
-        self.world = BeltWorld(scene.layout, chance.random)
+        self._chance = random.Random(scene.seed)
+        self.world = BeltWorld(scene.layout, self._chance.random)
         if scene.rolling:
             self.world.speed_mm_s = scene.speeds[0][1]
         self.evidence = Evidence(
@@ -85,12 +85,17 @@ class Line:
         )
         self.met: set[str] = set()
         """Situations that truly came about."""
+        if any(gate.dead for lane in scene.layout.lanes for gate in lane.gates):
+            self.evidence.causes.append(Cause("dead valve", 0.0))
+            self.met.add("dead valve")
         self._moments: dict[int, int] = {}
         self._post: list[tuple[float, int, int, int, Word]] = []
         self._posted = 0
         self._seen: set[int] = set()
         self._faults, self._stops = _Standing(), _Standing()
         self._resets: float | None = None
+        self._late: list[Edge] = []
+        self._counts = self.world.counts
         self._marks = deque(marks_of(scene))
         self._causes: dict[int, int] = {}
         self._jumps = deque(sorted(scene.jumps))
@@ -128,12 +133,14 @@ class Line:
         now_s = world.now_s
         now_ns = EPOCH_NS + round(now_s * 1e9)
         self._note(now_s)
-        if self.scene.edges_first:
-            self._tell(edges, now_s, now_ns)
-        controller.move(world.counts, now_ns)
-        if not self.scene.edges_first:
+        if self.scene.edges != "after":
+            told, self._late = (edges, []) if self.scene.edges == "before" else (self._late, edges)
+            self._tell(told, now_s, now_ns)
+        controller.move(self._sample(), now_ns)
+        if self.scene.edges == "after":
             self._tell(edges, now_s, now_ns)
         self._read(now_s)
+        self._look(edges)
         while self._post and self._post[0][0] <= now_s:
             _, _, number, part, word = heapq.heappop(self._post)
             self._hand_in(number, part, word, now_s, now_ns)
@@ -153,6 +160,25 @@ class Line:
             self._resets = now_s + self.scene.reset_s
         if self._resets is not None and now_s >= self._resets:
             self._reset(now_s, now_ns)
+
+    def _sample(self) -> int:
+        counts = self.world.counts
+        if self.scene.trembles and self.world.speed_mm_s == 0:
+            counts += self._chance.choice((-1, 0, 0, 1))
+        return counts % (1 << self.scene.layout.encoder_bits)
+
+    def _look(self, edges: list[Edge]) -> None:
+        """Note what the belt itself does."""
+        world, parts = self.world, self.scene.layout.parts
+        if world.speed_mm_s < 0:
+            self.met.add("reverse")
+        elif world.speed_mm_s == 0 and world.travel_mm > 0:
+            self.met.add("standstill")
+        if abs(world.counts - self._counts) > 1 << (self.scene.layout.encoder_bits - 1):
+            self.met.add("rollover")
+        self._counts = world.counts
+        if any(edge.kind == GATE_EYE and edge.part is not None and parts[edge.part].slip_mm for edge in edges):
+            self.met.add("slip at a second eye")
 
     def _reset(self, now_s: float, now_ns: int) -> None:
         for gate in self._is_full:

@@ -50,8 +50,10 @@ class Scene:
     obeys_stop: bool = True
     """The line stops when it is asked to, and is reset `reset_s` later. False: it runs on, and is reset as well."""
     reset_s: float = 0.3
-    edges_first: bool = False
-    """Edges reach the tracker before the sample of the encoder that is younger than they are."""
+    edges: str = "after"
+    """When edges reach the tracker: `after` the sample of their tick, `before` it, or `late`, a tick after it."""
+    trembles: bool = False
+    """While the belt stands the encoder reads a count more or less at times: the machine shakes."""
     numbered: bool = False
     """The PLC gives the numbers."""
     seed: int = 0

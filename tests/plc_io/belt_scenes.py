@@ -97,7 +97,8 @@ def scenes(draw: st.DrawFn, *, faults: bool = True, simple: bool = False) -> Sce
         max_speed_mm_s=top,
         obeys_stop=draw(st.booleans(), label="obeys stop"),
         reset_s=draw(st.sampled_from([0.1, 0.4]), label="reset after"),
-        edges_first=draw(st.booleans(), label="edges first"),
+        edges=draw(st.sampled_from(["after", "before", "late"]), label="edges"),
+        trembles=draw(st.booleans(), label="trembles"),
         numbered=draw(st.booleans(), label="numbered"),
         seed=draw(st.integers(0, 999), label="seed"),
     )
