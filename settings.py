@@ -87,11 +87,7 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
             "box": settings.box.model_copy(update={"run_dir": folder / settings.box.run_dir}),
             "recipe": folder / settings.recipe,
             "camera": cameras,
-            "plc": settings.plc.model_copy(
-                update={
-                    "check": settings.plc.check.model_copy(update={"file": folder / settings.plc.check.file}),
-                }
-            ),
+            "plc": settings.plc.rooted(folder),
             "records": settings.records.model_copy(update={"store": folder / settings.records.store}),
         }
     )

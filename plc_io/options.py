@@ -1,14 +1,18 @@
 """What a person may set about the PLC."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ..bus.clock import MS
+from .ascii_options import AsciiOptions
 from .check_options import CheckOptions
+from .client_options import TcpClientOptions
 from .handshake import Limits
 from .regmap import WordOrder
+from .tls_options import TlsOptions
 
 
 def _one_address(text: str) -> str:
@@ -26,8 +30,9 @@ class PlcOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    role: Literal["modbus_server"] = "modbus_server"
-    """What the box is on the wire; a Modbus TCP server that the PLC polls."""
+    role: Literal["modbus_server", "modbus_client", "ascii"] = "modbus_server"
+    """What the box is on the wire. modbus_server: the PLC polls it by Modbus TCP. modbus_client: the PLC is the slave
+    (`[plc.client]`). ascii: lines of text (`[plc.ascii]`)."""
     host: Annotated[str, AfterValidator(_one_address)] = "127.0.0.1"
     """IP address of the network card the PLC is on. Never all cards: Modbus knows no password."""
     port: int = Field(default=502, ge=1, le=65535)
@@ -35,6 +40,12 @@ class PlcOptions(BaseModel):
     """Unit identifier; 0 and 255 are answered too."""
     peer: Annotated[str, AfterValidator(_one_address)] | None = None
     """The only address that may write; everybody else may read. None: anybody on that network."""
+    tls: TlsOptions | None = None
+    """modbus_server: Modbus/TCP Security; None: plain."""
+    client: TcpClientOptions = TcpClientOptions()
+    """For role = "modbus_client"."""
+    ascii: AsciiOptions = AsciiOptions()
+    """For role = "ascii"."""
     word_order: WordOrder = WordOrder.HIGH_FIRST
     """Which half of a 32-bit value has the lower address: high_first or low_first."""
     job_number: int = Field(default=1, ge=1, le=65535)
@@ -71,4 +82,17 @@ class PlcOptions(BaseModel):
             stuck_ns=self.stuck_ms * MS,
             peer_ns=self.plc_timeout_ms * MS,
             late_stop=self.late_stop,
+        )
+
+    def rooted(self, folder: Path) -> "PlcOptions":
+        """The same with every path made absolute, relative ones counted from the folder of the settings."""
+        client_tls = self.client.tls
+        return self.model_copy(
+            update={
+                "check": self.check.model_copy(update={"file": folder / self.check.file}),
+                "tls": None if self.tls is None else self.tls.rooted(folder),
+                "client": self.client.model_copy(
+                    update={"tls": None if client_tls is None else client_tls.rooted(folder)}
+                ),
+            }
         )

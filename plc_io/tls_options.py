@@ -31,3 +31,7 @@ class TlsOptions(BaseModel):
     """Lowest TLS version."""
     handshake_ms: int = Field(default=2000, ge=100, le=10_000)
     """Server: a handshake that takes longer is given up."""
+
+    def rooted(self, folder: Path) -> "TlsOptions":
+        """The same with its files made absolute."""
+        return self.model_copy(update={name: folder / getattr(self, name) for name in ("ca", "certificate", "key")})
