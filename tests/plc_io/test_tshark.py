@@ -48,18 +48,10 @@ class Capture:
 
     def frames(self, port: int, what: str) -> list[str]:
         """Numbers of the frames of a port that match a display filter."""
-        command = [
-            "tshark",
-            "-r",
-            str(self.file),
-            "-d",
-            f"tcp.port=={port},mbtcp",
-            "-Y",
-            f"tcp.port=={port} && ({what})",
-        ]
-        command += ["-T", "fields", "-e", "frame.number"]
+        as_modbus = ["-d", f"tcp.port=={port},mbtcp", "-o", f"mbtcp.tcp.port:{port}"]  # the latter tells it who asks
+        command = ["tshark", "-r", str(self.file), *as_modbus, "-Y", f"tcp.port=={port} && ({what})"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True)
-        return done.stdout.split()
+        return [line.split()[0] for line in done.stdout.splitlines()]
 
 
 def answer_wrongly(listener: socket.socket) -> None:
