@@ -55,11 +55,11 @@ class Capture:
 
 
 def answer_wrongly(listener: socket.socket) -> None:
-    """One Modbus answer that says 10 bytes follow and brings 2."""
+    """One Modbus answer that ends behind its function code."""
     wire, _ = listener.accept()
     with wire:
         head = wire.recv(12)[:2]
-        wire.sendall(head + bytes.fromhex("0000 0005 01 04 0A 0001"))
+        wire.sendall(head + bytes.fromhex("0000 0002 01 04"))
         wire.recv(1)
 
 
