@@ -68,7 +68,7 @@ class PlcSlave:
     def __init__(self, folder: Path, port: int | None = None) -> None:
         self.port = free_port() if port is None else port
         self.log = folder / f"plc-{self.port}.log"
-        command = [built(), "127.0.0.1", str(self.port), self.log, str(RESULT_AT), str(ANSWER_AT)]
+        command = [str(built()), "127.0.0.1", str(self.port), str(self.log), str(RESULT_AT), str(ANSWER_AT)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "ready\n"

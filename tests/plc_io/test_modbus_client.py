@@ -423,7 +423,7 @@ def test_a_cable_that_swallows_everything_is_found_within_a_second(tmp_path: Pat
     for tool in ("unshare", "nsenter", "ip"):
         lacking(tool)
     script = Path(__file__).with_name("half_open.py")
-    command = ["unshare", "-n", sys.executable, script, tmp_path, built(), rest_s]
+    command = ["unshare", "-n", sys.executable, str(script), str(tmp_path), str(built()), rest_s]
     done = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False)
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)

@@ -128,7 +128,7 @@ def master(trust: Trust, port: int) -> ModbusTlsClient:
     context = client_context(trust.options(trust.plc))
     context.check_hostname = False  # pymodbus names no host
     client = ModbusTlsClient("127.0.0.1", port=port, sslctx=context, timeout=2, retries=0)
-    assert client.connect()
+    assert client.connect()  # type: ignore[no-untyped-call]
     return client
 
 
@@ -170,7 +170,7 @@ def test_pymodbus_tls_client_writes_and_reads(server: Server, trust: Trust) -> N
             assert not block.isError()
             assert (block.registers[3], block.registers[15]) == (9, 9)
     finally:
-        client.close()
+        client.close()  # type: ignore[no-untyped-call]
     heard = [server.said() for _ in range(50)]
     assert heard[:49] == [f"image {beat}" for beat in range(1, 50)]
     assert heard[49].startswith("lost")
@@ -217,7 +217,7 @@ def test_who_may_not_come_in_costs_nothing(server: Server, trust: Trust) -> None
             assert not client.write_registers(0, [0, beat, 0, 0, 0, 0, 0]).isError(), case
         figures, lines = server.health()
     finally:
-        client.close()
+        client.close()  # type: ignore[no-untyped-call]
     assert lines == [f"image {n}" for n in range(1, beat + 1)], "only the PLC is heard, and it was never lost"
     assert figures == [len(CASES), 1, 1, 1], "each is counted, and no session of theirs is left behind"
 
@@ -229,7 +229,7 @@ def test_many_handshakes_at_once_are_bounded(server: Server, trust: Trust) -> No
         wait_for("their end", lambda: server.health()[0][0] == 40, 5)
         client = master(trust, server.port)
         assert not client.read_input_registers(0, count=16).isError()
-        client.close()
+        client.close()  # type: ignore[no-untyped-call]
     finally:
         for one in silent:
             one.close()
