@@ -203,6 +203,16 @@ def _value(point: Point, words: Sequence[int], order: WordOrder) -> float:
     return float(struct.unpack(">f", struct.pack(">I", whole))[0]) if point.kind is Kind.F32 else whole
 
 
+def values(table: Table, words: Sequence[int], order: WordOrder = WordOrder.HIGH_FIRST) -> dict[str, float]:
+    """Every value of a table of registers by its name, whatever it means; words from address 0. For a monitor."""
+    return {p.name: _value(p, words, order) for p in points(table)}
+
+
+def bits(table: Table, word: int) -> dict[str, bool]:
+    """Every bit by its name: of coils out of holding register 0, of discrete inputs out of input register 0."""
+    return {p.name: bool(word >> p.address & 1) for p in points(table)}
+
+
 def pack_out(image: OutImage, order: WordOrder = WordOrder.HIGH_FIRST) -> tuple[int, ...]:
     """Return input registers 0..33 of an image."""
     words = [0] * size(Table.INPUT)
