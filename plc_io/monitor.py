@@ -16,9 +16,11 @@ from pymodbus.exceptions import ModbusException
 from pymodbus.pdu import ModbusPDU
 
 from ..bus.clock import SECOND, now_ns
-from ..bus.errors import LinkLost, Refused
+from ..bus.errors import BadSettings, LinkLost, Refused
 from .live_map import STALE_NS, LiveMap, NotThisMap, Reading, document
+from .options import PlcOptions
 from .regmap import Table, WordOrder, size
+from .tls_options import TlsOptions
 
 _CLEAR = "\x1b[H\x1b[J"
 _EXCEPTIONS = {
@@ -45,6 +47,43 @@ class Target:
     def place(self) -> str:
         """Where, in words."""
         return f"{self.host} port {self.port} unit {self.unit}"
+
+
+def target(
+    options: PlcOptions | None,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    unit: int | None = None,
+    word_order: str | None = None,
+    tls: TlsOptions | None = None,
+) -> Target:
+    """Return the box of these settings, or the one at host; what is given goes before what the settings say.
+
+    BadSettings: the box of the settings is no Modbus server, or wants a certificate and none is given.
+    """
+    if options is None and host is None:
+        raise ValueError("expected settings or a host")
+    context = None
+    if tls is not None:
+        from .tls import client_context  # cryptography, only where it is wanted
+
+        context = client_context(tls)
+    if host is not None or options is None:
+        order = WordOrder(word_order or WordOrder.HIGH_FIRST)
+        default_port = 502 if tls is None else 802
+        return Target(str(host), port or default_port, 1 if unit is None else unit, order, tls=context)
+    if options.role != "modbus_server":
+        raise BadSettings(
+            f'plc.role = "{options.role}": this box answers no Modbus master; watch another one with --host, '
+            "or this one's page"
+        )
+    if options.tls is not None and tls is None:
+        raise BadSettings(
+            "[plc.tls]: this box admits certificates only; give --tls-ca, --tls-certificate and --tls-key"
+        )
+    order = WordOrder(word_order or options.word_order)
+    return Target(options.host, port or options.port, options.unit if unit is None else unit, order, tls=context)
 
 
 class MapReader:

@@ -5,17 +5,20 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pyModbusTCP.server import DataBank, ModbusServer
 
 from okng.bus.clock import MS, SECOND
-from okng.bus.errors import LinkLost, Refused
+from okng.bus.errors import BadSettings, LinkLost, Refused
 from okng.plc_io.images import InImage, OutImage
 from okng.plc_io.live_map import LiveMap, NotThisMap, Reading
-from okng.plc_io.monitor import Target, look, watch
+from okng.plc_io.monitor import Target, look, target, watch
+from okng.plc_io.options import PlcOptions
 from okng.plc_io.regmap import WordOrder, pack_in, pack_out
 from okng.plc_io.signals import Command, FaultCode, Status, WireCode
+from okng.plc_io.tls_options import TlsOptions
 
 from .conftest import Line, free_port
 
@@ -108,6 +111,27 @@ def test_a_minor_version_more_is_shown() -> None:
     assert live.last is not None
 
 
+# -- which box ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_box_of_the_settings_or_another() -> None:
+    options = PlcOptions(host="192.168.10.2", port=1502, unit=7, word_order=WordOrder.LOW_FIRST)
+    assert target(options) == Target("192.168.10.2", 1502, 7, WordOrder.LOW_FIRST)
+    assert target(options, port=99, unit=0, word_order="high_first") == Target("192.168.10.2", 99, 0)
+    assert target(options, host="192.168.10.3") == Target("192.168.10.3", 502, 1)
+    assert target(None, host="192.168.10.3", unit=255).unit == 255
+
+
+def test_a_box_that_is_no_modbus_server_is_said(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="answers no Modbus master"):
+        target(PlcOptions(role="ascii"))
+    tls = TlsOptions(ca=tmp_path / "ca", certificate=tmp_path / "certificate", key=tmp_path / "key")
+    with pytest.raises(BadSettings, match="--tls-certificate"):
+        target(PlcOptions(tls=tls))
+    with pytest.raises(BadSettings, match="expected a PEM file"):
+        target(PlcOptions(), tls=tls)
+
+
 # -- a server of pyModbusTCP: any box ----------------------------------------------------------------------------------
 
 
@@ -182,9 +206,9 @@ def test_a_box_that_goes_away_is_shown_as_stale_and_looked_for(foreign: Foreign)
         if len(pages) == 6:
             raise KeyboardInterrupt
 
-    target = replace(foreign.target, timeout_s=0.2)
+    box = replace(foreign.target, timeout_s=0.2)
     with pytest.raises(KeyboardInterrupt):
-        watch(target, write, as_json=False, every_ms=20, colour=False)
+        watch(box, write, as_json=False, every_ms=20, colour=False)
     assert "without answer 0" in pages[0]
     assert "STALE: 127.0.0.1" in pages[-1]
 
