@@ -124,6 +124,16 @@ def test_the_trigger_and_the_part_number_go_out_together_and_fall_on_trig_ack(pl
     assert not plc.said(Command.TRIGGER)
 
 
+def test_part_numbers_go_on_at_1(plc: Plc) -> None:
+    plc.station.v_part = 2**32 - 2
+    for number in (2**32 - 1, 1):
+        plc.image = replace(plc.image, status=Status.READY)
+        plc.scan(2)
+        assert plc.part() == number
+        plc.result(number)
+        assert plc.opened()
+
+
 @pytest.mark.parametrize(
     ("code", "status"),
     [
@@ -275,6 +285,27 @@ def test_parts_too_close_for_the_gate_pass_together_or_not_at_all(plc: Plc) -> N
         assert plc["on_the_way"] == 0
         assert plc["passed"] - before == passed
         assert (True in seen) is bool(passed)
+
+
+def test_a_neighbour_rejected_after_the_first_was_final_shuts_the_gate_for_both(plc: Plc) -> None:
+    first = plc.encoder
+    for _ in range(2):
+        plc.image = replace(plc.image, status=Status.READY)
+        plc.result(plc.part())
+        plc.scan(2, move=150)
+    plc.scan(move=COMMIT - 600 + 10)
+    assert plc["passed"] == 1
+    plc.beats = False
+    plc.scan(45)  # the box falls silent: the second is rejected, the first is final
+    assert plc["lost"]
+    opened = set()
+    while plc["on_the_way"]:
+        plc.scan(move=10)
+        if plc["gate_open"]:
+            opened.add((plc.encoder - first) % 2**32)
+    assert min(opened) == OPEN
+    assert max(opened) < OPEN + 300
+    assert plc["rejected"] == 1
 
 
 def test_neighbours_far_enough_apart_are_told_apart(plc: Plc) -> None:
