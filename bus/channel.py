@@ -1,8 +1,8 @@
 """The channel: frozen dataclasses over local ZeroMQ sockets, msgpack-encoded, under their class name.
 
-    io       PUB  io.ipc            Trigger, Disposition, Record, StationState, JobAnswer
-    camera   PUB  camera-NAME.ipc   FrameReady, FrameLost, CameraState
-    inspect  PUB  inspect.ipc       Verdict, InspectState
+    io       PUB  io.ipc            Trigger, Disposition, Record, StationState, JobOrder, JobAnswer
+    camera   PUB  camera-NAME.ipc   FrameReady, FrameLost, CameraState, JobReport
+    inspect  PUB  inspect.ipc       Verdict, InspectState, JobReport
     opcua    PUB  opcua.ipc         JobAsk, Hold
     records  ROUTER records.ipc     takes TriggerEntry, RecordEntry, CountersEntry; answers Stored
 
@@ -35,6 +35,8 @@ MESSAGES: dict[bytes, type] = {
         messages.CameraState,
         messages.InspectState,
         messages.StationState,
+        messages.JobOrder,
+        messages.JobReport,
         messages.JobAsk,
         messages.JobAnswer,
         messages.Hold,

@@ -81,6 +81,10 @@ class CameraState:
     """`device` (mapped device clock) or `host`."""
     clock_error_ns: int
     """Stated uncertainty of the mapping; 0 for `host`."""
+    job_number: int = 0
+    """Job it is set up for, 1..65535; 0: none yet."""
+    revision: str = ""
+    """Revision of that job's recipe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,56 @@ class StationState:
     job: Job
     counters: Counters
     at_ns: int
+    job_number: int = 0
+    """What the PLC calls the active job."""
+
+
+class JobPhase(StrEnum):
+    """Where a change-over stands, as far as cameras and inspect have to know."""
+
+    STEADY = "steady"
+    """No change-over: go by the active job, let go of any other."""
+    PREPARE = "prepare"
+    """Make the next job ready; no part is under way."""
+    COMMIT = "commit"
+    """The next job is the active one now. Keep the other one: it may still be taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobOrder:
+    """io's word on the job, for cameras and inspect: at each change, and repeated at least four times a second.
+
+    It says how things are to be, not what to do next: whoever starts late or missed one follows the next.
+    """
+
+    epoch: str
+    """Names this run of io."""
+    change: int
+    """Number of the last change-over in this run; 0: there was none."""
+    phase: JobPhase
+    number: int
+    """What the PLC calls the active job."""
+    job: Job
+    next_number: int = 0
+    """The job to make ready, in PREPARE only; else 0."""
+    next_job: Job | None = None
+    """The same as io read it: who reads another recipe or model under that number refuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobReport:
+    """The answer of a camera or of inspect to an order of PREPARE or COMMIT: as it asks, or why it cannot be."""
+
+    who: str
+    """Name of the heartbeat: `inspect`, `camera-top`."""
+    epoch: str
+    """Of the order."""
+    change: int
+    """Of the order."""
+    phase: JobPhase
+    """Of the order."""
+    refusal: str
+    """Why the order cannot be followed, for people; empty: it is."""
 
 
 @dataclass(frozen=True, slots=True)

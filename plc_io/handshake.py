@@ -9,10 +9,17 @@ It knows edges, acknowledgements, time-outs, faults and the job dialogue. It kno
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ..bus.clock import SECOND
 from .images import InImage
 from .signals import NO_COMMAND, NO_STATUS, Command, FaultCode, Status
 
 LAST_SEQ = 65535
+_JOB_WORDS = {
+    NO_STATUS: "it has to fall and rise again",
+    Status.JOB_BUSY: "a job change is under way",
+    Status.JOB_DONE: "the job change is done: it has to fall",
+    Status.JOB_FAIL: "the job change was refused: it has to fall",
+}
 
 
 class State(StrEnum):
@@ -40,6 +47,10 @@ class Limits:
     """Results that may wait behind the one shown."""
     late_stop: int = 5
     """Parts in a row without a verdict in time that ask for a line stop; 0: never."""
+    drain_ns: int = 2 * SECOND
+    """At a job change parts under way may take this long to be finished, then they are rejected; 0: at once."""
+    change_ns: int = 30 * SECOND
+    """Each step of a job change (all are ready for it, all go by it) may take this long, then it is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,9 @@ class Said:
     counter_reset: bool = False
     peer_back: bool = False
     job: bool = False
-    """A job change begins."""
+    """A job change is asked for."""
+    job_withdrawn: bool = False
+    """JOB_EXEC fell before the answer."""
 
 
 class Handshake:
@@ -76,7 +89,8 @@ class Handshake:
         self._ack_must_fall = False
         self._flags = NO_STATUS  # MISSED_TRIG and OVERRUN stand until something clears them
         self._job = NO_STATUS
-        self._token: int | None = None
+        self._request = (0, 0)  # token and number under way
+        self._answered: tuple[int, int] | None = None
         self._answer = NO_STATUS
 
     @property
@@ -105,6 +119,7 @@ class Handshake:
             self._acquiring_ns = None
         if not image.command & Command.RESULT_ACK:
             self._ack_must_fall = False
+        withdrawn = Command.JOB_EXEC not in image.command and self._job is Status.JOB_BUSY
         return Said(
             trigger=Command.TRIGGER in rising,
             acked=self._take_ack(last, image, rising),
@@ -112,6 +127,7 @@ class Handshake:
             counter_reset=Command.COUNTER_RESET in rising,
             peer_back=back,
             job=self._take_job(image, rising),
+            job_withdrawn=withdrawn,
         )
 
     def _take_heartbeat(self, last: InImage, image: InImage) -> bool:
@@ -141,19 +157,29 @@ class Handshake:
             return False
         if Command.JOB_EXEC not in rising:
             return False
-        if image.job_token == self._token:
-            self._job = self._answer
+        asked = image.job_token, image.job_request
+        if self._answered is not None and asked[0] == self._answered[0]:
+            # The same request again has its answer; another job under a used token cannot be told from a mistake.
+            self._job = self._answer if asked == self._answered else Status.JOB_FAIL
             return False
-        self._job = Status.JOB_BUSY
+        self._job, self._request = Status.JOB_BUSY, asked
         return True
 
-    def settle_job(self, active: int) -> None:
-        """Answer a job change once no part is open: DONE if the asked job is the active one, else FAIL."""
-        if self._job is not Status.JOB_BUSY or self._last is None:
-            return
-        same = self._last.job_request == active
-        self._answer = self._job = Status.JOB_DONE if same else Status.JOB_FAIL
-        self._token = self.job_token = self._last.job_token
+    def answer_job(self, *, done: bool) -> None:
+        """Answer the job change under way: DONE or FAIL, until JOB_EXEC falls; remembered under its token."""
+        self._answer = Status.JOB_DONE if done else Status.JOB_FAIL
+        self._answered, self.job_token = self._request, self._request[0]
+        if self._job is Status.JOB_BUSY:
+            self._job = self._answer
+
+    @property
+    def job_refused(self) -> bool:
+        """JOB_FAIL is shown."""
+        return self._job is Status.JOB_FAIL
+
+    def forget_job(self) -> None:
+        """Somebody else has changed the job: the last answer is no longer true, its token is free again."""
+        self._answered = None
 
     def accept(self, at_ns: int) -> None:
         """A trigger was taken: TRIG_ACK until TRIGGER falls."""
@@ -233,7 +259,7 @@ class Handshake:
             (bool(self.fault), f"FAULT {self.fault.value}: {self.fault.words}; then set FAULT_RESET"),
             (not self.alive, "PLC: its heartbeat does not change (holding register 1 or coil 8)"),
             (Command.TRIG_ENABLE not in self.command, "PLC: TRIG_ENABLE is 0"),
-            (Command.JOB_EXEC in self.command, "PLC: JOB_EXEC is 1, a job change is under way"),
+            (Command.JOB_EXEC in self.command, f"PLC: JOB_EXEC is 1, {_JOB_WORDS[self._job]}"),
         )
         return tuple(words for holds, words in checks if holds)
 

@@ -10,10 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..bus.clock import MS, utc_now
-from ..bus.messages import Counters, Job
+from ..bus.messages import Counters, Hold, Job, JobAnswer, JobAsk, JobOrder, JobReport
 from ..bus.part import LAST_PART, Action, Delivery, Disposition, Outcome, Receipt, Record, Trigger, Verdict, Why
+from .changeover import Wish
 from .handshake import Handshake, Limits, State
+from .holds import Holds
 from .images import InImage, OutImage
+from .job_dialogue import PLC, JobDialogue, JobKept, JobWanted
 from .signals import Command, FaultCode, Status, WireCode
 from .tally import Tally
 
@@ -61,7 +64,8 @@ class JobRequest:
     token: int
 
 
-Event = Trigger | Disposition | Record | PeerLost | PeerBack | FaultRaised | FaultCleared | CounterReset | JobRequest
+JobEvent = JobRequest | JobWanted | JobKept | JobAnswer
+Event = Trigger | Disposition | Record | PeerLost | PeerBack | FaultRaised | FaultCleared | CounterReset | JobEvent
 """What `Station.events` tells."""
 
 
@@ -71,7 +75,8 @@ class _Part:
 
     trigger: Trigger
     taken_at: str
-    exposed: bool = False
+    unexposed: set[str]
+    """Cameras whose picture is not taken yet."""
     verdict: Verdict | None = None
     why: Why | None = None
     committed_ns: int = 0
@@ -100,15 +105,32 @@ class Station:
     """The core. Every call that can change something is followed by `tick`, which returns what to show."""
 
     def __init__(
-        self, name: str, job: Job, limits: Limits, *, job_number: int = 1, utc: Callable[[], str] = utc_now
+        self,
+        name: str,
+        job: Job,
+        limits: Limits,
+        *,
+        job_number: int = 1,
+        jobs: frozenset[int] = frozenset(),
+        participants: frozenset[str] = frozenset(),
+        views: tuple[str, ...] = (),
+        utc: Callable[[], str] = utc_now,
     ) -> None:
-        """job_number: what the PLC calls the active job. utc: the wall clock, for people only."""
-        self.name, self.job, self.job_number = name, job, job_number
+        """job_number: what the PLC calls the active job. utc: the wall clock, for people only.
+
+        jobs: numbers there are to change to. participants: who has to agree to a change, by heartbeat.
+        views: cameras that each part is seen by; up to one: whatever camera it is.
+        """
+        self.name = name
         if job.deadline_ns < 2:
             raise ValueError(f"deadline {job.deadline_ns} ns: expected 2 or more")
-        # A stuck TRIGGER has to be found before the part is late.
-        limits = replace(limits, stuck_ns=min(limits.stuck_ns, job.deadline_ns - 1))
+        self.jobs = JobDialogue(job_number, job, limits, jobs, participants)
+        self._limits, self._views = limits, views if len(views) > 1 else ("",)
         self.hand = Handshake(limits)
+        self._fit_limits()
+        self._holds = Holds()
+        self._refusal = ""  # why the PLC's last job change was refused
+        self._now = 0
         self.tally = Tally()
         self.links_lost = 0
         self._utc = utc
@@ -141,12 +163,17 @@ class Station:
         if said.acked and self._shown is not None:
             self._close(self._shown, now)
             self._shown = None
+        if said.fault_reset:
+            self._holds.reset(now)
         if said.fault_reset and self.hand.fault:
             self.hand.reset()
             self._line_stop, self._late_in_row = False, 0
             self._events.append(FaultCleared())
+        if said.job_withdrawn and self._plc_changes:
+            self.jobs.fail("JOB_EXEC fell before the answer", now)
         if said.job:
             self._events.append(JobRequest(image.job_request, image.job_token))
+            self.jobs.ask(Wish(image.job_request, image.job_token, PLC), now)
         if said.trigger:
             self._trigger(image, was_ready)
         self._advance(now)
@@ -162,26 +189,55 @@ class Station:
         if (verdict.recipe, verdict.revision, verdict.model) != (job.recipe, job.revision, job.model):
             self.tally.stale += 1
             return
-        part.verdict, part.exposed = verdict, True
-        why = {Outcome.OK: Why.OK, Outcome.NG: Why.NG}.get(verdict.outcome, Why.LOST)
-        self._decide(part, why, now_ns)
+        part.verdict = verdict
+        self._expose(part, verdict.camera)
+        self._decide(part, {Outcome.OK: Why.OK, Outcome.NG: Why.NG}.get(verdict.outcome, Why.LOST), now_ns)
         self._advance(now_ns)
 
-    def exposed(self, part: int, triggered_at_ns: int, now_ns: int) -> None:
-        """The picture of a part is taken: with BUFFER_EN the next trigger may come."""
+    def exposed(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "") -> None:
+        """A picture of a part is taken. With BUFFER_EN the next trigger may come when all of them are."""
         found = self._find(part, triggered_at_ns)
         if found is not None:
-            found.exposed = True
+            self._expose(found, camera)
             self._advance(now_ns)
 
-    def lost(self, part: int, triggered_at_ns: int, now_ns: int) -> None:
-        """There will be no picture of a part: it is rejected without waiting for its deadline."""
+    def lost(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "") -> None:
+        """There will be no picture of a part by that camera: it is rejected without waiting for its deadline."""
         self._advance(now_ns)
         found = self._find(part, triggered_at_ns)
         if found is not None and found.why is None:
-            found.exposed = True
+            self._expose(found, camera)
             self._decide(found, Why.LOST, now_ns)
             self._advance(now_ns)
+
+    def ask_job(self, ask: JobAsk, now_ns: int) -> None:
+        """Somebody beside the PLC asks for a job; the answer is an event."""
+        self.jobs.ask_by_bus(ask, now_ns, plc_asks=Command.JOB_EXEC in self.hand.command)
+        self._advance(now_ns)
+
+    def job_read(self, change: int, found: Job | str, now_ns: int) -> None:
+        """Answer a `JobWanted`: the job as its recipe says, or why it cannot be had."""
+        self.jobs.read(change, found, now_ns)
+        self._advance(now_ns)
+
+    def job_report(self, report: JobReport, now_ns: int) -> None:
+        """Take the answer of a camera or of inspect to the order."""
+        self.jobs.report(report, now_ns)
+        self._advance(now_ns)
+
+    def job_failed(self, reason: str, now_ns: int) -> None:
+        """A change-over cannot go on; without one, nothing."""
+        self.jobs.fail(reason, now_ns)
+        self._advance(now_ns)
+
+    def order(self, epoch: str) -> JobOrder:
+        """What the cameras and inspect are to go by. epoch: names this run of io."""
+        return self.jobs.order(epoch)
+
+    def hold(self, hold: Hold, now_ns: int) -> None:
+        """Somebody beside the PLC holds READY off, or lets go."""
+        self._holds.take(hold, now_ns)
+        self._advance(now_ns)
 
     def link_lost(self, reason: str, now_ns: int) -> None:
         """The PLC's connection is gone, or another took its place: all open parts are rejected."""
@@ -198,6 +254,7 @@ class Station:
     def stop(self, now_ns: int) -> None:
         """READY off for good, all open parts rejected."""
         self._stopped = True
+        self.jobs.fail("io is stopping", now_ns)
         self._reject_open(now_ns)
 
     # -- what goes out ---------------------------------------------------------------------------------------------
@@ -216,9 +273,18 @@ class Station:
         """When `tick` must be called at the latest; None: nothing is waiting."""
         due = [part.trigger.deadline_ns for part in self._parts.values() if part.why is not Why.LATE]
         hand = self.hand.next_ns()
-        if hand is not None:
-            due.append(hand)
+        due += [moment for moment in (hand, self.jobs.next_ns()) if moment is not None]
         return min(due, default=None)
+
+    @property
+    def job(self) -> Job:
+        """The active job."""
+        return self.jobs.job
+
+    @property
+    def job_number(self) -> int:
+        """What the PLC calls it."""
+        return self.jobs.number
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -226,7 +292,9 @@ class Station:
         if self._stopped:
             return ("io: stopping",)
         stands = ("PLC: TRIGGER is still 1, it has to fall first",) if self.hand.trigger_stands else ()
-        return self._blockers + self.hand.reasons() + stands
+        refused = (f"job change refused: {self._refusal}",) if self._refusal and self.hand.job_refused else ()
+        changing = self.jobs.reasons() + refused
+        return changing + self._blockers + self.hand.reasons() + self._holds.reasons(self._now) + stands
 
     @property
     def ready(self) -> bool:
@@ -256,6 +324,18 @@ class Station:
         return self.tally.counters()
 
     # -- inside ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _plc_changes(self) -> bool:
+        return self.jobs.change is not None and self.jobs.change.wish.who == PLC
+
+    def _fit_limits(self) -> None:
+        self._fitted = self.job
+        # A stuck TRIGGER has to be found before the part is late.
+        self.hand.limits = replace(self._limits, stuck_ns=min(self._limits.stuck_ns, self.job.deadline_ns - 1))
+
+    def _expose(self, part: _Part, camera: str) -> None:
+        part.unexposed.discard(camera if len(self._views) > 1 else "")
 
     def _find(self, part: int, triggered_at_ns: int) -> _Part | None:
         found = self._parts.get(part)
@@ -287,6 +367,7 @@ class Station:
                 missed=not accepted,
             ),
             self._utc(),
+            set(self._views),
         )
         self.tally.trigger(missed=not accepted)
         self._events.append(part.trigger)
@@ -302,6 +383,7 @@ class Station:
 
     def _advance(self, now_ns: int) -> None:
         """Do all that has become due: nothing waits for the next tick."""
+        self._now = now_ns
         if self.hand.silent(now_ns):
             self._lose_peer("its heartbeat stopped", now_ns, link=False)
         for part in self._parts.values():
@@ -314,9 +396,22 @@ class Station:
         self._show(now_ns)
         if self._waiting() > self.hand.limits.queue:
             self._trip(FaultCode.QUEUE_FULL, now_ns, next(iter(self._parts)))
-        if not self.open:
-            self.hand.settle_job(self.job_number)
+        self._advance_job(now_ns)
         self._ready = not self.hand.trigger_stands and self._may_accept()
+
+    def _advance_job(self, now_ns: int) -> None:
+        if self.jobs.advance(now_ns, open_parts=self.open):
+            self._reject_open(now_ns)
+            self.jobs.advance(now_ns, open_parts=0)
+        for event in self.jobs.events():
+            self._events.append(event)
+            if isinstance(event, JobAnswer) and event.who == PLC:
+                self.hand.answer_job(done=event.done)
+                self._refusal = event.detail
+            elif isinstance(event, JobAnswer) and event.done:
+                self.hand.forget_job()
+        if self.job is not self._fitted:
+            self._fit_limits()
 
     def _waiting(self) -> int:
         return sum(part.why is not None for part in self._parts.values())
@@ -324,9 +419,11 @@ class Station:
     def _may_accept(self) -> bool:
         if self._stopped or self._blockers or self.hand.reasons() or self.hand.acquiring:
             return False
+        if self.jobs.change is not None or self._holds.reasons(self._now):
+            return False
         if Command.BUFFER_EN not in self.hand.command:
             return not self.open
-        exposing = self._newest is not None and not self._newest.exposed and self._newest.why is None
+        exposing = self._newest is not None and bool(self._newest.unexposed) and self._newest.why is None
         limit = self.hand.limits.queue
         return not exposing and self._waiting() < limit and len(self._parts) < 2 * limit
 
@@ -425,6 +522,8 @@ class Station:
     def _lose_peer(self, reason: str, now_ns: int, *, link: bool) -> None:
         self.hand.lose_peer(link=link)
         self.links_lost += 1
+        if self._plc_changes:
+            self.jobs.fail(f"the PLC is lost: {reason}", now_ns)
         rejected = self._reject_open(now_ns)
         self._events.append(PeerLost(reason, rejected))
 

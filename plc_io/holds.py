@@ -1,0 +1,47 @@
+"""Who beside the PLC keeps the line from being READY, pure.
+
+A hold ends when its holder lets go. A holder that falls silent does not release the line by dying: its hold stays, and
+the reason says that it is silent, until it is back and lets go, or a person sets FAULT_RESET, or io is started again.
+"""
+
+from ..bus.clock import SECOND
+from ..bus.messages import Hold
+
+SILENT_NS = 5 * SECOND
+"""A holder repeats itself every second; silent for this long, it is said to be."""
+MOST = 16
+"""Holders known at a time. One more is held under `others`, which only FAULT_RESET or a new start ends."""
+_OTHERS = "others"
+
+
+class Holds:
+    """All holds of one station."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[str, int]] = {}  # by holder: the reason, and when it was last heard
+
+    def take(self, hold: Hold, now_ns: int) -> None:
+        """Take one message of a holder."""
+        who = hold.who[:48]
+        if not hold.held:
+            self._held.pop(who, None)
+        elif who in self._held or len(self._held) < MOST:
+            self._held[who] = hold.reason[:200], now_ns
+        else:
+            self._held[_OTHERS] = f"more than {MOST} hold the line at once", now_ns
+
+    def reset(self, now_ns: int) -> None:
+        """FAULT_RESET: a person lets go in place of those that are silent. Who is alive holds on."""
+        self._held = {who: held for who, held in self._held.items() if not self._silent(held[1], now_ns)}
+
+    def reasons(self, now_ns: int) -> tuple[str, ...]:
+        """Why READY is held off, by holder; empty: nobody holds."""
+        return tuple(
+            f"{who} holds the line: {reason or 'no reason given'}"
+            + ("; it is silent since: start it again, or set FAULT_RESET" if self._silent(heard, now_ns) else "")
+            for who, (reason, heard) in sorted(self._held.items())
+        )
+
+    @staticmethod
+    def _silent(heard_ns: int, now_ns: int) -> bool:
+        return now_ns - heard_ns >= SILENT_NS
