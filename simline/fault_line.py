@@ -166,8 +166,12 @@ class Way:
 
     def _end(self) -> None:
         sink = self.sink.transport
-        if sink is not None and not sink.is_closing() and sink.can_write_eof():
+        if sink is None or sink.is_closing():
+            return
+        try:
             sink.write_eof()
+        except OSError:  # its other end has reset it, and asyncio does not know yet
+            self.sink.drop()
 
 
 def _pieces(data: bytes, dice: random.Random) -> list[bytes]:
