@@ -334,7 +334,7 @@ def test_a_belt_that_runs_back_holds_the_part(plc: Plc) -> None:
 
 def test_too_many_parts_on_the_way_shut_the_gate_until_a_reset(plc: Plc) -> None:
     plc.result(plc.part())
-    for _ in range(33):
+    for _ in range(32):
         plc.scan(part_at_eye=True)
         plc.scan()
     assert plc["stop_line"]
@@ -374,6 +374,14 @@ def test_another_major_version_does_not_run(plc: Plc, version: int, runs: bool) 
     plc.scan(2)
     assert plc["ready"] is runs
     assert plc.said(Command.TRIG_ENABLE) is runs
+
+
+@pytest.mark.parametrize("address", [30, 31, 32, 33])
+def test_a_wrong_canary_is_another_map(plc: Plc, address: int) -> None:
+    plc.patch = {address: 0}
+    plc.scan(2)
+    assert not plc["map_ok"]
+    assert not plc.said(Command.TRIG_ENABLE)
 
 
 def test_job_change_over_waits_for_the_answer_to_its_own_token(plc: Plc) -> None:
