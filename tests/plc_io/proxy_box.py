@@ -75,7 +75,9 @@ class Cell:
                 beat.turn()
         if now - self._state_s > 0.1:
             self._state_s = now
-            self._camera.send(CameraState("top", Health.READY, 1, "", 0, 0, 0, 0, 0, 0, 0, "host", 0))
+            figures = (0,) * 7
+            camera = CameraState("top", Health.READY, 1, "", *figures, "host", 0, 1, JOB.revision)
+            self._camera.send(camera)
             self._inspect.send(InspectState(Health.READY, JOB, "CPUExecutionProvider", 0, ""))
 
     def _take(self, trigger: Trigger) -> None:
