@@ -17,6 +17,7 @@ import pytest
 from pyModbusTCP.client import ModbusClient
 
 from okng.plc_io.images import InImage, OutImage
+from okng.plc_io.mapdoc import FORMATS, document, main
 from okng.plc_io.modbus_server import ModbusServer
 from okng.plc_io.regmap import MIRROR, POINTS, Kind, Table, WordOrder
 from okng.plc_io.signals import Command, FaultCode, Status, WireCode
@@ -304,3 +305,12 @@ def test_names_differ_also_where_capitals_do_not_count() -> None:
     for table in Table:
         names = [point.name.upper() for point in POINTS if point.table is table]
         assert len(names) == len(set(names)), table
+
+
+def test_the_command_writes_all_of_it(tmp_path: Path) -> None:
+    assert main([str(tmp_path)]) == 0
+    for name in ("registers.csv", "registers.md", "okng.st"):
+        assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes(), name
+    assert {document(form) for form in FORMATS} == {file.read_text(encoding="utf-8") for file in tmp_path.iterdir()}
+    with pytest.raises(ValueError, match="expected one of csv, md, st"):
+        document("xml")
