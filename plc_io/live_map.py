@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from ..bus.clock import MS, SECOND
 from .regmap import (
@@ -69,7 +70,7 @@ def meaning(name: str, value: float) -> str:
     if name == "disposition" and value in set(WireCode):
         return WireCode(int(value)).name
     if name == "fault" and value in set(FaultCode):
-        return FaultCode(int(value)).words
+        return FaultCode(int(value)).name
     if name == "canary_u32":
         return f"{int(value):#010x}"
     return ""
@@ -146,8 +147,11 @@ class LiveMap:
         lines = [head + (paint.bad(state) if stale else state)]
         if self.last is None:
             return lines
+        fault = int(values(Table.INPUT, self.last.box, self.order)["fault"])
+        if fault in set(FaultCode) and fault:
+            lines.append(paint.bad(f"FAULT {fault}: {FaultCode(fault).words}"))
         for table, title in _TITLES.items():
-            lines += ["", paint.bold(title)]
+            lines.append(paint.bold(title))
             lines += self._rows(table, now_ns, paint)
         return lines
 
@@ -168,16 +172,16 @@ class LiveMap:
         fresh = {name for (where, name), at in self._changed.items() if where is table and now_ns - at < FRESH_NS}
         if table in (Table.COIL, Table.DISCRETE):
             cells = [paint.value(f"{name}={value:d}", name in fresh) for name, value in bits(table, words[0]).items()]
-            return [f"  {'  '.join(cells[at : at + 8])}" for at in range(0, len(cells), 8)]
-        rows, found = [], values(table, words, self.order)
+            return [f"  {'  '.join(cells[at : at + 6])}" for at in range(0, len(cells), 6)]
+        found, cells = values(table, words, self.order), []
         for p in points(table):
             value = found[p.name]
             text = f"{words[p.address]:#06x}" if p.kind is Kind.BITS else f"{_number(p.kind, value)}"
-            said = meaning(p.name, value)
-            rows.append(
-                f"  {p.address:>4}  {p.name:<13} {paint.value(f'{text:>10}', p.name in fresh)}  {said}".rstrip()
-            )
-        return rows
+            shown = paint.value(f"{text:>10}", p.name in fresh)
+            cells.append(f"  {p.address:>2} {p.name:<12} {shown}  {meaning(p.name, value):<10}")
+        half = (len(cells) + 1) // 2  # two columns: all of it has to fit a terminal of 80 x 25
+        pairs = zip_longest(cells[:half], cells[half:], fillvalue="")
+        return [f"{left}{right}".rstrip() for left, right in pairs]
 
 
 _TITLES = {

@@ -45,6 +45,15 @@ def test_values_and_bits_have_their_names_and_a_meaning() -> None:
     assert "STALE: the heartbeat has not moved yet" in page
 
 
+def test_the_map_fits_a_terminal_of_80_by_25() -> None:
+    most = OutImage(Status(0xFFFF), 65535, 65535, 2**32 - 1, WireCode.UNJUDGED, triggers=2**32 - 1, missed=2**32 - 1)
+    live = LiveMap(WordOrder.HIGH_FIRST)
+    live.take(reading(0, most, InImage(0, part=2**32 - 1)))
+    _, *lines = live.lines("there", 0, colour=False)
+    assert len(lines) < 25
+    assert max(map(len, lines)) <= 80
+
+
 def test_a_change_is_marked_for_a_second_and_then_no_more() -> None:
     live = LiveMap(WordOrder.HIGH_FIRST)
     live.take(reading(0))
