@@ -56,6 +56,15 @@ def _read(settings_file: Path) -> tuple[Any, Any]:
     return settings, read_recipe(settings.recipe)
 
 
+def _jobs(settings_file: Path) -> tuple[Any, Any]:
+    """Return the box's Settings and its Jobs."""
+    from .appliance.jobs import Jobs
+    from .settings import read_settings
+
+    settings = read_settings(settings_file)
+    return settings, Jobs(settings, settings_file)
+
+
 def _process(name: str) -> None:
     """Make this a process of the box: its name in the log, its stacks on demand."""
     import multiprocessing
@@ -69,20 +78,14 @@ def _process(name: str) -> None:
 @settings_option
 def io(settings_file: Path) -> None:
     """Talk to the PLC: part numbers, deadlines, dispositions. No numpy in here."""
-    from .bus.messages import Job
-    from .models.manifest import digest
-    from .plc_io.process import run
+    from .plc_io.process import JobTable, run
 
     _process("io")
-    settings, active = _read(settings_file)
+    settings, jobs = _jobs(settings_file)
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
-    job = Job(
-        recipe=active.recipe.name,
-        revision=active.revision,
-        model=digest(active.bundle),
-        deadline_ns=active.recipe.deadline_ms * 1_000_000,
-    )
-    sys.exit(run(settings.plc, settings.box.station, settings.cameras, job, settings.box.run_dir))
+    table = JobTable(jobs.active(), frozenset(jobs.recipes), jobs.job)
+    job = jobs.job(table.number)
+    sys.exit(run(settings.plc, settings.box.station, settings.cameras, job, settings.box.run_dir, table))
 
 
 @cli.command()
@@ -90,16 +93,16 @@ def io(settings_file: Path) -> None:
 @settings_option
 def camera(name: str, settings_file: Path) -> None:
     """Hold one camera and its ring of frames."""
-    from .appliance.profile_of import profile_of
     from .bus.errors import BadSettings
     from .camera.process import run
 
     _process(f"camera-{name}")
-    settings, active = _read(settings_file)
+    settings, jobs = _jobs(settings_file)
     if name not in settings.camera:
         raise BadSettings(f"{settings_file}: [camera.{name}]: no such camera; there are {', '.join(settings.cameras)}")
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
-    sys.exit(run(name, settings.camera[name], profile_of(active.recipe), settings.box.run_dir))
+    setup = jobs.setup(jobs.active())
+    sys.exit(run(name, settings.camera[name], setup, settings.box.run_dir, jobs.setup))
 
 
 @cli.command(name="inspect")
@@ -109,9 +112,9 @@ def inspect_(settings_file: Path) -> None:
     from .inspect.process import run
 
     _process("inspect")
-    settings, active = _read(settings_file)
+    settings, jobs = _jobs(settings_file)
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
-    sys.exit(run(active, settings.inspect, settings.cameras, settings.box.run_dir))
+    sys.exit(run(jobs.active(), jobs.recipe, settings.inspect, settings.cameras, settings.box.run_dir))
 
 
 @cli.command()

@@ -19,6 +19,8 @@ from .records.options import RecordsOptions
 from .webui.options import WebOptions
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,23}$")]
+JobNumber = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}$")]
+LAST_JOB = 65535
 
 
 class BoxOptions(BaseModel):
@@ -47,13 +49,33 @@ class Settings(BaseModel):
 
     box: BoxOptions = BoxOptions()
     recipe: Path
-    """The active recipe."""
+    """The recipe of the start job, `plc.job_number`."""
+    jobs: dict[JobNumber, Path] = Field(default_factory=dict, max_length=256)
+    """`[jobs]`: recipe by job number, 1..65535, for the PLC to change to. The start job may be listed again."""
     camera: dict[Name, CameraOptions] = Field(min_length=1, max_length=16)
     plc: PlcOptions = PlcOptions()
     inspect: InspectOptions = InspectOptions()
     records: RecordsOptions
     web: WebOptions = WebOptions()
     sync: SyncOptions | None = None
+
+    @model_validator(mode="after")
+    def _jobs_fit(self) -> "Settings":
+        start = self.plc.job_number
+        for number, path in self.jobs.items():
+            if int(number) > LAST_JOB:
+                raise ValueError(f"jobs: {number}: expected a number of 1..{LAST_JOB}")
+            if int(number) == start and path != self.recipe:
+                raise ValueError(
+                    f"jobs: {number} = {str(path)!r}: it is the start job (plc.job_number), "
+                    f"expected its recipe, {str(self.recipe)!r}"
+                )
+        return self
+
+    @property
+    def recipes(self) -> dict[int, Path]:
+        """Recipe by job number, the start job first."""
+        return {self.plc.job_number: self.recipe, **{int(number): path for number, path in self.jobs.items()}}
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -86,6 +108,7 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
         update={
             "box": settings.box.model_copy(update={"run_dir": folder / settings.box.run_dir}),
             "recipe": folder / settings.recipe,
+            "jobs": {number: folder / path for number, path in settings.jobs.items()},
             "camera": cameras,
             "plc": settings.plc.rooted(folder),
             "records": settings.records.model_copy(update={"store": folder / settings.records.store}),

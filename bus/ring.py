@@ -10,8 +10,10 @@ Layout, little-endian: 64 bytes of head (`OKNGRING`, u32 version, u32 slots, u64
 """
 
 import contextlib
+import itertools
 import mmap
 import os
+import re
 import struct
 from pathlib import Path
 
@@ -22,6 +24,7 @@ _SLOT = struct.Struct("<QQIIQ")
 _SEQUENCE = struct.Struct("<Q")
 _PAGE = 4096
 _SLOT_HEAD = 64
+_RINGS = itertools.count(1)
 
 
 def _stride(slot_bytes: int) -> int:
@@ -32,7 +35,7 @@ class RingWriter:
     """The camera's side. One thread of one process; the file goes when it is closed."""
 
     def __init__(self, folder: Path, camera: str, slots: int, slot_bytes: int) -> None:
-        """Make `ring-CAMERA-PID` in folder and unlink older rings of this camera.
+        """Make `ring-CAMERA-PID.N` in folder, N counted in this process, and unlink older rings of this camera.
 
         slots: at least parts in flight + 2, 2..1024. slot_bytes: the largest payload.
         """
@@ -41,9 +44,10 @@ class RingWriter:
         if slot_bytes < 1:
             raise ValueError(f"slot_bytes {slot_bytes}: expected 1 or more")
         for old in folder.glob(f"ring-{camera}-*"):
-            with contextlib.suppress(FileNotFoundError):
-                old.unlink()
-        self.name = f"ring-{camera}-{os.getpid()}"
+            if re.fullmatch(r"[0-9.]+", old.name.removeprefix(f"ring-{camera}-")):  # not those of `CAMERA-2`
+                with contextlib.suppress(FileNotFoundError):
+                    old.unlink()
+        self.name = f"ring-{camera}-{os.getpid()}.{next(_RINGS)}"
         self._path = folder / self.name
         self._slots, self._slot_bytes, self._next = slots, slot_bytes, 0
         size = _PAGE + slots * _stride(slot_bytes)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..bus.channel import Publisher, camera_address
 from ..bus.clock import MS, now_ns
-from ..bus.messages import CameraState, FrameLost, FrameReady, Health
+from ..bus.messages import CameraState, FrameLost, FrameReady, Health, JobOrder, JobReport
+from .profiles import Setup
 from .source import CameraHealth, Grab
 
 log = logging.getLogger(__name__)
@@ -63,8 +64,10 @@ class Announcer:
         self._starts = count_start(run_dir, camera)
         self._epochs_before = self._starts.epochs
         self._keep(self._starts)
-        self._said: tuple[Health, str] | None = None
+        self._said: tuple[Health, str, Setup | None] | None = None
         self._said_ns = 0
+        self.setup: Setup | None = None
+        """What the camera is set up for; None: nothing yet."""
         self.ring = ""
         """File name of the ring the frames lie in."""
         self.delivered = self.incomplete = self.missed = 0
@@ -109,12 +112,13 @@ class Announcer:
     def state(self, health: Health, detail: str, counts: CameraHealth) -> None:
         """Say how it is: at each change, else every 500 ms."""
         at_ns = now_ns()
-        if (health, detail) == self._said and at_ns - self._said_ns < _STATE_EVERY_NS:
+        saying = health, detail, self.setup
+        if saying == self._said and at_ns - self._said_ns < _STATE_EVERY_NS:
             return
         if (self._said is None or self._said[0] is not health) and health is not Health.LOST:  # the process logs a loss
             level = logging.WARNING if health is Health.FAULT else logging.INFO
             log.log(level, "camera %s: %s%s", self._camera, health, f": {detail}" if detail else "")
-        self._said, self._said_ns = (health, detail), at_ns
+        self._said, self._said_ns = saying, at_ns
         self._publisher.send(
             CameraState(
                 camera=self._camera,
@@ -130,8 +134,15 @@ class Announcer:
                 reconnects=self._starts.processes - 1,
                 clock=counts.clock,
                 clock_error_ns=counts.clock_error_ns,
+                job_number=0 if self.setup is None else self.setup.number,
+                revision="" if self.setup is None else self.setup.revision,
             )
         )
+
+    def answer(self, order: JobOrder, refusal: str) -> None:
+        """Answer an order of io: the camera is as it asks, or why it cannot be."""
+        who = f"camera-{self._camera}"
+        self._publisher.send(JobReport(who, order.epoch, order.change, order.phase, refusal))
 
     def insist(self, health: Health, detail: str, counts: CameraHealth) -> None:
         """Say how it is until readers must have heard it: those of an earlier process may just be coming back."""

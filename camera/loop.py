@@ -10,7 +10,7 @@ from collections import deque
 from ..bus.channel import Subscriber
 from ..bus.clock import MS, now_ns
 from ..bus.heartbeat import Heartbeat
-from ..bus.messages import Health
+from ..bus.messages import Health, JobOrder
 from ..bus.part import Trigger
 from ..bus.ring import RingWriter
 from .announcer import Announcer, Laid
@@ -52,19 +52,30 @@ class CameraLoop:
         heartbeat: Heartbeat,
     ) -> None:
         """profile: what the camera was read back to be set to."""
-        self._source, self._profile, self._options, self._ring = source, profile, options, ring
+        self._source, self._options = source, options
         self._triggers, self._announcer, self._heartbeat = triggers, announcer, heartbeat
-        announcer.ring = ring.name
-        self._patience_ns = profile.exposure_ns + round((options.transfer_ms + options.margin_ms) * MS)
         before, after = round(options.pair_before_ms * MS), round(options.pair_after_ms * MS)
         self._before_ns, self._after_ns = before, after
-        self._pairing: Pairing[Laid] = Pairing(max(options.ring_slots - 3, 1), self._patience_ns + before + _LINK_NS)
         self._queue: deque[Trigger] = deque()
+        self._order: JobOrder | None = None
+        self._incomplete = 0
+        self._probe_ns = 0
+        self.begin(profile, ring)
+
+    def begin(self, profile: Profile, ring: RingWriter) -> None:
+        """A stream was started with this profile, into this ring: nothing of the one before is anybody's picture."""
+        self._profile, self._ring = profile, ring
+        self._announcer.ring = ring.name
+        options = self._options
+        self._patience_ns = profile.exposure_ns + round((options.transfer_ms + options.margin_ms) * MS)
+        self._pairing: Pairing[Laid] = Pairing(
+            max(options.ring_slots - 3, 1), self._patience_ns + self._before_ns + _LINK_NS
+        )
         self._health, self._detail = Health.STARTING, "waiting for the first picture"
-        self._timeouts = self._incomplete = 0
+        self._timeouts = 0
         self._last_exposed_ns = 0
         self._strip: int | None = None
-        self._probe_ns = self._test_ns = 0
+        self._test_ns = 0
         if profile.trigger == "line0":  # it cannot be fired from here: the first part is its own test
             self._health, self._detail = Health.READY, ""
 
@@ -84,15 +95,35 @@ class CameraLoop:
         self._heartbeat.turn(oldest_ns)
         self._announcer.state(self._health, self._detail, self._source.health())
 
+    def take_order(self) -> JobOrder | None:
+        """What io last said of the job since the last call; None: nothing."""
+        order, self._order = self._order, None
+        return order
+
+    def set_aside(self, detail: str) -> None:
+        """The stream is about to be stopped for another profile: answer everything that waits."""
+        self._health, self._detail = Health.STARTING, detail
+        self._lose_all("job change")
+        self.stamp()
+
+    def stamp(self) -> None:
+        """Say how it is between two steps that take long."""
+        self._heartbeat.health = self._health
+        self._heartbeat.turn()
+        self._announcer.state(self._health, self._detail, self._source.health())
+
     def give_up(self, reason: str) -> None:
         """The camera is gone: answer everything that waits, and what is still in the socket."""
         self._health, self._detail = Health.LOST, reason
-        self._answer(self._pairing.reset("camera lost"))
-        self._take_triggers(0, "camera lost")
+        self._lose_all("camera lost")
+        self._announcer.state(self._health, self._detail, self._source.health())
+
+    def _lose_all(self, reason: str) -> None:
+        self._answer(self._pairing.reset(reason))
+        self._take_triggers(0, reason)
         while self._queue:
             trigger = self._queue.popleft()
-            self._announcer.lost(trigger.part, trigger.at_ns, "camera lost")
-        self._announcer.state(self._health, self._detail, self._source.health())
+            self._announcer.lost(trigger.part, trigger.at_ns, reason)
 
     @property
     def _busy(self) -> bool:
@@ -110,7 +141,9 @@ class CameraLoop:
         """Read what io has sent. refusal: answer all with this."""
         while (trigger := self._triggers.receive(wait_ms)) is not None:
             wait_ms = 0
-            if refusal is not None and not trigger.missed:
+            if isinstance(trigger, JobOrder):
+                self._order = trigger
+            elif refusal is not None and not trigger.missed:
                 self._announcer.lost(trigger.part, trigger.at_ns, refusal)
             elif self._profile.trigger == "line0":
                 self._expect_line0(trigger)

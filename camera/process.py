@@ -12,14 +12,15 @@ from pathlib import Path
 from ..bus.channel import Subscriber, io_address
 from ..bus.errors import BadSettings, CameraLost, Refused
 from ..bus.heartbeat import Heartbeat
-from ..bus.messages import Health
+from ..bus.messages import Health, JobOrder, JobPhase
 from ..bus.part import Trigger
 from ..bus.ring import RingWriter
 from ..bus.stop import Stop
 from .announcer import Announcer
+from .follower import Follower, ReadSetup
 from .loop import CameraLoop
 from .options import CameraOptions
-from .profiles import Profile
+from .profiles import Profile, Setup
 from .source import Source, make_source
 
 log = logging.getLogger(__name__)
@@ -29,9 +30,10 @@ _LAST_WORDS_S = 0.05
 """What was just published leaves the process in this time."""
 
 
-def run(name: str, options: CameraOptions, profile: Profile, run_dir: Path) -> int:
+def run(name: str, options: CameraOptions, setup: Setup, run_dir: Path, read: ReadSetup | None = None) -> int:
     """Be the camera of that name until SIGTERM or SIGINT. Returns the exit code of the process.
 
+    setup: what it is set up for until io orders otherwise. read: reads the setup of another job; None: there is none.
     0: told to stop. 75: the camera is lost, start again after a pause. 78: settings or recipe are wrong for this
     camera; the log says which. 70: a mistake in okng itself.
     """
@@ -43,8 +45,12 @@ def run(name: str, options: CameraOptions, profile: Profile, run_dir: Path) -> i
             announcer = Announcer(name, run_dir)
             held.callback(announcer.close)
             held.callback(time.sleep, _LAST_WORDS_S)
-            triggers = held.enter_context(Subscriber([io_address(run_dir)], (Trigger,)))
-            return _with_camera(name, options, profile, run_dir, stop, (announcer, triggers, heartbeat), held)
+            bus = held.enter_context(Subscriber([io_address(run_dir)], (Trigger, JobOrder)))
+            source = make_source(options)
+            held.callback(source.close)
+            camera = _Camera(name, options, Follower(setup, read), run_dir, source, announcer)
+            held.callback(camera.close)
+            return camera.serve(stop, bus, heartbeat)
         except BadSettings as error:
             log.error("camera %s: %s", name, error)
             return REFUSED
@@ -56,42 +62,102 @@ def run(name: str, options: CameraOptions, profile: Profile, run_dir: Path) -> i
             return BROKEN
 
 
-def _with_camera(
-    name: str,
-    options: CameraOptions,
-    profile: Profile,
-    run_dir: Path,
-    stop: Stop,
-    bus: tuple[Announcer, Subscriber, Heartbeat],
-    held: contextlib.ExitStack,
-) -> int:
-    announcer, triggers, heartbeat = bus
-    source = make_source(options)
-    held.callback(source.close)
-    try:
-        got = _opened(source, options, profile)
-    except (CameraLost, Refused) as error:
-        announcer.insist(Health.LOST, str(error), source.health())
-        raise
-    stop.take()  # harvesters takes SIGINT for itself; gentl.py gives it back, other drivers may not
-    ring = RingWriter(run_dir, name, options.ring_slots, got.size_bytes)
-    held.callback(ring.close)
-    loop = CameraLoop(source, got, options, ring, triggers, announcer, heartbeat)
-    try:
-        while not stop.asked.is_set():
-            loop.turn()
-    except CameraLost as error:
-        heartbeat.health = Health.LOST
-        loop.give_up(str(error))
-        raise
-    loop.give_up("stopped")
-    return STOPPED
+class _Camera:
+    """An open camera, its ring, and what it is set up for."""
 
+    def __init__(
+        self,
+        name: str,
+        options: CameraOptions,
+        follower: Follower,
+        run_dir: Path,
+        source: Source,
+        announcer: Announcer,
+    ) -> None:
+        self._name, self._options, self._follower, self._run_dir = name, options, follower, run_dir
+        self._source, self._announcer = source, announcer
+        self._ring: RingWriter | None = None
+        self._ring_bytes = 0
 
-def _opened(source: Source, options: CameraOptions, profile: Profile) -> Profile:
-    """Open, set up, stream. Returns what the camera was read back to be set to."""
-    source.open(options.serial)
-    got = source.configure(profile)
-    source.start(options.buffers)
-    source.probe()
-    return got
+    def serve(self, stop: Stop, bus: Subscriber, heartbeat: Heartbeat) -> int:
+        """Open, set up, loop. CameraLost, BadSettings."""
+        source = self._source
+        try:
+            source.open(self._options.serial)
+            got = self._start(self._follower.setup.profile)
+        except (CameraLost, Refused) as error:
+            self._announcer.insist(Health.LOST, str(error), source.health())
+            raise
+        stop.take()  # harvesters takes SIGINT for itself; gentl.py gives it back, other drivers may not
+        self._announcer.setup = self._follower.setup
+        loop = CameraLoop(source, got, self._options, self._ring_for(got), bus, self._announcer, heartbeat)
+        try:
+            while not stop.asked.is_set():
+                loop.turn()
+                order = loop.take_order()
+                if order is not None:
+                    self._follow(order, loop)
+        except CameraLost as error:
+            heartbeat.health = Health.LOST
+            loop.give_up(str(error))
+            raise
+        loop.give_up("stopped")
+        return STOPPED
+
+    def close(self) -> None:
+        """Let go of the ring. Never raises."""
+        if self._ring is not None:
+            self._ring.close()
+
+    def _start(self, profile: Profile) -> Profile:
+        """Set up and stream. Returns what the camera was read back to be set to."""
+        got = self._source.configure(profile)
+        self._source.start(self._options.buffers)
+        self._source.probe()
+        return got
+
+    def _ring_for(self, profile: Profile) -> RingWriter:
+        """The ring in use, or a larger one: readers that have the old one open keep it until they have read it."""
+        if self._ring is None or profile.size_bytes > self._ring_bytes:
+            older, self._ring_bytes = self._ring, profile.size_bytes
+            self._ring = RingWriter(self._run_dir, self._name, self._options.ring_slots, profile.size_bytes)
+            if older is not None:
+                older.close()
+        return self._ring
+
+    def _follow(self, order: JobOrder, loop: CameraLoop) -> None:
+        """Be set up for the job that io orders, and say so; what cannot be is refused and nothing is changed."""
+        refusal = ""
+        try:
+            setup = self._follower.next_setup(order)
+            if setup is not None:
+                self._change(setup, loop)
+        except Refused as error:
+            refusal = str(error)
+            self._follower.refuse(order, refusal)
+        if order.phase is not JobPhase.STEADY:
+            self._announcer.answer(order, refusal)
+
+    def _change(self, setup: Setup, loop: CameraLoop) -> None:
+        """Go over to another setup. Refused: the camera cannot be set so, and is as it was before."""
+        before = self._follower.setup
+        if setup.profile != before.profile:
+            loop.set_aside(f"being set up for job {setup.number}")
+            self._source.stop()
+            try:
+                got = self._start(setup.profile)
+            except Refused as error:
+                loop.stamp()
+                self._source.stop()
+                loop.begin(self._restarted(before.profile), self._ring_for(before.profile))
+                raise Refused(f"the camera cannot be set up for job {setup.number}: {error}") from error
+            loop.begin(got, self._ring_for(got))
+        self._follower.setup = self._announcer.setup = setup
+        log.info("camera %s: set up for job %d, revision %s", self._name, setup.number, setup.revision)
+
+    def _restarted(self, profile: Profile) -> Profile:
+        """Back to what it was. CameraLost: it does not take any more what it took before."""
+        try:
+            return self._start(profile)
+        except Refused as error:
+            raise CameraLost(f"it cannot be set back to the job before: {error}") from error

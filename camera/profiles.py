@@ -50,6 +50,17 @@ class Profile:
         return round(self.exposure_us * 1000)
 
 
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a camera is set up for: a job and its profile."""
+
+    number: int
+    """What the PLC calls the job; 0: the camera is on its own, there are no jobs."""
+    revision: str
+    """Revision of the job's recipe."""
+    profile: Profile
+
+
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{name} = {value!r}: expected one of {', '.join(choices)}")

@@ -1,126 +1,44 @@
 """The inspection process: a frame comes in, a verdict goes out. One thread owns the model.
 
 It knows no PLC and no disk. Dead, slow or confused it costs yield: a part without its verdict is rejected by io.
+Which job it judges by is io's word (`bench.py`).
 """
 
 import gc
 import logging
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
-from ..bus.channel import Publisher, Subscriber, camera_address, inspect_address
+from ..bus.channel import Publisher, Subscriber, camera_address, inspect_address, io_address
 from ..bus.clock import MS, SECOND, now_ns
 from ..bus.errors import BadBundle
 from ..bus.heartbeat import Heartbeat
-from ..bus.messages import FrameReady, Health, InspectState, Job
-from ..bus.part import Outcome, Verdict
+from ..bus.messages import FrameReady, Health, InspectState, Job, JobOrder
 from ..bus.ring import RingShelf
 from ..bus.stop import Stop
-from ..camera.frame import read_picture
-from ..models.box import Box
-from ..models.bundle import open_bundle
-from ..models.detector import Detector
-from ..models.parity import check_golden
-from .judge import Judgement, Seen, judge
+from .bench import Bench
+from .inspector import Inspector
 from .options import InspectOptions
-from .recipe import ActiveRecipe, Recipe, Region
+from .recipe import ActiveRecipe
 
 log = logging.getLogger(__name__)
 STATE_EVERY_NS = 500 * MS
-WARM_UP = 5
-"""Inferences before READY: the first ones allocate and are several times slower."""
 WAITING = 256
 """Frames that may wait; more than that are parts long past their deadline, dropped oldest first."""
+IDLE_MS, LOADING_MS = 100, 20
 
 
-class Inspector:
-    """Judges one picture at a time by one recipe and one bundle."""
-
-    def __init__(self, active: ActiveRecipe, options: InspectOptions) -> None:
-        """Load, warm up and prove the bundle. BadBundle, BadSettings."""
-        self.active = active
-        self._recipe: Recipe = active.recipe
-        self._bundle = open_bundle(active.bundle)
-        self._detector = Detector(self._bundle, options.provider, options.threads)
-        self.prove()
-        camera = active.recipe.camera
-        self._boxes = {region.name: _box(region, camera.width, camera.height) for region in active.recipe.regions}
-        self._typical_ns = 0
-        self.job = Job(
-            recipe=active.recipe.name,
-            revision=active.revision,
-            model=self._bundle.digest,
-            deadline_ns=active.recipe.deadline_ms * MS,
-        )
-
-    @property
-    def provider(self) -> str:
-        """Execution provider that really runs."""
-        return self._detector.provider
-
-    def prove(self) -> None:
-        """Score the golden pictures on this box. BadBundle: not as stored. Doubles as the warm-up."""
-        report = check_golden(self._detector)
-        if not report.passed:
-            raise BadBundle(f"{self.active.bundle}: golden pictures do not score as stored: {report.detail}")
-
-    def verdict(self, ready: FrameReady, shelf: RingShelf) -> Verdict:
-        """Judge the part of this frame. Never raises for what is wrong with the picture: that is UNJUDGED."""
-        started = now_ns()
-        if started + self._typical_ns >= ready.triggered_at_ns + self.job.deadline_ns:
-            # Work on a part that cannot be in time any more would only make the next one late too.
-            self._typical_ns = self._typical_ns * 7 // 8  # one slow inference must not shut the door for good
-            return self._unjudged(ready, started, "too late to be judged")
-        camera = self._recipe.camera
-        if (ready.width, ready.height) != (camera.width, camera.height):
-            found = f"{ready.width}x{ready.height}"
-            return self._unjudged(ready, started, f"picture is {found}, not {camera.width}x{camera.height}")
-        picture = read_picture(shelf, ready)
-        if picture is None:
-            return self._unjudged(ready, started, "picture gone from the ring before it was read")
-        seen = []
-        for region in self._recipe.regions:
-            box = self._boxes[region.name]
-            findings = self._detector.find(picture, box)
-            threshold = self._bundle.manifest.threshold.value if region.threshold is None else region.threshold
-            crop = picture[box.y : box.y + box.h : 4, box.x : box.x + box.w : 4]
-            place = (box.x, box.y, box.w, box.h)
-            light = float(crop.mean())
-            seen.append(Seen(region.name, place, findings.score, findings.heat, threshold, light, findings.trouble))
-        made = self._made(ready, started, judge(self._recipe, seen))
-        self._typical_ns += (made.done_ns - started - self._typical_ns) // 8
-        return made
-
-    def _unjudged(self, ready: FrameReady, started: int, reason: str) -> Verdict:
-        return self._made(ready, started, Judgement(Outcome.UNJUDGED, (reason,), (), 0.0, 0.0, ()))
-
-    def _made(self, ready: FrameReady, started: int, made: Judgement) -> Verdict:
-        return Verdict(
-            part=ready.part,
-            outcome=made.outcome,
-            reasons=made.reasons,
-            defects=made.defects,
-            score=made.score,
-            threshold=made.threshold,
-            recipe=self.job.recipe,
-            revision=self.job.revision,
-            model=self.job.model,
-            camera=ready.camera,
-            triggered_at_ns=ready.triggered_at_ns,
-            frame=ready,
-            heat=made.heat,
-            started_ns=started,
-            done_ns=now_ns(),
-        )
-
-
-def _box(region: Region, width: int, height: int) -> Box:
-    return Box(0, 0, width, height) if region.box == "full" else Box(*region.box)
-
-
-def run(active: ActiveRecipe, options: InspectOptions, cameras: tuple[str, ...], run_dir: Path) -> int:
+def run(
+    number: int,
+    read: Callable[[int], ActiveRecipe],
+    options: InspectOptions,
+    cameras: tuple[str, ...],
+    run_dir: Path,
+) -> int:
     """Run until SIGTERM or SIGINT; return the exit code.
 
+    number: the job to come up with. read: reads the recipe of a job afresh (BadSettings: there is none, BadRecipe).
     BadBundle or BadSettings before READY if the bundle is damaged, scores otherwise than stored, or the provider is
     missing. A golden picture that scores wrong later is a FAULT: READY drops, and the process ends with code 70.
     """
@@ -128,57 +46,104 @@ def run(active: ActiveRecipe, options: InspectOptions, cameras: tuple[str, ...],
     heartbeat = Heartbeat(run_dir, "inspect")
     publisher = Publisher(inspect_address(run_dir))
     addresses = [camera_address(run_dir, name) for name in cameras]
-    frames = Subscriber(addresses, (FrameReady,))
+    frames = Subscriber([*addresses, io_address(run_dir)], (FrameReady, JobOrder))
     shelf = RingShelf(run_dir)
+
+    def load(wanted_number: int, wanted: Job | None) -> Inspector:
+        return Inspector(wanted_number, read(wanted_number), options, wanted)
+
     try:
-        inspector = Inspector(active, options)
-        gc.collect()
-        gc.freeze()  # what the model loaded stays; collecting it over and over costs milliseconds in the path
-        log.info("ready: recipe %s, model %.12s on %s", active.recipe.name, inspector.job.model, inspector.provider)
+        inspector = load(number, None)
+        freeze()
+        log.info("ready: recipe %s, model %.12s on %s", inspector.job.recipe, inspector.job.model, inspector.provider)
         heartbeat.health = Health.READY
-        return _loop(inspector, options, heartbeat, publisher, frames, shelf, stop)
+        bench = Bench(inspector, load)
+        try:
+            return _Loop(bench, options, heartbeat, publisher, frames, shelf).go(stop)
+        finally:
+            bench.close()
     finally:
         for held in (heartbeat, publisher, frames, shelf):
             held.close()
 
 
-def _loop(
-    inspector: Inspector,
-    options: InspectOptions,
-    heartbeat: Heartbeat,
-    publisher: Publisher,
-    frames: Subscriber,
-    shelf: RingShelf,
-    stop: Stop,
-) -> int:
-    waiting: deque[FrameReady] = deque(maxlen=WAITING)
-    judged, state_due, idle_since = 0, 0, now_ns()
-    while not stop.asked.is_set():
-        if not waiting and frames.wait(100):
-            idle_since = now_ns()
-        while (ready := frames.receive(0)) is not None:
-            if ready.part:
-                waiting.append(ready)
-        oldest = waiting[0].ready_ns if waiting else 0
-        heartbeat.turn(oldest_ns=oldest)
-        if waiting:
-            publisher.send(inspector.verdict(waiting.popleft(), shelf))
-            judged += 1
-            heartbeat.turn(done=1)
-        elif now_ns() - idle_since > options.golden_every_s * SECOND:
-            try:
-                inspector.prove()
-            except BadBundle:
-                log.exception("a golden picture no longer scores as stored")
-                heartbeat.health = Health.FAULT
-                publisher.send(_state(inspector, Health.FAULT, judged, "golden picture scores wrong"))
+def freeze() -> None:
+    """What a model loaded stays; collecting it over and over costs milliseconds in the path of a part."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
+class _Loop:
+    """What the loop holds between two turns."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        options: InspectOptions,
+        heartbeat: Heartbeat,
+        publisher: Publisher,
+        frames: Subscriber,
+        shelf: RingShelf,
+    ) -> None:
+        self._bench, self._options, self._heartbeat = bench, options, heartbeat
+        self._publisher, self._frames, self._shelf = publisher, frames, shelf
+        self._waiting: deque[FrameReady] = deque(maxlen=WAITING)
+        self._judged, self._state_due, self._idle_since = 0, 0, now_ns()
+
+    def go(self, stop: Stop) -> int:
+        """Turn until told to stop; return the exit code."""
+        while not stop.asked.is_set():
+            if not self._waiting:
+                self._frames.wait(LOADING_MS if self._bench.loading else IDLE_MS)
+            self._listen()
+            self._follow()
+            self._heartbeat.turn(oldest_ns=self._waiting[0].ready_ns if self._waiting else 0)
+            if self._waiting:
+                self._publisher.send(self._bench.active.verdict(self._waiting.popleft(), self._shelf))
+                self._judged += 1
+                self._heartbeat.turn(done=1)
+            elif now_ns() - self._idle_since > self._options.golden_every_s * SECOND and not self._prove():
                 return 70
-            idle_since = now_ns()
-        if now_ns() >= state_due:
-            state_due = now_ns() + STATE_EVERY_NS
-            publisher.send(_state(inspector, Health.READY, judged, ""))
-    return 0
+            if now_ns() >= self._state_due:
+                self._say(Health.READY, "")
+        return 0
 
+    def _listen(self) -> None:
+        while (message := self._frames.receive(0)) is not None:
+            if isinstance(message, JobOrder):
+                self._bench.follow(message)
+            else:
+                self._idle_since = now_ns()
+                if message.part:
+                    self._waiting.append(message)
 
-def _state(inspector: Inspector, health: Health, judged: int, detail: str) -> InspectState:
-    return InspectState(health, inspector.job, inspector.provider, judged, detail)
+    def _follow(self) -> None:
+        """Go by the job that io orders. Frames that wait are of parts that io has closed before it ordered another."""
+        before = self._bench.active
+        report = self._bench.turn()
+        if self._bench.active is not before:
+            job = self._bench.active.job
+            log.info("job %d: recipe %s, model %.12s", self._bench.active.number, job.recipe, job.model)
+            self._waiting.clear()
+            self._say(Health.READY, "")
+            freeze()
+        if report is not None:
+            self._publisher.send(report)
+
+    def _prove(self) -> bool:
+        """Score the golden pictures while nothing is to be judged. False: they do not score as stored any more."""
+        try:
+            self._bench.active.prove()
+        except BadBundle:
+            log.exception("a golden picture no longer scores as stored")
+            self._heartbeat.health = Health.FAULT
+            self._say(Health.FAULT, "golden picture scores wrong")
+            return False
+        self._idle_since = now_ns()
+        return True
+
+    def _say(self, health: Health, detail: str) -> None:
+        self._state_due = now_ns() + STATE_EVERY_NS
+        active = self._bench.active
+        self._publisher.send(InspectState(health, active.job, active.provider, self._judged, detail))

@@ -8,8 +8,11 @@ import asyncio
 import logging
 import signal
 import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from ..bus.active_job import keep_job
 from ..bus.channel import (
     EntrySender,
     Publisher,
@@ -17,14 +20,29 @@ from ..bus.channel import (
     camera_address,
     inspect_address,
     io_address,
+    opcua_address,
     records_address,
 )
 from ..bus.clock import MS, SECOND, boot_id, now_ns
-from ..bus.errors import BadSettings
+from ..bus.errors import BadSettings, OkngError
 from ..bus.heartbeat import Heartbeat, Pulse
-from ..bus.messages import CameraState, FrameLost, FrameReady, Health, InspectState, Job, StationState
+from ..bus.messages import (
+    CameraState,
+    FrameLost,
+    FrameReady,
+    Health,
+    Hold,
+    InspectState,
+    Job,
+    JobAnswer,
+    JobAsk,
+    JobOrder,
+    JobReport,
+    StationState,
+)
 from ..bus.part import Disposition, Record, Trigger, Verdict
 from .images import InImage, OutImage
+from .job_dialogue import JobKept, JobWanted
 from .journal import Journal
 from .link import Link
 from .links import open_link
@@ -45,22 +63,56 @@ from .station import (
 _LOG = logging.getLogger(__name__)
 TURN_S = 0.02
 STATE_NS = 250 * MS
+ORDER_NS = 250 * MS
+ORDER_CHANGING_NS = 100 * MS
 COUNTERS_NS = 5 * SECOND
 FLUSH_NS = 2 * SECOND
 EXIT_REFUSED = 78
 """Exit status for settings that a person has to change (EX_CONFIG)."""
 
 
+@dataclass(frozen=True, slots=True)
+class JobTable:
+    """The jobs of this box, for io."""
+
+    number: int
+    """The one to begin with."""
+    numbers: frozenset[int]
+    """All there are to change to."""
+    read: Callable[[int], Job]
+    """Reads the recipe of a job afresh; called in a thread. OkngError: it cannot be had."""
+
+
 class _Io:
     """All that the process holds."""
 
-    def __init__(self, options: PlcOptions, station: str, cameras: tuple[str, ...], job: Job, run_dir: Path) -> None:
+    def __init__(
+        self,
+        options: PlcOptions,
+        station: str,
+        cameras: tuple[str, ...],
+        job: Job,
+        run_dir: Path,
+        jobs: JobTable | None,
+    ) -> None:
         self.epoch = uuid.uuid4().hex[:16]
-        self.station = Station(station, job, options.limits(), job_number=options.job_number)
+        self._jobs, self._run_dir = jobs, run_dir
+        self.station = Station(
+            station,
+            job,
+            options.limits(),
+            job_number=options.job_number if jobs is None else jobs.number,
+            jobs=frozenset() if jobs is None else jobs.numbers,
+            participants=frozenset(("inspect", *(f"camera-{name}" for name in cameras))),
+            views=cameras,
+        )
         self.link: Link = open_link(options, self._on_image, self._on_link_lost)
         self._journal = Journal(self.epoch, boot_id())
         self._options = options
-        self._watch = Watch(cameras, job)
+        self._watch = Watch(cameras, self.station.job_number, job)
+        self._ordered: JobOrder | None = None
+        self._ordered_ns = 0
+        self._reading: set[asyncio.Task[None]] = set()
         self._ready = Readiness(("io: starting",), (), moves=False)
         self._out = OutImage()
         self._timer: asyncio.TimerHandle | None = None
@@ -81,7 +133,8 @@ class _Io:
         self._heart = Heartbeat(run_dir, "io")
         self._speaker = Publisher(io_address(run_dir))
         addresses = [inspect_address(run_dir), *(camera_address(run_dir, name) for name in cameras)]
-        kinds = (Verdict, InspectState, FrameReady, FrameLost, CameraState)
+        addresses.append(opcua_address(run_dir))
+        kinds = (Verdict, InspectState, FrameReady, FrameLost, CameraState, JobReport, JobAsk, Hold)
         self._listener = Subscriber(addresses, kinds)
         self._entries = EntrySender(records_address(run_dir))
 
@@ -148,13 +201,21 @@ class _Io:
         if isinstance(message, Verdict):
             self.station.submit(message, at)
         elif isinstance(message, FrameReady):
-            self.station.exposed(message.part, message.triggered_at_ns, at)
+            self.station.exposed(message.part, message.triggered_at_ns, at, message.camera)
         elif isinstance(message, FrameLost):
-            self.station.lost(message.part, message.triggered_at_ns, at)
+            self.station.lost(message.part, message.triggered_at_ns, at, message.camera)
         elif isinstance(message, CameraState):
             self._watch.camera(message, at)
         elif isinstance(message, InspectState):
             self._watch.inspect(message, at)
+        elif isinstance(message, JobReport):
+            if message.epoch == self.epoch:
+                self.station.job_report(message, at)
+        elif isinstance(message, JobAsk):
+            _LOG.info("%s asks for job %d (token %d)", message.who, message.number, message.token)
+            self.station.ask_job(message, at)
+        elif isinstance(message, Hold):
+            self.station.hold(message, at)
 
     def _pump(self) -> None:
         self._pumping = False
@@ -185,7 +246,8 @@ class _Io:
             self._collection.idle(at, self.station.open)
 
     def _look(self, at: int) -> None:
-        self._ready = self._watch.look(self._pulse.beats(), at)
+        changing = self.station.jobs.change is not None
+        self._ready = self._watch.look(self._pulse.beats(), at, changing=changing)
         blockers = self._ready.blockers
         if not self.link.connected:
             blockers = (f"PLC: nothing is connected to {self.link.place}", *blockers)
@@ -211,10 +273,15 @@ class _Io:
 
     def _flush(self, at: int) -> None:
         """Show the PLC and tell the bus what has changed."""
-        image = self.station.tick(at)
         entries = self._journal.waiting
-        for event in self.station.events():
-            self._tell(event, at)
+        image = self.station.tick(at)
+        while events := self.station.events():
+            for event in events:
+                self._tell(event, at)
+            # A job that cannot be kept is taken back before the PLC sees anything of it.
+            image = self.station.tick(at)
+        if self._order(at):
+            image = self.station.tick(at)
         if image != self._out:
             self.link.publish(image)
             self._out = image
@@ -247,6 +314,68 @@ class _Io:
                 _LOG.info("the PLC reset its counters at %s", counters)
             case JobRequest(number, token):
                 _LOG.info("the PLC asks for job %d (token %d)", number, token)
+            case JobWanted():
+                task = self._loop.create_task(self._read_job(event))
+                self._reading.add(task)
+                task.add_done_callback(self._reading.discard)
+            case JobKept(number):
+                self._keep_job(number, at)
+            case JobAnswer():
+                self._speaker.send(event)
+                if event.done:
+                    _LOG.info("job %d is active, asked by %s", event.number, event.who)
+                else:
+                    _LOG.error(
+                        "job %d, asked by %s, refused: %s; job %d stays active",
+                        event.number,
+                        event.who,
+                        event.detail,
+                        self.station.job_number,
+                    )
+
+    # -- the job -----------------------------------------------------------------------------------------------------
+
+    async def _read_job(self, wanted: JobWanted) -> None:
+        """Read the recipe of a job in a thread: a disk that hangs costs the change-over, not the heartbeat."""
+        jobs = self._jobs
+        found: Job | str = "io was started without a table of jobs"
+        if jobs is not None:
+            try:
+                found = await asyncio.to_thread(jobs.read, wanted.number)
+            except OkngError as error:
+                found = str(error)
+            except Exception as error:  # noqa: BLE001 - outermost frame of the thread: the change-over is refused
+                _LOG.exception("the recipe of job %d", wanted.number)
+                found = f"the recipe of job {wanted.number} cannot be read: {error}"
+        at = now_ns()
+        self.station.job_read(wanted.change, found, at)
+        self._flush(at)
+
+    def _keep_job(self, number: int, at: int) -> None:
+        try:
+            keep_job(self._run_dir, number)
+        except OSError as error:
+            reason = f"the number of the active job cannot be written: {error}"
+            _LOG.error("%s", reason)
+            self.station.job_failed(reason, at)
+
+    def _order(self, at: int) -> bool:
+        """Tell cameras and inspect which job holds: at each change, and again and again for who missed it.
+
+        Returns True when the job is another one than before.
+        """
+        order = self.station.order(self.epoch)
+        every_ns = ORDER_NS if self.station.jobs.change is None else ORDER_CHANGING_NS
+        if order == self._ordered and at - self._ordered_ns < every_ns:
+            return False
+        before = self._ordered
+        other = before is not None and (order.number, order.job) != (before.number, before.job)
+        if other:
+            self._watch.follow(order.number, order.job)
+            self._look(at)  # what was ready for the job before says nothing of this one
+        self._ordered, self._ordered_ns = order, at
+        self._speaker.send(order)
+        return other
 
     def _say(self, at: int) -> None:
         """Publish the StationState every 250 ms and, at most once a turn, when it has changed."""
@@ -272,6 +401,7 @@ class _Io:
                 job=station.job,
                 counters=station.counters(),
                 at_ns=at,
+                job_number=station.job_number,
             )
         )
 
@@ -304,11 +434,21 @@ class _Io:
         self._pulse.close()
 
 
-def run(options: PlcOptions, station: str, cameras: tuple[str, ...], job: Job, run_dir: Path) -> int:
-    """Run the io process until SIGTERM or SIGINT. Return 0, 78 for settings to be changed, 1 for anything else."""
+def run(
+    options: PlcOptions,
+    station: str,
+    cameras: tuple[str, ...],
+    job: Job,
+    run_dir: Path,
+    jobs: JobTable | None = None,
+) -> int:
+    """Run the io process until SIGTERM or SIGINT. Return 0, 78 for settings to be changed, 1 for anything else.
+
+    job: the one to begin with. jobs: what there is to change to; None: nothing.
+    """
 
     async def main() -> None:
-        await _Io(options, station, cameras, job, run_dir).serve()
+        await _Io(options, station, cameras, job, run_dir, jobs).serve()
 
     try:
         asyncio.run(main())

@@ -6,6 +6,8 @@ from ..bus.clock import SECOND
 from ..bus.heartbeat import TURN_LIMIT_NS, Beat
 from ..bus.messages import CameraState, Health, InspectState, Job
 
+CHANGE_TURN_NS = 5 * SECOND
+"""While a camera is set up for another job its loop may take this long for one turn. READY is off all the time."""
 STATE_LIMIT_NS = 3 * SECOND
 """Cameras and inspect say their state every 500 ms; without one for this long it is not believed."""
 _HEALTH = {
@@ -31,10 +33,17 @@ class Readiness:
 class Watch:
     """What the cameras and inspect last said."""
 
-    def __init__(self, cameras: tuple[str, ...], job: Job) -> None:
-        self._cameras, self._job = cameras, job
+    def __init__(self, cameras: tuple[str, ...], number: int, job: Job) -> None:
+        """number, job: the active one."""
+        self._cameras = cameras
+        self._pids: dict[str, int] = {}
         self._camera_states: dict[str, tuple[CameraState, int]] = {}
         self._inspect_state: tuple[InspectState, int] | None = None
+        self.follow(number, job)
+
+    def follow(self, number: int, job: Job) -> None:
+        """Go by another job: who is set up for the one before is not ready."""
+        self._number, self._job = number, job
         # One inference may take longer than the usual turn of a loop, but never longer than a part has.
         self._inspect_turn_ns = max(TURN_LIMIT_NS, job.deadline_ns)
 
@@ -46,25 +55,44 @@ class Watch:
         """Take what inspect says."""
         self._inspect_state = state, now_ns
 
-    def look(self, beats: dict[str, Beat], now_ns: int) -> Readiness:
-        """Judge by the heartbeats of this moment."""
+    def look(self, beats: dict[str, Beat], now_ns: int, *, changing: bool = False) -> Readiness:
+        """Judge by the heartbeats of this moment. changing: a job change is under way, READY is off for it."""
+        self._forget_the_dead(beats)
         blockers: list[str] = []
         moving = []
         for camera in self._cameras:
             name = f"camera-{camera}"
-            silence = self._silence(f"camera {camera}", beats.get(name), now_ns, TURN_LIMIT_NS)
+            limit_ns = CHANGE_TURN_NS if changing or not self._is_set_up(camera) else TURN_LIMIT_NS
+            silence = self._silence(f"camera {camera}", beats.get(name), now_ns, limit_ns)
             if not silence:
                 moving.append(name)
                 silence = self._camera_words(camera, now_ns)
             if silence:
                 blockers.append(silence)
-        silence = self._silence("inspect", beats.get("inspect"), now_ns, self._inspect_turn_ns)
+        limit_ns = max(self._inspect_turn_ns, CHANGE_TURN_NS) if changing else self._inspect_turn_ns
+        silence = self._silence("inspect", beats.get("inspect"), now_ns, limit_ns)
         if not silence:
             moving.append("inspect")
             silence = self._inspect_words(now_ns)
         if silence:
             blockers.append(silence)
         return Readiness(tuple(blockers), (*moving, "io"), len(moving) == len(self._cameras) + 1)
+
+    def _forget_the_dead(self, beats: dict[str, Beat]) -> None:
+        """What a process said before it was started again is not believed of the new one."""
+        for name, beat in beats.items():
+            known = self._pids.get(name)
+            self._pids[name] = beat.pid
+            if known in (None, beat.pid):
+                continue
+            self._camera_states.pop(name.removeprefix("camera-"), None)
+            if name == "inspect":
+                self._inspect_state = None
+
+    def _is_set_up(self, camera: str) -> bool:
+        """False: it said that it is set up for another job, so it is being changed."""
+        known = self._camera_states.get(camera)
+        return known is None or (known[0].job_number, known[0].revision) == (self._number, self._job.revision)
 
     def _silence(self, who: str, beat: Beat | None, now_ns: int, turn_limit_ns: int) -> str:
         if beat is None:
@@ -82,6 +110,9 @@ class Watch:
         if known is None or now_ns - known[1] >= STATE_LIMIT_NS:
             return f"camera {camera}: its process runs, but says nothing yet"
         state = known[0]
+        if state.health is Health.READY and not self._is_set_up(camera):
+            found = f"job {state.job_number} revision {state.revision}" if state.job_number else "no job"
+            return f"camera {camera} is set up for {found}, expected job {self._number} revision {self._job.revision}"
         if state.health is Health.READY:
             return ""
         return f"camera {camera} {_HEALTH[state.health]}" + (f": {state.detail}" if state.detail else "")

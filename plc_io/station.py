@@ -412,6 +412,7 @@ class Station:
                 self.hand.forget_job()
         if self.job is not self._fitted:
             self._fit_limits()
+            self._blockers = ("io: the job has changed, cameras and inspect have not been looked at since",)
 
     def _waiting(self) -> int:
         return sum(part.why is not None for part in self._parts.values())

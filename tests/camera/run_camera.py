@@ -7,10 +7,11 @@ from pathlib import Path
 
 from okng.camera.options import CameraOptions
 from okng.camera.process import run
-from okng.camera.profiles import Profile
+from okng.camera.profiles import Profile, Setup
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
     said = json.loads(sys.argv[2])
     options = CameraOptions.model_validate(said["options"])
-    sys.exit(run("top", options, Profile(**said["profile"]), Path(sys.argv[1])))
+    setup = Setup(1, "0123456789ab", Profile(**said["profile"]))
+    sys.exit(run("top", options, setup, Path(sys.argv[1])))

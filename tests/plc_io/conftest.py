@@ -107,7 +107,7 @@ class Box:
                 beat.turn()
         if time.monotonic() - self._said > 0.1:
             self._said = time.monotonic()
-            camera = CameraState("top", self.health, 1, "", 0, 0, 0, 0, 0, 0, 0, "host", 0)
+            camera = CameraState("top", self.health, 1, "", 0, 0, 0, 0, 0, 0, 0, "host", 0, 1, JOB.revision)
             self.camera.send(camera)
             self.inspect.send(InspectState(Health.READY, self.job, "CPUExecutionProvider", 0, ""))
         while (message := self.ear.receive(0)) is not None:

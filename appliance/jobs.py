@@ -1,0 +1,61 @@
+"""The jobs of a box: what the PLC calls each, and the recipe behind it. Read afresh by each process that needs one."""
+
+from pathlib import Path
+
+from ..bus.active_job import active_job_file, kept_job
+from ..bus.clock import MS
+from ..bus.errors import BadSettings
+from ..bus.messages import Job
+from ..camera.profiles import Setup
+from ..inspect.recipe import ActiveRecipe, read_recipe
+from ..models.manifest import digest
+from ..settings import Settings
+from .profile_of import profile_of
+
+
+class Jobs:
+    """Settings and run folder of one box, seen as its jobs. Reads files only when asked."""
+
+    def __init__(self, settings: Settings, settings_file: Path) -> None:
+        self._run_dir, self._file = settings.box.run_dir, settings_file
+        self._start = settings.plc.job_number
+        self.recipes = settings.recipes
+        """Recipe by job number, the start job among them."""
+
+    def active(self) -> int:
+        """The job to come up with: the one io keeps active in this boot, else the start job of the settings.
+
+        BadSettings: io keeps a job that is not in the settings any more. Another one in its place could let the wrong
+        product pass, so a person has to say what is to hold.
+        """
+        number = kept_job(self._run_dir)
+        if number is None:
+            return self._start
+        if number not in self.recipes:
+            raise BadSettings(
+                f"{self._file}: [jobs]: job {number} is active and has no recipe any more: put it back, "
+                f"or remove {active_job_file(self._run_dir)} to begin with job {self._start}"
+            )
+        return number
+
+    def recipe(self, number: int) -> ActiveRecipe:
+        """Read the recipe of a job. BadSettings: there is no such job. BadRecipe."""
+        if number not in self.recipes:
+            known = ", ".join(str(known) for known in sorted(self.recipes))
+            raise BadSettings(f"{self._file}: [jobs]: there is no job {number}: expected one of {known}")
+        return read_recipe(self.recipes[number])
+
+    def job(self, number: int) -> Job:
+        """What io has to know of a job. BadSettings, BadRecipe, BadBundle."""
+        active = self.recipe(number)
+        return Job(
+            recipe=active.recipe.name,
+            revision=active.revision,
+            model=digest(active.bundle),
+            deadline_ns=active.recipe.deadline_ms * MS,
+        )
+
+    def setup(self, number: int) -> Setup:
+        """What a camera is set up for. BadSettings, BadRecipe."""
+        active = self.recipe(number)
+        return Setup(number, active.revision, profile_of(active.recipe))

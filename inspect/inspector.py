@@ -1,0 +1,108 @@
+"""One picture at a time becomes a verdict: one job, that is one recipe and the model it names."""
+
+from ..bus.clock import MS, now_ns
+from ..bus.errors import BadBundle, BadRecipe
+from ..bus.messages import FrameReady, Job
+from ..bus.part import Outcome, Verdict
+from ..bus.ring import RingShelf
+from ..camera.frame import read_picture
+from ..models.box import Box
+from ..models.bundle import open_bundle
+from ..models.detector import Detector
+from ..models.parity import check_golden
+from .judge import Judgement, Seen, judge
+from .options import InspectOptions
+from .recipe import ActiveRecipe, Recipe, Region
+
+
+class Inspector:
+    """Judges one picture at a time by one recipe and one bundle."""
+
+    def __init__(self, number: int, active: ActiveRecipe, options: InspectOptions, wanted: Job | None = None) -> None:
+        """Load, warm up and prove the bundle. BadBundle, BadSettings.
+
+        number: what the PLC calls the job. wanted: what it has to be, as io read it (BadRecipe: it is another).
+        """
+        self.number, self.active = number, active
+        self._recipe: Recipe = active.recipe
+        self._bundle = open_bundle(active.bundle)
+        self.job = Job(
+            recipe=active.recipe.name,
+            revision=active.revision,
+            model=self._bundle.digest,
+            deadline_ns=active.recipe.deadline_ms * MS,
+        )
+        if wanted is not None and self.job != wanted:
+            raise BadRecipe(
+                f"{active.path}: reads as revision {self.job.revision} with model {self.job.model:.12} here, "
+                f"io reads {wanted.revision} with {wanted.model:.12}: it was changed meanwhile, ask again"
+            )
+        self._detector = Detector(self._bundle, options.provider, options.threads)
+        self.prove()
+        camera = active.recipe.camera
+        self._boxes = {region.name: _box(region, camera.width, camera.height) for region in active.recipe.regions}
+        self._typical_ns = 0
+
+    @property
+    def provider(self) -> str:
+        """Execution provider that really runs."""
+        return self._detector.provider
+
+    def prove(self) -> None:
+        """Score the golden pictures on this box. BadBundle: not as stored. Doubles as the warm-up."""
+        report = check_golden(self._detector)
+        if not report.passed:
+            raise BadBundle(f"{self.active.bundle}: golden pictures do not score as stored: {report.detail}")
+
+    def verdict(self, ready: FrameReady, shelf: RingShelf) -> Verdict:
+        """Judge the part of this frame. Never raises for what is wrong with the picture: that is UNJUDGED."""
+        started = now_ns()
+        if started + self._typical_ns >= ready.triggered_at_ns + self.job.deadline_ns:
+            # Work on a part that cannot be in time any more would only make the next one late too.
+            self._typical_ns = self._typical_ns * 7 // 8  # one slow inference must not shut the door for good
+            return self._unjudged(ready, started, "too late to be judged")
+        camera = self._recipe.camera
+        if (ready.width, ready.height) != (camera.width, camera.height):
+            found = f"{ready.width}x{ready.height}"
+            return self._unjudged(ready, started, f"picture is {found}, not {camera.width}x{camera.height}")
+        picture = read_picture(shelf, ready)
+        if picture is None:
+            return self._unjudged(ready, started, "picture gone from the ring before it was read")
+        seen = []
+        for region in self._recipe.regions:
+            box = self._boxes[region.name]
+            findings = self._detector.find(picture, box)
+            threshold = self._bundle.manifest.threshold.value if region.threshold is None else region.threshold
+            crop = picture[box.y : box.y + box.h : 4, box.x : box.x + box.w : 4]
+            place = (box.x, box.y, box.w, box.h)
+            light = float(crop.mean())
+            seen.append(Seen(region.name, place, findings.score, findings.heat, threshold, light, findings.trouble))
+        made = self._made(ready, started, judge(self._recipe, seen))
+        self._typical_ns += (made.done_ns - started - self._typical_ns) // 8
+        return made
+
+    def _unjudged(self, ready: FrameReady, started: int, reason: str) -> Verdict:
+        return self._made(ready, started, Judgement(Outcome.UNJUDGED, (reason,), (), 0.0, 0.0, ()))
+
+    def _made(self, ready: FrameReady, started: int, made: Judgement) -> Verdict:
+        return Verdict(
+            part=ready.part,
+            outcome=made.outcome,
+            reasons=made.reasons,
+            defects=made.defects,
+            score=made.score,
+            threshold=made.threshold,
+            recipe=self.job.recipe,
+            revision=self.job.revision,
+            model=self.job.model,
+            camera=ready.camera,
+            triggered_at_ns=ready.triggered_at_ns,
+            frame=ready,
+            heat=made.heat,
+            started_ns=started,
+            done_ns=now_ns(),
+        )
+
+
+def _box(region: Region, width: int, height: int) -> Box:
+    return Box(0, 0, width, height) if region.box == "full" else Box(*region.box)
