@@ -1,7 +1,7 @@
 """One part, one verdict, from N views: what several cameras said of one part, put together. Pure.
 
-OK needs every view's OK. The first view that says anything else decides, and a view without a picture is UNJUDGED: nobody
-waits for the rest, because nothing they say could let the part pass.
+OK needs every view's OK. The first view that says anything else decides, and a view without a picture is UNJUDGED:
+nobody waits for the rest, because nothing they say could let the part pass.
 """
 
 from dataclasses import replace

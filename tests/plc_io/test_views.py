@@ -30,7 +30,7 @@ def verdict(camera: str, outcome: Outcome = Outcome.OK, score: float = 1.0) -> V
     )
 
 
-@pytest.mark.parametrize("order", permutations(CAMERAS))
+@pytest.mark.parametrize("order", list(permutations(CAMERAS)))
 def test_ok_needs_every_view_and_the_nearest_to_its_limit_is_shown(order: tuple[str, ...]) -> None:
     views = Views(CAMERAS)
     scores = {"top": 1.0, "side": 3.5, "back": 2.0}
