@@ -19,6 +19,7 @@ from .images import InImage, OutImage
 from .job_dialogue import PLC, JobDialogue, JobKept, JobWanted
 from .signals import Command, FaultCode, Status, WireCode
 from .tally import Tally
+from .views import Views
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class _Part:
     taken_at: str
     unexposed: set[str]
     """Cameras whose picture is not taken yet."""
+    views: Views | None
+    """What the cameras have said so far; None: one camera looks, whatever its name."""
     verdict: Verdict | None = None
     why: Why | None = None
     committed_ns: int = 0
@@ -189,9 +192,14 @@ class Station:
         if (verdict.recipe, verdict.revision, verdict.model) != (job.recipe, job.revision, job.model):
             self.tally.stale += 1
             return
-        part.verdict = verdict
+        if part.views is not None and verdict.camera not in part.views.open:
+            self.tally.stale += 1
+            return
         self._expose(part, verdict.camera)
-        self._decide(part, {Outcome.OK: Why.OK, Outcome.NG: Why.NG}.get(verdict.outcome, Why.LOST), now_ns)
+        whole = verdict if part.views is None else part.views.add(verdict)
+        if whole is not None:
+            part.verdict = whole
+            self._decide(part, {Outcome.OK: Why.OK, Outcome.NG: Why.NG}.get(whole.outcome, Why.LOST), now_ns)
         self._advance(now_ns)
 
     def exposed(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "") -> None:
@@ -205,10 +213,13 @@ class Station:
         """There will be no picture of a part by that camera: it is rejected without waiting for its deadline."""
         self._advance(now_ns)
         found = self._find(part, triggered_at_ns)
-        if found is not None and found.why is None:
-            self._expose(found, camera)
+        if found is None:
+            return
+        self._expose(found, camera)
+        if found.why is None and (found.views is None or camera in found.views.open):
+            found.verdict = None if found.views is None else found.views.lost(camera)
             self._decide(found, Why.LOST, now_ns)
-            self._advance(now_ns)
+        self._advance(now_ns)
 
     def ask_job(self, ask: JobAsk, now_ns: int) -> None:
         """Somebody beside the PLC asks for a job; the answer is an event."""
@@ -272,6 +283,8 @@ class Station:
     def next_ns(self) -> int | None:
         """When `tick` must be called at the latest; None: nothing is waiting."""
         due = [part.trigger.deadline_ns for part in self._parts.values() if part.why is not Why.LATE]
+        if self._newest is not None and self._exposing:
+            due.append(self._newest.trigger.deadline_ns)
         hand = self.hand.next_ns()
         due += [moment for moment in (hand, self.jobs.next_ns()) if moment is not None]
         return min(due, default=None)
@@ -334,11 +347,20 @@ class Station:
         # A stuck TRIGGER has to be found before the part is late.
         self.hand.limits = replace(self._limits, stuck_ns=min(self._limits.stuck_ns, self.job.deadline_ns - 1))
 
+    @property
+    def _exposing(self) -> bool:
+        """A camera still owes its picture of the newest part: the next one must not come before it."""
+        newest = self._newest
+        return newest is not None and bool(newest.unexposed) and self._now < newest.trigger.deadline_ns
+
     def _expose(self, part: _Part, camera: str) -> None:
-        part.unexposed.discard(camera if len(self._views) > 1 else "")
+        part.unexposed.discard(camera if part.views is not None else "")
 
     def _find(self, part: int, triggered_at_ns: int) -> _Part | None:
         found = self._parts.get(part)
+        newest = self._newest
+        if found is None and newest is not None and newest.trigger.part == part:
+            found = newest  # decided by one camera while another has not taken its picture yet
         return found if found is not None and found.trigger.at_ns == triggered_at_ns else None
 
     def _is_open(self, number: int) -> bool:
@@ -368,6 +390,7 @@ class Station:
             ),
             self._utc(),
             set(self._views),
+            Views(self._views) if len(self._views) > 1 else None,
         )
         self.tally.trigger(missed=not accepted)
         self._events.append(part.trigger)
@@ -423,10 +446,9 @@ class Station:
         if self.jobs.change is not None or self._holds.reasons(self._now):
             return False
         if Command.BUFFER_EN not in self.hand.command:
-            return not self.open
-        exposing = self._newest is not None and bool(self._newest.unexposed) and self._newest.why is None
+            return not self.open and not self._exposing
         limit = self.hand.limits.queue
-        return not exposing and self._waiting() < limit and len(self._parts) < 2 * limit
+        return not self._exposing and self._waiting() < limit and len(self._parts) < 2 * limit
 
     def _show(self, now_ns: int) -> None:
         """Put the oldest decided part into the result block: from here on it is frozen."""
@@ -491,7 +513,7 @@ class Station:
         verdict = part.verdict if part.verdict is None else replace(part.verdict, heat=())
         receipt = Receipt(part.trigger.part, delivery, acked_ns)
         self._events.append(Record(part.trigger, verdict, disposition, receipt, part.taken_at))
-        if part is self._newest:
+        if part is self._newest and not part.unexposed:
             self._newest = None
 
     def _reject(self, part: _Part, why: Why, now_ns: int) -> None:
