@@ -3,7 +3,8 @@
 An output is active only while the box says so. When the box closes, dies, or loses the chip, all outputs are inactive,
 and every output is named for what inactive makes safe: a gate that lets pass, `run`, `ready`, `ok`. What Linux makes of
 a line whose process died is the chip driver's affair, so a guard beside us takes them back (`pins_guard.py`), also from
-a process that hangs. A kernel that hangs keeps its levels: the machine has to watch `hb`.
+a process that hangs. After that the resistor at the line decides (`OutputLine`). A kernel that hangs keeps its levels:
+the machine has to watch `hb`.
 """
 
 import os

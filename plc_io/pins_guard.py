@@ -20,6 +20,8 @@ import time
 SET_VALUES = 0xC010B40F
 """GPIO_V2_LINE_SET_VALUES_IOCTL of linux/gpio.h."""
 _HEARD_NOT = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_UNDER_WAY_S = 0.02
+"""A word of io that was under way when the silence ended is taken back after this."""
 _END_S = 2.0
 
 
@@ -79,7 +81,10 @@ def watch(request_fd: int, pipe_fd: int, mask: int, silence_ms: int) -> None:
     wait_ms: int | None = None
     while ear.poll(wait_ms) and os.read(pipe_fd, 4096):
         wait_ms = silence_ms
-    fcntl.ioctl(request_fd, SET_VALUES, struct.pack("=QQ", 0, mask))
+    os.close(pipe_fd)  # from here on `affirm` fails, so nothing is set active after the next line but once
+    for wait_s in (_UNDER_WAY_S, 0):
+        fcntl.ioctl(request_fd, SET_VALUES, struct.pack("=QQ", 0, mask))
+        time.sleep(wait_s)
 
 
 if __name__ == "__main__":

@@ -10,13 +10,17 @@ Line = Annotated[int, Field(ge=0, le=1023)] | Annotated[str, Field(min_length=1,
 
 
 class OutputLine(BaseModel):
-    """One output. It is active only while the box says so; inactive is the safe state: reject, stop, not ready."""
+    """One output. It is active only while the box says so; inactive is the safe state: reject, stop, not ready.
+
+    A line that nobody holds (before the start, after the end, no power) is where its resistor pulls it. Fit one that
+    makes it inactive: to ground, or to the supply where it is active low.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     line: Line
     active_low: bool = False
-    """Active means low voltage. Choose what a cut wire looks like as inactive."""
+    """Active means low voltage."""
     drive: Literal["push_pull", "open_drain", "open_source"] = "push_pull"
 
 

@@ -121,6 +121,7 @@ class SimRig:
         chip = (bank / "chip_name").read_text().strip()
         self._lines = Path("/sys/devices/platform", (self._folder / "dev_name").read_text().strip(), chip)
         self._chip = f"/dev/{chip}"
+        self._live = True
         self._options = PinsOptions()
         self._pins: Pins | None = None
 
@@ -132,9 +133,15 @@ class SimRig:
         """See `Rig`."""
         from okng.plc_io.pins_gpiod import GpioPins
 
-        self._options = options
+        self._fit(options)
         self._pins = GpioPins(options)
         return self._pins
+
+    def _fit(self, options: PinsOptions) -> None:
+        """The resistors that a machine has: a line that nobody holds is inactive."""
+        self._options = options
+        for name, one in options.outputs.items():
+            self.drive(name, high=one.active_low)
 
     def _line(self, name: str) -> Path:
         return self._lines / f"sim_gpio{self._options.lines[name]}"
@@ -149,7 +156,7 @@ class SimRig:
 
     def kill(self, active: frozenset[str], options: PinsOptions) -> None:
         """See `Rig`."""
-        self._options = options
+        self._fit(options)
         command = [sys.executable, "-c", _HOLDER, options.model_dump_json(), *active]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
             assert holder.stdout is not None
@@ -160,12 +167,14 @@ class SimRig:
 
     def unplug(self) -> None:
         """See `Rig`."""
+        self._live = False
         (self._folder / "live").write_text("0")
 
     def close(self) -> None:
         """See `Rig`."""
         if self._pins is not None:
             self._pins.close()
-        (self._folder / "live").write_text("0")
+        if self._live:
+            (self._folder / "live").write_text("0")
         (self._folder / "bank0").rmdir()
         self._folder.rmdir()

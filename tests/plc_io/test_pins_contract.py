@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from okng.bus.clock import MS, now_ns
-from okng.bus.errors import Fault, LinkLost
+from okng.bus.errors import BadSettings, Fault, LinkLost
 from okng.plc_io.pins import MOST_EDGES, PinEdge, Pins
-from okng.plc_io.pins_options import PinsOptions
+from okng.plc_io.pins_gpiod import GpioPins
+from okng.plc_io.pins_options import OutputLine, PinsOptions
 
 from .pin_rigs import FakeRig, Rig, SimRig
 
@@ -181,3 +182,14 @@ def test_a_chip_that_goes_is_told(rig: Rig, pins: Pins) -> None:
     with pytest.raises(LinkLost):
         pins.edges()
     pins.close()
+
+
+def test_a_line_that_another_holds_cannot_be_had(rig: Rig, pins: Pins, options: PinsOptions) -> None:
+    if isinstance(rig, FakeRig):
+        pytest.skip("a twin is its owner's alone")
+    with pytest.raises(BadSettings, match="another program or driver holds"):
+        GpioPins(options)
+    pins.set(frozenset({"run"}))
+    assert active(rig) == {"run"}
+    with pytest.raises(BadSettings, match="lines that it has"):
+        GpioPins(options.model_copy(update={"outputs": {"x": OutputLine(line="no-such-line")}, "inputs": {}}))
