@@ -38,6 +38,8 @@ class Why(StrEnum):
     LOST = "lost"
     """No picture of this part, or its trigger came while the box was not ready (`missed`)."""
     FAULT = "fault"
+    GROUP = "group"
+    """It stands so close to a rejected part that the jet cannot tell them apart (or would have to)."""
     BYPASS = "bypass"
     CHALLENGE = "challenge"
 

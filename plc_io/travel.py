@@ -1,0 +1,100 @@
+"""How far the belt has gone: from a count that goes round, falls in reverse, and may be lost. Pure."""
+
+from collections import deque
+
+from .belt import CLOSE_MM, Belt
+
+TURN_MM = 1.0
+"""The belt has turned when it went so far the other way: less is the machine shaking."""
+_SAMPLES = 6
+"""Speed is taken over so many samples: one alone is coarse by a count a tick."""
+_SLACK_NS = 4_000_000
+"""A sample may be taken this much earlier or later than it says."""
+_TOO_FAST = 1.5
+
+
+class Travel:
+    """The belt's travel in mm since the first sample. All distances are modular differences of the count."""
+
+    def __init__(self, belt: Belt) -> None:
+        self._belt = belt
+        self._turn = 1 << belt.encoder_bits
+        self._sign = -1 if belt.reversed else 1
+        self._raw: int | None = None
+        self._total = 0.0
+        self._samples: deque[tuple[int, float]] = deque(maxlen=_SAMPLES)
+        self._peaks: deque[float] = deque([0.0], maxlen=3)
+        self._extreme = 0.0
+        self.forward = True
+        """The belt goes forward, or stands after it went forward."""
+        self.before_mm = 0.0
+        """Travel at the sample before the last: every edge up to there has been told."""
+
+    @property
+    def mm(self) -> float:
+        """Travel at the last sample."""
+        return self._total
+
+    @property
+    def speed_mm_s(self) -> float:
+        """Speed over the last samples; below 0 in reverse, 0 before two of them."""
+        if len(self._samples) < 2:
+            return 0.0
+        (began, start), (ended, end) = self._samples[0], self._samples[-1]
+        return (end - start) / (ended - began) * 1e9 if ended > began else 0.0
+
+    def at(self, counts: int) -> float:
+        """Travel at a latched count, less than half a turn from the last sample. Without a sample it is the first."""
+        if self._raw is None:
+            self._raw = counts
+        return self._total + self._difference(counts) / self._belt.counts_per_mm
+
+    def is_old_ground(self, at_mm: float) -> bool:
+        """True when the belt has been beyond this travel before: what an eye sees there, it sees again."""
+        return at_mm < self._peaks[0] - CLOSE_MM
+
+    def move(self, counts: int, now_ns: int) -> str:
+        """Take a sample. Returns what is wrong with it, empty: nothing.
+
+        A count that cannot be is not believed: the belt is taken to have gone on at its speed.
+        """
+        if self._raw is None:
+            self._raw = counts
+        moved = self._difference(counts) / self._belt.counts_per_mm
+        self._raw = counts
+        trouble, passed_ns = "", 0
+        if self._samples:
+            passed_ns = now_ns - self._samples[-1][0]
+            fastest = self._belt.max_speed_mm_s * _TOO_FAST * (passed_ns + _SLACK_NS) / 1e9 + CLOSE_MM
+            if abs(moved) > self._belt.jump_mm:
+                trouble = f"encoder: jumped by {moved:.1f} mm, expected at most {self._belt.jump_mm:g} mm at once"
+            elif abs(moved) > fastest:
+                trouble = f"encoder: {moved:.1f} mm in {passed_ns / 1e6:.1f} ms, expected at most {fastest:.1f} mm"
+        if trouble:
+            speed = self.speed_mm_s
+            moved = speed * passed_ns / 1e9
+            self._samples.clear()
+            self._samples.append((now_ns - passed_ns, self._total))
+        self.before_mm = self._total
+        self._total += moved
+        self._samples.append((now_ns, self._total))
+        self._peaks.append(max(self._peaks[-1], self._total))
+        self._follow()
+        return trouble
+
+    def _difference(self, counts: int) -> int:
+        raw = 0 if self._raw is None else self._raw
+        half = self._turn // 2
+        return self._sign * ((counts - raw + half) % self._turn - half)
+
+    def _follow(self) -> None:
+        """Notice a change of direction."""
+        if self.forward:
+            self._extreme = max(self._extreme, self._total)
+            turned = self._total < self._extreme - TURN_MM
+        else:
+            self._extreme = min(self._extreme, self._total)
+            turned = self._total > self._extreme + TURN_MM
+        if turned:
+            self.forward = not self.forward
+            self._extreme = self._total
