@@ -124,12 +124,11 @@ class Belt:
         if gate.resync_mm is not None and not 0 < gate.resync_mm + self.slip_mm + CLOSE_MM <= commit:
             raise ValueError(
                 f"gate {gate.name}: resync_mm = {gate.resync_mm:g}: expected more than 0 and at most "
-                f"{commit - self.slip_mm - CLOSE_MM:.1f} mm: a part is decided {gate.near_mm - commit:.1f} mm before the jet"
+                f"{commit - self.slip_mm - CLOSE_MM:.1f}: a part is decided {gate.near_mm - commit:.1f} mm before the jet"
             )
-        if gate.confirm_mm is not None and gate.confirm_mm < gate.far_mm + gate.after_mm:
-            raise ValueError(
-                f"gate {gate.name}: confirm_mm = {gate.confirm_mm:g}: expected {gate.far_mm + gate.after_mm:.1f} or more"
-            )
+        behind = gate.far_mm + gate.after_mm
+        if gate.confirm_mm is not None and gate.confirm_mm < behind:
+            raise ValueError(f"gate {gate.name}: confirm_mm = {gate.confirm_mm:g}: expected {behind:.1f} or more")
 
     def travel_mm(self, *spans_ms: float) -> float:
         """How far the belt may go in these times at top speed."""
@@ -143,7 +142,7 @@ class Belt:
         return gate.before_mm + self.travel_mm(gate.valve_on_ms, gate.link_ms, 2 * self.tick_ms)
 
     def before_gap_mm(self, gate: Gate) -> float:
-        """Gap that a part which passes needs behind it when the next one is rejected: air comes before that one does."""
+        """Gap that a part which passes needs behind it when the next is rejected: air comes before that one does."""
         air = self.travel_mm(gate.valve_on_ms, gate.link_ms, 2 * self.tick_ms) + gate.before_mm
         return air + gate.jet_mm + REVERSE_MM + self._unsure_mm(gate)
 

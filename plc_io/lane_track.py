@@ -1,8 +1,8 @@
-"""One lane of the tracker: the parts on it in the order of the belt, who endangers whom, and the air of its gates. Pure.
+"""One lane of the tracker: the parts on it in the order of the belt, who endangers whom, and the gate's air. Pure.
 
-A jet needs time to come and to go, so a reject takes some of the belt before and behind it with it. A part that passes has
-to be far enough from every reject: `Belt.before_gap_mm` ahead of one, `Belt.after_gap_mm` behind one. Parts that stand
-closer pass together or not at all, and are decided together when the first of them has to be (group reject).
+A jet needs time to come and to go, so a reject takes some of the belt before and behind it with it. A part that passes
+has to be far enough from every reject: `Belt.before_gap_mm` ahead of one, `Belt.after_gap_mm` behind one. Parts that
+stand closer pass together or not at all, and are decided together when the first of them has to be (group reject).
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,9 @@
 """The encoder tracker: which parts are on the belt, what becomes of each, and when which valve is on. Pure.
 
-It thinks in distance: a part has its place on the belt from the edge at its eye, and everything that happens to it happens
-at a place. Time has two parts in it: a verdict is late at its deadline, and valve and link take a time that is turned into
-millimetres by the belt's speed. A part's disposition is frozen once, at the latest `Belt.commit_mm` before the jet;
-without an OK by then it is a reject. What comes later is counted and changes nothing.
+It thinks in distance: a part has its place on the belt from the edge at its eye, and everything that happens to it
+happens at a place. Time has two parts in it: a verdict is late at its deadline, and valve and link take a time that is
+turned into millimetres by the belt's speed. A part's disposition is frozen once, at the latest `Belt.commit_mm` before
+the jet; without an OK by then it is a reject. What comes later is counted and changes nothing.
 
     trigger eye ... second eye ... | commit ... jet ... | confirm eye
     part number     slip made up   | frozen     air     | went on, or did not
