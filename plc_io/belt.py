@@ -124,7 +124,7 @@ class Belt:
         if gate.resync_mm is not None and not 0 < gate.resync_mm + self.slip_mm + CLOSE_MM <= commit:
             raise ValueError(
                 f"gate {gate.name}: resync_mm = {gate.resync_mm:g}: expected more than 0 and at most "
-                f"{commit - self.slip_mm - CLOSE_MM:.1f}: a part is decided {gate.near_mm - commit:.1f} mm before the jet"
+                f"{commit - self.slip_mm - CLOSE_MM:.1f}, since parts are decided {gate.near_mm - commit:.1f} mm early"
             )
         behind = gate.far_mm + gate.after_mm
         if gate.confirm_mm is not None and gate.confirm_mm < behind:
