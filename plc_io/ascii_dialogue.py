@@ -204,7 +204,6 @@ class Dialogue:
         """Say what is new in an image; without a connection it is only remembered."""
         before, self._image = self._image, image
         if not self._standing:
-            self._told_seq = image.seq
             return
         self._say_result(image)
         told = (image.status ^ before.status) & _TOLD

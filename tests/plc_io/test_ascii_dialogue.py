@@ -1,6 +1,7 @@
 """A station that is spoken to in lines, with a clock that the test turns: what the PLC reads and what the part gets."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ from okng.plc_io.ascii_dialogue import Confused, Dialogue, Step
 from okng.plc_io.ascii_lines import LineReader, seal, unseal
 from okng.plc_io.handshake import Limits
 from okng.plc_io.images import InImage, OutImage
-from okng.plc_io.signals import FaultCode, Status
+from okng.plc_io.signals import FaultCode, Status, WireCode
 from okng.plc_io.station import Event, FaultCleared, FaultRaised, PeerLost, Station
 
 JOB = Job("cap", "0123456789ab", "f" * 64, 100 * MS)
@@ -220,6 +221,17 @@ def test_a_result_that_comes_while_the_wire_is_gone_is_never_said() -> None:
     assert desk.results() == []
 
 
+def test_a_result_that_stands_when_the_connection_comes_is_not_said_in_it() -> None:
+    talk = Dialogue(OKNG)
+    shown = OutImage(Status.RESULT_VALID | Status.OK, seq=5, part=7, disposition=WireCode.OK)
+    talk.show(shown)
+    list(talk.begin(1))
+    talk.show(replace(shown, heartbeat=1))
+    assert b"R," not in talk.lines(2)
+    talk.show(replace(shown, heartbeat=1, seq=6, part=8))
+    assert b"R,8,OK" in talk.lines(3)
+
+
 def test_results_wait_for_their_acknowledgement_in_the_order_of_the_triggers() -> None:
     desk = Desk()
     for part in (7, 8, 9):
@@ -377,6 +389,20 @@ def test_on_a_wire_that_gives_back_a_part_goes_its_way() -> None:
         echoed()
     assert desk.talk.counts.unknown == 0
     assert [r.receipt.delivery for r in desk.of(Record)] == [Delivery.DELIVERED] * 5
+
+
+def test_what_was_known_of_one_wire_is_not_believed_of_the_next() -> None:
+    desk = Desk()
+    desk.station.beat()
+    desk.wait(1)
+    (beat,) = [line for line in desk.read() if line[0] == "H"]
+    desk.say("S,0001,0")
+    assert desk.talk.counts.echoes == 1, "it gives back"
+    desk.lose()
+    desk.act(desk.talk.begin(desk.now))
+    before = desk.talk.counts.lines
+    desk.say(beat)
+    assert desk.talk.counts.lines == before + 1
 
 
 @pytest.mark.parametrize("lag", [-3, -1, 0, 1, 2, 5])

@@ -1,6 +1,7 @@
 """Lines out of any bytes in any slices: nothing damaged becomes a line, a good line after a line end always does."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import minimalmodbus
 import pytest
@@ -175,3 +176,15 @@ def test_a_heartbeat_that_was_sent_long_ago_is_the_plcs() -> None:
     echo.sent("H,7", 500 * MS, ours=False)
     echo.clear()
     assert not echo.is_echo("H,7", 500 * MS)
+
+
+def test_the_page_says_what_the_dialects_say() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "protocol" / "ascii.md").read_text(encoding="utf-8")
+    examples = [line.split()[1] for line in page.splitlines() if line.startswith(("    PLC ", "    box "))]
+    assert len(examples) == 7
+    assert all(unseal(line) is not None for line in examples)
+    for name, dialect in DIALECTS.items():
+        if dialect.ids:
+            continue
+        good = dialect.result.replace("{word}", dialect.passed)
+        assert f"| `{name}` | `{dialect.trigger}` | `{good}`, `{dialect.missed}` |" in page

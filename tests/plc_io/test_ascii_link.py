@@ -312,7 +312,8 @@ def test_a_flood_and_a_peer_that_does_not_read_are_dropped() -> None:
                 await asyncio.sleep(0)
             await until("dropped", lambda: not box.link.connected)
             assert box.link.health.broken >= 2
-            assert len(box.lost) == 2
+            assert "bytes at once" in box.lost[0]
+            assert "does not read" in box.lost[1]
             deaf.close()
 
     run(go)
@@ -499,6 +500,25 @@ def test_a_plc_that_takes_nothing_is_gone(cable: Cable) -> None:
                 await asyncio.sleep(0)
             assert "does not take" in box.lost[0]
             os.close(plc)
+
+    run(go)
+
+
+def test_an_adapter_that_is_pulled_out_says_nothing(cable: Cable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A USB adapter that is gone is readable and has nothing to read; a pseudo terminal tells an error instead."""
+
+    async def go() -> None:
+        cable.plug()
+        await cable.there()
+        async with host(over="serial", device=str(cable.box)) as box:
+            plc = SerialPlc(cable.plc)
+            with monkeypatch.context() as patch:
+                patch.setattr("okng.plc_io.ascii_serial.os.read", lambda *_: b"")
+                plc.say("H,1")
+                await until("loss", lambda: len(box.lost) == 1)
+            assert "gone" in box.lost[0]
+            await until("found again", lambda: box.link.connected)
+            plc.port.close()
 
     run(go)
 
