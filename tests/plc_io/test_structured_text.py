@@ -124,6 +124,16 @@ def test_the_trigger_and_the_part_number_go_out_together_and_fall_on_trig_ack(pl
     assert not plc.said(Command.TRIGGER)
 
 
+@pytest.mark.parametrize(
+    ("now", "eye", "way"),
+    [(5, 2**32 - 5, 10), (0, 2**32 - 1, 1), (7, 7, 0), (2**31 + 6, 7, 2**31 - 1), (6, 7, 0), (2**32 - 9, 3, 0)],
+)
+def test_the_way_from_the_eye_is_a_difference_of_counts_that_wrap(
+    machine: Machine, now: int, eye: int, way: int
+) -> None:
+    assert machine.function("OKNG_TRAVEL", now_count=now, eye_count=eye) == way
+
+
 def test_part_numbers_go_on_at_1(plc: Plc) -> None:
     plc.station.v_part = 2**32 - 2
     for number in (2**32 - 1, 1):
