@@ -1,5 +1,6 @@
 """What every kind of pins keeps to: inactive is safe, exactly what is said is active, no edge is lost in silence."""
 
+import asyncio
 import select
 import time
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ import pytest
 
 from okng.bus.clock import MS, now_ns
 from okng.bus.errors import BadSettings, Fault, LinkLost
+from okng.plc_io.encoder import FakeEncoder
+from okng.plc_io.field import PinField
 from okng.plc_io.pins import MOST_EDGES, PinEdge, Pins
 from okng.plc_io.pins_gpiod import GpioPins
 from okng.plc_io.pins_options import OutputLine, PinsOptions
@@ -193,3 +196,35 @@ def test_a_line_that_another_holds_cannot_be_had(rig: Rig, pins: Pins, options: 
     assert active(rig) == {"run"}
     with pytest.raises(BadSettings, match="lines that it has"):
         GpioPins(options.model_copy(update={"outputs": {"x": OutputLine(line="no-such-line")}, "inputs": {}}))
+
+
+def test_a_field_over_these_pins(rig: Rig, pins: Pins, options: PinsOptions) -> None:
+    told: list[tuple[object, ...]] = []
+    lost: list[str] = []
+
+    async def go() -> None:
+        encoder, came = FakeEncoder(), asyncio.Event()
+
+        def edge(*what: object) -> None:
+            told.append(what)
+            came.set()
+
+        field = PinField(options, pins, encoder, edge, lost.append)
+        for turn in range(5):
+            encoder.at = 100 * turn
+            field.counts()
+            field.signal(frozenset({"run"}))
+            field.set_gates(frozenset({"gate2"}) if turn % 2 else NONE)
+            assert active(rig) == ({"gate1", "run"} if turn % 2 else {"gate1", "gate2", "run"})
+            rig.drive("eye", high=turn % 2 == 0)
+            await came.wait()
+            came.clear()
+        rig.unplug()
+        field.set_gates(NONE)
+        await asyncio.sleep(0)
+        field.close()
+
+    asyncio.run(asyncio.wait_for(go(), 20))
+    assert [edge[:2] for edge in told] == [("eye", turn % 2 == 0) for turn in range(5)]
+    assert [edge[2] for edge in told] == [0, 100, 200, 300, 400]
+    assert "gone" in lost[0] or "unplugged" in lost[0]
