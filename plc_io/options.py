@@ -8,9 +8,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from ..bus.clock import MS
 from .ascii_options import AsciiOptions
+from .belt_options import BeltOptions
 from .check_options import CheckOptions
 from .client_options import TcpClientOptions
 from .handshake import Limits
+from .pins_options import PinsOptions
 from .regmap import WordOrder
 from .tls_options import TlsOptions
 
@@ -30,9 +32,10 @@ class PlcOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    role: Literal["modbus_server", "modbus_client", "ascii"] = "modbus_server"
+    role: Literal["modbus_server", "modbus_client", "ascii", "gates"] = "modbus_server"
     """What the box is on the wire. modbus_server: the PLC polls it by Modbus TCP. modbus_client: the PLC is the slave
-    (`[plc.client]`). ascii: lines of text (`[plc.ascii]`)."""
+    (`[plc.client]`). ascii: lines of text (`[plc.ascii]`). gates: no PLC, the box follows the belt itself by eyes and
+    encoder and fires the gates (`[plc.belt]`, `[plc.pins]`)."""
     host: Annotated[str, AfterValidator(_one_address)] = "127.0.0.1"
     """IP address of the network card the PLC is on. Never all cards: Modbus knows no password."""
     port: int = Field(default=502, ge=1, le=65535)
@@ -46,6 +49,10 @@ class PlcOptions(BaseModel):
     """For role = "modbus_client"."""
     ascii: AsciiOptions = AsciiOptions()
     """For role = "ascii"."""
+    belt: BeltOptions | None = None
+    """For role = "gates"."""
+    pins: PinsOptions = PinsOptions()
+    """For role = "gates"."""
     word_order: WordOrder = WordOrder.HIGH_FIRST
     """Which half of a 32-bit value has the lower address: high_first or low_first."""
     job_number: int = Field(default=1, ge=1, le=65535)

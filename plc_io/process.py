@@ -41,11 +41,13 @@ from ..bus.messages import (
     StationState,
 )
 from ..bus.part import Disposition, Record, Trigger, Verdict
+from .belt_station import BeltStation
+from .belt_station import Event as BeltEvent
 from .images import InImage, OutImage
 from .job_dialogue import JobKept, JobWanted
 from .journal import Journal
 from .link import Link
-from .links import open_link
+from .links import belt_station, open_gates, open_link
 from .options import PlcOptions
 from .readiness import Readiness, Watch
 from .realtime import Collection, claim
@@ -59,6 +61,7 @@ from .station import (
     PeerLost,
     Station,
 )
+from .tracker import LineFault, LineReset
 
 _LOG = logging.getLogger(__name__)
 TURN_S = 0.02
@@ -97,16 +100,7 @@ class _Io:
     ) -> None:
         self.epoch = uuid.uuid4().hex[:16]
         self._jobs, self._run_dir = jobs, run_dir
-        self.station = Station(
-            station,
-            job,
-            options.limits(),
-            job_number=options.job_number if jobs is None else jobs.number,
-            jobs=frozenset() if jobs is None else jobs.numbers,
-            participants=frozenset(("inspect", *(f"camera-{name}" for name in cameras))),
-            views=cameras,
-        )
-        self.link: Link = open_link(options, self._on_image, self._on_link_lost)
+        self.station, self.link = self._core(station, job, options, cameras)
         self._journal = Journal(self.epoch, boot_id())
         self._options = options
         self._watch = Watch(cameras, self.station.job_number, job)
@@ -137,6 +131,30 @@ class _Io:
         kinds = (Verdict, InspectState, FrameReady, FrameLost, CameraState, JobReport, JobAsk, Hold)
         self._listener = Subscriber(addresses, kinds)
         self._entries = EntrySender(records_address(run_dir))
+
+    def _core(
+        self, name: str, job: Job, options: PlcOptions, cameras: tuple[str, ...]
+    ) -> tuple[Station | BeltStation, Link]:
+        """What decides, and the wire to the world. BadSettings: they do not fit together."""
+        jobs = self._jobs
+        number = options.job_number if jobs is None else jobs.number
+        numbers: frozenset[int] = frozenset() if jobs is None else jobs.numbers
+        participants = frozenset(("inspect", *(f"camera-{camera}" for camera in cameras)))
+        if options.role == "gates":
+            belt = belt_station(
+                name, job, options, job_number=number, jobs=numbers, participants=participants, views=cameras
+            )
+            return belt, open_gates(options, belt, self._flush, self._on_link_lost)
+        station = Station(
+            name,
+            job,
+            options.limits(),
+            job_number=number,
+            jobs=numbers,
+            participants=participants,
+            views=cameras,
+        )
+        return station, open_link(options, self._on_image, self._on_link_lost)
 
     async def serve(self) -> None:
         """Run until a signal asks for the end. BadSettings: the PLC's address cannot be had."""
@@ -290,7 +308,7 @@ class _Io:
             self._loop.call_soon(self._pump)  # after the PLC has its answer
         self._arm()
 
-    def _tell(self, event: Event, at: int) -> None:
+    def _tell(self, event: Event | BeltEvent, at: int) -> None:
         match event:
             case Trigger():
                 self._speaker.send(event)
@@ -303,6 +321,10 @@ class _Io:
             case PeerLost(reason, rejected):
                 self._lost_ns = at
                 _LOG.warning("PLC lost: %s; %d open parts rejected", reason, rejected)
+            case LineFault(reason, rejected):
+                _LOG.error("FAULT: %s; %d open parts rejected", reason, rejected)
+            case LineReset():
+                _LOG.info("the line was reset")
             case PeerBack():
                 took = "" if self._lost_ns is None else f" after {(at - self._lost_ns) / SECOND:.1f} s"
                 _LOG.info("PLC heartbeat moves%s", took)
@@ -384,7 +406,7 @@ class _Io:
         if self._journal.lost:
             lost = f"records does not answer: {self._journal.lost} entries of the ledger are lost"
             reasons = (*reasons, lost)
-        said = (station.state, station.ready, reasons, station.hand.fault, station.hand.alive, self._ready.moving)
+        said = (station.state, station.ready, reasons, station.fault_code, station.peer_alive, self._ready.moving)
         if said == self._said and at - self._said_ns < STATE_NS:
             return
         self._said, self._said_ns = said, at
@@ -395,8 +417,8 @@ class _Io:
                 state=station.state.value,
                 ready=station.ready,
                 reasons=reasons,
-                fault=station.hand.fault.value,
-                plc_alive=station.hand.alive,
+                fault=station.fault_code,
+                plc_alive=station.peer_alive,
                 moving=self._ready.moving,
                 job=station.job,
                 counters=station.counters(),

@@ -60,6 +60,7 @@ class FaultCode(IntEnum):
     ACK_MISSING = 2
     QUEUE_FULL = 3
     PART_OPEN = 4
+    LINE = 5
 
     @property
     def words(self) -> str:
@@ -72,5 +73,6 @@ _FAULTS = {
     FaultCode.TRIGGER_STUCK: "TRIGGER stayed 1: drop it when TRIG_ACK is 1",
     FaultCode.ACK_MISSING: "a result was not acknowledged in time: write its seq to ack_seq, or raise RESULT_ACK",
     FaultCode.QUEUE_FULL: "results wait for acknowledgement and the queue of 8 is full",
+    FaultCode.LINE: "eyes and encoder do not fit together, or their wires are lost: see the log, then reset",
     FaultCode.PART_OPEN: "a trigger came with a part number that is still open: number the parts anew",
 }

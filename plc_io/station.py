@@ -332,6 +332,16 @@ class Station:
             return State.INSPECTING
         return State.READY if self._ready else State.OFFLINE
 
+    @property
+    def fault_code(self) -> int:
+        """What stands in the register of the fault; 0: none."""
+        return self.hand.fault.value
+
+    @property
+    def peer_alive(self) -> bool:
+        """The PLC's heartbeat moves."""
+        return self.hand.alive
+
     def counters(self) -> Counters:
         """The totals of this run."""
         return self.tally.counters()

@@ -77,6 +77,8 @@ class Tracker:
         self.belt, self.views, self.deadline_ns = belt, views, deadline_ns
         self.station, self.recipe = station, recipe
         self.tally = Tally()
+        self.accepts = True
+        """False: the box is not ready. A part that comes is missed: numbered, recorded, rejected."""
         self.fault = ""
         """The fault that stands, in words; empty: none."""
         self._utc = utc
@@ -119,16 +121,17 @@ class Tracker:
             encoder=counts,
             deadline_ns=now_ns + self.deadline_ns,
             recipe=self.recipe,
+            missed=not self.accepts,
         )
         tracked = Tracked(trigger, self._utc(), at_mm, Views(self.views), doubtful=bool(trouble))
         track.add(tracked)
         self._open[number] = tracked
-        self.tally.trigger(missed=False)
+        self.tally.trigger(missed=trigger.missed)
         self._events.append(trigger)
         if trouble:
             self.trip(trouble, now_ns)
-        elif self.fault:
-            self._freeze(tracked, Why.FAULT, now_ns)
+        elif self.fault or trigger.missed:
+            self._freeze(tracked, Why.FAULT if self.fault else Why.LOST, now_ns)
         return number
 
     def gate_eye(self, gate: str, counts: int, now_ns: int) -> None:
@@ -172,12 +175,17 @@ class Tracker:
 
     def trip(self, reason: str, now_ns: int) -> None:
         """Go to FAULT: all open parts are rejected, and so is what is triggered until `reset`."""
-        rejected = len(self._open)
-        for part in tuple(self._open.values()):
-            self._freeze(part, Why.FAULT, now_ns)
+        rejected = self.reject_open(now_ns)
         if not self.fault:
             self.fault = reason
             self._events.append(LineFault(reason, rejected))
+
+    def reject_open(self, now_ns: int) -> int:
+        """Reject all that has no disposition yet; return how many parts that were."""
+        rejected = len(self._open)
+        for part in tuple(self._open.values()):
+            self._freeze(part, Why.FAULT, now_ns)
+        return rejected
 
     def reset(self, now_ns: int) -> None:
         """Leave FAULT and every stop that was asked for. What was rejected stays rejected."""
@@ -202,10 +210,10 @@ class Tracker:
             valves |= track.valves(now_ns, everything=bool(self.fault))
             for part in track.finished():
                 self._close(part, now_ns)
-        why = self.fault or self._stop_why
-        if not why and self._full:
-            why = f"bin of gate {min(self._full)} is full"
-        return Outputs(frozenset(valves), bool(why), why)
+        stop = self.fault or self._stop_why
+        if not stop and self._full:
+            stop = f"bin of gate {min(self._full)} is full"
+        return Outputs(frozenset(valves), bool(stop), stop)
 
     def events(self) -> list[Event]:
         """What happened since the last call, in order."""
