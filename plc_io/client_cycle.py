@@ -2,7 +2,7 @@
 
 It is a `Link` over any `Wire` that can ask a slave (TCP, RTU), and it is the only caller of that wire: one request at
 a time. A published image goes out as soon as the request under way has ended. What is asked is idempotent, so a
-request without an answer is asked again, with the newest image, until the patience ends; then the link is lost.
+request without an answer is asked again until the patience ends; then the link is lost.
 
     connect -> coils off, empty block -> ( write, read -> on_image ) every cycle -> lost -> on_lost -> wait -> connect
 
@@ -189,7 +189,7 @@ class ClientCycle:
         self.health.accepted += 1
         self.health.connections = 1
         for _, address in self._plan.coils:
-            await self._coil(address, None)
+            await self._coil(address, False)
         await self._ask(lambda: self._write(OutImage(heartbeat=self._image.heartbeat)))
         due_ns = now_ns()
         while not self._end.is_set():
@@ -216,14 +216,19 @@ class ClientCycle:
     # -- what is asked -----------------------------------------------------------------------------------------------
 
     async def _show(self) -> None:
-        """Bits that fall, the block, bits that rise: no coil says OK without its block, RESULT_VALID rises last."""
+        """Bits that fall, the block, bits that rise, all of one image: no coil says OK without its block.
+
+        RESULT_VALID falls first and rises last, and it falls between two results.
+        """
+        image = self._current()
+        fresh = image.seq != self._seen_seq
         for flag, address in sorted(self._plan.coils, key=lambda coil: coil[0] is not Status.RESULT_VALID):
-            if self._coils.get(address) and flag not in self._current().status:
-                await self._coil(address, flag)
-        await self._ask(lambda: self._write(self._current()))
+            if self._coils.get(address) and (flag not in image.status or (fresh and flag in _RESULT_BITS)):
+                await self._coil(address, False)
+        await self._ask(lambda: self._write(image))
         for flag, address in sorted(self._plan.coils, key=lambda coil: coil[0] is Status.RESULT_VALID):
-            if self._coils.get(address) is False and flag in self._current().status:
-                await self._coil(address, flag)
+            if self._coils.get(address) is False and flag in image.status:
+                await self._coil(address, True, flag)
 
     async def _hear(self) -> None:
         words = await self._ask(lambda: self._wire.read_registers(self._plan.answer_at, ANSWER_WORDS))
@@ -233,11 +238,10 @@ class ClientCycle:
 
     async def _refresh_coil(self) -> None:
         """One coil each cycle is written anew: a PLC that began with an empty memory gets them back."""
-        if self._plan.coils:
+        if self._plan.coils and not self._wake.is_set():
             self._refresh = (self._refresh + 1) % len(self._plan.coils)
-            flag, address = self._plan.coils[self._refresh]
-            if self._coils.get(address) == (flag in self._current().status):
-                await self._coil(address, flag)
+            _, address = self._plan.coils[self._refresh]
+            await self._coil(address, self._coils[address])
 
     def _current(self) -> OutImage:
         """The image as this connection may show it."""
@@ -251,18 +255,19 @@ class ClientCycle:
         await self._wire.write_registers(self._plan.result_at, pack_result(image, self._plan.order))
         self._seen_seq = image.seq
 
-    async def _coil(self, address: int, flag: Status | None) -> None:
-        """Copy a bit as it is now; None: off."""
+    async def _coil(self, address: int, on: bool, flag: Status | None = None) -> None:
+        """Switch a coil; with a flag it goes on only while the newest image still says this bit of this result."""
 
         async def write() -> bool:
-            on = flag is not None and flag in self._current().status
-            await self._wire.write_coil(address, on)
-            return on
+            newest = self._current()
+            now_on = on and (flag is None or (flag in newest.status and newest.seq == self._seen_seq))
+            await self._wire.write_coil(address, now_on)
+            return now_on
 
         self._coils[address] = await self._ask(write)
 
     async def _ask(self, request: Callable[[], Awaitable[_T]]) -> _T:
-        """One request, repeated while it is only unanswered. Each attempt takes what is newest then."""
+        """One request, repeated while it is only unanswered."""
         began_ns = now_ns()
         while True:
             try:

@@ -93,7 +93,7 @@ def test_all_bytes_arrive_in_order(more: dict[str, object]) -> None:
         answers = await asyncio.gather(*(ask(port, MESSAGE + bytes((n,))) for n in range(10)))
         assert answers == [MESSAGE + bytes((n,)) for n in range(10)]
         if "slice" in more:
-            assert len(far.came) > 20
+            assert len(far.came) > 10, "more pieces than messages"
 
     proxy = through(Faults(**more), play)  # type: ignore[arg-type]
     assert proxy.accepted == 10

@@ -230,10 +230,17 @@ def test_single_coils_and_no_neighbour(slave: PlcSlave) -> None:
     slave.order(*(f"coil {address} {int(on)}" for address, on in enumerate(pattern)))
 
     async def play(side: Side) -> None:
-        images = [OutImage(Status.READY), OK_7, OutImage(), replace(OK_7, status=VALID[WireCode.NG], seq=8)]
-        for image in [*images, OutImage(Status.READY)]:
+        ng = replace(OK_7, status=VALID[WireCode.NG], disposition=WireCode.NG)
+        images = [OutImage(Status.READY), OK_7, OutImage(), replace(ng, seq=8), replace(OK_7, seq=9)]
+        for image in [*images, replace(OK_7, seq=10), replace(ng, seq=11), OutImage(Status.READY)]:
             side.link.publish(image)
-            await asyncio.sleep(0.08)
+            await side.until("shown", lambda seq=image.seq: side.heard[-1].seen_seq == seq)  # type: ignore[misc]
+            await asyncio.sleep(0.03)
+        for seq in range(12, 90):  # faster than they can be shown
+            side.link.publish(replace(OK_7 if seq % 3 else ng, seq=seq))
+            await asyncio.sleep(0.001)
+        side.link.publish(OutImage(Status.READY))
+        await asyncio.sleep(0.1)
 
     run(lambda: Side(slave.port, coils=COILS), play)
     slave.order("coils")
@@ -246,6 +253,7 @@ def test_single_coils_and_no_neighbour(slave: PlcSlave) -> None:
     assert {entry.numbers[0] for entry in slave.entries("coil")} == set(COILS.values())
     state: dict[int, int] = dict.fromkeys(COILS.values(), 0)
     block: tuple[int, ...] = (0,) * 8
+    rising: list[int] = []
     for entry in slave.entries():
         if entry.kind == "write":
             block = entry.words
@@ -255,8 +263,13 @@ def test_single_coils_and_no_neighbour(slave: PlcSlave) -> None:
             if rises:  # the block that says so is there already
                 name = next(name for name, at in COILS.items() if at == entry.numbers[0])
                 assert Status[name] in Status(block[5])
-            if state[20]:
+            assert state[10] + state[11] <= 1
+            if state[10]:
+                assert Status.OK in Status(block[5]), "no coil says OK without its block"
+            if rises and entry.numbers[0] == 20:
+                rising.append(block[0])
                 assert state[10] + state[11] == 1
+    assert set(rising[:5]) == {7, 8, 9, 10, 11}, "RESULT_VALID falls between two results"
     first = slave.connections()[0][: len(COILS) + 1]
     assert [entry.kind for entry in first] == ["coil"] * len(COILS) + ["write"]
     assert all(entry.numbers[1] == 0 for entry in first[:-1])
