@@ -15,13 +15,14 @@ from typing import cast
 from pymodbus.transport import CommParams, CommType, ModbusProtocol
 
 from ..bus.clock import MS
-from ..bus.errors import LinkLost
+from ..bus.errors import BadSettings, LinkLost
 from . import client_pdu
 from .client_cycle import ClientCycle, CyclePlan, NoAnswer
 from .client_options import CycleOptions, TcpClientOptions
 from .link import LinkHealth, OnImage, OnLost
 from .regmap import WordOrder
 from .signals import Status
+from .tls_options import NEEDS_TLS
 
 USER_TIMEOUT_MS = 500
 """A peer that does not take our bytes for this long is gone (half-open connection)."""
@@ -218,8 +219,10 @@ def modbus_client(options: TcpClientOptions, order: WordOrder, *, on_image: OnIm
     """The link of the settings, not yet opened. BadSettings: a certificate or key cannot be used."""
     context = None
     if options.tls is not None:
-        from .tls import client_context
-
+        try:
+            from .tls import client_context
+        except ModuleNotFoundError as error:
+            raise BadSettings(NEEDS_TLS) from error
         context = client_context(options.tls)
     health = LinkHealth()
     wire = TcpWire(options, health, context)

@@ -25,7 +25,7 @@ from .images import InImage, OutImage
 from .link import LinkHealth
 from .registers import Registers
 from .regmap import WordOrder, unpack_in
-from .tls_options import TlsOptions
+from .tls_options import NEEDS_TLS, TlsOptions
 
 if TYPE_CHECKING:
     from .tls_door import Doorway
@@ -261,8 +261,10 @@ class ModbusServer:
 
 
 def _context(options: TlsOptions) -> tuple[ssl.SSLContext, TlsOptions]:
-    from .tls import server_context  # needs `cryptography`, which a plain box does without
-
+    try:
+        from .tls import server_context  # needs `cryptography`, which a plain box does without
+    except ModuleNotFoundError as error:
+        raise BadSettings(NEEDS_TLS) from error
     return server_context(options), options
 
 

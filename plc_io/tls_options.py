@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+NEEDS_TLS = "tls: the library `cryptography` is not installed; it comes with the extra okng[tls]"
 Role = Annotated[str, Field(min_length=1, max_length=64)]
 
 

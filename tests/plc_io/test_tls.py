@@ -22,6 +22,7 @@ from okng.bus.errors import BadSettings
 from okng.plc_io.client_options import TcpClientOptions
 from okng.plc_io.images import InImage, OutImage
 from okng.plc_io.modbus_client import modbus_client
+from okng.plc_io.modbus_server import ModbusServer
 from okng.plc_io.regmap import WordOrder
 from okng.plc_io.signals import Status, WireCode
 from okng.plc_io.tls import NotAdmitted, admit, client_context, role_of, server_context
@@ -398,3 +399,19 @@ def test_settings_that_cannot_be_used_are_said_in_words(trust: Trust, tmp_path: 
     locked.chmod(0o600)
     broken("the key is encrypted", key=locked)
     assert json.loads(trust.options(trust.box).model_dump_json())["minimum"] == "1.2"
+
+
+def test_without_the_library_only_who_asks_for_tls_is_hurt(trust: Trust, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "okng.plc_io.tls", None)
+    options = TcpClientOptions(host="127.0.0.1", tls=trust.options(trust.box))
+    with pytest.raises(BadSettings, match=r"okng\[tls\]"):
+        modbus_client(options, WordOrder.HIGH_FIRST, on_image=print, on_lost=print)
+
+    async def serve(tls: TlsOptions | None) -> None:
+        server = ModbusServer("127.0.0.1", free_port(), on_image=print, on_lost=print, tls=tls)
+        await server.open()
+        await server.close()
+
+    asyncio.run(serve(None))
+    with pytest.raises(BadSettings, match=r"okng\[tls\]"):
+        asyncio.run(serve(trust.options(trust.box)))
