@@ -178,8 +178,9 @@ class Handshake:
         return self._job is Status.JOB_FAIL
 
     def forget_job(self) -> None:
-        """Somebody else has changed the job: the last answer is no longer true, its token is free again."""
-        self._answered = None
+        """Somebody else has changed the job: DONE is no longer true, its token is free again. A refusal stays one."""
+        if self._answer is Status.JOB_DONE:
+            self._answered = None
 
     def accept(self, at_ns: int) -> None:
         """A trigger was taken: TRIG_ACK until TRIGGER falls."""

@@ -187,8 +187,8 @@ class JobDialogue:
     def _say(self, wish: Wish, refusal: str) -> None:
         answer = JobAnswer(wish.number, wish.token, not refusal, refusal, wish.who)
         if not refusal:
-            # The answers of everybody else speak of a job that is not active any more.
-            self._answers.clear()
+            # That it was done is no longer true for everybody else who once asked. A refusal stays one.
+            self._answers = {who: answer for who, answer in self._answers.items() if not answer.done}
         if wish.who != PLC:
             self._answers.pop(wish.who, None)
             self._answers[wish.who] = answer

@@ -4,21 +4,41 @@ The judge below knows only what it did itself and what it saw in the image and t
 station.
 """
 
+import itertools
 from dataclasses import replace
 
-from hypothesis import HealthCheck, Phase, settings
+import pytest
+from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from okng.bus.clock import MS
-from okng.bus.messages import Job
+from okng.bus.messages import Hold, Job, JobAnswer, JobAsk, JobOrder, JobPhase, JobReport
 from okng.bus.part import Action, Delivery, Disposition, Outcome, Record, Trigger, Verdict, Why
-from okng.plc_io.handshake import Limits
+from okng.plc_io.changeover import ChangeOver, Step
+from okng.plc_io.handshake import Handshake, Limits
+from okng.plc_io.holds import Holds
 from okng.plc_io.images import InImage, OutImage
+from okng.plc_io.job_dialogue import JobDialogue, JobKept, JobWanted
 from okng.plc_io.signals import Command, Status, WireCode
 from okng.plc_io.station import Event, FaultRaised, PeerLost, Station
 
 JOB = Job("cap", "0123456789ab", "f" * 64, 100 * MS)
+JOBS = {
+    1: JOB,
+    2: Job("cap", "ba9876543210", "d" * 64, 60 * MS),
+    3: Job("lid", "0123456789ab", "c" * 64, 100 * MS),
+}
+"""What the recipes on the disk say; 4 is in the settings and cannot be read, 5 is in nothing."""
+NUMBERS = frozenset({1, 2, 3, 4})
+OTHERS = ("inspect", "camera-top")
 FOREIGN = (
     replace(JOB, recipe="lid"),
     replace(JOB, revision="ffffffffffff"),
@@ -54,9 +74,29 @@ class AnyLine(RuleBasedStateMachine):
     @initialize(buffer=st.booleans(), enabled=st.booleans())
     def begin(self, buffer: bool, enabled: bool) -> None:
         self.now = 1_000_000
-        limits = Limits(ack_ns=25 * MS, stuck_ns=40 * MS, peer_ns=500 * MS, late_stop=3)
-        self.station = Station("cell", JOB, limits, utc=lambda: "2026-01-01T00:00:00.000Z")
+        limits = Limits(
+            ack_ns=25 * MS, stuck_ns=40 * MS, peer_ns=500 * MS, late_stop=3, drain_ns=30 * MS, change_ns=80 * MS
+        )
+        self.station = Station(
+            "cell",
+            JOB,
+            limits,
+            jobs=NUMBERS,
+            participants=frozenset(OTHERS),
+            utc=lambda: "2026-01-01T00:00:00.000Z",
+        )
         self.station.allow(())
+        self.goes_by = dict.fromkeys(OTHERS, 1)  # what the cameras and inspect really go by
+        self.agreed: set[tuple[str, int, JobPhase]] = set()  # who really said yes to which step
+        self.kept = self.steady = 1
+        self.job_at: dict[tuple[int, int], int] = {}  # the job that was echoed when a part was triggered
+        self.wanted: list[JobWanted] = []
+        self.answers: list[JobAnswer] = []
+        self.asked: list[JobAsk] = []
+        self.token = 0
+        self.held: set[str] = set()
+        self.at_exec = 0, 0  # what was asked when JOB_EXEC rose
+        self.job_at_exec: int | None = None  # the active job then; None: somebody else was changing it
         self.words = InImage(self.now, seen_seq=0)
         self.image = OutImage()
         self.events: list[Event] = []
@@ -88,6 +128,9 @@ class AnyLine(RuleBasedStateMachine):
             **change,
         )
         self.edges += Command.TRIGGER in command & ~before
+        if Command.JOB_EXEC in command & ~before:
+            self.at_exec = self.words.job_request, self.words.job_token
+            self.job_at_exec = self.image.job if self.station.jobs.change is None else None
         self.station.receive(self.words)
         self.settle()
 
@@ -97,13 +140,102 @@ class AnyLine(RuleBasedStateMachine):
         for event in self.station.events():
             if isinstance(event, Trigger):
                 self.triggers.append(event)
+                self.job_at[event.part, event.at_ns] = before.job
             elif isinstance(event, Disposition):
                 self.dispositions.append(event)
             elif isinstance(event, Record):
                 self.records.append(event)
             elif isinstance(event, FaultRaised | PeerLost):
                 self.events.append(event)
+            elif isinstance(event, JobWanted):
+                self.wanted.append(event)
+            elif isinstance(event, JobKept):
+                self.kept = event.number
+            elif isinstance(event, JobAnswer):
+                self.answers.append(event)
+                self.judge_answer(event)
         self.judge_image(before)
+        self.judge_job(before)
+
+    def judge_job(self, before: OutImage) -> None:
+        """What may be seen of a job change."""
+        image, order = self.image, self.station.order("run")
+        bits = image.status & (Status.JOB_BUSY | Status.JOB_DONE | Status.JOB_FAIL)
+        assert bits in (Status(0), Status.JOB_BUSY, Status.JOB_DONE, Status.JOB_FAIL)
+        if bits:
+            assert Command.JOB_EXEC in self.words.command
+            assert Status.READY not in image.status
+        if order.phase is not JobPhase.STEADY:
+            assert Status.READY not in image.status
+            assert len(self.records) == len(self.triggers), "a part is under way while the job is changed"
+        if image.job != before.job:
+            assert Status.READY not in image.status, "READY was given for the job before"
+            assert self.kept == image.job, "whoever starts again would come up with another job"
+        fresh = bits and bits != before.status & bits
+        if fresh and bits == Status.JOB_DONE:
+            assert (image.job, image.job_token) == self.at_exec
+        if fresh and bits == Status.JOB_FAIL:
+            change = self.station.jobs.change  # another's may go on: the PLC was refused because of it
+            assert change is None or change.wish.who == "mes"
+            assert self.job_at_exec in (None, image.job), "refused, and yet another job is active"
+        if Status.READY in image.status:
+            assert not self.held, "READY though somebody holds the line"
+
+    def judge_answer(self, answer: JobAnswer) -> None:
+        """Another job is active only by the word of all, said in each of the two steps."""
+        order = self.station.order("run")
+        if answer.done and answer.number != self.steady:
+            steps = JobPhase.PREPARE, JobPhase.COMMIT
+            missing = {(who, order.change, step) for who in OTHERS for step in steps} - self.agreed
+            assert not missing, "done without the word of all"
+        if answer.done:
+            self.steady = answer.number
+
+    def current(self) -> Job:
+        """The job inspect really judges by."""
+        return JOBS[self.goes_by["inspect"]]
+
+    def grant(self, trigger: Trigger, outcome: Outcome) -> None:
+        """Note down that inspect really called this part OK, in time and by the job it was triggered under."""
+        job = self.job_at[trigger.part, trigger.at_ns]
+        timely = self.now < trigger.deadline_ns and not trigger.missed
+        if outcome is Outcome.OK and timely and self.goes_by["inspect"] == job:
+            self.granted.add((trigger.part, trigger.at_ns))
+
+    def hear(self, who: str) -> JobReport:
+        """A camera or inspect takes the order as it is now, and does what it says."""
+        order = self.station.order("run")
+        if order.phase is not JobPhase.PREPARE or who != "inspect":
+            self.goes_by[who] = order.number if order.phase is not JobPhase.PREPARE else order.next_number
+        self.agreed.add((who, order.change, order.phase))
+        return JobReport(who, "run", order.change, order.phase, "")
+
+    def look_at_box(self) -> None:
+        """io looks at the others: not ready while one goes by another job than it."""
+        number = self.station.order("run").number
+        wrong = tuple(f"{who} has another job" for who in OTHERS if self.goes_by[who] != number)
+        self.station.allow(wrong)
+        self.settle()
+
+    def change_over(self) -> None:
+        """Everybody does what he should until the change-over ends."""
+        for _ in range(8):
+            if self.station.jobs.change is None:
+                break
+            self.read_recipe(good=True)
+            for who in OTHERS:
+                self.station.job_report(self.hear(who), self.now)
+                self.settle()
+        for who in OTHERS:
+            self.hear(who)
+        self.look_at_box()
+
+    def read_recipe(self, *, good: bool) -> None:
+        if self.wanted:
+            wanted = self.wanted.pop()
+            found: Job | str = JOBS.get(wanted.number, "the recipe cannot be read") if good else "damaged"
+            self.station.job_read(wanted.change, found, self.now)
+            self.settle()
 
     def judge_image(self, before: OutImage) -> None:
         image = self.image
@@ -160,9 +292,8 @@ class AnyLine(RuleBasedStateMachine):
         trigger = self.pick(data)
         if trigger is not None:
             self.now += MS
-            if outcome is Outcome.OK and self.now < trigger.deadline_ns and not trigger.missed:
-                self.granted.add((trigger.part, trigger.at_ns))
-            self.station.submit(verdict(trigger, outcome, self.now), self.now)
+            self.grant(trigger, outcome)
+            self.station.submit(verdict(trigger, outcome, self.now, self.current()), self.now)
             self.settle()
 
     @rule(data=st.data(), job=st.sampled_from(FOREIGN))
@@ -176,7 +307,7 @@ class AnyLine(RuleBasedStateMachine):
     def verdict_of_another_trigger(self, data: st.DataObject, off: int) -> None:
         trigger = self.pick(data)
         if trigger is not None:
-            wrong = replace(verdict(trigger, Outcome.OK, self.now), triggered_at_ns=trigger.at_ns + off)
+            wrong = replace(verdict(trigger, Outcome.OK, self.now, self.current()), triggered_at_ns=trigger.at_ns + off)
             self.station.submit(wrong, self.now)
             self.settle()
 
@@ -212,11 +343,136 @@ class AnyLine(RuleBasedStateMachine):
         self.write(command=self.words.command | Command.RESULT_ACK)
         self.write(command=self.words.command & ~Command.RESULT_ACK)
 
-    @rule(job=st.integers(1, 2), token=st.integers(1, 3))
-    def job_is_asked(self, job: int, token: int) -> None:
-        self.write(job_request=job, job_token=token)
+    @rule(job=st.integers(1, 5), again=st.sampled_from([False, False, True]))
+    def job_is_asked(self, job: int, again: bool) -> None:
+        self.token += not again
+        rises = Command.JOB_EXEC not in self.words.command
+        last = next((place for place in reversed(range(len(self.answers))) if self.answers[place].who == "plc"), None)
+        said, known = None if last is None else self.answers[last], len(self.answers)
+        self.write(job_request=job, job_token=self.token)
         self.write(command=self.words.command | Command.JOB_EXEC)
+        if said is None or not rises or said.token != self.token:
+            return
+        if not said.done or not any(one.done for one in self.answers[self.answers.index(said) + 1 :]):
+            bit = Status.JOB_DONE if said.done and said.number == job else Status.JOB_FAIL
+            assert bit in self.image.status, "the same token repeats the last answer"
+            assert len(self.answers) == known, "and does nothing"
+
+    @rule()
+    def job_exec_falls(self) -> None:
         self.write(command=self.words.command & ~Command.JOB_EXEC)
+        assert not self.image.status & (Status.JOB_BUSY | Status.JOB_DONE | Status.JOB_FAIL)
+
+    @rule(job=st.integers(1, 5), again=st.sampled_from([False, False, True]))
+    def job_is_asked_by_the_bus(self, job: int, again: bool) -> None:
+        if again and self.asked:
+            ask = self.asked[-1]
+        else:
+            self.token += 1
+            ask = JobAsk(job, self.token, "mes")
+        self.asked.append(ask)
+        self.station.ask_job(ask, self.now)
+        self.settle()
+
+    @rule(good=st.sampled_from([True, True, True, False]))
+    def recipe_is_read(self, good: bool) -> None:
+        self.read_recipe(good=good)
+
+    @rule(who=st.sampled_from(OTHERS), how=st.sampled_from(["yes"] * 6 + ["no", "old", "stranger", "killed"]))
+    def others_hear(self, who: str, how: str) -> None:
+        order: JobOrder = self.station.order("run")
+        if how == "killed":
+            self.goes_by[who] = self.kept
+            self.station.allow((f"{who} does not answer",))
+        elif how == "no":
+            self.station.job_report(JobReport(who, "run", order.change, order.phase, "no"), self.now)
+        elif how == "old":
+            self.station.job_report(JobReport(who, "run", order.change - 1, order.phase, ""), self.now)
+        elif how == "stranger":
+            self.station.job_report(JobReport("camera-side", "run", order.change, order.phase, ""), self.now)
+        else:
+            self.station.job_report(self.hear(who), self.now)
+        self.settle()
+
+    @rule()
+    def the_box_is_looked_at(self) -> None:
+        self.look_at_box()
+
+    @rule(who=st.sampled_from(["opcua", "mes"]), held=st.sampled_from([True, False, False, False]))
+    def somebody_holds(self, who: str, held: bool) -> None:
+        (self.held.add if held else self.held.discard)(who)
+        self.station.hold(Hold(who, held, "a recipe is being edited" if held else ""), self.now)
+        self.settle()
+
+    @precondition(lambda self: Status.READY in self.image.status)
+    @rule(job=st.sampled_from([1, 2, 3, 3, 4]), bus=st.booleans())
+    def a_good_change(self, job: int, bus: bool) -> None:
+        """A job change as it should go; job 4 cannot be read."""
+        before = self.image.job
+        self.token += 1
+        if bus:
+            self.asked.append(JobAsk(job, self.token, "mes"))
+            self.station.ask_job(self.asked[-1], self.now)
+            self.settle()
+        else:
+            self.write(job_request=job, job_token=self.token)
+            self.write(command=self.words.command | Command.JOB_EXEC)
+            assert Status.JOB_BUSY in self.image.status
+        assert Status.READY not in self.image.status
+        self.now += 30 * MS  # longer than parts under way are waited for
+        self.write()
+        self.change_over()
+        assert (self.answers[-1].token, self.answers[-1].done) == (self.token, job != 4)
+        assert self.image.job == (before if job == 4 else job)
+        if not bus:
+            assert (Status.JOB_FAIL if job == 4 else Status.JOB_DONE) in self.image.status
+            assert self.image.job_token == self.token
+            self.write(command=self.words.command & ~Command.JOB_EXEC)
+        self.write()
+
+    @precondition(lambda self: Status.READY in self.image.status)
+    @rule(
+        job=st.sampled_from([1, 2, 3]),
+        committed=st.booleans(),
+        how=st.sampled_from(["no", "late", "withdrawn", "drop", "silence"]),
+    )
+    def a_change_that_breaks(self, job: int, committed: bool, how: str) -> None:
+        """A job change that is ended in the middle: the old job is active, and said to be."""
+        before = self.image.job
+        if job == before:
+            return
+        self.token += 1
+        self.write(job_request=job, job_token=self.token)
+        self.write(command=self.words.command | Command.JOB_EXEC)
+        self.now += 30 * MS
+        self.write()
+        self.read_recipe(good=True)
+        self.station.job_report(self.hear("camera-top"), self.now)
+        if committed:
+            self.station.job_report(self.hear("inspect"), self.now)
+            self.settle()
+            assert self.image.job == job
+            self.station.job_report(self.hear("inspect"), self.now)
+        order = self.station.order("run")
+        if how == "no":
+            self.station.job_report(JobReport("camera-top", "run", order.change, order.phase, "no"), self.now)
+        elif how == "late":
+            self.now += 80 * MS
+            self.write()
+        elif how == "withdrawn":
+            self.write(command=self.words.command & ~Command.JOB_EXEC)
+        elif how == "drop":
+            self.station.link_lost("closed", self.now)
+            self.words = replace(self.words, command=Command(0), part=0, ack_seq=0, at_ns=self.now)
+            self.station.receive(self.words)
+        else:
+            self.now += 500 * MS
+        self.settle()
+        assert (self.image.job, self.answers[-1].done) == (before, False)
+        assert self.station.order("run").phase is JobPhase.STEADY
+        if how in ("no", "late", "silence"):
+            assert Status.JOB_FAIL in self.image.status
+            assert self.image.job_token == self.token
 
     @rule()
     def fault_reset(self) -> None:
@@ -246,7 +502,7 @@ class AnyLine(RuleBasedStateMachine):
             self.now += data.draw(st.sampled_from([100, 499, 500, 800])) * MS
             self.settle()
         elif what == "blockers":
-            self.station.allow(data.draw(st.sampled_from([(), ("camera top does not answer",)])))
+            self.station.allow(("camera top does not answer",))
             self.settle()
         elif what == "flag":
             flags = [Command.TRIG_ENABLE, Command.BUFFER_EN, Command.RESULT_ACK, Command.JOB_EXEC]
@@ -255,7 +511,12 @@ class AnyLine(RuleBasedStateMachine):
     @rule(buffer=st.booleans())
     def set_right(self, buffer: bool) -> None:
         """An operator who puts all of it in order again."""
-        self.station.allow(())
+        for who in sorted(self.held):
+            self.station.hold(Hold(who, False, ""), self.now)
+        self.held.clear()
+        self.now += 30 * MS
+        self.write(command=self.words.command & ~Command.JOB_EXEC)
+        self.change_over()
         mode = Command.BUFFER_EN if buffer else Command(0)
         self.write(command=Command.TRIG_ENABLE | mode)
         self.write(command=Command.TRIG_ENABLE | mode | Command.FAULT_RESET)
@@ -278,9 +539,8 @@ class AnyLine(RuleBasedStateMachine):
             self.station.exposed(self.triggers[-1].part, self.triggers[-1].at_ns, self.now)
             self.settle()
         for trigger in self.triggers[started:]:
-            if outcome is Outcome.OK and self.now < trigger.deadline_ns and not trigger.missed:
-                self.granted.add((trigger.part, trigger.at_ns))
-            self.station.submit(verdict(trigger, outcome, self.now), self.now)
+            self.grant(trigger, outcome)
+            self.station.submit(verdict(trigger, outcome, self.now, self.current()), self.now)
             self.settle()
 
     @precondition(lambda self: Status.READY in self.image.status)
@@ -296,9 +556,9 @@ class AnyLine(RuleBasedStateMachine):
         assert (trigger.part, trigger.missed) == (part, False)
         self.now += 5 * MS
         self.station.exposed(part, trigger.at_ns, self.now)
-        if outcome is Outcome.OK and self.now < trigger.deadline_ns:
-            self.granted.add((part, trigger.at_ns))
-        self.station.submit(verdict(trigger, outcome, self.now), self.now)
+        self.grant(trigger, outcome)
+        assert self.goes_by["inspect"] == self.image.job, "READY though inspect has another job"
+        self.station.submit(verdict(trigger, outcome, self.now, self.current()), self.now)
         self.settle()
         for _ in range(20):
             if Status.RESULT_VALID not in self.image.status or self.image.part == part:
@@ -360,6 +620,28 @@ class AnyLine(RuleBasedStateMachine):
         assert {part for _, part in self.passed} <= frozen
 
     @invariant()
+    def each_request_has_one_answer(self) -> None:
+        by_bus = [answer for answer in self.answers if answer.who == "mes"]
+        for answer in by_bus:
+            same = [one for one in by_bus if one.token == answer.token]
+            assert {one.number for one in same} == {answer.number}
+        for one, following in itertools.pairwise(by_bus):
+            if one.token == following.token and not one.done:
+                assert not following.done, "the same token repeats the last answer"
+        change = self.station.jobs.change
+        pending = set() if change is None else {change.wish.token}
+        assert {ask.token for ask in self.asked} <= {answer.token for answer in by_bus} | pending
+        for answer in self.answers:
+            assert bool(answer.detail) != answer.done
+
+    @invariant()
+    def a_job_holds_only_when_all_agreed(self) -> None:
+        order = self.station.order("run")
+        if order.phase is JobPhase.COMMIT:
+            assert {(who, order.change, JobPhase.PREPARE) for who in OTHERS} <= self.agreed
+        assert self.image.job in JOBS
+
+    @invariant()
     def a_fault_stays_until_reset(self) -> None:
         is_fault = Status.FAULT in self.image.status
         assert is_fault or not self.was_fault, "I10: FAULT was left without FAULT_RESET"
@@ -381,6 +663,43 @@ class AnyLine(RuleBasedStateMachine):
         order = {id(r.disposition): r.trigger.at_ns for r in self.records}
         moments = [order[id(d)] for d in shown]
         assert moments == sorted(moments)
+
+
+def _foreign_passes(station: Station, verdict: Verdict, now_ns: int) -> None:
+    job = station.job
+    own = replace(verdict, recipe=job.recipe, revision=job.revision, model=job.model)
+    SUBMIT(station, own, now_ns)
+
+
+def _no_way_back(dialogue: JobDialogue, reason: str, now_ns: int) -> None:
+    if dialogue.change is not None:
+        dialogue.change.step = Step.DRAIN
+    FAIL(dialogue, reason, now_ns)
+
+
+def _forgets(hand: Handshake, *, done: bool) -> None:
+    ANSWER(hand, done=done)
+    hand._answered = None
+
+
+SUBMIT, FAIL, ANSWER = Station.submit, JobDialogue.fail, Handshake.answer_job
+BREAKS: dict[str, tuple[type, str, object]] = {
+    "a verdict of another job counts": (Station, "submit", _foreign_passes),
+    "nobody is waited for": (ChangeOver, "missing", property(lambda _: ())),
+    "a job that failed stays": (JobDialogue, "fail", _no_way_back),
+    "parts under way are not waited for": (Station, "open", property(lambda _: 0)),
+    "holds are not obeyed": (Holds, "reasons", lambda *_: ()),
+    "the token is not looked at": (Handshake, "answer_job", _forgets),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_the_judge_objects_to_a_broken_change_over(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    where, what, broken = BREAKS[name]
+    monkeypatch.setattr(where, what, broken)
+    many = settings(TestAnyLine.settings, max_examples=400, database=None, verbosity=Verbosity.quiet)
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(AnyLine, settings=many)  # type: ignore[no-untyped-call]
 
 
 TestAnyLine = AnyLine.TestCase
