@@ -19,6 +19,7 @@ from typing import Protocol, TypeVar
 from ..bus.clock import MS, SECOND, now_ns
 from ..bus.errors import LinkLost
 from .client_block import ANSWER_WORDS, pack_result, unpack_answer
+from .client_coils import RESULT_BITS, Coils
 from .images import OutImage
 from .link import LinkHealth, OnImage, OnLost
 from .regmap import WordOrder
@@ -28,7 +29,6 @@ _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 FIRST_WAIT_NS = 50 * MS
 """Before the first new connection after a loss; doubled each time up to the plan's `longest_wait_ns`."""
-_RESULT_BITS = Status.RESULT_VALID | Status.OK | Status.NG | Status.UNJUDGED
 _WINDOW_NS = 30 * SECOND
 
 
@@ -99,8 +99,7 @@ class ClientCycle:
         self._image = OutImage()
         self._old_seq = 0  # seq that stood when this connection began: not to be shown on it
         self._seen_seq = 0
-        self._coils: dict[int, bool] = {}  # as the PLC confirmed them on this connection
-        self._refresh = 0
+        self._coils = Coils(plan.coils)
         self._up = False
         self._told = False
         self._worst = [0, 0]  # this half minute and the one before
@@ -185,10 +184,9 @@ class ClientCycle:
     async def _serve(self) -> None:
         """One connection: until LinkLost, or until `close` asks for the end."""
         self._old_seq, self._seen_seq = self._image.seq, 0
-        self._coils.clear()
         self.health.accepted += 1
         self.health.connections = 1
-        for _, address in self._plan.coils:
+        for address in self._coils.addresses:
             await self._coil(address, False)
         await self._ask(lambda: self._write(OutImage(heartbeat=self._image.heartbeat)))
         due_ns = now_ns()
@@ -216,19 +214,13 @@ class ClientCycle:
     # -- what is asked -----------------------------------------------------------------------------------------------
 
     async def _show(self) -> None:
-        """Bits that fall, the block, bits that rise, all of one image: no coil says OK without its block.
-
-        RESULT_VALID falls first and rises last, and it falls between two results.
-        """
+        """Coils that fall, the block, coils that rise, all of one image."""
         image = self._current()
-        fresh = image.seq != self._seen_seq
-        for flag, address in sorted(self._plan.coils, key=lambda coil: coil[0] is not Status.RESULT_VALID):
-            if self._coils.get(address) and (flag not in image.status or (fresh and flag in _RESULT_BITS)):
-                await self._coil(address, False)
+        for address in self._coils.falling(image, self._seen_seq):
+            await self._coil(address, False)
         await self._ask(lambda: self._write(image))
-        for flag, address in sorted(self._plan.coils, key=lambda coil: coil[0] is Status.RESULT_VALID):
-            if self._coils.get(address) is False and flag in image.status:
-                await self._coil(address, True, flag)
+        for flag, address in self._coils.rising(image):
+            await self._coil(address, True, flag)
 
     async def _hear(self) -> None:
         words = await self._ask(lambda: self._wire.read_registers(self._plan.answer_at, ANSWER_WORDS))
@@ -238,17 +230,16 @@ class ClientCycle:
 
     async def _refresh_coil(self) -> None:
         """One coil each cycle is written anew: a PLC that began with an empty memory gets them back."""
-        if self._plan.coils and not self._wake.is_set():
-            self._refresh = (self._refresh + 1) % len(self._plan.coils)
-            _, address = self._plan.coils[self._refresh]
-            await self._coil(address, self._coils[address])
+        again = None if self._wake.is_set() else self._coils.again()
+        if again is not None:
+            await self._coil(*again)
 
     def _current(self) -> OutImage:
         """The image as this connection may show it."""
         image = self._image
         if image.seq == 0 or image.seq != self._old_seq:
             return image
-        status = image.status & ~_RESULT_BITS
+        status = image.status & ~RESULT_BITS
         return replace(image, status=status, seq=0, part=0, disposition=WireCode.NONE, defect=0)
 
     async def _write(self, image: OutImage) -> None:
@@ -264,7 +255,7 @@ class ClientCycle:
             await self._wire.write_coil(address, now_on)
             return now_on
 
-        self._coils[address] = await self._ask(write)
+        self._coils.confirmed(address, await self._ask(write))
 
     async def _ask(self, request: Callable[[], Awaitable[_T]]) -> _T:
         """One request, repeated while it is only unanswered."""

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from okng.bus.errors import LinkLost
 from okng.plc_io import client_pdu
 from okng.plc_io.client_block import BLOCKS, Block, entries, pack_result, size, unpack_answer
+from okng.plc_io.client_coils import Coils
 from okng.plc_io.client_options import TcpClientOptions
 from okng.plc_io.images import OutImage
 from okng.plc_io.modbus_client import plan_of
@@ -102,3 +103,39 @@ def test_the_plan_of_the_settings() -> None:
     assert plan.coils == ((Status.OK, 10), (Status.READY, 12))
     assert (plan.result_at, plan.answer_at, plan.order) == (108, 103, WordOrder.LOW_FIRST)
     assert (plan.cycle_ns, plan.patience_ns, plan.longest_wait_ns) == (10_000_000, 200_000_000, 1_000_000_000)
+
+
+COILS = ((Status.OK, 10), (Status.NG, 11), (Status.RESULT_VALID, 12), (Status.READY, 13))
+RESULTS = (Status(0), Status.OK, Status.NG, Status.OK)
+"""Of seq 0, 1, 2 and 3: a result that is shown does not change."""
+IMAGES = st.builds(
+    lambda seq, ready: OutImage((RESULTS[seq] | Status.RESULT_VALID if seq else Status(0)) | ready, seq=seq),
+    st.integers(0, 3),
+    st.sampled_from([Status(0), Status.READY]),
+)
+
+
+@given(st.lists(IMAGES, max_size=12))
+def test_coils_go_through_reject_between_two_results(images: list[OutImage]) -> None:
+    """After each image the coils are its bits; on the way RESULT_VALID is never on beside bits of another result."""
+    coils, stand, seq = Coils(COILS), dict.fromkeys((at for _, at in COILS), False), 0
+
+    def switch(address: int, on: bool) -> None:
+        stand[address] = on
+        coils.confirmed(address, on)
+
+    for image in images:
+        for address in coils.falling(image, seq):
+            switch(address, False)
+            assert not (stand[12] and address in (10, 11) and image.seq != seq), "RESULT_VALID falls first"
+        if image.seq != seq:
+            assert not any(stand[at] for at in (10, 11, 12))
+        seq = image.seq
+        for _, address in coils.rising(image):
+            assert not stand[12] or address == 13, "RESULT_VALID rises last"
+            switch(address, True)
+        assert stand == {at: flag in image.status for flag, at in COILS}
+        again = coils.again()
+        assert again is not None
+        assert stand[again[0]] is again[1]
+    assert Coils(()).again() is None
