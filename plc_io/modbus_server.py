@@ -6,7 +6,6 @@ answered here at once, in the order they come, by `registers.py`.
 """
 
 import asyncio
-import errno
 import logging
 import socket
 import ssl
@@ -23,6 +22,7 @@ from ..bus.clock import now_ns
 from ..bus.errors import BadSettings
 from .images import InImage, OutImage
 from .link import LinkHealth
+from .listener import bind
 from .registers import Registers
 from .regmap import WordOrder, unpack_in
 from .tls_options import NEEDS_TLS, TlsOptions
@@ -186,7 +186,7 @@ class ModbusServer:
     async def open(self) -> None:
         """Bind and listen. BadSettings: the address cannot be had, or a certificate or key cannot be used."""
         tls = None if self._tls is None else _context(self._tls)
-        listener = _bind(self.host, self.port)
+        listener = bind(self.host, self.port, MOST_CONNECTIONS)
         self._server = _Server(self, listener, tls)
         await self._server.serve_forever(background=True)
 
@@ -266,32 +266,3 @@ def _context(options: TlsOptions) -> tuple[ssl.SSLContext, TlsOptions]:
     except ModuleNotFoundError as error:
         raise BadSettings(NEEDS_TLS) from error
     return server_context(options), options
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST | socket.AI_PASSIVE
-        )[0]
-    except socket.gaierror as error:
-        raise BadSettings(f"plc.host = {host!r}: expected the IP address of the PLC's network card") from error
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(MOST_CONNECTIONS)
-    except OSError as error:
-        listener.close()
-        raise BadSettings(_words(error, host, port)) from error
-    listener.setblocking(False)
-    return listener
-
-
-def _words(error: OSError, host: str, port: int) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"plc.port = {port}: another program listens on {host} port {port} already"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"plc.host = {host!r}: this box has no such address"
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return f"plc.port = {port}: not allowed; ports below 1024 need CAP_NET_BIND_SERVICE"
-    return f"plc: cannot listen on {host} port {port}: {error.strerror}"
