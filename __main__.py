@@ -273,15 +273,19 @@ def recipe() -> None:
 
 
 @recipe.command(name="check")
-@click.argument("file", type=FILE)
-def recipe_check(file: Path) -> None:
-    """Read a recipe and the bundle it names; say what is wrong with them."""
-    from .inspect.recipe import read_recipe
-    from .models.bundle import open_bundle
+@click.argument("file", type=FILE, required=False)
+@settings_option
+def recipe_check(file: Path | None, settings_file: Path) -> None:
+    """Read a recipe and the bundle it names; say what is wrong with them. Without FILE: every job of the settings."""
+    from .appliance.jobs import check_jobs, checked
 
-    active = read_recipe(file)
-    opened = open_bundle(active.bundle)
-    click.echo(f"{file}: {active.recipe.name}, revision {active.revision}, model {opened.digest[:12]}")
+    if file is not None:
+        click.echo(checked(file))
+        return
+    _, jobs = _jobs(settings_file)
+    found = check_jobs(jobs)
+    click.echo("\n".join(one.words for one in found))
+    sys.exit(0 if all(one.ok for one in found) else EXIT_REFUSED)
 
 
 @cli.command()

@@ -12,6 +12,7 @@ from ..models.doctor import runtime_findings
 from ..models.parity import check_golden
 from ..plc_io.doctor import plc_findings
 from ..settings import Settings, read_settings
+from .jobs import Jobs, check_jobs
 
 MARKS = {True: "ok  ", None: "note", False: "MEND"}
 
@@ -30,6 +31,7 @@ def checkup(settings_file: Path) -> list[Finding]:
         *runtime_findings(settings.inspect.provider),
         *(f for name, options in settings.camera.items() for f in camera_findings(name, options, settings.box.run_dir)),
         *_model(settings),
+        *_jobs(settings, settings_file),
         *plc_findings(settings.plc, settings.box.run_dir),
     ]
 
@@ -51,6 +53,16 @@ def _model(settings: Settings) -> list[Finding]:
         "" if report.passed else "This box computes otherwise than the one that made the model. Do not use it here."
     )
     return [recipe, Finding("model", report.passed, found, advice)]
+
+
+def _jobs(settings: Settings, settings_file: Path) -> list[Finding]:
+    """The jobs that the PLC may change to; one that is wrong is refused then, and the line goes on with the other."""
+    if not settings.jobs:
+        return []
+    wrong = [one.words for one in check_jobs(Jobs(settings, settings_file)) if not one.ok]
+    if wrong:
+        return [Finding("jobs", False, "; ".join(wrong), "Mend them: a change to such a job is refused.")]
+    return [Finding("jobs", True, f"{len(settings.recipes)} can be changed to")]
 
 
 def lines(found: list[Finding]) -> list[str]:

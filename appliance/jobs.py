@@ -1,10 +1,11 @@
 """The jobs of a box: what the PLC calls each, and the recipe behind it. Read afresh by each process that needs one."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..bus.active_job import active_job_file, kept_job
 from ..bus.clock import MS
-from ..bus.errors import BadSettings
+from ..bus.errors import BadSettings, Refused
 from ..bus.messages import Job
 from ..camera.profiles import Setup
 from ..inspect.recipe import ActiveRecipe, read_recipe
@@ -59,3 +60,31 @@ class Jobs:
         """What a camera is set up for. BadSettings, BadRecipe."""
         active = self.recipe(number)
         return Setup(number, active.revision, profile_of(active.recipe))
+
+
+def checked(path: Path) -> str:
+    """Read a recipe and every file of the bundle it names; return what they are. BadRecipe, BadBundle."""
+    from ..models.bundle import open_bundle  # brings numpy, which the process at the PLC does without
+
+    active = read_recipe(path)
+    opened = open_bundle(active.bundle)
+    return f"{path}: {active.recipe.name}, revision {active.revision}, model {opened.digest[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
+class JobFinding:
+    """What was found of one job."""
+
+    ok: bool
+    words: str
+
+
+def check_jobs(jobs: Jobs) -> list[JobFinding]:
+    """Look at every job of the settings: one that is wrong would be refused at its change-over."""
+    found = []
+    for number, path in sorted(jobs.recipes.items()):
+        try:
+            found.append(JobFinding(True, f"job {number}: {checked(path)}"))
+        except Refused as error:
+            found.append(JobFinding(False, f"job {number}: {error}"))
+    return found
