@@ -8,9 +8,6 @@ from functools import cached_property
 from .belt_evidence import Evidence, Given, Heard, Ordered
 from .belt_layout import EYE, Gate, Lane
 
-GRACE_S = 0.0045
-"""Two control ticks: what the controller is told of at one tick shows at the next."""
-
 
 @dataclass(frozen=True, slots=True)
 class Violation:
@@ -118,9 +115,8 @@ class Case:
         order, given = self.order(part), self.given.get(self.number_of.get(part, -1))
         if order is None or given is None:
             return False
-        return any(
-            fault.from_s <= order.committed_s + GRACE_S and fault.to_s >= given.at_s for fault in self.run.faults
-        )
+        latest_s = order.committed_s + self.run.grace_s
+        return any(fault.from_s <= latest_s and fault.to_s >= given.at_s for fault in self.run.faults)
 
     def say(self, invariant: str, part: int | None, text: str) -> Violation:
         """Make a violation."""

@@ -95,6 +95,8 @@ class Evidence:
     """A verdict that is there when the leading edge is still so far before the first jet is in time (I6)."""
     group_mm: float
     """Parts whose bodies are closer than this may share one reject (I6)."""
+    grace_s: float = 0.0045
+    """Two control ticks and a little: what the controller is told of at one tick shows at the next."""
     timely_until_s: dict[int, float] = field(default_factory=dict)
     """By part: when its leading edge first came to `commit_mm` before the first jet of its lane."""
     clear_s: dict[int, float] = field(default_factory=dict)

@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from .belt_case import GRACE_S, Case, Violation
+from .belt_case import Case, Violation
 from .belt_evidence import Evidence
 
 CONTACT_LIMIT_MM = 5.0
@@ -111,7 +111,7 @@ def _i6(case: Case) -> Iterator[Violation]:
             continue
         yield case.say("I6", fate.part, f"OK in time, and rejected ({order.why})")
     for spell in (*case.run.faults, *case.run.stops):
-        if not any(cause.at_s <= spell.from_s + GRACE_S for cause in case.run.causes):
+        if not any(cause.at_s <= spell.from_s + case.run.grace_s for cause in case.run.causes):
             yield case.say("I6", None, f"fault or stop without a cause at {spell.from_s:.3f} s: {spell.why}")
 
 
@@ -177,8 +177,8 @@ def _i10(case: Case) -> Iterator[Violation]:
             open_in_it = given is not None and given.at_s <= fault.to_s and order.committed_s > fault.from_s
             if order.action == "PASS" and open_in_it:
                 yield case.say("I10", case.part_of.get(order.number), f"passed though a fault stood ({fault.why})")
-        span = min(fault.to_s, fault.from_s + GRACE_S), fault.to_s
-        if not any(stop.from_s <= span[0] and stop.to_s >= span[1] - GRACE_S for stop in run.stops):
+        span = min(fault.to_s, fault.from_s + case.run.grace_s), fault.to_s
+        if not any(stop.from_s <= span[0] and stop.to_s >= span[1] - case.run.grace_s for stop in run.stops):
             yield case.say("I10", None, f"no line stop during the fault of {fault.from_s:.3f} s ({fault.why})")
     for cause in run.causes:
         by_s = cause.by_s

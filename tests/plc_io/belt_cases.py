@@ -36,6 +36,13 @@ def _two_lanes() -> Scene:
     return replace(one, layout=replace(one.layout, lanes=lanes, parts=parts), words=one.words + other.words)
 
 
+def _backs_off_fast() -> Scene:
+    """Return good parts that come back under the jet right behind where a bad one was blown off."""
+    scene = gated(plain("onoo", pitch_mm=[64.0, 250.0]), replace(gate(), off_s=0.012, jitter=0.0))
+    scene = replace(scene, max_speed_mm_s=600.0, layout=replace(scene.layout, ramp_mm_s2=8000.0))
+    return paced(scene, (0.7, 600.0), (0.4, -600.0), (1.0, 600.0))
+
+
 MIXED = plain("onoouolo-o")
 WATCHED = plain("onoono", eye=True, confirm=True)
 SLIDING = replace(WATCHED, slip_mm=20.0)
@@ -49,6 +56,7 @@ CASES: dict[str, Scene] = {
     "bad, good, bad": plain("nonon", pitch_mm=40 + GROUP_MM + 3, speed_mm_s=2000.0, after_s=0.03),
     "bad, good, bad, slowly": plain("nonon", pitch_mm=40 + GROUP_MM + 3, speed_mm_s=150.0),
     "ramps": paced(MIXED, (0.3, 600.0), (0.3, 150.0), (0.2, 1500.0), (0.4, 300.0), (1.0, 900.0)),
+    "speeds up on the way": paced(plain("non", pitch_mm=330.0), (0.9, 100.0), (1.0, 1600.0)),
     "stops": paced(MIXED, (0.45, 600.0), (1.2, 0.0), (0.3, 600.0), (0.8, 0.0), (1.0, 500.0)),
     "stops with air on": paced(
         plain("ono", pitch_mm=150.0), (0.81, 600.0), (0.5, 0.0), (0.02, 300.0), (0.3, 0.0), (1.0, 600.0)
@@ -59,16 +67,24 @@ CASES: dict[str, Scene] = {
     "backs off a close pair": paced(
         plain("oonoon", pitch_mm=[180, 118, 160]), (1.1, 300.0), (0.5, -250.0), (1.0, 600.0)
     ),
+    "backs off fast from close pairs": _backs_off_fast(),
+    "backs off before a late OK": replace(
+        paced(told(plain("oooo"), 1, Word(1.3, "top", "OK")), (1.0, 600.0), (0.5, -300.0), (1.0, 600.0)),
+        deadline_s=3.0,
+    ),
     "16 bits go round": rolled(MIXED, 16, 60_000),
     "16 bits go round, down": rolled(MIXED, 16, 3_000, down=True),
     "32 bits go round": rolled(MIXED, 32, 2**32 - 4_000),
     "counts down": rolled(MIXED, 32, 1_000_000, down=True),
-    "edges before samples": replace(MIXED, edges="before"),
-    "edges a tick late": replace(MIXED, edges="late"),
+    "edges before samples": replace(MIXED, edges_first=True),
+    "edges 10 ms late": replace(MIXED, late_ticks=5),
+    "edges 10 ms late at 2 m/s": replace(plain("onoonon", speed_mm_s=2000.0, after_s=0.02), late_ticks=5),
+    "edges 10 ms late at all eyes": replace(plain("onoono", eye=True, confirm=True), late_ticks=5),
     "trembles at a stop": paced(replace(MIXED, trembles=True), (0.45, 600.0), (1.2, 0.0), (1.0, 600.0)),
     "numbers of the PLC": replace(MIXED, numbered=True),
     "late by the clock": replace(told(MIXED, 3, Word(0.15, "top", "OK")), deadline_s=0.1),
     "at the very deadline": replace(told(MIXED, 3, Word(0.1, "top", "OK")), deadline_s=0.1),
+    "words after the next trigger": plain("onono", after_s=0.35),
     "late by the belt": told(replace(MIXED, deadline_s=3.0), 3, Word(0.47, "top", "OK")),
     "late by seconds": told(replace(MIXED, deadline_s=3.0), 3, Word(2.5, "top", "OK")),
     "in time by a hair": told(plain("oooo"), 2, Word(0.40, "top", "OK")),
@@ -90,6 +106,10 @@ CASES: dict[str, Scene] = {
     "a view of no camera": told(plain("oooo"), 1, Word(0.05, "elsewhere", "OK")),
     "close pair, second bad": plain("onooon", pitch_mm=[58.0, 180.0], speed_mm_s=2000.0, after_s=0.02),
     "close pair, first bad": plain("noonoo", pitch_mm=[58.0, 180.0], speed_mm_s=2000.0, after_s=0.02),
+    "close pairs, second bad": plain("on" * 6, pitch_mm=[58.0, 180.0] * 6, speed_mm_s=2000.0, after_s=0.02),
+    "close pairs of short parts, first bad": plain(
+        "no" * 6, pitch_mm=[36.0, 180.0] * 6, speed_mm_s=2000.0, after_s=0.02, length_mm=20.0
+    ),
     "close pair, both good": plain("ooon", pitch_mm=[60.0, 180.0], speed_mm_s=2000.0, after_s=0.02),
     "close three, last bad": plain("oonoon", pitch_mm=[58.0, 58.0, 180.0], speed_mm_s=1200.0, after_s=0.02),
     "close pair, both bad": plain("nnoonn", pitch_mm=[58.0, 180.0, 180.0, 180.0, 58.0], speed_mm_s=1200.0),
@@ -103,6 +123,10 @@ CASES: dict[str, Scene] = {
     "runs too far ahead": replace(alter(SLIDING, 1, slip_mm=-28.0), obeys_stop=False),
     "bounces at the eye": haunted(WATCHED, Ghost(EYE, "a", 220.0)),
     "bounces at the eye and runs on": replace(haunted(MIXED, Ghost(EYE, "a", 220.0)), obeys_stop=False, reset_s=0.5),
+    "a fault with a good part at the gate": replace(
+        haunted(plain("oooo", pitch_mm=280.0), Ghost(EYE, "a", 320.0)), obeys_stop=False
+    ),
+    "a fault with a good part before the gate": haunted(plain("oooo", pitch_mm=230.0), Ghost(EYE, "a", 275.0)),
     "a ghost behind all": haunted(WATCHED, Ghost(EYE, "a", 1100.0)),
     "a ghost at the gate": haunted(WATCHED, Ghost(GATE_EYE, "g1", 1040.0 + GATE_EYE_AT_MM)),
     "a ghost at the confirm eye": haunted(WATCHED, Ghost(CONFIRM, "g1", 1040.0 + CONFIRM_AT_MM)),

@@ -17,7 +17,7 @@ from okng.simline.belt_layout import CONFIRM, GATE_EYE, Edge
 from okng.simline.belt_physics import BeltWorld
 
 from .belt_causes import marks_of
-from .belt_scene import TICK_S, Scene, Word
+from .belt_scene import Scene, Word
 
 EPOCH_NS = 5_000_000_000_000
 """The monotonic clock of the box at travel 0: no run may lean on it starting at 0."""
@@ -42,7 +42,7 @@ class Controller(Protocol):
     def gate_eye(self, gate: str, counts: int, now_ns: int) -> None: ...
     def confirm_eye(self, gate: str, counts: int, now_ns: int) -> None: ...
     def submit(self, verdict: Verdict, now_ns: int) -> None: ...
-    def lost(self, part: int, triggered_at_ns: int, now_ns: int) -> None: ...
+    def lost(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "") -> None: ...
     def bin_full(self, gate: str, full: bool, now_ns: int) -> None: ...
     def reset(self, now_ns: int) -> None: ...
     def tick(self, now_ns: int) -> Outputs: ...
@@ -81,7 +81,13 @@ class Line:
         if scene.rolling:
             self.world.speed_mm_s = scene.speeds[0][1]
         self.evidence = Evidence(
-            scene.layout, self.world.fates, scene.views, scene.deadline_s, scene.commit_mm, scene.group_mm
+            scene.layout,
+            self.world.fates,
+            scene.views,
+            scene.deadline_s,
+            scene.commit_mm,
+            scene.group_mm,
+            grace_s=2.25 * scene.tick_s,
         )
         self.met: set[str] = set()
         """Situations that truly came about."""
@@ -94,7 +100,7 @@ class Line:
         self._seen: set[int] = set()
         self._faults, self._stops = _Standing(), _Standing()
         self._resets: float | None = None
-        self._late: list[Edge] = []
+        self._late: deque[list[Edge]] = deque([[] for _ in range(scene.late_ticks)])
         self._counts = self.world.counts
         self._marks = deque(marks_of(scene))
         self._causes: dict[int, int] = {}
@@ -112,7 +118,7 @@ class Line:
         until_s = speeds[0][0]
         after_s = 0.0
         while world.travel_mm < end_mm or self._post or after_s < scene.deadline_s + 0.1:
-            after_s = after_s + TICK_S if world.travel_mm >= end_mm and not self._post else 0.0
+            after_s = after_s + self.scene.tick_s if world.travel_mm >= end_mm and not self._post else 0.0
             assert world.now_s < limit_s, f"the line did not end within {limit_s} s"
             while len(speeds) > 1 and world.now_s >= until_s:
                 speeds.popleft()
@@ -129,16 +135,17 @@ class Line:
         world, controller = self.world, self.controller
         while self._jumps and self._jumps[0][0] <= world.travel_mm:
             self._jump(self._jumps.popleft()[1])
-        edges = world.advance(TICK_S)
+        edges = world.advance(self.scene.tick_s * (self._chance.uniform(0.3, 1.0) if self.scene.uneven else 1.0))
         now_s = world.now_s
         now_ns = EPOCH_NS + round(now_s * 1e9)
         self._note(now_s)
-        if self.scene.edges != "after":
-            told, self._late = (edges, []) if self.scene.edges == "before" else (self._late, edges)
+        self._late.append(edges)
+        told = self._late.popleft()
+        if self.scene.edges_first:
             self._tell(told, now_s, now_ns)
         controller.move(self._sample(), now_ns)
-        if self.scene.edges == "after":
-            self._tell(edges, now_s, now_ns)
+        if not self.scene.edges_first:
+            self._tell(told, now_s, now_ns)
         self._read(now_s)
         self._look(edges)
         while self._post and self._post[0][0] <= now_s:
@@ -147,7 +154,7 @@ class Line:
         while self._full and self._full[0][0] <= world.travel_mm:
             gate = self._full.popleft()[1]
             self._is_full.add(gate)
-            self.evidence.causes.append(Cause("bin full", now_s, now_s + 2 * TICK_S))
+            self.evidence.causes.append(Cause("bin full", now_s, now_s + 2 * self.scene.tick_s))
             self.met.add("bin full")
             controller.bin_full(gate, True, now_ns)
         said = controller.tick(now_ns)
@@ -227,7 +234,7 @@ class Line:
             number, true_to = number + 900_000, None
         self.evidence.heard.append(Heard(now_s, number, word.view, word.outcome, true_to))
         if word.outcome == "LOST":
-            self.controller.lost(number, moment, now_ns)
+            self.controller.lost(number, moment, now_ns, "" if word.trick == "any" else word.view)
         else:
             self.controller.submit(verdict(number, moment, word.view, word.outcome, now_ns), now_ns)
         self._read(now_s)
@@ -252,7 +259,7 @@ class Line:
         world, evidence = self.world, self.evidence
         world.jump(counts)
         self.met.add("jump")
-        evidence.causes.append(Cause("encoder jump", world.now_s, world.now_s + 3 * TICK_S))
+        evidence.causes.append(Cause("encoder jump", world.now_s, world.now_s + 3 * self.scene.tick_s))
         for number, part in enumerate(self.scene.layout.parts):
             if part.at_mm <= world.travel_mm and not self.world.fates[number].final:
                 evidence.astray.setdefault(number, world.now_s)
@@ -262,18 +269,20 @@ class Line:
         while self._marks and self._marks[0].travel_mm <= self.world.travel_mm:
             mark = self._marks.popleft()
             if mark.what == "timely":
-                evidence.timely_until_s[mark.number] = now_s - TICK_S
+                evidence.timely_until_s[mark.number] = now_s - self.scene.tick_s
             elif mark.what == "clear":
-                evidence.clear_s[mark.number] = now_s
+                evidence.clear_s[mark.number] = now_s + self.scene.late_ticks * self.scene.tick_s
             elif mark.what == "astray":
-                evidence.astray.setdefault(mark.number, now_s - TICK_S)
+                evidence.astray.setdefault(mark.number, now_s - self.scene.tick_s)
             elif mark.what == "cause":
                 self.met.add(mark.kind)
                 self._causes[mark.number] = len(evidence.causes)
-                evidence.causes.append(Cause(mark.kind, now_s - TICK_S))
+                evidence.causes.append(Cause(mark.kind, now_s - self.scene.tick_s))
             else:
                 at = self._causes[mark.number]
-                evidence.causes[at] = replace(evidence.causes[at], by_s=now_s + 2 * TICK_S)
+                evidence.causes[at] = replace(
+                    evidence.causes[at], by_s=now_s + (2 + self.scene.late_ticks) * self.scene.tick_s
+                )
 
 
 def seconds(at_ns: int) -> float:

@@ -10,9 +10,6 @@ from okng.bus.part import Action, Delivery, Disposition, Outcome, Receipt, Recor
 
 from .belt_scene import Scene
 
-FAR_S = 0.004
-"""What a tick and a sample are old at most when a command is made."""
-
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -94,7 +91,7 @@ class Reference:
         elif part.said.setdefault(verdict.camera, verdict.outcome) is not verdict.outcome:
             part.said[verdict.camera] = Outcome.NG
 
-    def lost(self, part: int, triggered_at_ns: int, now_ns: int) -> None:
+    def lost(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "") -> None:
         found = self._find(part)
         if found is not None and found.trigger.at_ns == triggered_at_ns:
             found.said["lost"] = Outcome.UNJUDGED
@@ -180,9 +177,9 @@ class Reference:
 
     def _blows(self, part: _Part) -> bool:
         gate, scene = self._gate[part.lane], self.scene
-        dead_s = gate.on_s + gate.link_s + FAR_S
+        dead_s = gate.on_s + gate.link_s + 2 * scene.tick_s
         if self.wrong == "no valve time":
-            dead_s = FAR_S
+            dead_s = 2 * scene.tick_s
         speed = max(0.0, self._speed)
         start = self._near(part) - scene.before_mm - speed * dead_s
         if self.wrong == "time":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from okng.simline.belt_layout import Layout
 
 TICK_S = 0.002
-"""The control tick."""
+"""The usual control tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class Word:
     outcome: str
     """`OK`, `NG`, `UNJUDGED` or `LOST`."""
     trick: str = ""
-    """Empty: it is what it says. `moment`: the number with another trigger moment. `number`: a number nobody gave."""
+    """Empty: it is what it says. `moment`: the number with another trigger moment. `number`: a number nobody gave.
+    `any`: LOST of no camera in particular."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,14 @@ class Scene:
     obeys_stop: bool = True
     """The line stops when it is asked to, and is reset `reset_s` later. False: it runs on, and is reset as well."""
     reset_s: float = 0.3
-    edges: str = "after"
-    """When edges reach the tracker: `after` the sample of their tick, `before` it, or `late`, a tick after it."""
+    tick_s: float = TICK_S
+    """The control tick, at most."""
+    uneven: bool = False
+    """Ticks come early at times."""
+    late_ticks: int = 0
+    """So many ticks after it came an edge reaches the tracker, its count latched: debouncers take their time."""
+    edges_first: bool = False
+    """Edges reach the tracker before the sample of the encoder that is younger than they are."""
     trembles: bool = False
     """While the belt stands the encoder reads a count more or less at times: the machine shakes."""
     numbered: bool = False
@@ -68,13 +75,13 @@ class Scene:
     def dead_mm(self) -> float:
         """Return how far the fastest belt goes in the dead time of the slowest gate, three ticks included."""
         gates = [gate for lane in self.layout.lanes for gate in lane.gates]
-        return self.max_speed_mm_s * (max(gate.on_s + gate.link_s for gate in gates) + 3 * TICK_S)
+        return self.max_speed_mm_s * (max(gate.on_s + gate.link_s for gate in gates) + 3 * self.tick_s)
 
     @property
     def off_mm(self) -> float:
         """Return how far the fastest belt goes until the air is off."""
         gates = [gate for lane in self.layout.lanes for gate in lane.gates]
-        return self.max_speed_mm_s * (max(gate.off_s + gate.link_s for gate in gates) + 3 * TICK_S)
+        return self.max_speed_mm_s * (max(gate.off_s + gate.link_s for gate in gates) + 3 * self.tick_s)
 
     @property
     def jet_mm(self) -> float:
@@ -89,6 +96,6 @@ class Scene:
     @property
     def group_mm(self) -> float:
         """Return the gap beyond which no reject may need the neighbour's share of the air."""
-        pulse_mm = max(0.0, self.max_speed_mm_s * self.pulse_ms / 1e3 - self.layout.part_length_mm)
-        reach_mm = max(self.dead_mm + self.before_mm, 0.0) + self.off_mm + self.after_mm + pulse_mm
-        return reach_mm + self.jet_mm + 2 * self.slip_mm + 5
+        pulse_mm = self.max_speed_mm_s * max(self.pulse_ms / 1e3, self.dead_mm / self.max_speed_mm_s)
+        behind_mm = max(self.after_mm, pulse_mm) + self.off_mm - self.layout.part_length_mm
+        return max(self.dead_mm + self.before_mm, behind_mm) + self.jet_mm + 2 * self.slip_mm + 8

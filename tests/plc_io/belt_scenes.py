@@ -70,8 +70,8 @@ def haunted(scene: Scene, *ghosts: Ghost) -> Scene:
 
 
 @st.composite
-def scenes(draw: st.DrawFn, *, faults: bool = True, simple: bool = False) -> Scene:
-    """Draw a scene. faults: things may go wrong that stop a line. simple: one gate a lane and no second eye."""
+def scenes(draw: st.DrawFn, *, faults: bool | None = None, simple: bool = False) -> Scene:
+    """Draw a scene. faults: something goes wrong that stops a line; None: in some. simple: one gate, no second eye."""
     top = draw(st.sampled_from([120.0, 300.0, 600.0, 600.0, 1200.0, 2000.0]), label="top speed")
     eye = False if simple else draw(st.booleans(), label="second eye")
     confirm = False if simple else draw(st.booleans(), label="confirm eye")
@@ -83,7 +83,7 @@ def scenes(draw: st.DrawFn, *, faults: bool = True, simple: bool = False) -> Sce
         lanes.append(Lane(name, tuple(gates)))
     bits = draw(st.sampled_from([16, 32]), label="bits")
     length = draw(st.sampled_from([30.0, 40.0, 60.0]), label="length")
-    per_mm = draw(st.sampled_from([10.0, 20.0, 37.5]), label="counts per mm")
+    per_mm = draw(st.sampled_from([4.0, 10.0, 20.0, 37.5]), label="counts per mm")
     start = draw(st.sampled_from([0, 1000, 2**bits - 1500, 2**bits - 5000]), label="encoder start")
     slip = draw(st.sampled_from([4.0, 8.0]), label="slip window") if eye else 0.0
     scene = Scene(
@@ -97,7 +97,10 @@ def scenes(draw: st.DrawFn, *, faults: bool = True, simple: bool = False) -> Sce
         max_speed_mm_s=top,
         obeys_stop=draw(st.booleans(), label="obeys stop"),
         reset_s=draw(st.sampled_from([0.1, 0.4]), label="reset after"),
-        edges=draw(st.sampled_from(["after", "before", "late"]), label="edges"),
+        tick_s=draw(st.sampled_from([0.001, 0.002, 0.002, 0.004]), label="tick"),
+        uneven=draw(st.booleans(), label="uneven"),
+        late_ticks=draw(st.sampled_from([0, 0, 0, 1]), label="edges late"),
+        edges_first=draw(st.booleans(), label="edges first"),
         trembles=draw(st.booleans(), label="trembles"),
         numbered=draw(st.booleans(), label="numbered"),
         seed=draw(st.integers(0, 999), label="seed"),
@@ -110,14 +113,13 @@ def scenes(draw: st.DrawFn, *, faults: bool = True, simple: bool = False) -> Sce
             if slip and draw(st.sampled_from([False, True]), label="slips"):
                 slips = draw(st.floats(-slip * 0.9, slip * 0.9), label="slip")
             parts.append(Laid(lane.name, round(at, 2), slip_mm=round(slips, 2), slip_from_mm=20.0, slip_over_mm=100.0))
-            wide = scene.group_mm + 2 * slip + 1
-            # A gap of just group_mm is neither: counts and slip decide.
-            close = draw(st.sampled_from([False, False, True]), label="close")
-            gap = draw(st.floats(scene.min_gap_mm + 2 * slip + 1, wide - 3) if close else st.floats(wide, wide + 80))
+            least, wide = scene.min_gap_mm + 2 * slip + 1, scene.group_mm + 2 * slip + 1
+            close = draw(st.sampled_from([False, False, True]), label="close") and least < wide
+            gap = draw(st.floats(least, wide) if close else st.floats(max(least, wide), wide + 80), label="gap")
             at += length + gap
     words = tuple(_words(draw, scene) for _ in parts)
     scene = replace(scene, layout=replace(scene.layout, parts=tuple(parts)), words=words)
-    if faults and draw(st.sampled_from([False, False, True]), label="something goes wrong"):
+    if draw(st.sampled_from([False, False, True]) if faults is None else st.just(faults), label="something goes wrong"):
         scene = _go_wrong(draw, scene)
     return scene
 
@@ -149,7 +151,7 @@ def _words(draw: st.DrawFn, scene: Scene) -> tuple[Word, ...]:
         elif fate == "flip":
             words += [Word(after, view, NG), Word(after + 0.004, view, OK)]
         elif fate != "silent":
-            words.append(Word(after, view, fate.upper()))
+            words.append(Word(after, view, fate.upper(), "any" if fate == "lost" and draw(st.booleans()) else ""))
     tricks = draw(st.sampled_from(["", "", "", "double", "moment", "number"]), label="trick")
     if tricks == "double" and words:
         words.append(replace(words[-1], after_s=words[-1].after_s + draw(st.sampled_from([0.001, 0.05, 1.0]))))
