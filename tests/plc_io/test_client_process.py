@@ -1,9 +1,7 @@
 """The real io process in the client role: it asks a PLC on libmodbus, whose log is the judge."""
 
-import json
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,25 +12,8 @@ from okng.bus.messages import StationState
 from okng.bus.part import Action, Delivery, Outcome, Record, Trigger
 from okng.plc_io.signals import Command, Status, WireCode
 
-from .conftest import JOB, Box, verdict_of, wait_for
+from .conftest import Box, start_io, verdict_of, wait_for
 from .plc_slave import ANSWER_AT, ENCODER, RESULT_AT, STATE, PlcSlave
-
-IO = """
-import json, logging, sys
-from pathlib import Path
-from okng.bus.messages import Job
-from okng.plc_io import process
-from okng.plc_io.client_options import TcpClientOptions
-from okng.plc_io.modbus_client import modbus_client
-from okng.plc_io.options import PlcOptions
-logging.basicConfig(level=logging.INFO)
-client = TcpClientOptions.model_validate(json.loads(sys.argv[1]))
-process.open_link = lambda options, on_image, on_lost: modbus_client(
-    client, options.word_order, on_image=on_image, on_lost=on_lost)
-job = Job("cap", "0123456789ab", "f" * 64, int(sys.argv[3]))
-raise SystemExit(process.run(PlcOptions(realtime=False), "cell", ("top",), job, Path(sys.argv[2])))
-"""
-"""io with its link given by hand, whatever the settings call it."""
 
 
 @dataclass
@@ -46,9 +27,8 @@ class Cell:
 
     def start(self, **more: object) -> None:
         """Start io."""
-        values = {"host": "127.0.0.1", "port": self.slave.port, "result_at": RESULT_AT, "answer_at": ANSWER_AT, **more}
-        words = [json.dumps(values), str(self.run_dir), str(JOB.deadline_ns)]
-        self.io.append(subprocess.Popen([sys.executable, "-c", IO, *words]))
+        client = {"host": "127.0.0.1", "port": self.slave.port, "result_at": RESULT_AT, "answer_at": ANSWER_AT, **more}
+        self.io.append(start_io(self.run_dir, 502, wait=False, role="modbus_client", client=client))
 
     def until(self, what: str, true: object, timeout_s: float = 8.0) -> None:
         """Let the box move until the callable says so."""
