@@ -7,101 +7,33 @@ a lost connection rejects every open part; nothing old is shown afterwards.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from ..bus.clock import MS, utc_now
+from ..bus.clock import utc_now
 from ..bus.messages import Counters, Hold, Job, JobAnswer, JobAsk, JobOrder, JobReport
 from ..bus.part import LAST_PART, Action, Delivery, Disposition, Outcome, Receipt, Record, Trigger, Verdict, Why
 from .changeover import Wish
+from .events import CounterReset, Event, FaultCleared, FaultRaised, JobRequest, PeerBack, PeerLost
 from .handshake import Handshake, Limits, State
 from .holds import Holds
 from .images import InImage, OutImage
-from .job_dialogue import PLC, JobDialogue, JobKept, JobWanted
+from .job_dialogue import PLC, JobDialogue
+from .open_part import EMPTY, OpenPart, block_of
 from .signals import Command, FaultCode, Status, WireCode
 from .tally import Tally
 from .views import Views
 
-
-@dataclass(frozen=True, slots=True)
-class PeerLost:
-    """The PLC went silent or its connection closed."""
-
-    reason: str
-    rejected: int
-    """Open parts that were rejected for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class PeerBack:
-    """The PLC's heartbeat moves again."""
-
-
-@dataclass(frozen=True, slots=True)
-class FaultRaised:
-    """The station went to FAULT."""
-
-    code: FaultCode
-    part: int
-    """The part that caused it; 0: none."""
-
-
-@dataclass(frozen=True, slots=True)
-class FaultCleared:
-    """The PLC reset a fault."""
-
-
-@dataclass(frozen=True, slots=True)
-class CounterReset:
-    """The PLC began its counters anew; these are the totals at that moment."""
-
-    counters: Counters
-
-
-@dataclass(frozen=True, slots=True)
-class JobRequest:
-    """The PLC asks for a job."""
-
-    number: int
-    token: int
-
-
-JobEvent = JobRequest | JobWanted | JobKept | JobAnswer
-Event = Trigger | Disposition | Record | PeerLost | PeerBack | FaultRaised | FaultCleared | CounterReset | JobEvent
-"""What `Station.events` tells."""
-
-
-@dataclass(slots=True)
-class _Part:
-    """One accepted trigger until its record is made."""
-
-    trigger: Trigger
-    taken_at: str
-    unexposed: set[str]
-    """Cameras whose picture is not taken yet."""
-    views: Views | None
-    """What the cameras have said so far; None: one camera looks, whatever its name."""
-    verdict: Verdict | None = None
-    why: Why | None = None
-    committed_ns: int = 0
-    disposition: Disposition | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """The result block as it stands in the registers."""
-
-    seq: int = 0
-    part: int = 0
-    disposition: WireCode = WireCode.NONE
-    defect: int = 0
-    score_milli: int = 0
-    inference_ms: int = 0
-    latency_ms: int = 0
-
-
-_EMPTY = _Block()
+__all__ = [
+    "CounterReset",
+    "Event",
+    "FaultCleared",
+    "FaultRaised",
+    "JobRequest",
+    "PeerBack",
+    "PeerLost",
+    "Station",
+]
 _RESULT_BITS = {WireCode.OK: Status.OK, WireCode.NG: Status.NG}
-_WIRE = {Why.OK: WireCode.OK, Why.NG: WireCode.NG, Why.CHALLENGE: WireCode.NG, Why.LATE: WireCode.LATE}
 
 
 class Station:
@@ -137,10 +69,10 @@ class Station:
         self.tally = Tally()
         self.links_lost = 0
         self._utc = utc
-        self._parts: dict[int, _Part] = {}  # by number, in the order of the triggers; the shown one is not here
-        self._shown: _Part | None = None
-        self._newest: _Part | None = None
-        self._block = _EMPTY
+        self._parts: dict[int, OpenPart] = {}  # by number, in the order of the triggers; the shown one is not here
+        self._shown: OpenPart | None = None
+        self._newest: OpenPart | None = None
+        self._block = EMPTY
         self._events: list[Event] = []
         self._blockers: tuple[str, ...] = ("io: starting",)
         self._degraded = False
@@ -195,7 +127,7 @@ class Station:
         if part.views is not None and verdict.camera not in part.views.open:
             self.tally.stale += 1
             return
-        self._expose(part, verdict.camera)
+        part.expose(verdict.camera)
         whole = verdict if part.views is None else part.views.add(verdict)
         if whole is not None:
             part.verdict = whole
@@ -206,7 +138,7 @@ class Station:
         """A picture of a part is taken. With BUFFER_EN the next trigger may come when all of them are."""
         found = self._find(part, triggered_at_ns)
         if found is not None:
-            self._expose(found, camera)
+            found.expose(camera)
             self._advance(now_ns)
 
     def lost(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "") -> None:
@@ -215,7 +147,7 @@ class Station:
         found = self._find(part, triggered_at_ns)
         if found is None:
             return
-        self._expose(found, camera)
+        found.expose(camera)
         if found.why is None and (found.views is None or camera in found.views.open):
             found.verdict = None if found.views is None else found.views.lost(camera)
             self._decide(found, Why.LOST, now_ns)
@@ -360,13 +292,9 @@ class Station:
     @property
     def _exposing(self) -> bool:
         """A camera still owes its picture of the newest part: the next one must not come before it."""
-        newest = self._newest
-        return newest is not None and bool(newest.unexposed) and self._now < newest.trigger.deadline_ns
+        return self._newest is not None and self._newest.is_exposing(self._now)
 
-    def _expose(self, part: _Part, camera: str) -> None:
-        part.unexposed.discard(camera if part.views is not None else "")
-
-    def _find(self, part: int, triggered_at_ns: int) -> _Part | None:
+    def _find(self, part: int, triggered_at_ns: int) -> OpenPart | None:
         found = self._parts.get(part)
         newest = self._newest
         if found is None and newest is not None and newest.trigger.part == part:
@@ -388,7 +316,7 @@ class Station:
         if accepted and self._is_open(number):
             self._trip(FaultCode.PART_OPEN, image.at_ns, number)
             accepted = False
-        part = _Part(
+        part = OpenPart(
             Trigger(
                 part=number,
                 station=self.name,
@@ -411,7 +339,7 @@ class Station:
             self.hand.miss()
             self._reject(part, Why.LOST, image.at_ns)
 
-    def _decide(self, part: _Part, why: Why, now_ns: int) -> None:
+    def _decide(self, part: OpenPart, why: Why, now_ns: int) -> None:
         part.why, part.committed_ns = why, now_ns
 
     def _advance(self, now_ns: int) -> None:
@@ -468,23 +396,11 @@ class Station:
         if part.why is None or (part is self._newest and self.hand.acquiring):
             return
         del self._parts[number]
-        why, verdict = part.why, part.verdict
+        why = part.why
         seq = self.hand.show(now_ns)
         self._freeze(part, why, now_ns, seq)
         self._shown = part
-        code = _WIRE.get(why, WireCode.UNJUDGED)
-        if verdict is None:
-            self._block = _Block(seq, number, code, latency_ms=(now_ns - part.trigger.at_ns) // MS)
-        else:
-            self._block = _Block(
-                seq,
-                number,
-                code,
-                defect=min(len(verdict.defects), 1),
-                score_milli=round(verdict.score * 1000),
-                inference_ms=(verdict.done_ns - verdict.started_ns) // MS,
-                latency_ms=(now_ns - part.trigger.at_ns) // MS,
-            )
+        self._block = block_of(part, why, seq, now_ns)
         self._count_late(why)
 
     def _count_late(self, why: Why) -> None:
@@ -495,7 +411,7 @@ class Station:
         elif self._late_in_row == 0:
             self._line_stop = False
 
-    def _freeze(self, part: _Part, why: Why, now_ns: int, seq: int) -> None:
+    def _freeze(self, part: OpenPart, why: Why, now_ns: int, seq: int) -> None:
         part.disposition = Disposition(
             part=part.trigger.part,
             action=Action.PASS if why is Why.OK else Action.REJECT,
@@ -507,7 +423,7 @@ class Station:
         self.tally.decide(why)
         self._events.append(part.disposition)
 
-    def _close(self, part: _Part, acked_ns: int | None) -> None:
+    def _close(self, part: OpenPart, acked_ns: int | None) -> None:
         """Make the record: the part has its one disposition and its receipt."""
         disposition = part.disposition
         if disposition is None:  # pragma: no cover - closed only after it was frozen
@@ -526,7 +442,7 @@ class Station:
         if part is self._newest and not part.unexposed:
             self._newest = None
 
-    def _reject(self, part: _Part, why: Why, now_ns: int) -> None:
+    def _reject(self, part: OpenPart, why: Why, now_ns: int) -> None:
         """Reject a part that is not shown to the PLC."""
         part.committed_ns = now_ns
         self._freeze(part, why, now_ns, 0)
@@ -542,7 +458,7 @@ class Station:
             self._reject(part, Why.FAULT, now_ns)
         self._parts.clear()
         self._newest = None
-        self._block = _EMPTY
+        self._block = EMPTY
         self.hand.clear()
         self._ready = False
         return rejected

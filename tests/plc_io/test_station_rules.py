@@ -699,7 +699,7 @@ def test_the_judge_objects_to_a_broken_change_over(name: str, monkeypatch: pytes
     monkeypatch.setattr(where, what, broken)
     many = settings(TestAnyLine.settings, max_examples=400, database=None, verbosity=Verbosity.quiet)
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(AnyLine, settings=many)  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(AnyLine, settings=many)
 
 
 TestAnyLine = AnyLine.TestCase
