@@ -94,6 +94,8 @@ class Line:
         if any(gate.dead for lane in scene.layout.lanes for gate in lane.gates):
             self.evidence.causes.append(Cause("dead valve", 0.0))
             self.met.add("dead valve")
+        if any(scene.rules):
+            self.evidence.causes.append(Cause("a rule of the line", 0.0))
         self._moments: dict[int, int] = {}
         self._post: list[tuple[float, int, int, int, Word]] = []
         self._posted = 0

@@ -119,7 +119,7 @@ def scenes(draw: st.DrawFn, *, faults: bool | None = None, simple: bool = False)
             at += length + gap
     words = tuple(_words(draw, scene) for _ in parts)
     scene = replace(scene, layout=replace(scene.layout, parts=tuple(parts)), words=words)
-    if draw(st.sampled_from([False, False, True]) if faults is None else st.just(faults), label="something goes wrong"):
+    if draw(st.booleans() if faults is None else st.just(faults), label="something goes wrong"):
         scene = _go_wrong(draw, scene)
     return scene
 
