@@ -16,6 +16,14 @@ def open_link(options: PlcOptions, on_image: OnImage, on_lost: OnLost) -> Link:
         from .modbus_client import modbus_client
 
         return modbus_client(options.client, options.word_order, on_image=on_image, on_lost=on_lost)
+    if options.role == "rtu_client":
+        from .rtu_client import rtu_client
+
+        return rtu_client(options.serial, options.rtu, options.word_order, on_image=on_image, on_lost=on_lost)
+    if options.role == "rtu_server":
+        from .rtu_server import RtuServer
+
+        return RtuServer(options.serial, options.unit, options.word_order, on_image=on_image, on_lost=on_lost)
     if options.role == "ascii":
         from .ascii_link import open_ascii_link
 

@@ -14,6 +14,7 @@ from .client_options import TcpClientOptions
 from .handshake import Limits
 from .pins_options import PinsOptions
 from .regmap import WordOrder
+from .serial_options import RtuClientOptions, SerialLineOptions
 from .tls_options import TlsOptions
 
 
@@ -32,10 +33,11 @@ class PlcOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    role: Literal["modbus_server", "modbus_client", "ascii", "gates"] = "modbus_server"
+    role: Literal["modbus_server", "modbus_client", "rtu_server", "rtu_client", "ascii", "gates"] = "modbus_server"
     """What the box is on the wire. modbus_server: the PLC polls it by Modbus TCP. modbus_client: the PLC is the slave
-    (`[plc.client]`). ascii: lines of text (`[plc.ascii]`). gates: no PLC, the box follows the belt itself by eyes and
-    encoder and fires the gates (`[plc.belt]`, `[plc.pins]`)."""
+    (`[plc.client]`). rtu_server, rtu_client: the same by Modbus RTU (`[plc.serial]`, `[plc.rtu]`). ascii: lines of text
+    (`[plc.ascii]`). gates: no PLC, the box follows the belt itself by eyes and encoder and fires the gates
+    (`[plc.belt]`, `[plc.pins]`)."""
     host: Annotated[str, AfterValidator(_one_address)] = "127.0.0.1"
     """IP address of the network card the PLC is on. Never all cards: Modbus knows no password."""
     port: int = Field(default=502, ge=1, le=65535)
@@ -47,6 +49,10 @@ class PlcOptions(BaseModel):
     """modbus_server: Modbus/TCP Security; None: plain."""
     client: TcpClientOptions = TcpClientOptions()
     """For role = "modbus_client"."""
+    serial: SerialLineOptions = SerialLineOptions()
+    """For role = "rtu_server" and role = "rtu_client"."""
+    rtu: RtuClientOptions = RtuClientOptions()
+    """For role = "rtu_client"."""
     ascii: AsciiOptions = AsciiOptions()
     """For role = "ascii"."""
     belt: BeltOptions | None = None

@@ -1,0 +1,141 @@
+"""A serial line in the event loop: bytes in by callback, bytes out without waiting, opened afresh when it is gone."""
+
+import asyncio
+import errno
+import os
+import termios
+from collections.abc import Callable
+
+import serial
+from serial.rs485 import RS485Settings
+
+from ..bus.errors import BadSettings, LinkLost
+from .serial_options import SerialLineOptions
+
+_AT_ONCE_BYTES = 4096
+_PARITY = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
+_ABSENT = frozenset((errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO))
+"""The device is not there: it may come."""
+
+
+class SerialLine:
+    """One opened line."""
+
+    def __init__(
+        self, options: SerialLineOptions, on_bytes: Callable[[bytes], None], on_gone: Callable[[str], None]
+    ) -> None:
+        """Open it, inside the event loop. LinkLost: the device is not there. BadSettings: it cannot be had.
+
+        on_bytes: what came, as it comes. on_gone: once, when the device is gone; the line is closed then.
+        """
+        self._on_bytes, self._on_gone = on_bytes, on_gone
+        self._echo = bytearray()
+        self._echoes = options.echo
+        self._loop = asyncio.get_running_loop()
+        self._port: serial.Serial | None = _opened(options)
+        self._loop.add_reader(self._port.fileno(), self._readable)
+
+    def send(self, data: bytes) -> None:
+        """Send a frame. LinkLost: the device is gone, or does not take it all at once (a frame must not have gaps)."""
+        port = self._port
+        if port is None:
+            raise LinkLost("the line is closed")
+        try:
+            taken = os.write(port.fileno(), data)
+        except OSError as error:
+            raise LinkLost(error.strerror or str(error)) from error
+        if taken != len(data):
+            raise LinkLost(f"{taken} of {len(data)} bytes were taken")
+        if self._echoes:
+            self._echo += data
+
+    def flush(self) -> None:
+        """Throw away what has come and was not read, and what was not sent."""
+        self._echo.clear()
+        if self._port is not None:
+            try:
+                self._port.reset_input_buffer()
+                self._port.reset_output_buffer()
+            except (OSError, serial.SerialException, termios.error) as error:
+                self._gone(str(error))
+
+    def close(self) -> None:
+        """Let go. Never raises; a second call does nothing."""
+        port, self._port = self._port, None
+        if port is not None:
+            self._loop.remove_reader(port.fileno())
+            try:
+                port.reset_output_buffer()  # what the driver still holds would be old
+            except (OSError, serial.SerialException, termios.error):
+                self._echo.clear()  # it is gone with the device
+            port.close()
+
+    def _readable(self) -> None:
+        port = self._port
+        if port is None:
+            return
+        try:
+            data = os.read(port.fileno(), _AT_ONCE_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._gone(error.strerror or str(error))
+            return
+        if not data:  # readable and nothing to read: the other end of the descriptor is gone
+            self._gone("the device is gone")
+            return
+        data = self._without_echo(data)
+        if data:
+            self._on_bytes(data)
+
+    def _without_echo(self, data: bytes) -> bytes:
+        """Pass over our own bytes, as far as they come back as they were sent."""
+        echo = self._echo
+        same = 0
+        while same < min(len(echo), len(data)) and echo[same] == data[same]:
+            same += 1
+        if same < len(data):
+            echo.clear()  # a collision, or no echo: what comes is of somebody else
+        else:
+            del echo[:same]
+        return data[same:]
+
+    def _gone(self, reason: str) -> None:
+        if self._port is not None:
+            self.close()
+            self._on_gone(reason)
+
+
+def _opened(options: SerialLineOptions) -> serial.Serial:
+    try:
+        port = serial.Serial(
+            options.device,
+            options.baud,
+            parity=_PARITY[options.parity],
+            stopbits=options.stop_bits,
+            timeout=0,
+            write_timeout=0,
+            exclusive=True,
+        )
+    except (serial.SerialException, OSError, termios.error) as error:
+        if getattr(error, "errno", None) in _ABSENT:
+            raise LinkLost(f"{options.device}: {os.strerror(error.errno or errno.ENODEV)}") from error
+        raise BadSettings(_words(error, options.device)) from error
+    except ValueError as error:
+        raise BadSettings(f"plc.serial.baud = {options.baud}: {options.device} does not take it: {error}") from error
+    if options.rs485:
+        try:
+            port.rs485_mode = RS485Settings()
+        except (ValueError, OSError) as error:
+            port.close()
+            raise BadSettings(f"plc.serial.rs485: {options.device} has no transmitter switch: {error}") from error
+    return port
+
+
+def _words(error: Exception, device: str) -> str:
+    number = getattr(error, "errno", None)
+    if number in (errno.EACCES, errno.EPERM):
+        return f"plc.serial.device = {device!r}: not allowed; the user of okng io has to be in the group dialout"
+    if number in (errno.EAGAIN, errno.EWOULDBLOCK):
+        return f"plc.serial.device = {device!r}: another program holds it"
+    return f"plc.serial.device = {device!r}: expected a serial line: {error}"
