@@ -78,14 +78,13 @@ def _process(name: str) -> None:
 @settings_option
 def io(settings_file: Path) -> None:
     """Talk to the PLC: part numbers, deadlines, dispositions. No numpy in here."""
-    from .plc_io.process import JobTable, run
+    from .plc_io.process import run
 
     _process("io")
     settings, jobs = _jobs(settings_file)
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
-    table = JobTable(jobs.active(), frozenset(jobs.recipes), jobs.job)
-    job = jobs.job(table.number)
-    sys.exit(run(settings.plc, settings.box.station, settings.cameras, job, settings.box.run_dir, table))
+    table = jobs.table()
+    sys.exit(run(settings.plc, settings.box.station, settings.cameras, table.first.job, settings.box.run_dir, table))
 
 
 @cli.command()

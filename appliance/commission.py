@@ -9,12 +9,12 @@ from typing import Any
 from ..bus.clock import now_ns, utc_now
 from ..bus.errors import BadLedger
 from ..bus.heartbeat import Pulse
-from ..inspect.recipe import ActiveRecipe, Recipe
-from ..plc_io.budget import ENOUGH, Budget, Taken, Way, budget
-from ..plc_io.check_options import CheckOptions
+from ..inspect.recipe import ActiveRecipe
+from ..plc_io.budget import ENOUGH, Budget, Taken, budget
 from ..plc_io.commissioning import save_commissioned
 from ..records.read import LedgerReader
 from ..settings import Settings
+from .way_of import way_of
 
 _POLICIES = {0: "SCHED_OTHER", 1: "SCHED_FIFO", 2: "SCHED_RR"}
 
@@ -50,19 +50,6 @@ class Check:
             "words": found.words,
             "scheduling": self.scheduling,
         }
-
-
-def way_of(recipe: Recipe, options: CheckOptions) -> Way:
-    """The distances and speeds of a recipe on this box."""
-    away = recipe.distances
-    return Way(
-        distance_mm=away.eye_to_gate_mm,
-        max_speed_mm_s=away.max_speed_mm_s,
-        deadline_ms=recipe.deadline_ms,
-        margin_ms=away.margin_ms,
-        valve_ms=options.valve_ms,
-        spare_ms=options.spare_ms,
-    )
 
 
 def check(settings: Settings, active: ActiveRecipe) -> Check:

@@ -10,8 +10,11 @@ from ..bus.messages import Job
 from ..camera.profiles import Setup
 from ..inspect.recipe import ActiveRecipe, read_recipe
 from ..models.manifest import digest
+from ..plc_io.commissioning import blocker, read_commissioned
+from ..plc_io.job_desk import JobTable, ReadJob
 from ..settings import Settings
 from .profile_of import profile_of
+from .way_of import way_of
 
 
 class Jobs:
@@ -19,7 +22,7 @@ class Jobs:
 
     def __init__(self, settings: Settings, settings_file: Path) -> None:
         self._run_dir, self._file = settings.box.run_dir, settings_file
-        self._start = settings.plc.job_number
+        self._start, self._check = settings.plc.job_number, settings.plc.check
         self.recipes = settings.recipes
         """Recipe by job number, the start job among them."""
 
@@ -48,13 +51,28 @@ class Jobs:
 
     def job(self, number: int) -> Job:
         """What io has to know of a job. BadSettings, BadRecipe, BadBundle."""
-        active = self.recipe(number)
+        return self._job(self.recipe(number))
+
+    @staticmethod
+    def _job(active: ActiveRecipe) -> Job:
         return Job(
             recipe=active.recipe.name,
             revision=active.revision,
             model=digest(active.bundle),
             deadline_ns=active.recipe.deadline_ms * MS,
         )
+
+    def read(self, number: int) -> ReadJob:
+        """The same with why READY must stay off by it. BadSettings, BadRecipe, BadBundle."""
+        active, options = self.recipe(number), self._check
+        saved = read_commissioned(options.file).get(active.revision)
+        why = blocker(way_of(active.recipe, options), saved, required=options.required)
+        return ReadJob(self._job(active), (why,) if why else ())
+
+    def table(self) -> JobTable:
+        """All of it for io. BadSettings, BadRecipe, BadBundle: of the job to begin with."""
+        number = self.active()
+        return JobTable(number, self.read(number), frozenset(self.recipes), self.read)
 
     def setup(self, number: int) -> Setup:
         """What a camera is set up for. BadSettings, BadRecipe."""

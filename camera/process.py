@@ -7,6 +7,7 @@ one, which begins with a new epoch and the whole profile.
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from ..bus.channel import Subscriber, io_address
@@ -109,10 +110,12 @@ class _Camera:
         if self._ring is not None:
             self._ring.close()
 
-    def _start(self, profile: Profile) -> Profile:
-        """Set up and stream. Returns what the camera was read back to be set to."""
+    def _start(self, profile: Profile, stamp: Callable[[], None] = lambda: None) -> Profile:
+        """Set up and stream. Returns what the camera was read back to be set to. stamp: between two slow steps."""
         got = self._source.configure(profile)
+        stamp()
         self._source.start(self._options.buffers)
+        stamp()
         self._source.probe()
         return got
 
@@ -144,20 +147,21 @@ class _Camera:
         if setup.profile != before.profile:
             loop.set_aside(f"being set up for job {setup.number}")
             self._source.stop()
+            loop.stamp()
             try:
-                got = self._start(setup.profile)
+                got = self._start(setup.profile, loop.stamp)
             except Refused as error:
-                loop.stamp()
                 self._source.stop()
-                loop.begin(self._restarted(before.profile), self._ring_for(before.profile))
+                loop.stamp()
+                loop.begin(self._restarted(before.profile, loop.stamp), self._ring_for(before.profile))
                 raise Refused(f"the camera cannot be set up for job {setup.number}: {error}") from error
             loop.begin(got, self._ring_for(got))
         self._follower.setup = self._announcer.setup = setup
         log.info("camera %s: set up for job %d, revision %s", self._name, setup.number, setup.revision)
 
-    def _restarted(self, profile: Profile) -> Profile:
+    def _restarted(self, profile: Profile, stamp: Callable[[], None]) -> Profile:
         """Back to what it was. CameraLost: it does not take any more what it took before."""
         try:
-            return self._start(profile)
+            return self._start(profile, stamp)
         except Refused as error:
             raise CameraLost(f"it cannot be set back to the job before: {error}") from error

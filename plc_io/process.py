@@ -8,11 +8,8 @@ import asyncio
 import logging
 import signal
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from ..bus.active_job import keep_job
 from ..bus.channel import (
     EntrySender,
     Publisher,
@@ -24,7 +21,7 @@ from ..bus.channel import (
     records_address,
 )
 from ..bus.clock import MS, SECOND, boot_id, now_ns
-from ..bus.errors import BadSettings, OkngError
+from ..bus.errors import BadSettings
 from ..bus.heartbeat import Heartbeat, Pulse
 from ..bus.messages import (
     CameraState,
@@ -36,7 +33,6 @@ from ..bus.messages import (
     Job,
     JobAnswer,
     JobAsk,
-    JobOrder,
     JobReport,
     StationState,
 )
@@ -44,6 +40,7 @@ from ..bus.part import Disposition, Record, Trigger, Verdict
 from .belt_station import BeltStation
 from .belt_station import Event as BeltEvent
 from .images import InImage, OutImage
+from .job_desk import JobDesk, JobTable
 from .job_dialogue import JobKept, JobWanted
 from .journal import Journal
 from .link import Link
@@ -66,24 +63,10 @@ from .tracker import LineFault, LineReset
 _LOG = logging.getLogger(__name__)
 TURN_S = 0.02
 STATE_NS = 250 * MS
-ORDER_NS = 250 * MS
-ORDER_CHANGING_NS = 100 * MS
 COUNTERS_NS = 5 * SECOND
 FLUSH_NS = 2 * SECOND
 EXIT_REFUSED = 78
 """Exit status for settings that a person has to change (EX_CONFIG)."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobTable:
-    """The jobs of this box, for io."""
-
-    number: int
-    """The one to begin with."""
-    numbers: frozenset[int]
-    """All there are to change to."""
-    read: Callable[[int], Job]
-    """Reads the recipe of a job afresh; called in a thread. OkngError: it cannot be had."""
 
 
 class _Io:
@@ -99,14 +82,11 @@ class _Io:
         jobs: JobTable | None,
     ) -> None:
         self.epoch = uuid.uuid4().hex[:16]
-        self._jobs, self._run_dir = jobs, run_dir
-        self.station, self.link = self._core(station, job, options, cameras)
+        self.station, self.link = self._core(station, job, options, cameras, jobs)
         self._journal = Journal(self.epoch, boot_id())
         self._options = options
         self._watch = Watch(cameras, self.station.job_number, job)
-        self._ordered: JobOrder | None = None
-        self._ordered_ns = 0
-        self._reading: set[asyncio.Task[None]] = set()
+        self._desk = JobDesk(jobs, run_dir)
         self._ready = Readiness(("io: starting",), (), moves=False)
         self._out = OutImage()
         self._timer: asyncio.TimerHandle | None = None
@@ -133,10 +113,9 @@ class _Io:
         self._entries = EntrySender(records_address(run_dir))
 
     def _core(
-        self, name: str, job: Job, options: PlcOptions, cameras: tuple[str, ...]
+        self, name: str, job: Job, options: PlcOptions, cameras: tuple[str, ...], jobs: JobTable | None
     ) -> tuple[Station | BeltStation, Link]:
         """What decides, and the wire to the world. BadSettings: they do not fit together."""
-        jobs = self._jobs
         number = options.job_number if jobs is None else jobs.number
         numbers: frozenset[int] = frozenset() if jobs is None else jobs.numbers
         participants = frozenset(("inspect", *(f"camera-{camera}" for camera in cameras)))
@@ -266,7 +245,7 @@ class _Io:
     def _look(self, at: int) -> None:
         changing = self.station.jobs.change is not None
         self._ready = self._watch.look(self._pulse.beats(), at, changing=changing)
-        blockers = self._ready.blockers
+        blockers = (*self._ready.blockers, *self._desk.blockers(self.station.job_number, self.station.job))
         if not self.link.connected:
             blockers = (f"PLC: nothing is connected to {self.link.place}", *blockers)
         self.station.allow(blockers, degraded=self._journal.lost > 0)
@@ -336,12 +315,12 @@ class _Io:
                 _LOG.info("the PLC reset its counters at %s", counters)
             case JobRequest(number, token):
                 _LOG.info("the PLC asks for job %d (token %d)", number, token)
-            case JobWanted():
-                task = self._loop.create_task(self._read_job(event))
-                self._reading.add(task)
-                task.add_done_callback(self._reading.discard)
+            case JobWanted(change, number):
+                self._desk.read(change, number, self._job_read)
             case JobKept(number):
-                self._keep_job(number, at)
+                refusal = self._desk.keep(number)
+                if refusal:
+                    self.station.job_failed(refusal, at)
             case JobAnswer():
                 self._speaker.send(event)
                 if event.done:
@@ -355,49 +334,25 @@ class _Io:
                         self.station.job_number,
                     )
 
-    # -- the job -----------------------------------------------------------------------------------------------------
-
-    async def _read_job(self, wanted: JobWanted) -> None:
-        """Read the recipe of a job in a thread: a disk that hangs costs the change-over, not the heartbeat."""
-        jobs = self._jobs
-        found: Job | str = "io was started without a table of jobs"
-        if jobs is not None:
-            try:
-                found = await asyncio.to_thread(jobs.read, wanted.number)
-            except OkngError as error:
-                found = str(error)
-            except Exception as error:  # noqa: BLE001 - outermost frame of the thread: the change-over is refused
-                _LOG.exception("the recipe of job %d", wanted.number)
-                found = f"the recipe of job {wanted.number} cannot be read: {error}"
-        at = now_ns()
-        self.station.job_read(wanted.change, found, at)
-        self._flush(at)
-
-    def _keep_job(self, number: int, at: int) -> None:
-        try:
-            keep_job(self._run_dir, number)
-        except OSError as error:
-            reason = f"the number of the active job cannot be written: {error}"
-            _LOG.error("%s", reason)
-            self.station.job_failed(reason, at)
-
     def _order(self, at: int) -> bool:
         """Tell cameras and inspect which job holds: at each change, and again and again for who missed it.
 
         Returns True when the job is another one than before.
         """
         order = self.station.order(self.epoch)
-        every_ns = ORDER_NS if self.station.jobs.change is None else ORDER_CHANGING_NS
-        if order == self._ordered and at - self._ordered_ns < every_ns:
+        if not self._desk.is_due(order, at, changing=self.station.jobs.change is not None):
             return False
-        before = self._ordered
-        other = before is not None and (order.number, order.job) != (before.number, before.job)
-        if other:
+        self._speaker.send(order)
+        if not self._watch.goes_by(order.number, order.job):
             self._watch.follow(order.number, order.job)
             self._look(at)  # what was ready for the job before says nothing of this one
-        self._ordered, self._ordered_ns = order, at
-        self._speaker.send(order)
-        return other
+            return True
+        return False
+
+    def _job_read(self, change: int, found: Job | str) -> None:
+        at = now_ns()
+        self.station.job_read(change, found, at)
+        self._flush(at)
 
     def _say(self, at: int) -> None:
         """Publish the StationState every 250 ms and, at most once a turn, when it has changed."""

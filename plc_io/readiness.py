@@ -47,6 +47,10 @@ class Watch:
         # One inference may take longer than the usual turn of a loop, but never longer than a part has.
         self._inspect_turn_ns = max(TURN_LIMIT_NS, job.deadline_ns)
 
+    def goes_by(self, number: int, job: Job) -> bool:
+        """True when this is the job that the others are held against."""
+        return (number, job) == (self._number, self._job)
+
     def camera(self, state: CameraState, now_ns: int) -> None:
         """Take what a camera says."""
         self._camera_states[state.camera] = state, now_ns

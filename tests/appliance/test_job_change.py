@@ -30,7 +30,7 @@ SAYS = {1: WireCode.OK, 2: WireCode.NG}
 LIMIT_S = 20.0
 
 
-def write_job(folder: Path, name: str, *, scale: float, width: int, height: int) -> Path:
+def write_job(folder: Path, name: str, *, scale: float, width: int, height: int, near_mm_s: float = 100.0) -> Path:
     """A recipe and the bundle it names; returns the recipe."""
     model = graph(scale=scale).SerializeToString()
     scores = {level: level * scale for level in (10, 90, 250)}
@@ -40,6 +40,7 @@ def write_job(folder: Path, name: str, *, scale: float, width: int, height: int)
         "deadline_ms": 2000,
         "bundle": f"{name}-model",
         "camera": {"width": width, "height": height, "exposure_us": 200.0},
+        "distances": {"eye_to_gate_mm": 1000.0, "max_speed_mm_s": near_mm_s},
     }
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
@@ -56,6 +57,7 @@ class Floor:
         write_job(folder, "torn", scale=1.0, width=160, height=120)
         (folder / "torn-model" / "model.onnx").write_bytes(b"not what the manifest lists")
         write_job(folder, "huge", scale=1.0, width=16384, height=120)
+        write_job(folder, "near", scale=1.0, width=160, height=120, near_mm_s=600.0)
         port = free_port()
         settings = folder / "okng.toml"
         settings.write_text(
@@ -66,6 +68,7 @@ recipe = "cap.yaml"
 3 = "torn.yaml"
 4 = "huge.yaml"
 5 = "missing.yaml"
+6 = "near.yaml"
 [box]
 run_dir = "{run_dir}"
 [camera.top]
@@ -227,6 +230,19 @@ def test_parts_are_judged_by_the_job_that_is_echoed(floor: Floor) -> None:
     said = floor.log.read().decode()
     for why in ("model.onnx", "16384", "missing.yaml: cannot be read", "there is no job 9 in the settings"):
         assert why in said
+
+
+def test_a_job_whose_gate_is_too_near_is_active_and_never_ready(floor: Floor) -> None:
+    floor.ask(6)
+    assert floor.answer() == Status.JOB_DONE
+    end = time.monotonic() + 1.0
+    while time.monotonic() < end:
+        floor.turn()
+        assert Status.READY not in floor.status
+    assert floor.job == 6
+    floor.ask(1)
+    assert floor.answer() == Status.JOB_DONE
+    assert floor.inspect() is SAYS[1]
 
 
 @pytest.mark.parametrize("name", ["inspect", "camera-top"])

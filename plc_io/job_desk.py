@@ -1,0 +1,107 @@
+"""What the io process does for a job change: recipes are read, the number is kept, orders are repeated."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..bus.active_job import keep_job
+from ..bus.clock import MS
+from ..bus.errors import OkngError
+from ..bus.messages import Job, JobOrder
+
+_LOG = logging.getLogger(__name__)
+ORDER_NS, ORDER_CHANGING_NS = 250 * MS, 100 * MS
+"""So often the order is repeated, and while the job is changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadJob:
+    """A job as its recipe says."""
+
+    job: Job
+    blockers: tuple[str, ...] = ()
+    """Why READY must stay off while this job is active, whatever else is well: its commissioning check."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobTable:
+    """The jobs of this box, for io."""
+
+    number: int
+    """The one to begin with."""
+    first: ReadJob
+    """The same, read."""
+    numbers: frozenset[int]
+    """All there are to change to."""
+    read: Callable[[int], ReadJob]
+    """Reads the recipe of a job afresh; called in a thread. OkngError: it cannot be had."""
+
+
+class JobDesk:
+    """The files and the clock of the job dialogue. One event loop."""
+
+    def __init__(self, table: JobTable | None, run_dir: Path) -> None:
+        """table: None where io was started for one job only."""
+        self._table, self._run_dir = table, run_dir
+        self._ordered: JobOrder | None = None
+        self._ordered_ns = 0
+        self._reading: set[asyncio.Task[None]] = set()
+        self._known: dict[tuple[int, Job], tuple[str, ...]] = {}  # why READY stays off: the active job and the next
+        if table is not None:
+            self._known[table.number, table.first.job] = table.first.blockers
+
+    def is_due(self, order: JobOrder, at_ns: int, *, changing: bool) -> bool:
+        """True when the order has to be said, now."""
+        every_ns = ORDER_CHANGING_NS if changing else ORDER_NS
+        if order == self._ordered and at_ns - self._ordered_ns < every_ns:
+            return False
+        self._ordered, self._ordered_ns = order, at_ns
+        return True
+
+    def blockers(self, number: int, job: Job) -> tuple[str, ...]:
+        """Why READY must stay off while this very job is active."""
+        return self._known.get((number, job), ())
+
+    def read(self, change: int, number: int, told: Callable[[int, Job | str], None]) -> None:
+        """Read the recipe of a job in a thread: a disk that hangs costs the change-over, not the heartbeat.
+
+        told: gets the number of the change-over and the job, or why it cannot be had, in this loop.
+        """
+        task = asyncio.get_running_loop().create_task(self._read(change, number, told))
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
+
+    def keep(self, number: int) -> str:
+        """Write down which job whoever starts again has to come up with; return why it cannot be, empty: it is."""
+        try:
+            keep_job(self._run_dir, number)
+        except OSError as error:
+            reason = f"the number of the active job cannot be written: {error}"
+            _LOG.error("%s", reason)
+            return reason
+        return ""
+
+    async def _read(self, change: int, number: int, told: Callable[[int, Job | str], None]) -> None:
+        table = self._table
+        if table is None:
+            told(change, "io was started without a table of jobs")
+            return
+        try:
+            found = await asyncio.to_thread(table.read, number)
+        except OkngError as error:
+            told(change, str(error))
+        except Exception as error:  # noqa: BLE001 - outermost frame of the thread: the change-over is refused
+            _LOG.exception("the recipe of job %d", number)
+            told(change, f"the recipe of job {number} cannot be read: {error}")
+        else:
+            self._remember(number, found)
+            told(change, found.job)
+
+    def _remember(self, number: int, found: ReadJob) -> None:
+        """The active job stays known: it may be taken back."""
+        ordered = self._ordered
+        kept = None if ordered is None else (ordered.number, ordered.job)
+        self._known = {key: why for key, why in self._known.items() if key == kept}
+        self._known[number, found.job] = found.blockers
