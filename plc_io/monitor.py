@@ -75,7 +75,7 @@ def target(
         return Target(str(host), port or default_port, 1 if unit is None else unit, order, tls=context)
     if options.role != "modbus_server":
         raise BadSettings(
-            f'plc.role = "{options.role}": this box answers no Modbus master; watch another one with --host, '
+            f'plc.role = "{options.role}": this box answers no Modbus TCP master; watch another one with --host, '
             "or this one's page"
         )
     if options.tls is not None and tls is None:

@@ -132,8 +132,8 @@ def test_the_box_of_the_settings_or_another() -> None:
 
 
 def test_a_box_that_is_no_modbus_server_is_said(tmp_path: Path) -> None:
-    with pytest.raises(BadSettings, match="answers no Modbus master"):
-        target(PlcOptions(role="ascii"))
+    with pytest.raises(BadSettings, match="answers no Modbus TCP master"):
+        target(PlcOptions(role="rtu_server"))
     tls = TlsOptions(ca=tmp_path / "ca", certificate=tmp_path / "certificate", key=tmp_path / "key")
     with pytest.raises(BadSettings, match="--tls-certificate"):
         target(PlcOptions(tls=tls))

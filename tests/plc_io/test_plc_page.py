@@ -9,13 +9,14 @@ from pymodbus.framer import FramerRTU
 
 from okng.plc_io.ascii_dialects import DIALECTS
 from okng.plc_io.ascii_options import AsciiOptions
-from okng.plc_io.client_block import BLOCKS, Block
+from okng.plc_io.client_block import ANSWER_WORDS, BLOCKS, RESULT_WORDS, Block
 from okng.plc_io.client_options import TcpClientOptions
 from okng.plc_io.handshake import Limits
 from okng.plc_io.modbus_server import MOST_CONNECTIONS
 from okng.plc_io.options import PlcOptions
 from okng.plc_io.pins_options import PinsOptions
 from okng.plc_io.regmap import CANARY_U32, POINTS, Kind, Table, points, size
+from okng.plc_io.serial_options import RtuClientOptions, SerialLineOptions
 from okng.plc_io.signals import FaultCode
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -151,3 +152,22 @@ def test_the_blocks_inputs_and_outputs_are_in_the_program() -> None:
     names += re.findall(r"`(reset|ready|stop_line|part|trigger_limit|low_first)`", section(14))
     for name in names:
         assert re.search(rf"^    {name} : \w+", station, re.MULTILINE), name
+
+
+@pytest.mark.parametrize(("role", "written", "read"), [("rtu_server", 7, 16), ("rtu_client", 9, 6)])
+def test_wire_times_of_rtu(role: str, written: int, read: int) -> None:
+    """MODBUS over Serial Line: FC16 asks with 9 characters and its words, FC03 and FC04 answer with 5 and theirs."""
+    row = next(line for line in section(12).splitlines() if line.startswith(f"| `{role}`"))
+    assert f"writes {written} words" in row
+    assert f"reads {read} by" in row
+    found = [float(figure) for figure in re.findall(r"([\d.]+) ms", row)]
+    for baud, said in zip((19_200, 115_200), found, strict=True):
+        line = SerialLineOptions(baud=baud)
+        characters = (9 + 2 * written) + 8 + 8 + (5 + 2 * read)
+        assert said == round((characters * line.character_ns + 4 * line.silence_ns) / 1e6, 1), baud
+
+
+def test_figures_of_rtu() -> None:
+    assert f"`quiet_ms` ({SerialLineOptions().quiet_ms})" in section(12)
+    assert f"`longest_answer_ms` ({RtuClientOptions().longest_answer_ms})" in section(12)
+    assert f"`result_at` + {RESULT_WORDS} to register `answer_at` + {ANSWER_WORDS}" in section(12)
