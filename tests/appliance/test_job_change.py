@@ -23,7 +23,7 @@ from okng.simline.scene import Scene
 from ..models.conftest import contents, fields, graph
 from ..plc_io.conftest import Plc, free_port
 
-SERIAL = "SN0000"
+SERIALS = {"top": "SN0000", "side": "SN0001"}
 PICTURE = np.tile(np.linspace(40, 120, 192).astype(np.uint8), (144, 1))
 """What the camera sees, 120 at its brightest: job 1 calls it OK, job 2 doubles it and calls it NG."""
 SAYS = {1: WireCode.OK, 2: WireCode.NG}
@@ -50,8 +50,12 @@ def write_job(folder: Path, name: str, *, scale: float, width: int, height: int,
 class Floor:
     """The box under its supervisor, and the PLC beside it."""
 
-    def __init__(self, folder: Path, run_dir: Path) -> None:
+    def __init__(self, folder: Path, run_dir: Path, cameras: tuple[str, ...] = ("top",)) -> None:
         self.run_dir = run_dir
+        sections = "".join(
+            f'[camera.{name}]\nproducer = "{build()}"\nserial = "{SERIALS[name]}"\nmargin_ms = 1000\n'
+            for name in cameras
+        )
         write_job(folder, "cap", scale=1.0, width=160, height=120)
         write_job(folder, "lid", scale=2.0, width=192, height=144)
         write_job(folder, "torn", scale=1.0, width=160, height=120)
@@ -71,10 +75,7 @@ recipe = "cap.yaml"
 6 = "near.yaml"
 [box]
 run_dir = "{run_dir}"
-[camera.top]
-producer = "{build()}"
-serial = "{SERIAL}"
-margin_ms = 1000
+{sections}
 [plc]
 port = {port}
 realtime = false
@@ -87,7 +88,7 @@ store = "store"
             encoding="utf-8",
         )
         self.log = (folder / "box.log").open("w+b")
-        self.box = Supervisor(box_children(settings, ("top",), web=False), run_dir, self.log)
+        self.box = Supervisor(box_children(settings, cameras, web=False), run_dir, self.log)
         self.plc = Plc(port)
         self.plc.command = int(Command.TRIG_ENABLE)
         self.block = [0] * 16
@@ -197,7 +198,7 @@ def floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Floor]:
     run_dir = Path(tempfile.mkdtemp(prefix="okng-", dir="/tmp"))
     scenes = run_dir / "sim"
     monkeypatch.setenv("OKNG_SIM", str(scenes))
-    with Scene(scenes, SERIAL, 320 * 240 * 3) as scene:
+    with Scene(scenes, SERIALS["top"], 320 * 240 * 3) as scene:
         scene.show(PICTURE, 1)
         made = Floor(tmp_path, run_dir)
         try:
@@ -297,3 +298,34 @@ def test_all_are_killed_and_come_up_with_the_active_job(floor: Floor) -> None:
     floor.ready()
     assert floor.job == 1
     assert floor.inspect() is SAYS[1]
+
+
+def test_a_part_that_two_cameras_see_passes_by_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_dir = Path(tempfile.mkdtemp(prefix="okng-", dir="/tmp"))
+    monkeypatch.setenv("OKNG_SIM", str(run_dir / "sim"))
+    bad = PICTURE.copy()
+    bad[60:70, 90:100] = 250
+    with (
+        Scene(run_dir / "sim", SERIALS["top"], 320 * 240 * 3) as top,
+        Scene(run_dir / "sim", SERIALS["side"], 320 * 240 * 3) as side,
+    ):
+        top.show(PICTURE, 1)
+        side.show(PICTURE, 1)
+        floor = Floor(tmp_path, run_dir, ("top", "side"))
+        try:
+            floor.box.start()
+            assert floor.inspect() is WireCode.OK
+            for number, scene in enumerate((top, side), 2):
+                scene.show(bad, number)
+                assert floor.inspect() is WireCode.NG
+                scene.show(PICTURE, number + 10)
+                assert floor.inspect() is WireCode.OK
+            floor.ask(2)
+            assert floor.answer() == Status.JOB_DONE
+            assert floor.inspect() is SAYS[2]
+            floor.ask(1)
+            assert floor.answer() == Status.JOB_DONE
+            assert floor.inspect() is WireCode.OK
+        finally:
+            floor.close()
+            shutil.rmtree(run_dir, ignore_errors=True)
