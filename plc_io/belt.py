@@ -93,9 +93,19 @@ class Belt:
     """A change of the count between two samples beyond this is a fault."""
     tick_ms: float = 2.0
     """How often the tracker is asked, at most this far apart while the belt moves."""
+    edge_ms: float = 2.0
+    """How late an edge may be told, its debounce time included; what is missing is asked for that much later."""
 
     def __post_init__(self) -> None:
-        for name in ("counts_per_mm", "max_speed_mm_s", "part_length_mm", "min_gap_mm", "jump_mm", "tick_ms"):
+        for name in (
+            "counts_per_mm",
+            "max_speed_mm_s",
+            "part_length_mm",
+            "min_gap_mm",
+            "jump_mm",
+            "tick_ms",
+            "edge_ms",
+        ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected more than 0")
         if self.encoder_bits not in (16, 32):
@@ -115,16 +125,18 @@ class Belt:
         gate = lane.gate
         commit = gate.near_mm - self.commit_mm(gate)
         # Whether anything follows too closely has to be known before the part is let go.
-        known = self.part_length_mm + self.before_gap_mm(gate)
+        told = self.travel_mm(self.edge_ms)
+        known = self.part_length_mm + self.before_gap_mm(gate) + told
         if commit < known:
             raise ValueError(
                 f"gate {gate.name}: distance_mm = {gate.distance_mm:g}: expected at least "
                 f"{gate.distance_mm + known - commit:.1f} mm for this valve, link, part and top speed"
             )
-        if gate.resync_mm is not None and not 0 < gate.resync_mm + self.slip_mm + CLOSE_MM <= commit:
+        latest = commit - self.slip_mm - CLOSE_MM - told
+        if gate.resync_mm is not None and not 0 < gate.resync_mm <= latest:
             raise ValueError(
-                f"gate {gate.name}: resync_mm = {gate.resync_mm:g}: expected more than 0 and at most "
-                f"{commit - self.slip_mm - CLOSE_MM:.1f}, since parts are decided {gate.near_mm - commit:.1f} mm early"
+                f"gate {gate.name}: resync_mm = {gate.resync_mm:g}: expected more than 0 and at most {latest:.1f}, "
+                f"since parts are decided {gate.near_mm - commit:.1f} mm before the jet"
             )
         behind = gate.far_mm + gate.after_mm
         if gate.confirm_mm is not None and gate.confirm_mm < behind:

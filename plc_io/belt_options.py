@@ -11,6 +11,8 @@ from .stop_rules import StopRules
 Mm = Annotated[float, Field(gt=0.0, le=100_000.0)]
 Ms = Annotated[float, Field(ge=0.0, le=10_000.0)]
 SIGNALS = ("ready", "ok", "run", "hb")
+EDGE_MS = 4.0
+"""How late an edge may be told by a busy box."""
 
 
 class GateOptions(BaseModel):
@@ -119,8 +121,11 @@ class BeltOptions(BaseModel):
     reset: LineName | None = None
     """Input whose rising edge resets faults and stops. None: only a new start does."""
 
-    def belt(self, encoder_bits: int) -> Belt:
-        """The same for the tracker. ValueError: distances that do not fit valve, link and top speed."""
+    def belt(self, encoder_bits: int, edge_ms: float = EDGE_MS) -> Belt:
+        """The same for the tracker. ValueError: distances that do not fit valve, link and top speed.
+
+        edge_ms: how late an edge may be told, the inputs' debounce time included.
+        """
         lanes: dict[str, list[Gate]] = {}
         for gate in self.gate:
             lanes.setdefault(gate.lane, []).append(gate.gate())
@@ -134,7 +139,13 @@ class BeltOptions(BaseModel):
             min_gap_mm=self.min_gap_mm,
             slip_mm=self.slip_mm,
             jump_mm=self.jump_mm,
+            edge_ms=edge_ms,
         )
+
+    @staticmethod
+    def edge_ms(pins: PinsOptions) -> float:
+        """How late an edge may be told at these inputs."""
+        return EDGE_MS + max((one.debounce_us for one in pins.inputs.values()), default=0) / 1000
 
     def check_wiring(self, pins: PinsOptions) -> None:
         """ValueError: a gate or an eye has no line in `[plc.pins]`, or an output there belongs to nothing."""

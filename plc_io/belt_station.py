@@ -10,7 +10,7 @@ from dataclasses import replace
 from ..bus.clock import utc_now
 from ..bus.messages import Counters, Hold, Job, JobAnswer, JobAsk, JobOrder, JobReport
 from ..bus.part import Disposition, Record, Trigger, Verdict
-from .belt_options import BeltOptions
+from .belt_options import EDGE_MS, BeltOptions
 from .handshake import Limits, State
 from .holds import Holds
 from .images import InImage, OutImage
@@ -32,13 +32,14 @@ class BeltStation:
         options: BeltOptions,
         encoder_bits: int,
         *,
+        edge_ms: float = EDGE_MS,
         job_number: int = 1,
         jobs: frozenset[int] = frozenset(),
         participants: frozenset[str] = frozenset(),
         views: tuple[str, ...] = (),
         utc: Callable[[], str] = utc_now,
     ) -> None:
-        """As `Station`. ValueError: distances that do not fit valve, link and top speed."""
+        """As `Station`. edge_ms: how late an edge may be told. ValueError: distances that do not fit."""
         self.name = name
         self.jobs = JobDialogue(job_number, job, limits, jobs, participants)
         self._options = options
@@ -47,7 +48,7 @@ class BeltStation:
         self._confirm = {gate.confirm_eye: gate.name for gate in options.gate if gate.confirm_eye is not None}
         self._bins = {gate.bin_full: gate.name for gate in options.gate if gate.bin_full is not None}
         self._tracker = Tracker(
-            options.belt(encoder_bits),
+            options.belt(encoder_bits, edge_ms),
             options.stop.rules(),
             views=views or ("top",),
             deadline_ns=job.deadline_ns,

@@ -15,6 +15,8 @@ from .views import Views
 
 _CONFIRM_MM = 2.0
 """What a part may be off at the confirm eye on top of what it may slip."""
+_AGAIN_MM = 2.0
+"""What an edge may be off where a known part is seen again."""
 _MOVES_MM_S = 1.0
 
 
@@ -87,6 +89,11 @@ class LaneTrack:
     def is_same_edge(self, at_mm: float) -> bool:
         """True for an edge where the last one was: the part stands in the beam and shakes."""
         return self._edge_mm is not None and abs(at_mm - self._edge_mm) < TURN_MM
+
+    def knows(self, at_mm: float, eye_mm: float = 0.0) -> bool:
+        """True when a part is known to have been in the beam of an eye at that travel: it is seen again in reverse."""
+        near, far = -_AGAIN_MM, self._belt.part_length_mm + self._belt.min_gap_mm / 2
+        return any(near <= at_mm - eye_mm - part.lead_mm <= far for part in self._parts)
 
     def crowded(self, at_mm: float) -> str:
         """Why there cannot be a part whose leading edge is there; empty: there can. The edge counts either way."""
@@ -184,7 +191,7 @@ class LaneTrack:
 
     def missing(self) -> str:
         """What should have been seen by now and was not; empty: nothing. Each is told once."""
-        told = self._travel.before_mm  # every edge up to there is known
+        told = self._travel.told_mm
         trouble = ""
         for part in self._parts:
             for gate in self._gates:

@@ -68,6 +68,7 @@ def belt_station(
             options.limits(),
             belt,
             options.pins.counter_bits,
+            edge_ms=belt.edge_ms(options.pins),
             job_number=job_number,
             jobs=jobs,
             participants=participants,

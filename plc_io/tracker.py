@@ -108,7 +108,11 @@ class Tracker:
         """
         track = self._lanes[lane]
         at_mm = self._travel.at(counts)
-        if self._travel.is_old_ground(at_mm) or track.is_same_edge(at_mm):
+        if track.is_same_edge(at_mm):
+            return 0
+        if self._travel.is_old_ground(at_mm):
+            if not track.knows(at_mm):
+                self.trip(f"lane {lane}: the eye sees a part in reverse that nobody triggered", now_ns)
             return 0
         trouble = track.crowded(at_mm)
         if part in self._open:

@@ -1,5 +1,6 @@
 """How far the belt has gone: from a count that goes round, falls in reverse, and may be lost. Pure."""
 
+import math
 from collections import deque
 
 from .belt import CLOSE_MM, Belt
@@ -11,6 +12,10 @@ _SAMPLES = 6
 _SLACK_NS = 4_000_000
 """A sample may be taken this much earlier or later than it says."""
 _TOO_FAST = 1.5
+"""One step: faster than any belt, so the count is wrong."""
+_OVER_SPEED, _PACE_NS = 1.05, 50_000_000
+"""So much above the top speed over so long: the belt is faster than every distance was computed for."""
+_EXACT_NS = 100_000
 
 
 class Travel:
@@ -23,12 +28,15 @@ class Travel:
         self._raw: int | None = None
         self._total = 0.0
         self._samples: deque[tuple[int, float]] = deque(maxlen=_SAMPLES)
-        self._peaks: deque[float] = deque([0.0], maxlen=3)
+        self._history: deque[tuple[int, float]] = deque()  # for the pace, and for edges that are told late
+        self._edge_ns = round(belt.edge_ms * 1e6)
+        self._peak = 0.0
+        self._came_back_from = -math.inf
         self._extreme = 0.0
         self.forward = True
         """The belt goes forward, or stands after it went forward."""
-        self.before_mm = 0.0
-        """Travel at the sample before the last: every edge up to there has been told."""
+        self.told_mm = 0.0
+        """Travel up to which every edge has been told by now."""
 
     @property
     def mm(self) -> float:
@@ -50,8 +58,8 @@ class Travel:
         return self._total + self._difference(counts) / self._belt.counts_per_mm
 
     def is_old_ground(self, at_mm: float) -> bool:
-        """True when the belt has been beyond this travel before: what an eye sees there, it sees again."""
-        return at_mm < self._peaks[0] - CLOSE_MM
+        """True when the belt has come back over this travel: what an eye sees there, it sees again."""
+        return at_mm < self._came_back_from - CLOSE_MM
 
     def move(self, counts: int, now_ns: int) -> str:
         """Take a sample. Returns what is wrong with it, empty: nothing.
@@ -75,17 +83,33 @@ class Travel:
             moved = speed * passed_ns / 1e9
             self._samples.clear()
             self._samples.append((now_ns - passed_ns, self._total))
-        self.before_mm = self._total
         self._total += moved
         self._samples.append((now_ns, self._total))
-        self._peaks.append(max(self._peaks[-1], self._total))
+        self._peak = max(self._peak, self._total)
+        if self._total < self._peak - CLOSE_MM:
+            self._came_back_from = self._peak
         self._follow()
-        return trouble
+        return trouble or self._paced(now_ns)
 
     def _difference(self, counts: int) -> int:
         raw = 0 if self._raw is None else self._raw
         half = self._turn // 2
         return self._sign * ((counts - raw + half) % self._turn - half)
+
+    def _paced(self, now_ns: int) -> str:
+        """Keep the history; return what is wrong with the pace, empty: nothing."""
+        history = self._history
+        history.append((now_ns, self._total))
+        keep_ns = max(_PACE_NS, self._edge_ns)
+        while len(history) > 1 and history[1][0] <= now_ns - keep_ns:
+            history.popleft()
+        told_ns = now_ns - self._edge_ns + _EXACT_NS
+        self.told_mm = max((mm for at_ns, mm in history if at_ns <= told_ns), default=self.told_mm)
+        span_ns, gone_mm = now_ns - history[0][0], self._total - history[0][1]
+        fastest = self._belt.max_speed_mm_s * _OVER_SPEED
+        if span_ns >= _PACE_NS and gone_mm > fastest * span_ns / 1e9 + CLOSE_MM:
+            return f"belt: {gone_mm / span_ns * 1e9:.0f} mm/s, expected at most {self._belt.max_speed_mm_s:.0f}"
+        return ""
 
     def _follow(self) -> None:
         """Notice a change of direction."""

@@ -49,6 +49,7 @@ def belt_of(scene: Scene) -> Belt:
         slip_mm=scene.slip_mm,
         jump_mm=scene.jump_mm,
         tick_ms=scene.tick_s * 1e3,
+        edge_ms=(1 + scene.late_ticks) * scene.tick_s * 1e3,
     )
 
 

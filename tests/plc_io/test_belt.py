@@ -28,7 +28,7 @@ def belt(gate: Gate = GATE, **more: object) -> Belt:
         ({"encoder_bits": 16, "jump_mm": 2000.0}, "half a turn"),
         ({"lanes": ()}, "lanes: expected one or more"),
         ({"lanes": (Lane("a", (GATE,)), Lane("b", (GATE,)))}, "expected each once, found g1, g1"),
-        ({"lanes": (Lane("a", (replace(GATE, distance_mm=60.0),)),)}, "distance_mm = 60: expected at least 79.0 mm"),
+        ({"lanes": (Lane("a", (replace(GATE, distance_mm=60.0),)),)}, "distance_mm = 60: expected at least 80.2 mm"),
         (
             {"lanes": (Lane("a", (replace(GATE, resync_mm=290.0),)),)},
             "resync_mm = 290: expected more than 0 and at most",
@@ -42,16 +42,16 @@ def test_what_does_not_fit_is_refused_with_what_would(change: dict[str, object],
 
 
 def test_the_distance_that_is_asked_for_would_do() -> None:
-    assert belt(replace(GATE, distance_mm=79.1)).lanes[0].gate.distance_mm == 79.1
-    with pytest.raises(ValueError, match="expected at least 79"):
-        belt(replace(GATE, distance_mm=78.9))
+    assert belt(replace(GATE, distance_mm=80.3)).lanes[0].gate.distance_mm == 80.3
+    with pytest.raises(ValueError, match="expected at least 80"):
+        belt(replace(GATE, distance_mm=80.0))
 
 
 @given(
     st.sampled_from([16, 32]),
     st.booleans(),
     st.integers(0, 2**32 - 1),
-    st.lists(st.integers(-900, 900), min_size=1, max_size=60),
+    st.lists(st.integers(-700, 700), min_size=1, max_size=60),
 )
 def test_travel_is_the_sum_of_the_steps_wherever_the_count_goes_round(
     bits: int, down: bool, start: int, steps: list[int]
@@ -82,6 +82,15 @@ def test_a_count_that_cannot_be_is_told_and_not_believed(counts: int, said: str)
     assert travel.mm == pytest.approx(before + 1.0, abs=0.2)
     assert travel.move(at + counts + 20, 22 * MS) == ""
     assert travel.mm == pytest.approx(before + 2.0, abs=0.2)
+
+
+def test_a_belt_faster_than_declared_is_told() -> None:
+    travel = Travel(belt())
+    said = [travel.move(round(tick * 1.3 * 24), tick * 2 * MS) for tick in range(60)]  # 1.3 x 600 mm/s
+    assert said[:20] == [""] * 20
+    assert "belt: 780 mm/s, expected at most 600" in said[-1]
+    right = Travel(belt())
+    assert {right.move(round(tick * 24), tick * 2 * MS) for tick in range(200)} == {""}
 
 
 def test_shaking_is_no_turn_and_old_ground_is_known() -> None:
