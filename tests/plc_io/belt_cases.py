@@ -134,6 +134,8 @@ CASES: dict[str, Scene] = {
     "unseen by the gate's eye": alter(WATCHED, 1, unseen_by=frozenset({(GATE_EYE, "g1")})),
     "encoder jumps": replace(WATCHED, jumps=((260.0, 3000),)),
     "encoder falls back": replace(MIXED, jumps=((260.0, -3000),), obeys_stop=False),
+    "the belt is faster than told": replace(plain("onoonono", speed_mm_s=700.0), max_speed_mm_s=600.0),
+    "the belt is much faster than told": replace(plain("onoono", speed_mm_s=2600.0, after_s=0.02), obeys_stop=False),
     "the valve is dead": replace(
         gated(plain("onnnon", confirm=True), replace(gate(confirm=True), dead=True)), rules=(0, 0, 0, 0, 2)
     ),

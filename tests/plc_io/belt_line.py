@@ -104,6 +104,7 @@ class Line:
         self._resets: float | None = None
         self._late: deque[list[Edge]] = deque([[] for _ in range(scene.late_ticks)])
         self._counts = self.world.counts
+        self._fast_s: float | None = None
         self._marks = deque(marks_of(scene))
         self._causes: dict[int, int] = {}
         self._jumps = deque(sorted(scene.jumps))
@@ -183,6 +184,13 @@ class Line:
             self.met.add("reverse")
         elif world.speed_mm_s == 0 and world.travel_mm > 0:
             self.met.add("standstill")
+        if world.speed_mm_s > 1.1 * self.scene.max_speed_mm_s:
+            if self._fast_s is None:
+                self._fast_s = world.now_s
+                self.evidence.causes.append(Cause("too fast", world.now_s, world.now_s + 0.2))
+                self.met.add("too fast")
+        elif world.speed_mm_s < self.scene.max_speed_mm_s:
+            self._fast_s = None
         if abs(world.counts - self._counts) > 1 << (self.scene.layout.encoder_bits - 1):
             self.met.add("rollover")
         self._counts = world.counts

@@ -99,7 +99,7 @@ def scenes(draw: st.DrawFn, *, faults: bool | None = None, simple: bool = False)
         reset_s=draw(st.sampled_from([0.1, 0.4]), label="reset after"),
         tick_s=draw(st.sampled_from([0.001, 0.002, 0.002, 0.004]), label="tick"),
         uneven=draw(st.booleans(), label="uneven"),
-        late_ticks=draw(st.sampled_from([0, 0, 0, 1]), label="edges late"),
+        late_ticks=draw(st.sampled_from([0, 0, 1, 2, 5]), label="edges late"),
         edges_first=draw(st.booleans(), label="edges first"),
         trembles=draw(st.booleans(), label="trembles"),
         numbered=draw(st.booleans(), label="numbered"),

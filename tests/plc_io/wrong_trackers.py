@@ -110,18 +110,16 @@ class ByTime(Tracker):
 
 
 class Unlatched(Tracker):
-    """The place of an edge is where the belt was at a sample of some time ago."""
+    """The place of an edge is where the belt is when the edge is told."""
 
-    _kept = _turn = 0
+    _now = 0
 
     def move(self, counts: int, now_ns: int) -> None:
         super().move(counts, now_ns)
-        self._turn += 1
-        if self._turn % 12 == 1:
-            self._kept = counts
+        self._now = counts
 
     def eye(self, lane: str, counts: int, now_ns: int, part: int = 0) -> int:
-        return super().eye(lane, self._kept, now_ns, part)
+        return super().eye(lane, self._now, now_ns, part)
 
 
 class NoRollover(Tracker):
@@ -137,6 +135,14 @@ class JumpBelieved(Tracker):
 
     def trip(self, reason: str, now_ns: int) -> None:
         if not reason.startswith("encoder"):
+            super().trip(reason, now_ns)
+
+
+class FastBelieved(Tracker):
+    """A belt faster than declared is taken as it comes."""
+
+    def trip(self, reason: str, now_ns: int) -> None:
+        if not reason.startswith("belt"):
             super().trip(reason, now_ns)
 
 
@@ -471,11 +477,12 @@ def _first_view(belt: Belt, rules: StopRules, views: tuple[str, ...], deadline_n
 
 WRONG = [
     Wrong("time instead of distance", made(ByTime), "stops", "I5"),
-    Wrong("edges are not latched", made(Unlatched), "mixed", "I1"),
+    Wrong("edges are not latched", made(Unlatched), "edges 10 ms late at 2 m/s", "I7"),
     Wrong("counts do not go round", made(NoRollover), "16 bits go round", "I6"),
     Wrong("bits off by one", told(forced(encoder_bits=17)), "16 bits go round", "I6"),
     Wrong("direction ignored", told(forced(reversed=False)), "counts down", "I2"),
     Wrong("a jump is believed", made(JumpBelieved), "encoder jumps", "I10"),
+    Wrong("top speed not watched", made(FastBelieved), "the belt is faster than told", "I10"),
     Wrong("no valve time", told(gates(valve_on_ms=0.0)), "2 m/s", "I7"),
     Wrong("valve time without the link", told(gates(link_ms=0.0)), "close pairs, second bad", "I9"),
     Wrong("lead of the speed at the trigger", laned(SpeedOfTheTrigger), "speeds up on the way", "I7"),
