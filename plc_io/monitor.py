@@ -4,6 +4,7 @@ It only reads. The box counts it as one of its connections.
 """
 
 import json
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -86,6 +87,23 @@ def target(
     return Target(options.host, port or options.port, options.unit if unit is None else unit, order, tls=context)
 
 
+class _TlsClient(ModbusTlsClient):
+    """pymodbus' own (3.16.1) does not tell TLS which host is meant: the certificate's name could not be checked."""
+
+    def connect(self) -> bool:
+        """Connect, handshake included. OSError: refused, too slow, or not to be trusted."""
+        if self.socket is None:
+            to, context = self.comm_params, self.comm_params.sslctx
+            assert context is not None
+            plain = socket.create_connection((to.host, to.port), to.timeout_connect)
+            try:
+                self.socket = context.wrap_socket(plain, server_hostname=to.host)
+            except OSError:
+                plain.close()
+                raise
+        return True
+
+
 class MapReader:
     """A Modbus master that reads all registers of a box. Use it in a `with`."""
 
@@ -95,7 +113,7 @@ class MapReader:
         self._client: ModbusTcpClient = (
             ModbusTcpClient(host, port=port, timeout=timeout_s, retries=0)
             if target.tls is None
-            else ModbusTlsClient(host, port=port, timeout=timeout_s, retries=0, sslctx=target.tls)
+            else _TlsClient(host, port=port, timeout=timeout_s, retries=0, sslctx=target.tls)
         )
 
     def __enter__(self) -> Self:
@@ -111,8 +129,7 @@ class MapReader:
 
         LinkLost: nothing answers in time. Refused: something answers, and refuses.
         """
-        if not self._client.connected and not self._client.connect():  # type: ignore[no-untyped-call]
-            raise LinkLost(f"{self.target.place}: nothing answers; is okng io running, and is this its address?")
+        self._connect()
         try:
             box = self._client.read_input_registers(0, count=size(Table.INPUT), device_id=self.target.unit)
             at = now_ns()
@@ -121,6 +138,17 @@ class MapReader:
             self._client.close()  # type: ignore[no-untyped-call]
             raise LinkLost(f"{self.target.place}: no answer within {self.target.timeout_s * 1000:.0f} ms") from error
         return Reading(at, self._words(box, Table.INPUT), self._words(plc, Table.HOLDING))
+
+    def _connect(self) -> None:
+        why = "is okng io running, and is this its address?"
+        try:
+            if self._client.connected or self._client.connect():  # type: ignore[no-untyped-call]
+                return
+        except ssl.SSLCertVerificationError as error:
+            why = f"its certificate is not to be trusted: {error.verify_message}"
+        except OSError as error:
+            why = f"{error.strerror or error}"
+        raise LinkLost(f"{self.target.place}: nothing answers; {why}")
 
     def _words(self, answer: ModbusPDU, table: Table) -> tuple[int, ...]:
         if answer.isError():

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +21,8 @@ from okng.plc_io.regmap import WordOrder, pack_in, pack_out
 from okng.plc_io.signals import Command, FaultCode, Status, WireCode
 from okng.plc_io.tls_options import TlsOptions
 
-from .conftest import Line, free_port
+from .certificates import Authority, Holder
+from .conftest import Line, free_port, start_io
 
 SHOWN = OutImage(status=Status.READY, heartbeat=7, seq=3, part=70001, disposition=WireCode.NG, job=2)
 SAID = InImage(0, Command.TRIG_ENABLE, heartbeat=9, part=70002)
@@ -258,3 +260,44 @@ def test_a_real_box_is_alive_and_shows_its_line(line: Line) -> None:
         line.turn()
     assert "READY=1" in said[0]
     assert said[0].splitlines()[0].endswith("alive")
+
+
+# -- by TLS ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_box_that_admits_certificates_only(run_dir: Path, tmp_path: Path) -> None:
+    plant, stranger = Authority(tmp_path, "plant"), Authority(tmp_path, "stranger")
+    box, tool = plant.issue("box"), plant.issue("tool")
+    elsewhere = plant.issue("elsewhere", host="192.0.2.7")
+    port = free_port()
+
+    def options(holder: Holder, ca: Authority = plant) -> TlsOptions:
+        return TlsOptions(ca=ca.file, certificate=holder.certificate, key=holder.key)
+
+    def seen(tls: TlsOptions | None) -> str:
+        said: list[str] = []
+        look(target(None, host="127.0.0.1", port=port, tls=tls), said.append, as_json=True)
+        return said[0]
+
+    def box_with(holder: Holder) -> subprocess.Popen[bytes]:
+        return start_io(run_dir, port, tls=json.loads(options(holder).model_dump_json()))
+
+    process = box_with(box)
+    try:
+        assert json.loads(seen(options(tool)))["map"] == "1.0"
+        with pytest.raises(LinkLost, match="not to be trusted"):
+            seen(options(tool, ca=stranger))
+        with pytest.raises(LinkLost):
+            seen(options(stranger.issue("nobody")))
+        with pytest.raises(LinkLost):
+            seen(None)
+    finally:
+        process.kill()
+        process.wait(5)
+    process = box_with(elsewhere)
+    try:
+        with pytest.raises(LinkLost, match="not to be trusted"):
+            seen(options(tool))
+    finally:
+        process.kill()
+        process.wait(5)
