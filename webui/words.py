@@ -85,6 +85,43 @@ ALARMS = (
     _saying(r"^FAULT 2:", N_("Fault 2: the PLC did not acknowledge a result"), RESET),
     _saying(r"^FAULT 3:", N_("Fault 3: too many results wait for the PLC"), RESET),
     _saying(r"^FAULT 4:", N_("Fault 4: a part number came twice"), RESET),
+    _saying(r"^FAULT 5:", N_("Fault 5: sensors and encoder do not fit together"), RESET),
+    _saying(
+        r"^line: (?P<why>.+); mend it, then reset$",
+        N_("The line is to stop: %(why)s"),
+        N_("Mend the cause, then press reset on the machine."),
+    ),
+    _saying(
+        r"^machine: input (?P<name>\S+) is not active$",
+        N_("The machine has switched inspection off (input %(name)s)"),
+        N_("Start the machine. If it runs, call maintenance."),
+    ),
+    _saying(
+        r"^commissioning: the gate is (?P<short>\d+) mm too near.* up to (?P<speed>\d+) mm/s$",
+        N_("The reject gate is %(short)s mm too near for this speed; up to %(speed)s mm/s it would do"),
+        N_("Call the line lead: run the belt slower, or move the gate, and check again."),
+    ),
+    _saying(
+        r"^commissioning: ",
+        N_("This recipe was not commissioned yet"),
+        N_("Call the line lead: run parts, then the commissioning check (okng plc check)."),
+    ),
+    _saying(
+        r"^job change to (?P<number>\d+)",
+        N_("Change to job %(number)s is under way"),
+        N_("Wait until it has ended. Parts are rejected until then."),
+    ),
+    _saying(
+        r"^job change refused: (?P<why>.+)$",
+        N_("The job change was refused: %(why)s"),
+        N_("The old job stays active. Let the machine take its request back, then ask again."),
+    ),
+    _saying(r"^io: the job has changed", N_("The job has just changed"), WAIT),
+    _saying(
+        r"^(?P<who>\S+) holds the line: (?P<why>.+)$",
+        N_("%(who)s holds the line: %(why)s"),
+        N_("It is let go where it was held. Parts are rejected until then."),
+    ),
     _saying(
         r"^records does not answer",
         N_("The ledger does not answer: records are being lost"),
@@ -171,6 +208,7 @@ def page_words(gettext: Gettext) -> dict[str, str]:
         "why.late": gettext(N_("verdict came too late")),
         "why.lost": gettext(N_("no picture")),
         "why.fault": gettext(N_("fault of the line")),
+        "why.group": gettext(N_("too close to a reject")),
         "why.bypass": gettext(N_("bypass")),
         "why.challenge": gettext(N_("test part")),
         "state.inspecting": gettext(N_("INSPECTING")),

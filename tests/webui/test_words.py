@@ -60,6 +60,15 @@ SENTENCES = [
     "PLC: TRIG_ENABLE is 0",
     "PLC: JOB_EXEC is 1, a job change is under way",
     "PLC: TRIGGER is still 1, it has to fall first",
+    "line: 3 rejects in a row; mend it, then reset",
+    "machine: input enable is not active",
+    "commissioning: the gate is 30 mm too near: 300 mm from the eye, 330 mm needed (550 ms at 600 mm/s); "
+    "it would do at up to 545 mm/s",
+    "commissioning: this recipe was not checked yet: run parts, then `okng plc check --save`",
+    "job change to 7, asked by plc: its recipe is read",
+    "job change refused: recipe b.yaml: cannot be read",
+    "io: the job has changed, cameras and inspect have not been looked at since",
+    "opcua holds the line: stopped by the MES",
     "records does not answer: 4 entries of the ledger are lost",
     *(f"FAULT {code.value}: {code.words}; then set FAULT_RESET" for code in FaultCode if code),
 ]
