@@ -115,3 +115,5 @@ class Evidence:
     """At the end: triggers, ok, ng, unjudged, in_flight, stale, unconfirmed."""
     quiet: bool = True
     """The run went on until nothing was open and nothing could come any more."""
+    stuck: bool = False
+    """The run was broken off: the controller stopped the line again and again."""

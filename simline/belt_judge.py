@@ -110,6 +110,8 @@ def _i6(case: Case) -> Iterator[Violation]:
         if order is None or order.action == "PASS" or not case.must_pass(fate.part) or case.excused(fate.part):
             continue
         yield case.say("I6", fate.part, f"OK in time, and rejected ({order.why})")
+    if case.run.stuck:
+        yield case.say("I6", None, f"the line never got through: {len(case.run.stops)} stops")
     for spell in (*case.run.faults, *case.run.stops):
         if not any(cause.at_s <= spell.from_s + case.run.grace_s for cause in case.run.causes):
             yield case.say("I6", None, f"fault or stop without a cause at {spell.from_s:.3f} s: {spell.why}")

@@ -111,8 +111,8 @@ class Line:
         self._full = deque(sorted(scene.full_bins))
         self._is_full: set[str] = set()
 
-    def run(self, limit_s: float = 40.0) -> Evidence:
-        """Run to the end and return what was logged. limit_s: of virtual time; AssertionError beyond it."""
+    def run(self, limit_s: float = 90.0) -> Evidence:
+        """Run to the end and return what was logged. limit_s: of virtual time; beyond it the line is stuck."""
         world, scene = self.world, self.scene
         last_mm = max(gate.confirm_at_mm or gate.jet_at_mm for lane in scene.layout.lanes for gate in lane.gates)
         places = [part.at_mm for part in scene.layout.parts] + [ghost.at_mm for ghost in scene.layout.ghosts]
@@ -122,7 +122,9 @@ class Line:
         after_s = 0.0
         while world.travel_mm < end_mm or self._post or after_s < scene.deadline_s + 0.1:
             after_s = after_s + self.scene.tick_s if world.travel_mm >= end_mm and not self._post else 0.0
-            assert world.now_s < limit_s, f"the line did not end within {limit_s} s"
+            if world.now_s >= limit_s:
+                self.evidence.quiet, self.evidence.stuck = False, True
+                break
             while len(speeds) > 1 and world.now_s >= until_s:
                 speeds.popleft()
                 until_s += speeds[0][0]

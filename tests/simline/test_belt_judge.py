@@ -118,6 +118,10 @@ def _fault_without_a_cause(run: Evidence) -> None:
     run.stops.append(Spell(3.2, 3.4, "nothing"))
 
 
+def _stuck(run: Evidence) -> None:
+    run.stuck = True
+
+
 def _met_late(run: Evidence) -> None:
     run.fates[1].touch = Touch("g", 6.1, 5.1)
 
@@ -203,6 +207,7 @@ BREACHES: list[tuple[Callable[[Evidence], None], tuple[str, int | None]]] = [
     (_hit_and_denied, ("I5", 1)),
     (_ok_rejected, ("I6", 2)),
     (_fault_without_a_cause, ("I6", None)),
+    (_stuck, ("I6", None)),
     (_met_late, ("I7", 1)),
     (_decided_twice, ("I8", 0)),
     (_passed_by_a_late_word, ("I8", 0)),
