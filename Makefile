@@ -50,13 +50,27 @@ test-units: setup-test  ## The tests that start no line and no browser
 	@$(VENV)/bin/pytest -m 'not line and not ui' $(PYTEST)
 
 .PHONY: bench
-bench: setup-test  ## Figures: the line against the bare inference loop
+bench: setup-test  ## Figures: the line against the bare inference loop, the wires to the PLC against bare pymodbus
 	@$(PY) bench/line.py
+	@$(PY) bench/plc.py
 
 .PHONY: proof
-proof: setup  ## 10,000 parts with speed changes, stops, 2 % faults and 20 kills of each process; a quarter of an hour
+proof: setup invariants proxy  ## 10,000 parts with speed changes, stops, 2 % faults and 20 kills of each process, and the two below
 	@$(VENV)/bin/okng demo --headless --count 10000 --varying --faults 2 --kills 20 --size 128 --rate 20 \
 	    --out proof-out --json proof-out.json $(PROOF)
+
+.PHONY: invariants
+invariants: setup-test  ## I1 to I11 over 2,000 drawn runs of the virtual belt; some minutes
+	@OKNG_INVARIANTS=2000 $(VENV)/bin/pytest -q tests/plc_io/test_invariants.py $(PYTEST)
+
+.PHONY: mutants
+mutants: setup-test  ## Trackers broken on purpose, and which invariant tells each
+	@$(PY) -m okng.tests.plc_io.mutants
+
+.PHONY: proxy
+proxy: setup-test  ## 100,000 parts through a bad cable: the PLC's account against the ledger; some minutes
+	@$(PY) tests/plc_io/proxy_proof.py --parts 100000
+	@$(PY) tests/plc_io/proxy_proof.py --parts 30000 --rate 2 --cable anywhere
 
 .PHONY: lint
 lint: setup-test  ## ruff, format and mypy --strict over product, tests and bench
@@ -114,7 +128,7 @@ $(DONE)/words: $(DONE)/runtime-$(RUNTIME) $(DONE)/okng $(wildcard webui/catalogu
 	@if [ -f webui/catalogue.py ]; then $(PY) -m okng.webui.catalogue; fi
 	@touch $@
 
-TEST_EXTRAS := fleet opcua mqtt gpio test
+TEST_EXTRAS := fleet tls opcua mqtt gpio test
 
 $(DONE)/test: $(DONE)/runtime-$(RUNTIME) $(TEST_EXTRAS:%=requirements/%.txt) scripts/apt.sh
 	@scripts/apt.sh $(APT_TEST)
