@@ -247,7 +247,49 @@ def export(settings_file: Path, store: Path | None, out: Any) -> None:
 
 @cli.group()
 def plc() -> None:
-    """What the PLC engineer needs: the commissioning check."""
+    """What the PLC engineer needs: the register map, the live values, the commissioning check."""
+
+
+@plc.command(name="map")
+@click.option("--format", "form", type=click.Choice(("csv", "md", "st")), default="md", show_default=True)
+def plc_map(form: str) -> None:
+    """Print the register map: for a spreadsheet, to read, or as IEC 61131-3 Structured Text."""
+    from .plc_io.mapdoc import document
+
+    click.echo(document(form), nl=False)
+
+
+@plc.command(name="monitor")
+@settings_option
+@click.option("--host", help="Another box than that of the settings.")
+@click.option("--port", type=click.IntRange(1, 65535))
+@click.option("--unit", type=click.IntRange(0, 255))
+@click.option("--word-order", type=click.Choice(("high_first", "low_first")), help="As that box has it.")
+@click.option("--tls-ca", type=FILE, help="With the next two: Modbus/TCP Security.")
+@click.option("--tls-certificate", type=FILE)
+@click.option("--tls-key", type=FILE)
+@click.option("--once", is_flag=True, help="Look once. Exit 1: the box answers, but its heartbeat does not move.")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON a reading.")
+@click.option("--every", "every_ms", type=click.IntRange(10, 60_000), default=100, show_default=True, help="ms")
+def plc_monitor(settings_file: Path, once: bool, as_json: bool, every_ms: int, **box: Any) -> None:
+    """Show the live register map of this box, or of any other with --host. Ctrl-C ends it."""
+    from .plc_io.monitor import look, target, watch
+    from .plc_io.tls_options import TlsOptions
+    from .settings import read_settings
+
+    tls, files = None, [box.pop(f"tls_{name}") for name in ("ca", "certificate", "key")]
+    if all(files):
+        tls = TlsOptions(ca=files[0], certificate=files[1], key=files[2])
+    elif any(files):
+        raise click.UsageError("--tls-ca, --tls-certificate and --tls-key belong together")
+    logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)  # the monitor says it itself
+    found = target(None if box["host"] else read_settings(settings_file).plc, **box, tls=tls)
+    if once:
+        sys.exit(0 if look(found, click.echo, as_json=as_json) else 1)
+    try:
+        watch(found, click.echo, as_json=as_json, every_ms=every_ms, colour=sys.stdout.isatty())
+    except KeyboardInterrupt:
+        return
 
 
 @plc.command(name="check")

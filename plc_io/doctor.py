@@ -1,6 +1,7 @@
 """The doctor's look at the way to the PLC: is the address ours, who holds the port, is the PLC there."""
 
 import errno
+import os
 import socket
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -20,12 +21,40 @@ _STALE_LIMIT_NS = 10**9
 
 
 def plc_findings(options: PlcOptions, run_dir: Path) -> list[Finding]:
-    """Look at the address, the port and the PLC. Opens the port for a moment where nobody holds it."""
+    """Look at the address, port or device, and the PLC. Opens a port for a moment where nobody holds it."""
     pulse = Pulse(run_dir)
     beat = pulse.beats().get("io")
     pulse.close()
     io_pid = beat.pid if beat and beat.has_moved(now_ns(), _STALE_LIMIT_NS, _STALE_LIMIT_NS) else None
-    return [port_finding(options, io_pid), plc_finding(options, run_dir, running=io_pid is not None)]
+    found = []
+    if options.role == "ascii" and options.ascii.over == "tcp_server":
+        options = options.model_copy(update={"host": options.ascii.host, "port": options.ascii.port})
+    if options.role == "modbus_server" or (options.role == "ascii" and options.ascii.over == "tcp_server"):
+        found.append(port_finding(options, io_pid))
+    elif device := _device(options):
+        found.append(device_finding(device))
+    return [*found, plc_finding(options, run_dir, running=io_pid is not None)]
+
+
+def _device(options: PlcOptions) -> str:
+    """The device of this role; empty: it has none."""
+    if options.role in ("rtu_server", "rtu_client"):
+        return options.serial.device
+    if options.role == "ascii" and options.ascii.over == "serial":
+        return options.ascii.device
+    return options.pins.chip if options.role == "gates" else ""
+
+
+def device_finding(device: str) -> Finding:
+    """Whether the serial line or the pins are there for this user."""
+    path = Path(device)
+    if not path.exists():
+        advice = "Look at the cable, at `ls -l /dev/serial/by-id /dev/gpiochip*`, and at the settings."
+        return Finding("PLC device", False, f"{device} is not there", advice)
+    if not os.access(path, os.R_OK | os.W_OK):
+        advice = "The user of okng io has to be in the group that owns it (dialout for serial lines)."
+        return Finding("PLC device", None, f"{device}: not allowed for this user", advice)
+    return Finding("PLC device", True, f"{device} is there")
 
 
 def port_finding(options: PlcOptions, io_pid: int | None) -> Finding:
@@ -107,6 +136,8 @@ def plc_finding(options: PlcOptions, run_dir: Path, *, running: bool) -> Finding
         return Finding("PLC", True, f"{seen}, its heartbeat is seen, the station is {why}")
     if peers:
         advice = "The PLC is connected but its heartbeat register does not change: is its program running (RUN)?"
-    else:
+    elif options.role in ("modbus_server", "ascii"):
         advice = f"Look at the PLC, the cable and its settings: it must connect to {options.host} port {options.port}."
+    else:
+        advice = "Look at the PLC, the cable, and the settings of both sides."
     return Finding("PLC", False, f"{seen}, no heartbeat", advice)

@@ -223,7 +223,8 @@ class ModbusServer:
             return bytes((request[0] | 0x80, _NO_SUCH_UNIT))
         self._writing = session
         may_write = self._peer is None or session.peer == self._peer
-        answer = self._registers.answer(request, may_write=may_write)
+        by_plc = self._plc is None or session is self._plc
+        answer = self._registers.answer(request, may_write=may_write, by_plc=by_plc)
         self.health.refused += answer[0] >> 7
         return answer
 

@@ -50,7 +50,8 @@ class Registers:
         self._input = pack_out(OutImage(), order)
         self._bytes = struct.pack(f">{len(self._input)}H", *self._input)
         self.seen_seq = 0
-        """`seq` that stood in the result block when it was last read."""
+        """`seq` that stood in the result block when the PLC last read it."""
+        self._by_plc = True
         self.beaten = False
         """The last write changed the PLC's heartbeat."""
         self._last: tuple[int, list[int]] = (0, [])
@@ -70,11 +71,13 @@ class Registers:
         self.holding[address : address + len(words)] = words
         self.holding[0] &= COMMAND_MASK
 
-    def answer(self, request: bytes, *, may_write: bool = True) -> bytes:
+    def answer(self, request: bytes, *, may_write: bool = True, by_plc: bool = True) -> bytes:
         """Return the answer to one request PDU (function code first); an exception PDU where it is refused.
 
-        may_write: False answers every write by exception 01.
+        may_write: False answers every write by exception 01. by_plc: False for a reader beside the PLC (a monitor):
+        that it has seen a result does not mean that the PLC has.
         """
+        self._by_plc = by_plc
         code = request[0] if request else 0
         try:
             if code in (READ_COILS, READ_DISCRETE):
@@ -101,7 +104,7 @@ class Registers:
     def _read_bits(self, code: int, address: int, count: int) -> bytes:
         coils = code == READ_COILS
         _inside(Table.COIL if coils else Table.DISCRETE, address, count, 2000)
-        if not coils:
+        if not coils and self._by_plc:
             self.seen_seq = self._input[_SEQ_AT]
         word = self.holding[0] if coils else self._input[0]
         length = (count + 7) // 8
@@ -115,7 +118,7 @@ class Registers:
         offset = MIRROR if code == READ_HOLDING else 0
         _inside(Table.INPUT, address, count, 125, offset)
         first = address - offset
-        if first <= _LAST_RESULT:
+        if first <= _LAST_RESULT and self._by_plc:
             self.seen_seq = self._input[_SEQ_AT]
         return bytes((code, 2 * count)) + self._bytes[2 * first : 2 * (first + count)]
 

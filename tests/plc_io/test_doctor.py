@@ -16,6 +16,8 @@ from okng.bus.messages import Counters, Health, Job, StationState
 from okng.plc_io import doctor
 from okng.plc_io.options import PlcOptions
 
+from .conftest import free_port
+
 
 @pytest.fixture
 def run_dir() -> Iterator[Path]:
@@ -109,3 +111,18 @@ def test_the_kernels_addresses_are_read() -> None:
     assert doctor._address("0100007F") == "127.0.0.1"
     assert doctor._address("0000000000000000FFFF00000A0AA8C0") == "192.168.10.10"
     assert doctor._address("00000000000000000000000001000000") == "::1"
+
+
+def test_each_role_is_looked_at_where_it_is(tmp_path: Path) -> None:
+    def names(**more: object) -> list[tuple[str, bool | None]]:
+        found = doctor.plc_findings(PlcOptions.model_validate(more), tmp_path)
+        return [(one.name, one.ok) for one in found]
+
+    port = free_port()
+    assert names(port=port)[0] == ("PLC port", True)
+    assert names(role="ascii", ascii={"port": port})[0] == ("PLC port", True)
+    assert names(role="rtu_server", serial={"device": "/dev/okng-nothing"})[0] == ("PLC device", False)
+    assert names(role="rtu_client", serial={"device": "/dev/null"})[0] == ("PLC device", True)
+    assert names(role="ascii", ascii={"over": "serial", "device": "/dev/okng-nothing"})[0] == ("PLC device", False)
+    assert names(role="gates", pins={"chip": "/dev/gpiochip99"})[0] == ("PLC device", False)
+    assert [name for name, _ in names(role="modbus_client")] == ["PLC"]

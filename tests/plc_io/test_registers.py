@@ -146,3 +146,13 @@ def test_no_bytes_break_it(request_: bytes) -> None:
     assert len(answer) <= 253
     if answer[0] & 0x80:
         assert writes == []
+
+
+@pytest.mark.parametrize("request_hex", ["04 0000 0010", "02 0000 0010", "03 03E8 0010"])
+def test_what_a_monitor_reads_the_plc_has_not_seen(request_hex: str) -> None:
+    registers, _ = made()
+    request = bytes.fromhex(request_hex)
+    seen_by_monitor = registers.answer(request, by_plc=False)
+    assert registers.seen_seq == 0
+    assert registers.answer(request) == seen_by_monitor
+    assert registers.seen_seq == 5
