@@ -66,8 +66,10 @@ class Watch:
         moving = []
         for camera in self._cameras:
             name = f"camera-{camera}"
-            limit_ns = CHANGE_TURN_NS if changing or not self._is_set_up(camera) else TURN_LIMIT_NS
-            silence = self._silence(f"camera {camera}", beats.get(name), now_ns, limit_ns)
+            beat = beats.get(name)
+            is_slow = (changing or self._is_changing(camera)) and beat is not None and beat.health is not Health.LOST
+            limit_ns = CHANGE_TURN_NS if is_slow else TURN_LIMIT_NS
+            silence = self._silence(f"camera {camera}", beat, now_ns, limit_ns)
             if not silence:
                 moving.append(name)
                 silence = self._camera_words(camera, now_ns)
@@ -93,10 +95,13 @@ class Watch:
             if name == "inspect":
                 self._inspect_state = None
 
-    def _is_set_up(self, camera: str) -> bool:
-        """False: it said that it is set up for another job, so it is being changed."""
+    def _is_set_up(self, state: CameraState) -> bool:
+        return (state.job_number, state.revision) == (self._number, self._job.revision)
+
+    def _is_changing(self, camera: str) -> bool:
+        """It said that it is set up for another job than this, so it is about to be changed."""
         known = self._camera_states.get(camera)
-        return known is None or (known[0].job_number, known[0].revision) == (self._number, self._job.revision)
+        return known is not None and known[0].job_number != 0 and not self._is_set_up(known[0])
 
     def _silence(self, who: str, beat: Beat | None, now_ns: int, turn_limit_ns: int) -> str:
         if beat is None:
@@ -114,7 +119,7 @@ class Watch:
         if known is None or now_ns - known[1] >= STATE_LIMIT_NS:
             return f"camera {camera}: its process runs, but says nothing yet"
         state = known[0]
-        if state.health is Health.READY and not self._is_set_up(camera):
+        if state.health is Health.READY and not self._is_set_up(state):
             found = f"job {state.job_number} revision {state.revision}" if state.job_number else "no job"
             return f"camera {camera} is set up for {found}, expected job {self._number} revision {self._job.revision}"
         if state.health is Health.READY:

@@ -69,6 +69,8 @@ def test_a_camera_may_take_long_for_a_turn_only_while_it_is_set_up() -> None:
     assert not watch.look(slow, NOW).moves
     assert watch.look(slow, NOW, changing=True).moves
     assert not watch.look(beats(age_ns=6 * SECOND), NOW, changing=True).moves
+    ended = {name: replace(beat, health=Health.LOST) for name, beat in slow.items()}
+    assert "camera-top" not in watch.look(ended, NOW, changing=True).moving
     watch.camera(replace(CAMERA, job_number=2, revision=LID.revision), NOW)
     found = watch.look({**slow, "inspect": beats()["inspect"]}, NOW)
     assert found.moves
