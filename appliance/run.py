@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..bus.stop import Stop
 from ..settings import Settings
+from .jobs import Jobs, check_jobs
 from .supervisor import Supervisor, box_children
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,10 @@ def run(settings: Settings, settings_file: Path) -> int:
         "page on http://%s:%d, PLC on %s:%d", settings.web.host, settings.web.port, settings.plc.host, settings.plc.port
     )
     try:
+        if settings.jobs:
+            for one in check_jobs(Jobs(settings, settings_file)):
+                if not one.ok:
+                    log.warning("%s: a change to it will be refused", one.words)
         while not stop.asked.wait(0.05):
             supervisor.watch()
     finally:
