@@ -176,7 +176,7 @@ def _i10(case: Case) -> Iterator[Violation]:
     for fault in run.faults:
         for order in run.ordered:
             given = case.given.get(order.number)
-            open_in_it = given is not None and given.at_s <= fault.to_s and order.committed_s > fault.from_s
+            open_in_it = given is not None and given.at_s <= fault.to_s and order.committed_s > fault.from_s + 1e-7
             if order.action == "PASS" and open_in_it:
                 yield case.say("I10", case.part_of.get(order.number), f"passed though a fault stood ({fault.why})")
         span = min(fault.to_s, fault.from_s + case.run.grace_s), fault.to_s
