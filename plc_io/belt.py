@@ -37,6 +37,16 @@ class Gate:
     """Second eye, from the trigger eye, before the gate; None: there is none."""
     confirm_mm: float | None = None
     """Confirm eye, from the trigger eye, behind the gate: sees what went on. None: there is none."""
+    kinds: tuple[str, ...] = ()
+    """Kinds of defects whose parts leave here. Empty: all that no other gate of the lane takes."""
+
+    def __post_init__(self) -> None:
+        for name in ("distance_mm", "jet_mm"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"gate {self.name}: {name} = {getattr(self, name)}: expected more than 0")
+        for name in ("valve_on_ms", "valve_off_ms", "link_ms", "pulse_ms", "before_mm", "after_mm"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"gate {self.name}: {name} = {getattr(self, name)}: expected 0 or more")
 
     @property
     def near_mm(self) -> float:
@@ -65,12 +75,20 @@ class Lane:
 
     name: str
     gates: tuple[Gate, ...]
-    """One or more. Rejects leave at the first; the others let everything by."""
+    """One or more. A reject leaves at the first that takes its kind of defect, else at the first that takes all."""
 
     @property
     def gate(self) -> Gate:
         """The gate a part comes to first."""
         return min(self.gates, key=lambda each: each.distance_mm)
+
+    def gate_of(self, kinds: frozenset[str]) -> Gate:
+        """The gate where a part with these kinds of defects leaves; no kinds: one that nobody could judge."""
+        gates = sorted(self.gates, key=lambda each: each.distance_mm)
+        return next(
+            (gate for gate in gates if kinds.intersection(gate.kinds)),
+            next((gate for gate in gates if not gate.kinds), gates[0]),
+        )
 
 
 @dataclass(frozen=True)
@@ -108,6 +126,8 @@ class Belt:
         ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} = {getattr(self, name)}: expected more than 0")
+        if self.slip_mm < 0:
+            raise ValueError(f"slip_mm = {self.slip_mm}: expected 0 or more")
         if self.encoder_bits not in (16, 32):
             raise ValueError(f"encoder_bits = {self.encoder_bits}: expected 16 or 32")
         if 2 * self.jump_mm * self.counts_per_mm >= 1 << self.encoder_bits:
@@ -126,21 +146,22 @@ class Belt:
         commit = gate.near_mm - self.commit_mm(gate)
         # Whether anything follows too closely has to be known before the part is let go.
         told = self.travel_mm(self.edge_ms)
-        known = self.part_length_mm + self.before_gap_mm(gate) + told
+        known = self.part_length_mm + max(self.before_gap_mm(each) for each in lane.gates) + told
         if commit < known:
             raise ValueError(
                 f"gate {gate.name}: distance_mm = {gate.distance_mm:g}: expected at least "
                 f"{gate.distance_mm + known - commit:.1f} mm for this valve, link, part and top speed"
             )
         latest = commit - self.slip_mm - CLOSE_MM - told
-        if gate.resync_mm is not None and not 0 < gate.resync_mm <= latest:
-            raise ValueError(
-                f"gate {gate.name}: resync_mm = {gate.resync_mm:g}: expected more than 0 and at most {latest:.1f}, "
-                f"since parts are decided {gate.near_mm - commit:.1f} mm before the jet"
-            )
-        behind = gate.far_mm + gate.after_mm
-        if gate.confirm_mm is not None and gate.confirm_mm < behind:
-            raise ValueError(f"gate {gate.name}: confirm_mm = {gate.confirm_mm:g}: expected {behind:.1f} or more")
+        for each in lane.gates:
+            if each.resync_mm is not None and not 0 < each.resync_mm <= latest:
+                raise ValueError(
+                    f"gate {each.name}: resync_mm = {each.resync_mm:g}: expected more than 0 and at most {latest:.1f}, "
+                    f"since parts are decided {gate.near_mm - commit:.1f} mm before the first jet"
+                )
+            behind = each.far_mm + each.after_mm
+            if each.confirm_mm is not None and each.confirm_mm < behind:
+                raise ValueError(f"gate {each.name}: confirm_mm = {each.confirm_mm:g}: expected {behind:.1f} or more")
 
     def travel_mm(self, *spans_ms: float) -> float:
         """How far the belt may go in these times at top speed."""
@@ -156,16 +177,16 @@ class Belt:
     def before_gap_mm(self, gate: Gate) -> float:
         """Gap that a part which passes needs behind it when the next is rejected: air comes before that one does."""
         air = self.travel_mm(gate.valve_on_ms, gate.link_ms, 2 * self.tick_ms) + gate.before_mm
-        return air + gate.jet_mm + REVERSE_MM + self._unsure_mm(gate)
+        return air + gate.jet_mm + REVERSE_MM + self._unsure_mm()
 
     def after_gap_mm(self, gate: Gate) -> float:
         """Gap that a part which passes needs before it when the one ahead is rejected: air goes after that one did."""
         on = max(gate.after_mm, self.travel_mm(gate.pulse_ns / 1e6))
         off = self.travel_mm(gate.valve_off_ms, gate.link_ms, 2 * self.tick_ms)
-        return max(0.0, on + off + gate.jet_mm - self.part_length_mm) + CLOSE_MM + self._unsure_mm(gate)
+        return max(0.0, on + off + gate.jet_mm - self.part_length_mm) + CLOSE_MM + self._unsure_mm()
 
-    def _unsure_mm(self, gate: Gate) -> float:
-        return 2 * self.slip_mm if gate.resync_mm is not None else 0.0
+    def _unsure_mm(self) -> float:
+        return 2 * self.slip_mm
 
     @cached_property
     def phantom_mm(self) -> float:

@@ -45,6 +45,8 @@ class GateOptions(BaseModel):
     confirm_eye: LineName | None = None
     """Input of the confirm eye behind the gate."""
     confirm_eye_mm: Mm | None = None
+    kinds: tuple[Annotated[str, Field(min_length=1, max_length=48)], ...] = Field(default=(), max_length=64)
+    """Kinds of defects whose parts leave here; empty: all that no other gate of the lane takes."""
     bin_full: LineName | None = None
     """Input that is active while the bin is full."""
 
@@ -69,6 +71,7 @@ class GateOptions(BaseModel):
             jet_mm=self.jet_mm,
             resync_mm=self.second_eye_mm,
             confirm_mm=self.confirm_eye_mm,
+            kinds=self.kinds,
         )
 
 

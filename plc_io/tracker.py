@@ -55,6 +55,9 @@ class LineReset:
 
 Event = Trigger | Disposition | Record | LineFault | LineReset
 
+_SILENT_NS = 100_000_000
+"""Without a sample of the encoder for so long nobody knows where the parts are."""
+
 
 class Tracker:
     """The core of a box that fires its gates itself. `now_ns` never falls from call to call."""
@@ -108,13 +111,17 @@ class Tracker:
         """
         track = self._lanes[lane]
         at_mm = self._travel.at(counts)
-        if track.is_same_edge(at_mm):
+        stray = self._travel.strays(at_mm)
+        if stray:
+            at_mm = self._travel.mm  # there is a part, and nobody knows better where
+        elif track.is_same_edge(at_mm):
+            self._trip_if(track.stands(now_ns), now_ns)
             return 0
-        if self._travel.is_old_ground(at_mm):
+        if not stray and self._travel.is_old_ground(at_mm):
             if not track.knows(at_mm):
                 self.trip(f"lane {lane}: the eye sees a part in reverse that nobody triggered", now_ns)
             return 0
-        trouble = track.crowded(at_mm)
+        trouble = stray or track.crowded(at_mm)
         if part in self._open:
             trouble = trouble or f"part {part} was triggered again while it is open: number the parts anew"
         number = part if part and part not in self._open else self._next_number()
@@ -127,7 +134,7 @@ class Tracker:
             recipe=self.recipe,
             missed=not self.accepts,
         )
-        tracked = Tracked(trigger, self._utc(), at_mm, Views(self.views), doubtful=bool(trouble))
+        tracked = Tracked(trigger, self._utc(), track, at_mm, Views(self.views), doubtful=bool(trouble))
         track.add(tracked)
         self._open[number] = tracked
         self.tally.trigger(missed=trigger.missed)
@@ -142,16 +149,20 @@ class Tracker:
         """Take a leading edge at the second eye of a gate: slip is made up for. KeyError: no such gate."""
         at_mm = self._travel.at(counts)
         if not self._travel.is_old_ground(at_mm):
-            self._trip_if(self._lane_of[gate].at_second_eye(gate, at_mm), now_ns)
+            trouble = self._travel.strays(at_mm) or self._lane_of[gate].at_second_eye(gate, at_mm)
+            self._trip_if(trouble, now_ns)
 
     def confirm_eye(self, gate: str, counts: int, now_ns: int) -> None:
         """Take a leading edge at the confirm eye of a gate: that part went on down the belt. KeyError: no such gate."""
         at_mm = self._travel.at(counts)
         if not self._travel.is_old_ground(at_mm):
-            self._trip_if(self._lane_of[gate].at_confirm_eye(gate, at_mm), now_ns)
+            trouble = self._travel.strays(at_mm) or self._lane_of[gate].at_confirm_eye(gate, at_mm)
+            self._trip_if(trouble, now_ns)
 
     def submit(self, verdict: Verdict, now_ns: int) -> None:
         """Take one view's verdict. One that is late, foreign, double or of no open part is counted and dropped."""
+        if verdict.outcome is not Outcome.OK:
+            self._contradict(verdict.part, verdict.triggered_at_ns, now_ns)
         part = self._open_part(verdict.part, verdict.triggered_at_ns, now_ns)
         if part is None or verdict.camera not in part.views.open:
             self.tally.stale += 1
@@ -165,6 +176,7 @@ class Tracker:
 
     def lost(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "") -> None:
         """There will be no picture of a part by that camera (empty: by any): it is rejected."""
+        self._contradict(part, triggered_at_ns, now_ns)
         found = self._open_part(part, triggered_at_ns, now_ns)
         if found is None or (camera and camera not in found.views.open):
             return
@@ -184,6 +196,13 @@ class Tracker:
             self.fault = reason
             self._events.append(LineFault(reason, rejected))
 
+    def belt_is_clear(self) -> None:
+        """A person has cleared the belt between the eyes and the gates. Without that, what lies there when the box
+        begins is nobody's and is rejected, until the belt has carried all of it past the gates.
+        """
+        for track in self._lanes.values():
+            track.begun = True
+
     def reject_open(self, now_ns: int) -> int:
         """Reject all that has no disposition yet; return how many parts that were."""
         rejected = len(self._open)
@@ -202,6 +221,9 @@ class Tracker:
 
     def tick(self, now_ns: int) -> Outputs:
         """Do what has become due at this place and time; return what the outputs are to be."""
+        sampled_ns = self._travel.sampled_ns
+        if sampled_ns is not None and now_ns - sampled_ns > _SILENT_NS:
+            self.trip(f"encoder: no sample for {(now_ns - sampled_ns) // 1_000_000} ms", now_ns)
         for part in tuple(self._open.values()):
             if part.verdict is None and now_ns >= part.trigger.deadline_ns:
                 self._freeze(part, Why.LATE, now_ns)  # an OK that is there waits for its place, however long
@@ -212,6 +234,8 @@ class Tracker:
         valves: set[str] = set()
         for track in self._lanes.values():
             valves |= track.valves(now_ns, everything=bool(self.fault))
+            late, track.late = track.late, ""
+            self._trip_if(late, now_ns)
             for part in track.finished():
                 self._close(part, now_ns)
         stop = self.fault or self._stop_why
@@ -245,6 +269,12 @@ class Tracker:
             if self._number not in self._open:
                 return self._number
 
+    def _contradict(self, number: int, triggered_at_ns: int, now_ns: int) -> None:
+        """Somebody takes an OK back before the commit point: what is unclear is a reject."""
+        part = self._open.get(number)
+        if part is not None and part.trigger.at_ns == triggered_at_ns and part.verdict is not None:
+            self._freeze(part, Why.LOST, now_ns)
+
     def _open_part(self, number: int, triggered_at_ns: int, now_ns: int) -> Tracked | None:
         part = self._open.get(number)
         if part is None or part.trigger.at_ns != triggered_at_ns:
@@ -271,6 +301,8 @@ class Tracker:
             published_ns=now_ns,
             sequence=0,
         )
+        if why is not Why.OK:
+            part.lane.send_out(part)
         self.tally.decide(why)
         self._events.append(part.disposition)
         self._stop_why = self._stop_why or self._stops.decided(why)

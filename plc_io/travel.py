@@ -57,6 +57,26 @@ class Travel:
             self._raw = counts
         return self._total + self._difference(counts) / self._belt.counts_per_mm
 
+    def strays(self, at_mm: float) -> str:
+        """Why an edge cannot lie at that travel; empty: it can. A latch that sticks, or a count lost in between."""
+        if not self._samples:
+            return ""
+        belt = self._belt
+        behind = belt.travel_mm(_OVER_SPEED * (belt.edge_ms + 2 * belt.tick_ms)) + CLOSE_MM
+        ahead = belt.travel_mm(_TOO_FAST * belt.tick_ms) + CLOSE_MM
+        off = at_mm - self._total
+        if -behind <= off <= ahead:
+            return ""
+        where = "ahead of" if off > 0 else "behind"
+        return (
+            f"eye: an edge {abs(off):.1f} mm {where} the belt, expected at most {ahead if off > 0 else behind:.1f} mm"
+        )
+
+    @property
+    def sampled_ns(self) -> int | None:
+        """When the last sample was; None: there was none."""
+        return self._samples[-1][0] if self._samples else None
+
     def is_old_ground(self, at_mm: float) -> bool:
         """True when the belt has come back over this travel: what an eye sees there, it sees again."""
         return at_mm < self._came_back_from - CLOSE_MM
@@ -78,6 +98,8 @@ class Travel:
                 trouble = f"encoder: jumped by {moved:.1f} mm, expected at most {self._belt.jump_mm:g} mm at once"
             elif abs(moved) > fastest:
                 trouble = f"encoder: {moved:.1f} mm in {passed_ns / 1e6:.1f} ms, expected at most {fastest:.1f} mm"
+            elif fastest * self._belt.counts_per_mm >= self._turn / 2:
+                trouble = f"encoder: not read for {passed_ns / 1e6:.0f} ms, in which it may have gone round"
         if trouble:
             speed = self.speed_mm_s
             moved = speed * passed_ns / 1e9

@@ -31,6 +31,7 @@ class Views:
         self._strike(verdict.camera)
         self._heard.append(verdict)
         if verdict.outcome is not Outcome.OK:
+            self.open = frozenset()  # decided: no later OK can undo it
             return self._merged(verdict)
         return None if self.open else self._merged(max(self._heard, key=_closeness))
 
@@ -41,6 +42,7 @@ class Views:
         ValueError as `add`.
         """
         self._strike(camera)
+        self.open = frozenset()
         if not self._heard:
             return None
         nearest = max(self._heard, key=_closeness)

@@ -22,12 +22,14 @@ class Mark:
     number: int
     """Of the part, or of the cause."""
     kind: str = ""
+    part: int | None = None
+    """A part that is no longer owed a fault once it has been blown off."""
 
 
 def marks_of(scene: Scene) -> list[Mark]:
     """Return all marks of a plan, by travel."""
     marks: list[Mark] = []
-    causes: list[tuple[float, float | None, str]] = []
+    causes: list[tuple[float, float | None, str, int | None]] = []
     lanes = {lane.name: lane for lane in scene.layout.lanes}
     for number, part in enumerate(scene.layout.parts):
         lane = lanes[part.lane]
@@ -36,15 +38,15 @@ def marks_of(scene: Scene) -> list[Mark]:
         marks.append(Mark(timely, "timely", number))
         marks.append(Mark(part.at_mm + scene.layout.part_length_mm + scene.group_mm, "clear", number))
         found = [*_unseen(part, lane), *(c for gate in lane.gates for c in _at_gate(scene, part, gate))]
-        causes += found
+        causes += [(*each, number if each[2] == "missed at the eye" else None) for each in found]
         if any(kind in ("slipped too far", "missed at the eye") for _, _, kind in found):
             marks.append(Mark(part.at_mm, "astray", number))
     for ghost in scene.layout.ghosts:
-        causes.append(_ghost(scene, ghost))
-    for number, (from_mm, by_mm, kind) in enumerate(causes):
+        causes.append((*_ghost(scene, ghost), None))
+    for number, (from_mm, by_mm, kind, whose) in enumerate(causes):
         marks.append(Mark(from_mm, "cause", number, kind))
         if by_mm is not None:
-            marks.append(Mark(by_mm + SPARE_MM, "obliged", number, kind))
+            marks.append(Mark(by_mm + SPARE_MM, "obliged", number, kind, whose))
     return sorted(marks, key=lambda each: each.travel_mm)
 
 

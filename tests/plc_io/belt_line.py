@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from okng.bus.part import Disposition, Outcome, Record, Trigger, Verdict
+from okng.bus.part import Defect, Disposition, Outcome, Record, Trigger, Verdict
 from okng.simline.belt_evidence import Cause, Evidence, Given, Heard, Ordered, Spell, Written
 from okng.simline.belt_layout import CONFIRM, GATE_EYE, Edge
 from okng.simline.belt_physics import BeltWorld
@@ -78,8 +78,6 @@ class Line:
         self.scene, self.controller, self.fault_of = scene, controller, fault_of
         self._chance = random.Random(scene.seed)
         self.world = BeltWorld(scene.layout, self._chance.random)
-        if scene.rolling:
-            self.world.speed_mm_s = scene.speeds[0][1]
         self.evidence = Evidence(
             scene.layout,
             self.world.fates,
@@ -117,8 +115,9 @@ class Line:
         last_mm = max(gate.confirm_at_mm or gate.jet_at_mm for lane in scene.layout.lanes for gate in lane.gates)
         places = [part.at_mm for part in scene.layout.parts] + [ghost.at_mm for ghost in scene.layout.ghosts]
         end_mm = max(places, default=0.0) + last_mm + scene.layout.part_length_mm + 3 * scene.slip_mm + 200
+        self._lead_in()
         speeds = deque(scene.speeds)
-        until_s = speeds[0][0]
+        until_s = world.now_s + speeds[0][0]
         after_s = 0.0
         while world.travel_mm < end_mm or self._post or after_s < scene.deadline_s + 0.1:
             after_s = after_s + self.scene.tick_s if world.travel_mm >= end_mm and not self._post else 0.0
@@ -134,6 +133,18 @@ class Line:
         evidence = self.evidence
         evidence.faults, evidence.stops = self._faults.close(), self._stops.close()
         return evidence
+
+    def _lead_in(self) -> None:
+        """Let an empty belt run by, and come to travel 0 at the speed the scene begins with."""
+        world, scene = self.world, self.scene
+        if not scene.cold:
+            places = [gate.jet_at_mm + gate.jet_mm for lane in scene.layout.lanes for gate in lane.gates]
+            world.travel_mm = -(max(places) + scene.layout.part_length_mm)
+            world.speed_mm_s = world.target_mm_s = scene.max_speed_mm_s
+            self._counts = world.counts
+            while world.travel_mm < 0:
+                self._turn()
+        world.speed_mm_s = scene.speeds[0][1] if scene.rolling else 0.0
 
     def _turn(self) -> None:
         """One control tick."""
@@ -248,8 +259,17 @@ class Line:
         if word.outcome == "LOST":
             self.controller.lost(number, moment, now_ns, "" if word.trick == "any" else word.view)
         else:
-            self.controller.submit(verdict(number, moment, word.view, word.outcome, now_ns), now_ns)
+            self.controller.submit(verdict(number, moment, word.view, word.outcome, now_ns, word.kind), now_ns)
+            if true_to is not None and word.outcome == "NG":
+                self.evidence.meant.setdefault(part, self._gate_for(part, word.kind))
         self._read(now_s)
+
+    def _gate_for(self, part: int, kind: str) -> str:
+        """Return where a part with such a defect has to leave."""
+        lane = next(each for each in self.scene.layout.lanes if each.name == self.scene.layout.parts[part].lane)
+        kinds = dict(self.scene.kinds)
+        special = [gate.name for gate in lane.gates if kind in kinds.get(gate.name, ())]
+        return (special or [gate.name for gate in lane.gates if gate.name not in kinds])[0]
 
     def _read(self, now_s: float) -> None:
         """Read what the controller tells, whoever makes it."""
@@ -290,7 +310,7 @@ class Line:
                 self.met.add(mark.kind)
                 self._causes[mark.number] = len(evidence.causes)
                 evidence.causes.append(Cause(mark.kind, now_s - self.scene.tick_s))
-            else:
+            elif mark.part is None or self.world.fates[mark.part].touch is None:
                 at = self._causes[mark.number]
                 evidence.causes[at] = replace(
                     evidence.causes[at], by_s=now_s + (2 + self.scene.late_ticks) * self.scene.tick_s
@@ -302,13 +322,13 @@ def seconds(at_ns: int) -> float:
     return (at_ns - EPOCH_NS) / 1e9
 
 
-def verdict(number: int, triggered_at_ns: int, view: str, outcome: str, now_ns: int) -> Verdict:
+def verdict(number: int, triggered_at_ns: int, view: str, outcome: str, now_ns: int, kind: str = "anomaly") -> Verdict:
     """Return what inspect would say of a part in one view."""
     return Verdict(
         part=number,
         outcome=Outcome(outcome),
         reasons=() if outcome == "OK" else (f"the plan says {outcome}",),
-        defects=(),
+        defects=(Defect(kind, "whole", 1, 1, 5, 5, 7.0),) if outcome == "NG" else (),
         score=1.0,
         threshold=4.0,
         recipe="cap",

@@ -32,6 +32,7 @@ def belt_of(scene: Scene) -> Belt:
                     after_mm=scene.after_mm,
                     resync_mm=gate.eye_at_mm,
                     confirm_mm=gate.confirm_at_mm,
+                    kinds=dict(scene.kinds).get(gate.name, ()),
                 )
                 for gate in lane.gates
             ),
@@ -77,6 +78,7 @@ def run(scene: Scene, make: Maker = make_tracker) -> Trial:
     consecutive, k, n, late, unconfirmed = scene.rules
     rules = StopRules(consecutive=consecutive, k=k, n=n, late_in_row=late, unconfirmed_in_row=unconfirmed)
     tracker = make(belt_of(scene), rules, scene.views, round(scene.deadline_s * 1e9))
+    tracker.belt_is_clear()
     line = Line(scene, tracker, lambda: tracker.fault)
     evidence = line.run()
     counters = tracker.counters()
