@@ -197,8 +197,9 @@ class Tracker:
             self._events.append(LineFault(reason, rejected))
 
     def belt_is_clear(self) -> None:
-        """A person has cleared the belt between the eyes and the gates. Without that, what lies there when the box
-        begins is nobody's and is rejected, until the belt has carried all of it past the gates.
+        """A person has cleared the belt between the eyes and the gates.
+
+        Without that, what lies there when the box begins is nobody's: it is rejected until all of it is past the gates.
         """
         for track in self._lanes.values():
             track.begun = True
