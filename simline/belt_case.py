@@ -59,11 +59,18 @@ class Case:
         return self.run.fates[part].reached_s.get(gate.name, math.inf) - gate.on_s - gate.link_s
 
     def good_s(self, part: int) -> float:
-        """Return when the last view's OK of a part was there; inf: never, or a view said something else."""
+        """Return when the last view's OK of a part was there; inf: never, or a view said something else.
+
+        What comes after its deadline, or after a part was let go, is late and need take nothing back.
+        """
+        order, until_s = self.order(part), math.inf
+        if order is not None and order.action == "PASS":
+            until_s = min(order.committed_s + 1e-7, self.deadline_s(part))
         words = self.words.get(part, [])
-        if any(word.outcome != "OK" for word in words):
+        if any(word.outcome != "OK" and word.at_s <= until_s for word in words):
             return math.inf
-        came = {view: min((w.at_s for w in words if w.view == view), default=math.inf) for view in self.run.views}
+        good = [word for word in words if word.outcome == "OK"]
+        came = {view: min((w.at_s for w in good if w.view == view), default=math.inf) for view in self.run.views}
         return max(came.values())
 
     def deadline_s(self, part: int) -> float:
@@ -117,6 +124,13 @@ class Case:
             return False
         latest_s = order.committed_s + self.run.grace_s
         return any(fault.from_s <= latest_s and fault.to_s >= given.at_s for fault in self.run.faults)
+
+    def blown_in_fault(self, part: int) -> bool:
+        """Return whether a part was met while, or soon after, a fault stood: then all is blown off that may be."""
+        touch, given = self.run.fates[part].touch, self.given.get(self.number_of.get(part, -1))
+        if touch is None or given is None:
+            return False
+        return any(fault.from_s <= touch.at_s and fault.to_s >= given.at_s for fault in self.run.faults)
 
     def say(self, invariant: str, part: int | None, text: str) -> Violation:
         """Make a violation."""

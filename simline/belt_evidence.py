@@ -108,6 +108,8 @@ class Evidence:
     faults: list[Spell] = field(default_factory=list)
     stops: list[Spell] = field(default_factory=list)
     """When the controller asked the line to stop."""
+    meant: dict[int, str] = field(default_factory=dict)
+    """By part that is NG: the gate where its kind of defect leaves."""
     causes: list[Cause] = field(default_factory=list)
     astray: dict[int, float] = field(default_factory=dict)
     """Parts no controller can place any more, and since when: unseen by an eye, slipped too far, count lost."""

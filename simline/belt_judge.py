@@ -101,6 +101,12 @@ def _i5(case: Case) -> Iterator[Violation]:
         number = case.number_of.get(fate.part, 0)
         if fate.touch is not None and confirmed.get(number) is False and fate.part not in run.astray:
             yield case.say("I5", fate.part, "hit, and its record says it was not")
+        order, meant = case.order(fate.part), run.meant.get(fate.part)
+        alone = (
+            len(case.clusters[fate.part]) == 1 and not case.blown_in_fault(fate.part) and fate.part not in run.astray
+        )
+        if fate.touch and order and order.why == "ng" and alone and meant not in (None, fate.touch.gate):
+            yield case.say("I5", fate.part, f"left at gate {fate.touch.gate}, its defect leaves at {meant}")
 
 
 def _i6(case: Case) -> Iterator[Violation]:
@@ -123,7 +129,7 @@ def _i7(case: Case) -> Iterator[Violation]:
         order = case.order(fate.part)
         if fate.touch is None or order is None or order.action != "REJECT" or fate.part in case.run.astray:
             continue
-        if fate.touch.contact_mm > CONTACT_LIMIT_MM and not case.excused(fate.part):
+        if fate.touch.contact_mm > CONTACT_LIMIT_MM and not case.blown_in_fault(fate.part):
             yield case.say("I7", fate.part, f"met {fate.touch.contact_mm:.1f} mm behind its leading edge")
 
 

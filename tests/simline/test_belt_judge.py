@@ -182,6 +182,10 @@ def _hit_and_denied(run: Evidence) -> None:
     run.counters["unconfirmed"] = 1
 
 
+def _left_at_another_gate(run: Evidence) -> None:
+    run.meant[1] = "h"
+
+
 def _unconfirmed_not_counted(run: Evidence) -> None:
     _dead_valve_confirmed(run)
     run.written[1] = replace(run.written[1], confirmed=False)
@@ -204,6 +208,7 @@ BREACHES: list[tuple[Callable[[Evidence], None], tuple[str, int | None]]] = [
     (_reject_not_hit, ("I5", 2)),
     (_ng_not_hit, ("I5", 1)),
     (_dead_valve_confirmed, ("I5", 1)),
+    (_left_at_another_gate, ("I5", 1)),
     (_hit_and_denied, ("I5", 1)),
     (_ok_rejected, ("I6", 2)),
     (_fault_without_a_cause, ("I6", None)),
@@ -264,6 +269,16 @@ def test_a_verdict_between_in_time_and_too_late_may_be_taken_or_left() -> None:
     left.fates[0].touch = Touch("g", 2.98, 0.0)
     left.counters |= {"ok": 1, "unjudged": 1, "stale": 1}
     assert judge(left) == []
+
+
+def test_a_word_that_comes_after_a_part_was_let_go_takes_nothing_back() -> None:
+    run = right()
+    run.deadline_s = 2.5
+    run.heard.append(Heard(run.ordered[0].committed_s + 0.001, 11, "top", "NG", 0))
+    run.counters["stale"] = 1
+    assert judge(run) == []
+    run.heard[-1] = Heard(run.ordered[0].committed_s, 11, "top", "NG", 0)
+    assert ("I3", 0) in broken(run)
 
 
 def test_a_fault_with_a_cause_excuses_its_rejects_and_no_more() -> None:
