@@ -300,8 +300,8 @@ def plc_check(settings_file: Path, keep: bool, as_json: bool) -> None:
     """Is the gate far enough from the eye? Measured over the newest parts of the active recipe. Exit 1: too near."""
     from .appliance import commission
 
-    settings, active = _read(settings_file)
-    made = commission.check(settings, active)
+    settings, jobs = _jobs(settings_file)
+    made = commission.check(settings, jobs.recipe(jobs.active()))
     click.echo(commission.as_json(made) if as_json else "\n".join(commission.lines(made)))
     if keep and made.found.fits:
         click.echo(f"saved to {commission.save(settings, made)}", err=as_json)

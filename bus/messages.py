@@ -49,7 +49,7 @@ class FrameLost:
     camera: str
     triggered_at_ns: int
     reason: str
-    """`timeout`, `gap`, `incomplete`, `camera lost`, `too late`, `wrong size`, `repeated`, `pairing`."""
+    """`timeout`, `gap`, `incomplete`, `camera lost`, `too late`, `wrong size`, `repeated`, `pairing`, `job change`."""
 
 
 class Health(StrEnum):

@@ -258,7 +258,7 @@ class Handshake:
         """Why no trigger is allowed, as far as the PLC and the dialogue go."""
         checks = (
             (bool(self.fault), f"FAULT {self.fault.value}: {self.fault.words}; then set FAULT_RESET"),
-            (not self.alive, "PLC: its heartbeat does not change (holding register 1 or coil 8)"),
+            (not self.alive, "PLC: its heartbeat does not change"),
             (Command.TRIG_ENABLE not in self.command, "PLC: TRIG_ENABLE is 0"),
             (Command.JOB_EXEC in self.command, f"PLC: JOB_EXEC is 1, {_JOB_WORDS[self._job]}"),
         )

@@ -71,6 +71,10 @@ class PlcOptions(BaseModel):
     """A result unacknowledged for this long is a fault, unless BUFFER_EN holds it."""
     stuck_ms: int = Field(default=500, ge=10, le=60_000)
     """TRIGGER may stay 1 this long; cut to the deadline of a part."""
+    job_drain_ms: int = Field(default=2000, ge=0, le=60_000)
+    """At a job change parts under way may take this long, then they are rejected; 0: at once."""
+    job_change_ms: int = Field(default=30_000, ge=1000, le=600_000)
+    """Each step of a job change may take this long, then it is refused and the old job stays."""
     late_stop: int = Field(default=5, ge=0, le=1000)
     """Parts in a row without a verdict in time that set LINE_STOP_REQ; 0: never."""
     check: CheckOptions = CheckOptions()
@@ -95,6 +99,8 @@ class PlcOptions(BaseModel):
             stuck_ns=self.stuck_ms * MS,
             peer_ns=self.plc_timeout_ms * MS,
             late_stop=self.late_stop,
+            drain_ns=self.job_drain_ms * MS,
+            change_ns=self.job_change_ms * MS,
         )
 
     def rooted(self, folder: Path) -> "PlcOptions":

@@ -116,6 +116,7 @@ ALARMS = (
         N_("The job change was refused: %(why)s"),
         N_("The old job stays active. Let the machine take its request back, then ask again."),
     ),
+    _saying(r"^camera (?P<name>\S+) is set up for", N_("Camera %(name)s is being set up for the job"), WAIT),
     _saying(r"^io: the job has changed", N_("The job has just changed"), WAIT),
     _saying(
         r"^(?P<who>\S+) holds the line: (?P<why>.+)$",
@@ -156,6 +157,7 @@ REASONS = (
     _saying(r"^no picture: too late$", N_("No picture: it came too late")),
     _saying(r"^no picture: wrong size$", N_("No picture: it has the wrong size")),
     _saying(r"^no picture: repeated$", N_("No picture: the camera sent an old one again")),
+    _saying(r"^no picture: job change$", N_("No picture: the job was being changed")),
     _saying(r"^no picture: pairing$", N_("No picture: it could not be matched to a part")),
 )
 """Why a part is not OK."""
