@@ -512,7 +512,7 @@ def test_ready_needs_a_moving_heartbeat_and_the_rest_of_the_box() -> None:
     assert Status.READY in image.status
     desk.now += 10 * MS
     assert Status.READY not in desk.write(beat=False).status
-    assert desk.station.reasons == ("PLC: its heartbeat does not change (holding register 1 or coil 8)",)
+    assert desk.station.reasons == ("PLC: its heartbeat does not change",)
     assert Status.READY in desk.write(desk.words.command | Command.PLC_HB, beat=False).status
 
 
