@@ -89,11 +89,11 @@ lock: $(DONE)/venv  ## Resolve setup.cfg anew into requirements/*.txt
 	@scripts/lock.sh "$(VENV)"
 
 .PHONY: setup-test
-setup-test: setup $(DONE)/test
+setup-test: setup $(DONE)/test $(DONE)/peers
 
 .PHONY: clean
 clean:  ## Remove what was built; the virtual environment goes too
-	@rm -rf $(VENV) build dist okng.egg-info simline/okngsim.cti .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) tests/peers/node_modules build dist okng.egg-info simline/okngsim.cti .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@find webui -name '*.mo' -delete
 
@@ -126,6 +126,12 @@ simline/okngsim.cti: $(DONE)/runtime-$(RUNTIME) $(DONE)/okng $(wildcard simline/
 
 $(DONE)/words: $(DONE)/runtime-$(RUNTIME) $(DONE)/okng $(wildcard webui/catalogue.py webui/translations/*/LC_MESSAGES/*.po)
 	@if [ -f webui/catalogue.py ]; then $(PY) -m okng.webui.catalogue; fi
+	@touch $@
+
+# Foreign programs in JavaScript, by the digests of their lock; none may run a script of its own while it is installed.
+$(DONE)/peers: tests/peers/package-lock.json $(DONE)/test
+	@echo "node packages: the tests' peers"
+	@cd tests/peers && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 TEST_EXTRAS := fleet tls opcua mqtt gpio test
