@@ -136,6 +136,9 @@ class Space:
         last = self.node("ResultManagement/Results/LastResult")
         self._last = {(await child.read_browse_name()).Name: child for child in await last.get_children()}
         await delete_nodes(self._server.iserver.isession, [self._last.pop("HasTransferableDataOnFile")])
+        # The nodeset gives the content no data type, and asyncua would then refuse every value.
+        content = ua.DataValue(ua.Variant(ua.NodeId(ua.ObjectIds.BaseDataType), ua.VariantType.NodeId))
+        await self._last["ResultContent"].write_attribute(ua.AttributeIds.DataType, content)
         self._last[""] = last
 
     # -- values ------------------------------------------------------------------------------------------------------
@@ -176,7 +179,7 @@ class Space:
             if not name:
                 continue
             value = getattr(data, name)
-            await node.write_value(value if value is not None else ua.Variant(None, ua.VariantType.Null))
+            await node.write_value(_part(name, value))
             if hasattr(event, name) and value is not None:
                 setattr(event, name, value)
         await self._emit("ResultReadyEventType", f"result {data.ResultId.Id}", 100)
@@ -207,3 +210,18 @@ class Space:
         generator.event.emitting_node = ua.NodeId(ua.ObjectIds.Server)
         await self._server.iserver.isession.subscription_service.trigger_event(generator.event)
         generator.event.emitting_node = system
+
+
+def _part(name: str, value: Any) -> Any:
+    """One part of a result as the type of its node asks for it; what is absent has no value and says so."""
+    kinds = {
+        "IsPartial": ua.VariantType.Boolean,
+        "IsSimulated": ua.VariantType.Boolean,
+        "ResultState": ua.VariantType.Int32,
+        "CreationTime": ua.VariantType.DateTime,
+    }
+    if value is None:
+        return ua.DataValue(ua.Variant(None, ua.VariantType.Null), ua.StatusCode(ua.StatusCodes.BadNoData))
+    if name == "ResultContent":
+        return ua.DataValue(ua.Variant(value, ua.VariantType.Variant, is_array=True))
+    return ua.DataValue(ua.Variant(value, kinds.get(name, ua.VariantType.ExtensionObject)))

@@ -6,8 +6,8 @@ by itself, a recipe's id would bear the name of the abstract type, and one that 
 
 from typing import Any
 
-from asyncua import Server
 from asyncua import ua as _ua
+from asyncua.server.server import Server
 
 ua: Any = _ua
 """The base class is put here by the import of the nodeset, so no checker can know it."""
