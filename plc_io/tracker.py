@@ -162,7 +162,7 @@ class Tracker:
     def submit(self, verdict: Verdict, now_ns: int) -> None:
         """Take one view's verdict. One that is late, foreign, double or of no open part is counted and dropped."""
         if verdict.outcome is not Outcome.OK:
-            self._contradict(verdict.part, verdict.triggered_at_ns, now_ns)
+            self._contradict(verdict.part, verdict.triggered_at_ns, verdict.camera, now_ns)
         part = self._open_part(verdict.part, verdict.triggered_at_ns, now_ns)
         if part is None or verdict.camera not in part.views.open:
             self.tally.stale += 1
@@ -176,7 +176,7 @@ class Tracker:
 
     def lost(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "") -> None:
         """There will be no picture of a part by that camera (empty: by any): it is rejected."""
-        self._contradict(part, triggered_at_ns, now_ns)
+        self._contradict(part, triggered_at_ns, camera, now_ns)
         found = self._open_part(part, triggered_at_ns, now_ns)
         if found is None or (camera and camera not in found.views.open):
             return
@@ -270,10 +270,12 @@ class Tracker:
             if self._number not in self._open:
                 return self._number
 
-    def _contradict(self, number: int, triggered_at_ns: int, now_ns: int) -> None:
-        """Somebody takes an OK back before the commit point: what is unclear is a reject."""
+    def _contradict(self, number: int, triggered_at_ns: int, camera: str, now_ns: int) -> None:
+        """Somebody takes an OK back before the commit point: what is unclear is a reject, whoever has yet to speak."""
         part = self._open.get(number)
-        if part is not None and part.trigger.at_ns == triggered_at_ns and part.verdict is not None:
+        if part is None or part.trigger.at_ns != triggered_at_ns:
+            return
+        if part.verdict is not None or (camera in self.views and camera not in part.views.open):
             self._freeze(part, Why.LOST, now_ns)
 
     def _open_part(self, number: int, triggered_at_ns: int, now_ns: int) -> Tracked | None:

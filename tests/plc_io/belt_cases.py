@@ -43,14 +43,26 @@ def _backs_off_fast() -> Scene:
     return paced(scene, (0.7, 600.0), (0.4, -600.0), (1.0, 600.0))
 
 
+def _told_after_a_jump() -> Scene:
+    """Return an edge that is latched before the encoder loses its count, and told after that.
+
+    Added to the count that is left, its place is just that of the part behind it.
+    """
+    scene = plain("ooooo", pitch_mm=[103.93, 110.0, 100.0, 100.0], speed_mm_s=300.0, length_mm=60.0)
+    scene = replace(rolled(scene, 16, 0, down=True), max_speed_mm_s=300.0, late_ticks=5, tick_s=0.004)
+    layout = replace(scene.layout, counts_per_mm=4.0)
+    return replace(scene, layout=layout, jumps=((348.93, -400),), reset_s=0.1)
+
+
 MIXED = plain("onoouolo-o")
 WATCHED = plain("onoono", eye=True, confirm=True)
 SLIDING = replace(WATCHED, slip_mm=20.0)
-LATE_OK = Word(0.4, "top", "OK")
+SCRATCH = Word(0.05, "top", "NG", "scratch")
 GROUP_MM = plain("o").group_mm
 
 CASES: dict[str, Scene] = {
     "mixed": MIXED,
+    "begins with the first part": replace(MIXED, cold=True),
     "60 mm/s": plain("onon", speed_mm_s=60.0, after_s=1.0),
     "2 m/s": plain("onoonon", speed_mm_s=2000.0, after_s=0.03),
     "bad, good, bad": plain("nonon", pitch_mm=40 + GROUP_MM + 3, speed_mm_s=2000.0, after_s=0.03),
@@ -90,10 +102,22 @@ CASES: dict[str, Scene] = {
     "in time by a hair": told(plain("oooo"), 2, Word(0.40, "top", "OK")),
     "NG and then OK": told(MIXED, 3, Word(0.05, "top", "NG"), Word(0.06, "top", "OK")),
     "UNJUDGED and then OK": told(MIXED, 3, Word(0.05, "top", "UNJUDGED"), Word(0.06, "top", "OK")),
+    "OK and then NG": told(MIXED, 3, Word(0.05, "top", "OK"), Word(0.06, "top", "NG")),
+    "OK and then NG, another view open": replace(
+        told(
+            plain("oooo"),
+            1,
+            Word(0.05, "side", "OK"),
+            Word(0.06, "side", "NG"),
+            Word(0.1, "top", "OK"),
+        ),
+        views=("top", "side"),
+    ),
+    "OK and then lost": told(MIXED, 3, Word(0.05, "top", "OK"), Word(0.06, "top", "LOST")),
     "lost and then OK": told(MIXED, 3, Word(0.05, "top", "LOST"), Word(0.06, "top", "OK")),
     "OK twice": told(MIXED, 3, Word(0.05, "top", "OK"), Word(0.06, "top", "OK"), Word(1.0, "top", "OK")),
-    "OK of another moment": told(MIXED, 1, Word(0.03, "top", "OK", "moment")),
-    "OK of a number nobody gave": told(MIXED, 1, Word(0.03, "top", "OK", "number")),
+    "OK of another moment": told(MIXED, 1, Word(0.03, "top", "OK", trick="moment")),
+    "OK of a number nobody gave": told(MIXED, 1, Word(0.03, "top", "OK", trick="number")),
     "out of order": told(told(plain("oooo", pitch_mm=150), 0, Word(0.38, "top", "OK")), 1, Word(0.02, "top", "NG")),
     "two views, one NG": replace(
         told(plain("oooo"), 1, Word(0.05, "top", "OK"), Word(0.06, "side", "NG")), views=("top", "side")
@@ -116,6 +140,18 @@ CASES: dict[str, Scene] = {
     "close pair, one silent": plain("-ooo-o", pitch_mm=[58.0, 180.0, 180.0, 180.0, 58.0], speed_mm_s=600.0),
     "two lanes": _two_lanes(),
     "two gates": gated(plain("onoon"), gate("g1"), gate("g2", at_mm=JET_AT_MM + 150)),
+    "two gates, by the kind of defect": replace(
+        told(
+            told(gated(plain("onoonno"), gate("g1"), gate("g2", at_mm=JET_AT_MM + 150)), 1, SCRATCH),
+            5,
+            SCRATCH,
+        ),
+        kinds=(("g2", ("scratch",)),),
+    ),
+    "first gate by the kind of defect": replace(
+        told(gated(plain("onoonno"), gate("g1"), gate("g2", at_mm=JET_AT_MM + 150)), 1, SCRATCH),
+        kinds=(("g1", ("scratch",)),),
+    ),
     "watched by all eyes": WATCHED,
     "slips behind": alter(alter(SLIDING, 1, slip_mm=19.0), 2, slip_mm=19.0),
     "runs ahead": alter(alter(SLIDING, 1, slip_mm=-19.0), 4, slip_mm=-19.0),
@@ -133,6 +169,7 @@ CASES: dict[str, Scene] = {
     "unseen by the eye": alter(WATCHED, 1, unseen_by=frozenset({(EYE, "a")})),
     "unseen by the gate's eye": alter(WATCHED, 1, unseen_by=frozenset({(GATE_EYE, "g1")})),
     "encoder jumps": replace(WATCHED, jumps=((260.0, 3000),)),
+    "an edge told after a jump": _told_after_a_jump(),
     "encoder falls back": replace(MIXED, jumps=((260.0, -3000),), obeys_stop=False),
     "the belt is faster than told": replace(plain("onoonono", speed_mm_s=700.0), max_speed_mm_s=600.0),
     "the belt is much faster than told": replace(plain("onoono", speed_mm_s=2600.0, after_s=0.02), obeys_stop=False),

@@ -7,46 +7,17 @@ import heapq
 import math
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
-from okng.bus.part import Defect, Disposition, Outcome, Record, Trigger, Verdict
+from okng.bus.part import Disposition, Record, Trigger
 from okng.simline.belt_evidence import Cause, Evidence, Given, Heard, Ordered, Spell, Written
 from okng.simline.belt_layout import CONFIRM, GATE_EYE, Edge
 from okng.simline.belt_physics import BeltWorld
 
 from .belt_causes import marks_of
 from .belt_scene import Scene, Word
-
-EPOCH_NS = 5_000_000_000_000
-"""The monotonic clock of the box at travel 0: no run may lean on it starting at 0."""
-
-
-class Outputs(Protocol):
-    """What a tick of the controller says."""
-
-    @property
-    def valves(self) -> frozenset[str]: ...
-    @property
-    def line_stop(self) -> bool: ...
-    @property
-    def why(self) -> str: ...
-
-
-class Controller(Protocol):
-    """What the line needs of a tracker."""
-
-    def move(self, counts: int, now_ns: int) -> None: ...
-    def eye(self, lane: str, counts: int, now_ns: int, part: int = 0) -> int: ...
-    def gate_eye(self, gate: str, counts: int, now_ns: int) -> None: ...
-    def confirm_eye(self, gate: str, counts: int, now_ns: int) -> None: ...
-    def submit(self, verdict: Verdict, now_ns: int) -> None: ...
-    def lost(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "") -> None: ...
-    def bin_full(self, gate: str, full: bool, now_ns: int) -> None: ...
-    def reset(self, now_ns: int) -> None: ...
-    def tick(self, now_ns: int) -> Outputs: ...
-    def events(self) -> Sequence[object]: ...
+from .belt_words import EPOCH_NS, Controller, seconds, verdict
 
 
 @dataclass(slots=True)
@@ -315,29 +286,3 @@ class Line:
                 evidence.causes[at] = replace(
                     evidence.causes[at], by_s=now_s + (2 + self.scene.late_ticks) * self.scene.tick_s
                 )
-
-
-def seconds(at_ns: int) -> float:
-    """Return a moment of the box's clock on the line's clock."""
-    return (at_ns - EPOCH_NS) / 1e9
-
-
-def verdict(number: int, triggered_at_ns: int, view: str, outcome: str, now_ns: int, kind: str = "anomaly") -> Verdict:
-    """Return what inspect would say of a part in one view."""
-    return Verdict(
-        part=number,
-        outcome=Outcome(outcome),
-        reasons=() if outcome == "OK" else (f"the plan says {outcome}",),
-        defects=(Defect(kind, "whole", 1, 1, 5, 5, 7.0),) if outcome == "NG" else (),
-        score=1.0,
-        threshold=4.0,
-        recipe="cap",
-        revision="0123456789ab",
-        model="f" * 64,
-        camera=view,
-        triggered_at_ns=triggered_at_ns,
-        frame=None,
-        heat=(),
-        started_ns=now_ns,
-        done_ns=now_ns,
-    )

@@ -161,7 +161,7 @@ class Reference:
         row = sorted((p for p in self.parts if p.lane == first.lane and p.done is None), key=lambda p: p.at_mm)
         together, last_mm = [first], first.at_mm
         for part in row[row.index(first) + 1 :]:
-            if part.at_mm - last_mm - scene.layout.part_length_mm > scene.group_mm or self.wrong == "no groups":
+            if part.at_mm - last_mm - scene.layout.part_length_mm > scene.group_mm - 1 or self.wrong == "no groups":
                 break
             together.append(part)
             last_mm = part.at_mm

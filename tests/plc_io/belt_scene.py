@@ -17,6 +17,8 @@ class Word:
     view: str
     outcome: str
     """`OK`, `NG`, `UNJUDGED` or `LOST`."""
+    kind: str = "anomaly"
+    """Kind of the defect, where it is NG."""
     trick: str = ""
     """Empty: it is what it says. `moment`: the number with another trigger moment. `number`: a number nobody gave.
     `any`: LOST of no camera in particular."""
@@ -31,6 +33,8 @@ class Scene:
     """For each part of the layout."""
     speeds: tuple[tuple[float, float], ...]
     """(for so long in s, towards this speed in mm/s); the last holds to the end and is above 0."""
+    cold: bool = False
+    """The box begins with the first part. False: an empty belt has run by before."""
     rolling: bool = False
     """The belt is at its first speed from the start."""
     views: tuple[str, ...] = ("top",)
@@ -42,6 +46,8 @@ class Scene:
     max_speed_mm_s: float = 2000.0
     jump_mm: float = 50.0
     pulse_ms: float = 20.0
+    kinds: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """(gate, kinds of defects whose parts leave there); a gate that is not named takes all the rest."""
     rules: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
     """consecutive, k, n, late_in_row, unconfirmed_in_row."""
     jumps: tuple[tuple[float, int], ...] = ()

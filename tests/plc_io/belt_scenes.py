@@ -90,6 +90,8 @@ def scenes(draw: st.DrawFn, *, faults: bool | None = None, simple: bool = False)
         Layout(tuple(lanes), length, per_mm, bits, start, draw(st.booleans(), label="counts down"), 2000.0),
         words=(),
         speeds=_speeds(draw, top, reverse=draw(st.sampled_from([False, False, False, True]), label="reverse")),
+        kinds=tuple((lane.gates[1].name, ("scratch",)) for lane in lanes if len(lane.gates) > 1),
+        cold=draw(st.booleans(), label="cold"),
         rolling=draw(st.booleans(), label="rolling"),
         views=draw(st.sampled_from([("top",), ("top",), ("top", "side"), ("top", "side", "back")]), label="views"),
         deadline_s=draw(st.sampled_from([0.3, 0.6, 3.0]), label="deadline"),
@@ -140,24 +142,30 @@ def _words(draw: st.DrawFn, scene: Scene) -> tuple[Word, ...]:
     """Draw what is said of one part: mostly OK, early and once in each view."""
     words: list[Word] = []
     for view in scene.views:
-        fate = draw(st.sampled_from(["ok"] * 12 + ["ng"] * 4 + ["unjudged", "lost", "silent", "flip"]), label=view)
+        fate = draw(
+            st.sampled_from(["ok"] * 12 + ["ng"] * 4 + ["unjudged", "lost", "silent", "flip", "flop"]), label=view
+        )
         late = draw(st.sampled_from([False, False, False, False, True]), label="slow")
         after = draw(st.floats(0.2, 3.0) if late else st.floats(0.02, 0.12), label="latency")
         after = round(after, 4)
         if fate == "ok":
             words.append(Word(after, view, OK))
         elif fate == "ng":
-            words.append(Word(after, view, NG))
+            words.append(Word(after, view, NG, draw(st.sampled_from(["anomaly", "scratch"]), label="kind")))
         elif fate == "flip":
             words += [Word(after, view, NG), Word(after + 0.004, view, OK)]
+        elif fate == "flop":
+            words += [Word(after, view, OK), Word(after + draw(st.sampled_from([0.004, 0.1, 0.6])), view, NG)]
         elif fate != "silent":
-            words.append(Word(after, view, fate.upper(), "any" if fate == "lost" and draw(st.booleans()) else ""))
+            words.append(Word(after, view, fate.upper(), trick="any" if fate == "lost" and draw(st.booleans()) else ""))
     tricks = draw(st.sampled_from(["", "", "", "double", "moment", "number"]), label="trick")
     if tricks == "double" and words:
         words.append(replace(words[-1], after_s=words[-1].after_s + draw(st.sampled_from([0.001, 0.05, 1.0]))))
     elif tricks:
         words.append(
-            Word(draw(st.sampled_from([0.01, 0.2])), scene.views[0], OK, tricks if tricks != "double" else "number")
+            Word(
+                draw(st.sampled_from([0.01, 0.2])), scene.views[0], OK, trick=tricks if tricks != "double" else "number"
+            )
         )
     return tuple(words)
 
