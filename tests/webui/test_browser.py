@@ -3,7 +3,7 @@
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -167,10 +167,19 @@ def test_touching_the_picture_freezes_it(screen: Page, plant: tuple[Any, Any]) -
     outcome_on_screen(screen, "NG")
     screen.locator("#key-zoom").tap()
     expect(screen.locator("#key-zoom")).to_have_text("Whole picture")
-    scale = "c => c.getBoundingClientRect().width / c.offsetWidth"
-    assert screen.locator("#canvas").evaluate(scale) > 2
+    assert scaled(screen, lambda scale: scale > 2)
     screen.locator("#key-zoom").tap()
-    assert screen.locator("#canvas").evaluate(scale) < 1.01
+    assert scaled(screen, lambda scale: scale < 1.01)
+
+
+def scaled(screen: Page, fits: Callable[[float], bool]) -> bool:
+    """True once the picture is drawn at a scale that fits: the transform is set with the browser's next frame."""
+    end = time.monotonic() + PATIENCE_MS / 1000
+    while time.monotonic() < end:
+        if fits(screen.locator("#canvas").evaluate("c => c.getBoundingClientRect().width / c.offsetWidth")):
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def test_last_ng_comes_from_the_ledger_after_a_restart(screen: Page, plant: tuple[Any, Any]) -> None:
