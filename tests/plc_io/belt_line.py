@@ -19,6 +19,8 @@ from .belt_causes import marks_of
 from .belt_scene import Scene, Word
 from .belt_words import EPOCH_NS, Controller, seconds, verdict
 
+__all__ = ["Line", "verdict"]
+
 
 @dataclass(slots=True)
 class _Standing:
