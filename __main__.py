@@ -3,18 +3,20 @@
 Each door imports its own room only when it opens: `okng io` loads no numpy, `okng teach` no PLC.
 """
 
+import contextlib
 import faulthandler
 import json
 import logging
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
 from . import __version__
-from .bus.errors import Fault, Lost, OkngError
+from .bus.errors import BadSettings, Fault, Lost, OkngError
 
 EXIT_FAULT = 70
 EXIT_LOST = 75
@@ -63,6 +65,17 @@ def _jobs(settings_file: Path) -> tuple[Any, Any]:
 
     settings = read_settings(settings_file)
     return settings, Jobs(settings, settings_file)
+
+
+@contextlib.contextmanager
+def _extra(name: str, library: str) -> Iterator[None]:
+    """Say which extra brings a library that is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != library:
+            raise
+        raise BadSettings(f"{library} is not installed: pip install 'okng[{name}]'") from error
 
 
 def _process(name: str) -> None:
@@ -139,6 +152,48 @@ def web(settings_file: Path) -> None:
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
     box = settings.box
     sys.exit(run(settings.web, box.station, settings.cameras, box.run_dir, settings.records.store))
+
+
+@cli.command()
+@settings_option
+@click.option(
+    "--user", "name", default=None, help="Ask for a password, print the line for the users' file."
+)
+def opcua(settings_file: Path, name: str | None) -> None:
+    """Show the line to the MES by OPC UA (OPC 40100-1). May be killed at any time."""
+    if name is not None:
+        with _extra("opcua", "asyncua"):
+            from .plc_io.opcua_door import user_line
+        click.echo(user_line(name, click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)))
+        return
+    with _extra("opcua", "asyncua"):
+        from .plc_io.opcua_process import run
+
+    _process("opcua")
+    settings, jobs = _jobs(settings_file)
+    if settings.opcua is None:
+        raise BadSettings(f"{settings_file}: [opcua]: missing; it says where the MES finds the line")
+    box, names = settings.box, {number: jobs.recipe(number).recipe.name for number in settings.recipes}
+    box.run_dir.mkdir(parents=True, exist_ok=True)
+    sys.exit(run(settings.opcua, box.name, box.station, names, box.run_dir))
+
+
+@cli.command()
+@settings_option
+def mqtt(settings_file: Path) -> None:
+    """Publish results and states to an MQTT broker. May be killed at any time."""
+    from .settings import read_settings
+
+    with _extra("mqtt", "paho"):
+        from .plc_io.mqtt_process import run
+
+    _process("mqtt")
+    settings = read_settings(settings_file)
+    if settings.mqtt is None:
+        raise BadSettings(f"{settings_file}: [mqtt]: missing; it says where the broker is")
+    box = settings.box
+    box.run_dir.mkdir(parents=True, exist_ok=True)
+    sys.exit(run(settings.mqtt, box.name, box.station, box.run_dir))
 
 
 @cli.command()

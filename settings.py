@@ -14,6 +14,8 @@ from .bus.errors import BadSettings
 from .camera.options import CameraOptions
 from .fleet.options import SyncOptions
 from .inspect.options import InspectOptions
+from .plc_io.mqtt_options import MqttOptions
+from .plc_io.opcua_options import OpcuaOptions
 from .plc_io.options import PlcOptions
 from .records.options import RecordsOptions
 from .webui.options import WebOptions
@@ -58,6 +60,10 @@ class Settings(BaseModel):
     records: RecordsOptions
     web: WebOptions = WebOptions()
     sync: SyncOptions | None = None
+    opcua: OpcuaOptions | None = None
+    """`[opcua]`: results, states and jobs for the MES; None: no OPC UA."""
+    mqtt: MqttOptions | None = None
+    """`[mqtt]`: results and states for a broker; None: no MQTT."""
 
     @model_validator(mode="after")
     def _jobs_fit(self) -> "Settings":
@@ -111,6 +117,8 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
             "jobs": {number: folder / path for number, path in settings.jobs.items()},
             "camera": cameras,
             "plc": settings.plc.rooted(folder),
+            "opcua": settings.opcua and settings.opcua.rooted(folder),
+            "mqtt": settings.mqtt and settings.mqtt.rooted(folder),
             "records": settings.records.model_copy(update={"store": folder / settings.records.store}),
         }
     )

@@ -16,11 +16,11 @@ def run(settings: Settings, settings_file: Path) -> int:
     """Run until SIGTERM or SIGINT, then stop all in order; return the exit code."""
     stop = Stop()
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
-    supervisor = Supervisor(box_children(settings_file, settings.cameras), settings.box.run_dir)
+    asked = (("opcua", settings.opcua), ("mqtt", settings.mqtt))
+    beside = tuple(name for name, options in asked if options is not None)
+    supervisor = Supervisor(box_children(settings_file, settings.cameras, beside=beside), settings.box.run_dir)
     supervisor.start()
-    log.info(
-        "page on http://%s:%d, PLC on %s:%d", settings.web.host, settings.web.port, settings.plc.host, settings.plc.port
-    )
+    log.info("page on http://%s:%d, PLC as %s", settings.web.host, settings.web.port, settings.plc.role)
     try:
         if settings.jobs:
             for one in check_jobs(Jobs(settings, settings_file)):

@@ -156,14 +156,20 @@ class Supervisor:
         return {c.name: c.process.pid for c in self.children if c.process is not None and c.process.poll() is None}
 
 
-def box_children(settings: Path, cameras: tuple[str, ...], *, web: bool = True) -> list[Child]:
-    """The processes of a box, in stop order: io first, records after everything that makes rows."""
+def box_children(
+    settings: Path, cameras: tuple[str, ...], *, web: bool = True, beside: tuple[str, ...] = ()
+) -> list[Child]:
+    """The processes of a box, in stop order: io first, records after everything that makes rows.
+
+    beside: doors of processes that only tell others of the line (`opcua`, `mqtt`).
+    """
     door = [sys.executable, "-m", "okng"]
     rest = ["--settings", str(settings)]
     children = [Child("io", [*door, "io", *rest], never_give_up=True)]
     children += [Child(f"camera-{name}", [*door, "camera", name, *rest]) for name in cameras]
     children += [Child("inspect", [*door, "inspect", *rest]), Child("records", [*door, "records", *rest])]
-    return [*children, Child("web", [*door, "web", *rest])] if web else children
+    names = (*(("web",) if web else ()), *beside)
+    return children + [Child(name, [*door, name, *rest]) for name in names]
 
 
 def wait_until(ready: "Readiness", timeout_s: float, supervisor: Supervisor | None = None) -> bool:
