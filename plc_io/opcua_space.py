@@ -140,6 +140,8 @@ class Space:
         content = ua.DataValue(ua.Variant(ua.NodeId(ua.ObjectIds.BaseDataType), ua.VariantType.NodeId))
         await self._last["ResultContent"].write_attribute(ua.AttributeIds.DataType, content)
         self._last[""] = last
+        for node in self._last.values():
+            await node.write_value(_nothing())  # until the first part
 
     # -- values ------------------------------------------------------------------------------------------------------
 
@@ -221,7 +223,11 @@ def _part(name: str, value: Any) -> Any:
         "CreationTime": ua.VariantType.DateTime,
     }
     if value is None:
-        return ua.DataValue(ua.Variant(None, ua.VariantType.Null), ua.StatusCode(ua.StatusCodes.BadNoData))
+        return _nothing()
     if name == "ResultContent":
         return ua.DataValue(ua.Variant(value, ua.VariantType.Variant, is_array=True))
     return ua.DataValue(ua.Variant(value, kinds.get(name, ua.VariantType.ExtensionObject)))
+
+
+def _nothing() -> Any:
+    return ua.DataValue(ua.Variant(None, ua.VariantType.Null), ua.StatusCode(ua.StatusCodes.BadNoData))
