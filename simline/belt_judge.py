@@ -90,7 +90,8 @@ def _i5(case: Case) -> Iterator[Violation]:
         if order is None or order.action != "REJECT" or fate.past_s is None or fate.touch is not None:
             continue
         gate = case.first_gate(fate.part)
-        seen = gate.confirm_at_mm is not None and order.number in confirmed
+        here = run.meant.get(fate.part, gate.name) == gate.name  # else this eye sees it before its gate
+        seen = gate.confirm_at_mm is not None and here and order.number in confirmed
         if fate.part in run.astray and case.stopped(run.astray[fate.part], fate.past_s):
             continue
         if not gate.dead:
