@@ -170,7 +170,7 @@ def test_every_gate_of_a_lane_is_checked(gate: Gate, said: str) -> None:
 )
 def test_a_gate_with_less_than_nothing_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} = -1.0: expected"):
-        replace(GATES[0], **{name: -1.0})
+        replace(GATES[0], **{name: -1.0})  # type: ignore[arg-type]
 
 
 def test_a_verdict_of_two_views_needs_both(run: Run) -> None:
