@@ -225,13 +225,14 @@ class Tracker:
         sampled_ns = self._travel.sampled_ns
         if sampled_ns is not None and now_ns - sampled_ns > _SILENT_NS:
             self.trip(f"encoder: no sample for {(now_ns - sampled_ns) // 1_000_000} ms", now_ns)
+        for track in self._lanes.values():
+            self._trip_if(track.missing(), now_ns)  # before anything is let go in the same tick
         for part in tuple(self._open.values()):
             if part.verdict is None and now_ns >= part.trigger.deadline_ns:
                 self._freeze(part, Why.LATE, now_ns)  # an OK that is there waits for its place, however long
         for track in self._lanes.values():
             for part, why in track.due():
                 self._freeze(part, why, now_ns)
-            self._trip_if(track.missing(), now_ns)
         valves: set[str] = set()
         for track in self._lanes.values():
             valves |= track.valves(now_ns, everything=bool(self.fault))
