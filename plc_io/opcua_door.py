@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from asyncua import Server
 from asyncua.crypto import uacrypto
-from asyncua.crypto.permission_rules import USER_TYPES, PermissionRuleset, User, UserRole
+from asyncua.crypto.permission_rules import USER_TYPES, SimpleRoleRuleset, User, UserRole
 from asyncua.crypto.security_policies import SecurityPolicyFactory, SecurityPolicyNone
 from asyncua.crypto.truststore import TrustStore
 from asyncua.crypto.validator import CertificateValidator, CertificateValidatorOptions
+from asyncua.server.server import Server
+from asyncua.server.user_managers import UserManager
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -25,6 +26,8 @@ from ..bus.errors import BadSettings
 from .opcua_options import OpcuaOptions
 from .opcua_types import ua
 
+_from_der: Any = uacrypto.x509_from_der
+_factory: Any = SecurityPolicyFactory  # both are untyped
 _COST = {"n": 2**14, "r": 8, "p": 1}
 """Of scrypt: 16 MiB and some 50 ms a try."""
 _READABLE_BY_OTHERS = stat.S_IRWXO
@@ -86,7 +89,7 @@ class Trust:
         return certificate.fingerprint(SHA256()) in self._known or self._store.is_trusted(certificate)
 
 
-class People:
+class People(UserManager):
     """asyncua asks here for the user of a session; None: nobody we know.
 
     The certificate is that of the channel. The one in the request for a session proves nothing: anybody can send it.
@@ -101,7 +104,7 @@ class People:
         self, iserver: Any, username: str | None = None, password: str | None = None, certificate: Any = None
     ) -> User | None:
         """Return the user. iserver: asyncua's, not used. certificate: DER, of the channel; None: it has no security."""
-        if self._trust is not None and not (certificate and self._trust.takes(uacrypto.x509_from_der(certificate))):
+        if self._trust is not None and not (certificate and self._trust.takes(_from_der(certificate))):
             return None
         if self._users is None or self._knows(username, password):
             return User(role=UserRole.User, name=username)
@@ -114,11 +117,12 @@ class People:
         return hmac.compare_digest(found, digest)
 
 
-class Rules(PermissionRuleset):
+class Rules(SimpleRoleRuleset):
     """What an activated session may ask for: everything a client needs but writing, for nothing is to be written."""
 
     def __init__(self, *, open_door: bool) -> None:
         """open_door: False: nothing at all, for channels without security."""
+        # Not the rules of asyncua itself, so its own table is not made.
         write = ua.ObjectIds.WriteRequest_Encoding_DefaultBinary
         self._allowed = {ua.NodeId(number) for number in USER_TYPES if number != write} if open_door else set()
 
@@ -151,9 +155,7 @@ async def secure(server: Server, options: OpcuaOptions) -> None:
     server.set_identity_tokens([ua.AnonymousIdentityToken if options.users is None else ua.UserNameIdentityToken])
     # Discovery needs a channel without security; with this factory it can be used for nothing else.
     server._policies.append(  # noqa: SLF001 - asyncua has no public way to bar such a channel
-        SecurityPolicyFactory(
-            SecurityPolicyNone, ua.MessageSecurityMode.None_, permission_ruleset=Rules(open_door=False)
-        )
+        _factory(SecurityPolicyNone, ua.MessageSecurityMode.None_, permission_ruleset=Rules(open_door=False))
     )
 
 

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from asyncua import Server
+from asyncua.server.server import Server
 
 from ..bus.messages import JobAnswer, StationState
 from .opcua_jobs import JobDesk, TooManyError
@@ -69,7 +69,7 @@ class Methods:
     def link(self, server: Server, space: Space) -> None:
         """Put each behind its node."""
         vision = "VisionStateMachine"
-        for path, method in {
+        linked: dict[str, Method] = {
             f"{vision}/SelectModeAutomatic": self._select_automatic,
             f"{vision}/Halt": self._halt,
             f"{vision}/Reset": self._reset,
@@ -90,7 +90,8 @@ class Methods:
             "ResultManagement/GetResultComponentsById": self._get_components,
             "ResultManagement/GetResultListFiltered": self._get_results,
             "ResultManagement/ReleaseResultHandle": self._release,
-        }.items():
+        }
+        for path, method in linked.items():
             server.link_method(space.node(path), _answering(path, method))
 
     # -- the state machine -------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from asyncua import Server
 from asyncua.server.internal_session import InternalSession
+from asyncua.server.server import Server
 
 from ..bus.channel import Publisher, Subscriber, io_address, opcua_address
 from ..bus.clock import SECOND, now_ns

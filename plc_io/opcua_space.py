@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from asyncua import Node, Server
 from asyncua.common.instantiate_util import instantiate
 from asyncua.common.manage_nodes import delete_nodes
+from asyncua.common.node import Node
 from asyncua.server.event_generator import EventGenerator
+from asyncua.server.server import Server
 
 from .opcua_machine import Auto, Changed, Vision
 from .opcua_subtypes import tell_apart
@@ -90,7 +91,7 @@ class Space:
             await self._variable("RecipeManagement/Products", name, value, "ProductDataType")
         await self._make_last()
         for kind in ("StateChangedEventType", "ResultReadyEventType", "RecipePreparedEventType"):
-            self._events[kind] = await server.get_event_generator(self._types[kind], self.node(""))
+            self._events[kind] = await server.get_event_generator(self._types[kind].nodeid, self.node("").nodeid)
 
     def node(self, path: str) -> Node:
         """The node of the system at that path, for example `ResultManagement/Results`."""

@@ -148,7 +148,6 @@ class Mes:
         )
         return status, outputs[0]["id"] if status == "Good" else ""
 
-    @property
     def state(self) -> tuple[str, str | None]:
         """Where both machines stand; None: the automatic mode is not active."""
         return self.read(f"{VISION}.CurrentState"), self.read(f"{AUTO}.CurrentState")

@@ -33,19 +33,19 @@ def test_a_client_starts_and_stops_and_a_hold_does_not_end_by_dying(run_dir: Pat
         with served(run_dir, line, port, holds=True) as process:
             line.until("the hold", lambda: line.hold is not None and line.hold.held)
             mes = Mes(port, line.turn)
-            assert mes.state == ("Preoperational", None)
+            assert mes.state() == ("Preoperational", None)
             assert mes.begin("StartContinuous")[0] == "BadInvalidState"
             assert mes.call(VISION, "SelectModeAutomatic") == ("Good", [0])
-            line.until("Ready", lambda: mes.state == ("Operational", "Ready"))
+            line.until("Ready", lambda: mes.state() == ("Operational", "Ready"))
             assert mes.cause(AUTO, "Stop") == "BadInvalidState"
             assert mes.begin("StartContinuous", recipe="lid")[0] == "BadInvalidArgument"
             assert mes.begin("StartContinuous", recipe="cap")[0] == "Good"
             line.until("let go", lambda: line.hold is not None and not line.hold.held)
-            assert mes.state == ("Operational", "ContinuousExecution")
+            assert mes.state() == ("Operational", "ContinuousExecution")
             assert mes.cause(AUTO, "Stop") == "Good"
-            line.until("Ready again", lambda: mes.state == ("Operational", "Ready"))
+            line.until("Ready again", lambda: mes.state() == ("Operational", "Ready"))
             assert mes.cause(VISION, "Halt") == "Good"
-            assert mes.state == ("Halted", None)
+            assert mes.state() == ("Halted", None)
             heard = line.holds_heard
             line.during(2.2)
             assert heard + 2 <= line.holds_heard <= heard + 4  # once a second
@@ -77,7 +77,7 @@ def test_a_client_needs_a_trusted_certificate_and_a_password(run_dir: Path, tmp_
 
     with PlayedLine(run_dir) as line, served(run_dir, line, port, **files):
         person = Mes(port, line.turn, **client(mes, **login))
-        line.until("the mirror", lambda: person.state == ("Operational", "ContinuousExecution"))
+        line.until("the mirror", lambda: person.state() == ("Operational", "ContinuousExecution"))
         person.close()
         for wrong in (
             client(mes, user="shift", password="late"),
@@ -90,7 +90,7 @@ def test_a_client_needs_a_trusted_certificate_and_a_password(run_dir: Path, tmp_
             with pytest.raises(AssertionError):
                 Mes(port, line.turn, **wrong).close()
         again = Mes(port, line.turn, **client(mes, **login))
-        assert again.state[0] == "Operational"
+        assert again.state()[0] == "Operational"
         again.close()
     users.chmod(0o644)
     careless = start_opcua(run_dir, port, **files)

@@ -40,7 +40,7 @@ def test_io_is_ready_only_for_what_a_client_has_started(
     try:
         line.plc.command = int(Command.TRIG_ENABLE)
         assert mes.call("ns=3;s=VisionSystem.VisionStateMachine", "SelectModeAutomatic")[0] == "Good"
-        line.until("Ready", lambda: mes.state == ("Operational", "Ready"), 15)
+        line.until("Ready", lambda: mes.state() == ("Operational", "Ready"), 15)
         assert Status.READY not in line.plc.status()
 
         status, job = mes.begin("StartSingleJob", meas="lot 7")
@@ -50,7 +50,7 @@ def test_io_is_ready_only_for_what_a_client_has_started(
         line.box.inspect.send(verdict_of(trigger, Outcome.OK))
         assert line.result()[6] == 1
         line.record(4711)
-        line.until("Ready again", lambda: mes.state == ("Operational", "Ready"), 15)
+        line.until("Ready again", lambda: mes.state() == ("Operational", "Ready"), 15)
         line.during(0.5)
         assert Status.READY not in line.plc.status()
 

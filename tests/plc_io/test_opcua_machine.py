@@ -23,13 +23,28 @@ def names(machine: Machine) -> list[str]:
     return [change.transition for change in machine.changes() if change.transition]
 
 
+def where(machine: Machine) -> Auto | None:
+    """Where the automatic mode stands."""
+    return machine.auto
+
+
+def at(machine: Machine) -> Vision:
+    """Where the vision state machine stands."""
+    return machine.vision
+
+
+def held(machine: Machine) -> str | None:
+    """Why the line is held."""
+    return machine.hold
+
+
 def ready() -> Machine:
     """A holding machine that a client may start."""
     machine = Machine(holds=True)
     machine.look(HELD, 0)
     machine.select_automatic()
     machine.look(HELD, 0)
-    assert machine.auto is Auto.READY
+    assert where(machine) is Auto.READY
     assert names(machine) == ["PreoperationalToOperational", "InitializedToReadyAuto"]
     return machine
 
@@ -38,7 +53,7 @@ def test_a_mirror_follows_the_line_and_holds_nothing() -> None:
     machine = Machine(holds=False)
     assert (machine.vision, machine.auto, machine.hold) == (Vision.PREOPERATIONAL, None, None)
     machine.look(NOTHING, 0)
-    assert machine.vision is Vision.PREOPERATIONAL
+    assert at(machine) is Vision.PREOPERATIONAL
     for view, vision, auto in (
         (RUNS, Vision.OPERATIONAL, Auto.CONTINUOUS),
         (BLOCKED, Vision.OPERATIONAL, Auto.INITIALIZED),
@@ -56,19 +71,19 @@ def test_a_mirror_follows_the_line_and_holds_nothing() -> None:
 
 def test_a_single_job_lets_one_part_come() -> None:
     machine = ready()
-    assert machine.hold is not None
+    assert held(machine) is not None
     machine.start(Auto.SINGLE, "job", "lot")
-    assert machine.hold is None
+    assert held(machine) is None
     machine.trigger(6, missed=True)
-    assert machine.hold is None
+    assert held(machine) is None
     machine.trigger(7, missed=False)
-    assert machine.hold is not None
+    assert held(machine) is not None
     machine.trigger(8, missed=False)
     machine.record(8)
-    assert machine.auto is Auto.SINGLE
+    assert where(machine) is Auto.SINGLE
     machine.record(7)
-    assert machine.auto is Auto.READY
-    assert machine.hold is not None
+    assert where(machine) is Auto.READY
+    assert held(machine) is not None
     assert names(machine) == ["ReadyToSingleExecution", "SingleExecutionToReadyAuto"]
 
 
@@ -77,17 +92,17 @@ def test_stop_waits_for_the_parts_under_way_and_abort_does_not() -> None:
     machine.start(Auto.CONTINUOUS, "job", "")
     machine.look(RUNS, 0)
     machine.stop()
-    assert machine.hold is not None
+    assert held(machine) is not None
     machine.look(replace(RUNS, in_flight=0), 0)  # io has not heard of the hold yet: a part may be on its way
-    assert machine.auto is Auto.CONTINUOUS
+    assert where(machine) is Auto.CONTINUOUS
     machine.look(replace(RUNS, held=True, in_flight=2), 0)
-    assert machine.auto is Auto.CONTINUOUS
+    assert where(machine) is Auto.CONTINUOUS
     machine.look(HELD, 0)
-    assert machine.auto is Auto.READY
+    assert where(machine) is Auto.READY
     machine.start(Auto.CONTINUOUS, "job", "")
     machine.abort()
-    assert machine.auto is Auto.READY
-    assert machine.hold is not None
+    assert where(machine) is Auto.READY
+    assert held(machine) is not None
     assert names(machine) == [
         "ReadyToContinuousExecution",
         "ContinuousExecutionToReadyStop",
@@ -101,16 +116,16 @@ def test_a_line_that_stays_blocked_has_to_be_started_again() -> None:
     machine.start(Auto.CONTINUOUS, "job", "")
     machine.look(replace(BLOCKED, held=False), 0)
     machine.look(RUNS, GRACE_NS - 1)
-    assert machine.hold is None
+    assert held(machine) is None
     machine.look(replace(BLOCKED, held=False), GRACE_NS)
     machine.look(replace(BLOCKED, held=False), 2 * GRACE_NS - 1)
-    assert machine.auto is Auto.CONTINUOUS
+    assert where(machine) is Auto.CONTINUOUS
     machine.look(replace(BLOCKED, held=False), 2 * GRACE_NS)
-    assert machine.auto is Auto.INITIALIZED
-    assert machine.hold is not None
+    assert where(machine) is Auto.INITIALIZED
+    assert held(machine) is not None
     machine.look(HELD, 3 * GRACE_NS)
-    assert machine.auto is Auto.READY
-    assert machine.hold is not None
+    assert where(machine) is Auto.READY
+    assert held(machine) is not None
 
 
 @pytest.mark.parametrize("view", [replace(HELD, fault=True), NOTHING], ids=["fault", "io silent"])
@@ -119,19 +134,19 @@ def test_error_is_left_by_reset_alone_and_only_when_its_cause_is_gone(view: Line
     machine.start(Auto.CONTINUOUS, "job", "")
     machine.look(view, 0)
     assert (machine.vision, machine.auto) == (Vision.ERROR, None)
-    assert machine.hold is not None
+    assert held(machine) is not None
     with pytest.raises(WrongStateError):
         machine.start(Auto.CONTINUOUS, "job", "")
     machine.look(HELD, 1)
-    assert machine.vision is Vision.ERROR
+    assert at(machine) is Vision.ERROR
     machine.reset()
     machine.look(replace(HELD, fault=True), 2)
-    assert machine.vision is Vision.ERROR
+    assert at(machine) is Vision.ERROR
     machine.reset()
     machine.look(HELD, 3)
     machine.select_automatic()
     machine.look(HELD, 4)
-    assert machine.auto is Auto.READY
+    assert where(machine) is Auto.READY
 
 
 def test_what_the_specification_does_not_allow_is_refused_and_changes_nothing() -> None:
@@ -147,8 +162,8 @@ def test_what_the_specification_does_not_allow_is_refused_and_changes_nothing() 
         with pytest.raises(WrongStateError, match="Halted"):
             method()
     machine.look(replace(HELD, fault=True), 0)
-    assert machine.vision is Vision.HALTED
-    assert machine.hold is not None
+    assert at(machine) is Vision.HALTED
+    assert held(machine) is not None
     assert names(machine) == ["PreoperationalToHalted"]
 
 
@@ -182,7 +197,7 @@ def test_each_transition_is_one_of_the_companion_specification() -> None:
             if machine.vision is not Vision.OPERATIONAL:
                 assert machine.auto is None
             if holds and machine.auto not in (Auto.SINGLE, Auto.CONTINUOUS):
-                assert machine.hold is not None
+                assert held(machine) is not None
         assert len(seen) > (15 if holds else 5)
         assert {name for name in seen if f'BrowseName="1:{name}"' not in text} == set()
 

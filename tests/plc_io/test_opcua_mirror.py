@@ -50,7 +50,7 @@ def test_the_system_is_what_the_companion_specification_describes(scene: Scene) 
     }
     assert mes.names(f"{RECIPES}.Products") == {"cap", "lid"}
     assert mes.names(f"{RESULTS}.Results") == {"LastResult"}
-    line.until("the mirror", lambda: mes.state == ("Operational", "ContinuousExecution"))
+    line.until("the mirror", lambda: mes.state() == ("Operational", "ContinuousExecution"))
     assert mes.read(f"{SYSTEM}.SystemState")["state"] == 1
     assert process.poll() is None
 
@@ -67,15 +67,15 @@ def test_the_line_is_mirrored_and_cannot_be_controlled(scene: Scene) -> None:
     assert mes.begin("StartContinuous")[0] == mes.begin("StartSingleJob")[0] == "BadNotSupported"
     assert mes.call(VISION, "ConfirmAll", {"type": "LocalizedText", "value": {"text": "seen"}})[0] == "Good"
     line.blockers = ("camera-top: lost",)
-    line.until("not ready", lambda: mes.state == ("Operational", "Initialized"))
+    line.until("not ready", lambda: mes.state() == ("Operational", "Initialized"))
     assert mes.read(f"{SYSTEM}.SystemState") == {"$type": ANY, "state": 2, "stateDescription": "camera-top: lost"}
     line.blockers = ()
-    line.until("ready again", lambda: mes.state == ("Operational", "ContinuousExecution"))
+    line.until("ready again", lambda: mes.state() == ("Operational", "ContinuousExecution"))
     line.fault = 3
-    line.until("a fault", lambda: mes.state == ("Error", None))
+    line.until("a fault", lambda: mes.state() == ("Error", None))
     assert mes.do("read", node=f"{AUTO}.CurrentState")["status"] == "BadStateNotActive"
     line.fault = 0
-    line.until("no fault", lambda: mes.state == ("Operational", "ContinuousExecution"))
+    line.until("no fault", lambda: mes.state() == ("Operational", "ContinuousExecution"))
     assert line.hold is None
     found: list[dict[str, Any]] = []
 
