@@ -22,6 +22,7 @@ _LOG = logging.getLogger(__name__)
 MOST = 100
 """Results in one answer; a client that wants more asks with a StartIndex."""
 _DONT_CARE = 2
+_LOOKS, _LOOK_S = 20, 0.025
 _AUTO = "VisionStateMachine/AutomaticModeStateMachine"
 Answer = Any
 Method = Callable[..., Awaitable[Answer]]
@@ -173,9 +174,16 @@ class Methods:
             return recipe_id(self._desk.name_of(number)), False
         if not answer.done:
             raise Refusal("BadInvalidState", answer.detail)
-        state = self._line.state
-        known = state is not None and state.job_number == number
-        return recipe_id(self._desk.name_of(number), state.job.revision if state and known else ""), True
+        return recipe_id(self._desk.name_of(number), await self._revision(number)), True
+
+    async def _revision(self, number: int) -> str:
+        """Revision of the job just made the active one (io says its state after its answer); empty: it is not."""
+        for _ in range(_LOOKS):
+            state = self._line.state
+            if state is not None and state.job_number == number:
+                return state.job.revision
+            await asyncio.sleep(_LOOK_S)
+        return ""
 
     async def _get_recipes(
         self, external: Any, product: Any, prepared: Any, most: int, start: int, _wait_ms: int

@@ -1,6 +1,7 @@
 """Results and names of okng as the structures of OPC 40100-1. They exist once the nodeset is loaded, not before."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from .part_report import part_report
 ua: Any = _ua
 """asyncua puts the structures of a nodeset here when it is loaded, so no checker can know them."""
 _MS = timedelta(milliseconds=1)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def text_of(structure: Any) -> str:
@@ -27,9 +29,9 @@ def recipe_id(name: str, revision: str = "") -> Any:
 
 
 def configuration_id(model: str) -> Any:
-    """The model bundle's id: its digest, shortened, with the whole as hash."""
-    if not model:
-        return ua.ConfigurationIdDataType(Id="")
+    """The model bundle's id: its digest, shortened, with the whole as hash; what is no digest is the id as it is."""
+    if _DIGEST.fullmatch(model) is None:
+        return ua.ConfigurationIdDataType(Id=model)
     return ua.ConfigurationIdDataType(Id=model[:12], Hash=bytes.fromhex(model), HashAlgorithm="SHA-256")
 
 

@@ -3,6 +3,8 @@
 No pixels and no heat maps. Moments are UTC for people; durations are milliseconds. `docs/mes.md` lists every key.
 """
 
+import math
+
 from ..bus.clock import MS
 from ..bus.messages import StationState
 from ..bus.part import Action, Defect, Record
@@ -48,8 +50,8 @@ def part_report(record: Record, epoch: str, box: str) -> Json:
         found["verdict"] = {
             "outcome": verdict.outcome.value,
             "reasons": list(verdict.reasons[:MOST_REASONS]),
-            "score": verdict.score,
-            "threshold": verdict.threshold,
+            "score": _finite(verdict.score),
+            "threshold": _finite(verdict.threshold),
             "recipe": verdict.recipe,
             "revision": verdict.revision,
             "model": verdict.model,
@@ -105,12 +107,17 @@ def _defect(one: Defect) -> Json:
     return {
         "kind": one.kind,
         "region": one.region,
-        "score": one.score,
+        "score": _finite(one.score),
         "x": one.x,
         "y": one.y,
         "w": one.w,
         "h": one.h,
     }
+
+
+def _finite(value: float) -> float | None:
+    """JSON knows no infinity and no NaN; None where it is one."""
+    return value if math.isfinite(value) else None
 
 
 def _ms(span_ns: int) -> float:

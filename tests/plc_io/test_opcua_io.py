@@ -9,15 +9,15 @@ import pytest
 from okng.bus.part import Outcome
 from okng.plc_io.signals import Command, Status
 
-from .conftest import Box, Line, Plc, free_port, start_io, verdict_of
-from .opcua_peer import RESULTS, Mes, listens, start_opcua
+from .conftest import JOB, Box, Line, Plc, free_port, start_io, verdict_of
+from .opcua_peer import RECIPES, RESULTS, Mes, id_of, listens, start_opcua
 
 
 @pytest.fixture
 def held_line(run_dir: Path) -> Iterator[tuple[Line, int, "subprocess.Popen[bytes]"]]:
     """A PLC, io and the rest of the box, and an opcua process that holds the line; its port."""
     port, ours = free_port(), free_port()
-    opcua = start_opcua(run_dir, ours, holds=True)
+    opcua = start_opcua(run_dir, ours, holds=True, jobs=True, change_s=5.0)
     process = start_io(run_dir, port)
     box, plc = Box(run_dir), Plc(port)
     line = Line(port, run_dir, box, plc, process)
@@ -42,6 +42,15 @@ def test_io_is_ready_only_for_what_a_client_has_started(
         assert mes.call("ns=3;s=VisionSystem.VisionStateMachine", "SelectModeAutomatic")[0] == "Good"
         line.until("Ready", lambda: mes.state() == ("Operational", "Ready"), 15)
         assert Status.READY not in line.plc.status()
+
+        status, outputs = mes.call(
+            RECIPES, "PrepareRecipe", id_of("RecipeIdExternal", "cap"), id_of("RecipeIdInternal", "")
+        )
+        assert (status, outputs[0]["id"], outputs[0]["version"]) == ("Good", JOB.recipe, JOB.revision)
+        assert outputs[1:] == [True, 0]
+        refused = mes.call(RECIPES, "PrepareProduct", id_of("ProductId", "lid"))
+        assert refused == ("BadInvalidState", [])  # io has no job 2
+        line.until("Ready still", lambda: mes.state() == ("Operational", "Ready"), 15)
 
         status, job = mes.begin("StartSingleJob", meas="lot 7")
         assert status == "Good"
