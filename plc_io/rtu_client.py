@@ -27,8 +27,11 @@ from .serial_options import RtuClientOptions, SerialLineOptions
 
 _LOG = logging.getLogger(__name__)
 _LAST_CYCLE = 0xFFFF
+_WINDOW = 256
+"""No number older than so many writes is believed: numbers come round again."""
 _NOISY = 5
 """Recovery is given up after so many of the longest answer times."""
+_WRITE_COIL = 5
 _FUNCTION_FRAME = 8
 """Unit, function, address, count or value, check sum: answers to FC05 and FC16."""
 
@@ -65,8 +68,9 @@ class RtuWire:
             self._complained = str(error)
             raise LinkLost(str(error)) from error
         self._gone = self._complained = ""
-        if self._asked_ns:
-            await self._recover()
+        # A first time, too: before it was started anew this box may have asked what is answered now.
+        self._asked_ns = self._asked_ns or now_ns()
+        await self._recover()
 
     async def close(self) -> None:
         """Let go."""
@@ -80,6 +84,8 @@ class RtuWire:
             await self._checked(client_pdu.write_registers(address, words), _FUNCTION_FRAME)
             return
         self._cycle = self._cycle % _LAST_CYCLE + 1
+        if self._trusted and self._behind(self._trusted) > _WINDOW:
+            self._trusted = self._trusted % _LAST_CYCLE + 1
         await self._checked(client_pdu.write_registers(address, (*words, self._cycle)), _FUNCTION_FRAME)
         self._trusted = self._trusted or self._cycle
 
@@ -96,11 +102,16 @@ class RtuWire:
         words = client_pdu.words_of(request, await self._ask(request, 5 + 2 * (count + more)))
         if not more:
             return words
-        behind = (self._cycle - words[-1]) % _LAST_CYCLE
-        if not words[-1] or behind > (self._cycle - self._trusted) % _LAST_CYCLE:
+        if not words[-1] or self._behind(words[-1]) > self._behind(self._trusted):
             self._health.stale += 1
+            trusted = self._trusted
+            await self._recover()  # the answer to this question is still to come, unless the PLC copies slowly
+            self._trusted = trusted
             raise NoAnswer(f"the answer carries cycle {words[-1]}, expected {self._trusted}..{self._cycle}")
         return words[:-1]
+
+    def _behind(self, cycle: int) -> int:
+        return (self._cycle - cycle) % _LAST_CYCLE
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
@@ -127,6 +138,9 @@ class RtuWire:
         while True:
             if self._gone:
                 raise LinkLost(self._gone)
+            if request[0] != _WRITE_COIL and self._buffer.startswith(frame):
+                # The answer to FC05 is what was asked, and so it would be believed of a PLC that never heard it.
+                raise LinkLost("what is sent comes back: the adapter hears itself, plc.serial.echo = true tells so")
             answer = find_answer(bytes(self._buffer), self._options.unit, request[0], length)
             if answer is not None:
                 break

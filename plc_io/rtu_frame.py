@@ -7,7 +7,9 @@ function code, and whether it is one at all from its check sum.
 from pymodbus.framer.rtu import FramerRTU
 
 SHORTEST, LONGEST = 4, 256
+BROADCAST = 0
 _FIXED = frozenset((1, 2, 3, 4, 5, 6))
+_READS = frozenset((1, 2, 3, 4))
 _COUNTED = frozenset((15, 16))
 _EXCEPTION = 0x80
 
@@ -34,10 +36,26 @@ def request_length(head: bytes) -> int | None:
     return 0
 
 
+def _answer_length(head: bytes) -> int | None:
+    """Length of the answer that begins so, if it is one; None: more bytes are needed to tell; 0: none that we know."""
+    if len(head) < 3:
+        return None
+    if head[1] in _READS:
+        return 5 + head[2]
+    if head[1] & _EXCEPTION:
+        return 5
+    return 8 if head[1] in _FIXED | _COUNTED else 0
+
+
 class Requests:
     """What a slave hears. Bytes of other slaves' dialogues and noise are passed over."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: int) -> None:
+        """unit: ours. What another slave answers on the same line is known for an answer, and ends with its last byte.
+
+        Otherwise it would be taken for the beginning of a request, and the next one to us be found in the silence only.
+        """
+        self._unit = unit
         self._buffer = bytearray()
         self.broken = 0
         """Bytes that belonged to no frame."""
@@ -55,13 +73,21 @@ class Requests:
         """Take bytes as they come; return (unit, PDU) of each whole request that is at the front."""
         self._buffer += data
         found = []
-        while (length := request_length(self._buffer)) and len(self._buffer) >= length:
-            frame = bytes(self._buffer[:length])
-            if not is_whole(frame):
-                self._drop(1)
+        while len(self._buffer) >= SHORTEST:
+            length = request_length(self._buffer)
+            if length and len(self._buffer) >= length and is_whole(bytes(self._buffer[:length])):
+                found.append((self._buffer[0], bytes(self._buffer[1 : length - 2])))
+                del self._buffer[:length]
                 continue
-            del self._buffer[:length]
-            found.append((frame[0], frame[1:-2]))
+            other = _answer_length(self._buffer) if self._buffer[0] not in (self._unit, BROADCAST) else 0
+            if other and len(self._buffer) >= other and is_whole(bytes(self._buffer[:other])):
+                del self._buffer[:other]
+                continue
+            if length == 0 and not other:
+                break  # where it ends, the silence tells
+            if length is None or max(length, other or 0) > len(self._buffer):
+                break
+            self._drop(1)
         if len(self._buffer) > LONGEST:
             self._drop(len(self._buffer) - LONGEST)
         return found

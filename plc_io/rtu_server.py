@@ -13,12 +13,11 @@ from .images import OutImage
 from .link import LinkHealth, OnImage, OnLost
 from .registers import Registers
 from .regmap import WordOrder, unpack_in
-from .rtu_frame import Requests, seal
+from .rtu_frame import BROADCAST, Requests, seal
 from .serial_line import SerialLine
 from .serial_options import SerialLineOptions
 
 _LOG = logging.getLogger(__name__)
-_BROADCAST = 0
 _PATIENCE_NS = 20 * MS
 """Adapters hand bytes over in bunches: a frame counts as cut off only after so much more silence."""
 FIRST_WAIT_NS, LONGEST_WAIT_NS = 100 * MS, SECOND
@@ -35,11 +34,12 @@ class RtuServer:
         self._options, self._unit, self._order = options, unit, order
         self._on_image, self._on_lost = on_image, on_lost
         self._registers = Registers(order, self._written)
-        self._requests = Requests()
+        self._requests = Requests(unit)
         self._line: SerialLine | None = None
         self._asked_ns = 0  # last request to us; 0: none since the last loss
         self._silence: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._retry: asyncio.TimerHandle | None = None
         self._wait_ns = FIRST_WAIT_NS
         self._ended = False
         self._loop = asyncio.get_running_loop()
@@ -62,7 +62,7 @@ class RtuServer:
     async def close(self) -> None:
         """Let go."""
         self._ended = True
-        for timer in (self._silence, self._timer):
+        for timer in (self._silence, self._timer, self._retry):
             if timer is not None:
                 timer.cancel()
         self._release()
@@ -79,7 +79,7 @@ class RtuServer:
         except LinkLost as error:
             if self._wait_ns == FIRST_WAIT_NS:
                 _LOG.warning("%s; looked for until it comes", error)
-            self._loop.call_later(self._wait_ns / SECOND, self._again)
+            self._retry = self._loop.call_later(self._wait_ns / SECOND, self._again)
             self._wait_ns = min(2 * self._wait_ns, LONGEST_WAIT_NS)
             return
         self._wait_ns = FIRST_WAIT_NS
@@ -94,7 +94,7 @@ class RtuServer:
             self._try()
         except BadSettings as error:  # another program took it, or it came back as something else
             _LOG.error("%s", error)
-            self._loop.call_later(LONGEST_WAIT_NS / SECOND, self._again)
+            self._retry = self._loop.call_later(LONGEST_WAIT_NS / SECOND, self._again)
 
     def _came(self, data: bytes) -> None:
         for unit, request in self._requests.feed(data):
@@ -114,14 +114,14 @@ class RtuServer:
 
     def _answer(self, unit: int, request: bytes) -> None:
         line = self._line
-        if unit not in (self._unit, _BROADCAST) or line is None:
+        if unit not in (self._unit, BROADCAST) or line is None:
             return
         self._asked_ns = now_ns()
         self.health.requests += 1
         self.health.last_ok_ns = self._asked_ns
         answer = self._registers.answer(request)
         self.health.refused += answer[0] >> 7
-        if unit == _BROADCAST:
+        if unit == BROADCAST:
             return  # nobody answers a broadcast
         try:
             line.send(seal(unit, answer))
@@ -143,7 +143,7 @@ class RtuServer:
         self._release()
         self._lose(f"{self._options.device}: {reason}")
         if not self._ended:
-            self._loop.call_later(self._wait_ns / SECOND, self._again)
+            self._retry = self._loop.call_later(self._wait_ns / SECOND, self._again)
 
     def _lose(self, reason: str) -> None:
         if self._asked_ns:

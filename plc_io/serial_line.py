@@ -9,10 +9,13 @@ from collections.abc import Callable
 import serial
 from serial.rs485 import RS485Settings
 
+from ..bus.clock import MS, now_ns
 from ..bus.errors import BadSettings, LinkLost
 from .serial_options import SerialLineOptions
 
 _AT_ONCE_BYTES = 4096
+_ECHO_NS = 50 * MS
+"""Adapters hand bytes over in bunches: an echo that has not come so long after its last bit will not come."""
 _PARITY = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 _ABSENT = frozenset((errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO))
 """The device is not there: it may come."""
@@ -30,7 +33,8 @@ class SerialLine:
         """
         self._on_bytes, self._on_gone = on_bytes, on_gone
         self._echo = bytearray()
-        self._echoes = options.echo
+        self._echoes, self._character_ns = options.echo, options.character_ns
+        self._echo_until_ns = 0
         self._loop = asyncio.get_running_loop()
         self._port: serial.Serial | None = _opened(options)
         self._loop.add_reader(self._port.fileno(), self._readable)
@@ -48,6 +52,7 @@ class SerialLine:
             raise LinkLost(f"{taken} of {len(data)} bytes were taken")
         if self._echoes:
             self._echo += data
+            self._echo_until_ns = now_ns() + len(self._echo) * self._character_ns + _ECHO_NS
 
     def flush(self) -> None:
         """Throw away what has come and was not read, and what was not sent."""
@@ -91,6 +96,8 @@ class SerialLine:
     def _without_echo(self, data: bytes) -> bytes:
         """Pass over our own bytes, as far as they come back as they were sent."""
         echo = self._echo
+        if now_ns() > self._echo_until_ns:
+            echo.clear()  # it was lost; a master that asks the same again must be heard
         same = 0
         while same < min(len(echo), len(data)) and echo[same] == data[same]:
             same += 1

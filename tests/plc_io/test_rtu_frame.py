@@ -27,7 +27,7 @@ def test_the_check_sum_is_that_of_others(body: bytes) -> None:
 @given(st.lists(st.tuples(units, st.sampled_from(REQUESTS)), min_size=1, max_size=6), st.data())
 def test_requests_come_out_whole_however_they_are_sliced(sent: list[tuple[int, bytes]], data: st.DataObject) -> None:
     stream = b"".join(seal(unit, pdu) for unit, pdu in sent)
-    heard, requests = [], Requests()
+    heard, requests = [], Requests(1)
     while stream:
         cut = data.draw(st.integers(1, len(stream)))
         heard += requests.feed(stream[:cut])
@@ -40,7 +40,7 @@ def test_requests_come_out_whole_however_they_are_sliced(sent: list[tuple[int, b
 def test_after_noise_and_silence_the_next_request_is_heard(
     noise: bytes, sent: tuple[int, bytes], together: bool
 ) -> None:
-    requests = Requests()
+    requests = Requests(1)
     frame = seal(*sent)
     if together:  # noise glued to the frame: the silence behind both tells where it ends
         heard = requests.feed(noise + frame) + requests.silence()
@@ -52,18 +52,37 @@ def test_after_noise_and_silence_the_next_request_is_heard(
     assert not requests.waiting
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"\x10\x00\x10\x00\x02",
+        b"\x0f\x00\x00\x00\x10",
+        b"\x03\x06\x01\x10\x00\x00\x00\x0f",
+        b"\x90\x02",
+        b"\x04\x02\x10\x10",
+    ],
+)
+def test_an_answer_of_another_slave_does_not_hold_up_the_next_request(answer: bytes) -> None:
+    requests = Requests(1)
+    question = seal(1, REQUESTS[1])
+    stream = seal(2, answer) + question
+    assert requests.feed(stream) == [(1, REQUESTS[1])]
+    assert [found for byte in stream for found in requests.feed(bytes((byte,)))] == [(1, REQUESTS[1])]
+    assert requests.broken == 0
+
+
 def test_a_byte_turned_in_a_frame_makes_it_none() -> None:
     frame = bytearray(seal(1, REQUESTS[0]))
     for at in range(len(frame)):
         frame[at] ^= 0x10
-        requests = Requests()
+        requests = Requests(1)
         assert requests.feed(bytes(frame)) + requests.silence() == []
         assert requests.broken == len(frame)
         frame[at] ^= 0x10
 
 
 def test_an_unknown_function_ends_with_the_silence_and_the_buffer_is_bounded() -> None:
-    requests = Requests()
+    requests = Requests(1)
     assert requests.feed(seal(1, b"\x2b\x0e\x01\x00")) == []
     assert requests.silence() == [(1, b"\x2b\x0e\x01\x00")]
     requests.feed(b"\x01\x2b" * 4000)

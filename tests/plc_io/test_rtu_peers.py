@@ -5,7 +5,6 @@ rate (`paced_pty.py`), and plain socat for correctness.
 """
 
 import asyncio
-import functools
 import re
 import subprocess
 import sys
@@ -29,8 +28,8 @@ from okng.plc_io.signals import Command, Status, WireCode
 
 from .conftest import Box, Trigger, lacking, start_io, verdict_of, wait_for
 from .paced_pty import laid
+from .rtu_slave import ANSWER_AT, RESULT_AT, RtuSlave
 
-RESULT_AT, ANSWER_AT = 300, 400
 SERVER = """
 import asyncio, sys
 from okng.plc_io.images import OutImage
@@ -212,54 +211,14 @@ def test_an_adapter_that_hears_itself_is_put_up_with(socat: Cable) -> None:
 # -- the box asks ----------------------------------------------------------------------------------------------------
 
 
-@functools.cache
-def built() -> Path:
-    for tool in ("gcc", "pkg-config"):
-        lacking(tool)
-    asked = ["pkg-config", "--cflags", "--libs", "libmodbus"]
-    flags = subprocess.run(asked, capture_output=True, text=True, check=True)
-    program = Path(tempfile.mkdtemp(prefix="okng-slave-")) / "rtu_slave"
-    source = Path(__file__).with_name("rtu_slave.c")
-    warnings = ("-std=c11", "-D_DEFAULT_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror")
-    subprocess.run(["gcc", *warnings, "-o", program, source, *flags.stdout.split()], check=True)
-    return program
-
-
-class Slave:
-    """The PLC."""
-
-    def __init__(self, cable: Cable, folder: Path) -> None:
-        self.log = folder / "slave.log"
-        command = [str(built()), str(cable.plc), str(cable.baud), "1", str(self.log), str(RESULT_AT), str(ANSWER_AT)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "ready\n"
-
-    def order(self, *lines: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write("".join(f"{line}\n" for line in lines))
-
-    def entries(self, kind: str) -> list[list[int]]:
-        text = self.log.read_text()
-        lines = [line.split() for line in text[: text.rfind("\n") + 1].splitlines()]
-        return [[int(word) for word in words] for _, name, *words in lines if name == kind]
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait(5)
-        for pipe in (self.process.stdin, self.process.stdout):
-            assert pipe is not None
-            pipe.close()
-
-
 @pytest.fixture
-def slave(cable: Cable, folder: Path) -> Iterator[Slave]:
-    made = Slave(cable, folder)
+def slave(cable: Cable, folder: Path) -> Iterator[RtuSlave]:
+    made = RtuSlave(cable.plc, cable.baud, folder)
     yield made
     made.close()
 
 
-def test_a_common_master_takes_a_late_answer_for_the_next_one(cable: Cable, slave: Slave) -> None:
+def test_a_common_master_takes_a_late_answer_for_the_next_one(cable: Cable, slave: RtuSlave) -> None:
     """The control experiment: without recovery of our own this is what happens."""
     master = minimalmodbus.Instrument(str(cable.box), 1)
     master.serial.baudrate = cable.baud
@@ -277,7 +236,7 @@ def test_a_common_master_takes_a_late_answer_for_the_next_one(cable: Cable, slav
 
 
 @pytest.mark.parametrize("echoed", [True, False])
-def test_no_late_answer_is_ever_taken_for_another(cable: Cable, slave: Slave, echoed: bool) -> None:
+def test_no_late_answer_is_ever_taken_for_another(cable: Cable, slave: RtuSlave, echoed: bool) -> None:
     options = RtuClientOptions(
         result_at=RESULT_AT, answer_at=ANSWER_AT, timeout_ms=40, longest_answer_ms=160, cycle_echo=echoed
     )
@@ -309,7 +268,7 @@ def test_no_late_answer_is_ever_taken_for_another(cable: Cable, slave: Slave, ec
             assert words[2] == words[9]  # never a torn block
 
 
-def test_a_read_is_believed_only_with_a_number_written_after_the_recovery(cable: Cable, slave: Slave) -> None:
+def test_a_read_is_believed_only_with_a_number_written_after_the_recovery(cable: Cable, slave: RtuSlave) -> None:
     options = RtuClientOptions(result_at=RESULT_AT, answer_at=ANSWER_AT, timeout_ms=40, longest_answer_ms=60)
     health = LinkHealth()
 
@@ -332,7 +291,7 @@ def test_a_read_is_believed_only_with_a_number_written_after_the_recovery(cable:
     asyncio.run(play())
 
 
-def test_a_slave_that_says_nothing_costs_its_time_out_and_no_more(cable: Cable, slave: Slave) -> None:
+def test_a_slave_that_says_nothing_costs_its_time_out_and_no_more(cable: Cable, slave: RtuSlave) -> None:
     options = RtuClientOptions(result_at=RESULT_AT, answer_at=ANSWER_AT, timeout_ms=50, longest_answer_ms=50)
 
     async def play() -> int:
@@ -375,7 +334,7 @@ async def _opened(device: str) -> None:
 # -- the whole io process ---------------------------------------------------------------------------------------------
 
 
-def test_a_part_passes_over_the_serial_line_when_the_box_asks(cable: Cable, slave: Slave, run_dir: Path) -> None:
+def test_a_part_passes_over_the_serial_line_when_the_box_asks(cable: Cable, slave: RtuSlave, run_dir: Path) -> None:
     device = Path("/dev") / f"okng-test-{cable.box.parent.name[-8:]}"
     device.symlink_to(cable.box.resolve())
     process = start_io(
