@@ -183,8 +183,8 @@ class Space:
                 continue
             value = getattr(data, name)
             await node.write_value(_part(name, value))
-            if hasattr(event, name) and value is not None:
-                setattr(event, name, value)
+            if hasattr(event, name):
+                event.add_property(name, value, _kind(name))  # None too: the event before may have had one
         await self._emit("ResultReadyEventType", f"result {data.ResultId.Id}", 100)
 
     # -- events ------------------------------------------------------------------------------------------------------
@@ -194,14 +194,14 @@ class Space:
         event = self._events["StateChangedEventType"].event
         for name, value in (("FromState", change.old), ("ToState", change.new), ("Transition", change.transition)):
             if hasattr(event, name):
-                setattr(event, name, ua.LocalizedText(str(value or ""), "en"))
+                event.add_property(name, ua.LocalizedText(str(value or ""), "en"), ua.VariantType.LocalizedText)
         severity = 700 if change.new is Vision.ERROR else 200
         await self._emit("StateChangedEventType", change.transition, severity)
 
     async def tell_prepared(self, recipe: Any) -> None:
         """Say that a recipe is the active one now."""
         event = self._events["RecipePreparedEventType"].event
-        event.InternalId = recipe
+        event.add_property("InternalId", recipe, ua.VariantType.ExtensionObject)
         await self._emit("RecipePreparedEventType", f"recipe {recipe.Id} is prepared", 200)
 
     async def _emit(self, kind: str, message: str, severity: int) -> None:
@@ -215,19 +215,23 @@ class Space:
         generator.event.emitting_node = system
 
 
-def _part(name: str, value: Any) -> Any:
-    """One part of a result as the type of its node asks for it; what is absent has no value and says so."""
+def _kind(name: str) -> Any:
+    """Type of one part of a result on the wire; the nodeset's own types are structures but for these."""
     kinds = {
         "IsPartial": ua.VariantType.Boolean,
         "IsSimulated": ua.VariantType.Boolean,
         "ResultState": ua.VariantType.Int32,
         "CreationTime": ua.VariantType.DateTime,
+        "ResultContent": ua.VariantType.Variant,
     }
+    return kinds.get(name, ua.VariantType.ExtensionObject)
+
+
+def _part(name: str, value: Any) -> Any:
+    """One part of a result as the type of its node asks for it; what is absent has no value and says so."""
     if value is None:
         return _nothing()
-    if name == "ResultContent":
-        return ua.DataValue(ua.Variant(value, ua.VariantType.Variant, is_array=True))
-    return ua.DataValue(ua.Variant(value, kinds.get(name, ua.VariantType.ExtensionObject)))
+    return ua.DataValue(ua.Variant(value, _kind(name), is_array=isinstance(value, list)))
 
 
 def _nothing() -> Any:

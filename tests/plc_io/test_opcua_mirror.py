@@ -17,7 +17,7 @@ from .conftest import free_port
 from .opcua_peer import AUTO, NODESET, RECIPES, RESULTS, SYSTEM, VISION, Mes, id_of, listens, start_opcua
 from .played_line import OTHER, PlayedLine
 
-EVENT_FIELDS = ["EventType", "Message", "Severity"]
+EVENT_FIELDS = ["EventType", "Message", "Severity", "2:PartId", "2:MeasId", "2:ResultState", "2:ResultContent"]
 Scene = tuple[PlayedLine, Mes, "subprocess.Popen[bytes]"]
 
 
@@ -152,6 +152,24 @@ def test_a_result_is_read_whole_with_its_optional_parts(scene: Scene) -> None:
     assert outputs[15][:4] == [False, "REJECT", "ng", "NG"]
     unknown = mes.call(RESULTS, "GetResultById", id_of("ResultId", "nothing"), {"type": "Int32", "value": 0})
     assert unknown == ("BadNotFound", [])
+
+
+def test_each_result_is_an_event(scene: Scene) -> None:
+    line, mes, _ = scene
+    mes.do("noticed")
+    records = [line.inspect(part, lost=part == 22) for part in range(21, 24)]
+    found: list[dict[str, Any]] = []
+
+    def came() -> bool:
+        found.extend(one["event"] for one in mes.do("noticed") if "event" in one)
+        return len(found) >= 3
+
+    line.until("three events", came)
+    assert [event["Message"] for event in found] == [f"result {result_id(one, line.epoch)}" for one in records]
+    assert [event["2:PartId"]["id"] for event in found] == ["21", "22", "23"]
+    assert [event["2:ResultState"] for event in found] == [1, 4, 1]
+    assert [event["2:MeasId"] for event in found] == [None] * 3
+    assert [event["2:ResultContent"][0] for event in found] == [True, False, True]
 
 
 def listed(mes: Mes, *, state: int = 0, part: str = "", most: int = 0, start: int = 0) -> tuple[bool, list[str]]:
