@@ -1,31 +1,26 @@
-"""What each method of OPC 40100-1 does here. A method that is not allowed now, or not here, says so by its status code.
+"""What the methods of the state machine, of recipes and of the model do here; those of results are in a file of their own.
+
+A method that is not allowed now, or not here, says so by its status code.
 
 Output `Error` is 0 throughout: what fails, fails by the status code, and so cannot be overlooked.
 """
 
 import asyncio
-import logging
 import uuid
-from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from asyncua.server.server import Server
 
 from ..bus.messages import JobAnswer, StationState
+from .opcua_answer import Answer, Method, Refusal, answering, no_error, variant
 from .opcua_jobs import JobDesk, TooManyError
-from .opcua_machine import Auto, Machine, OnlyMirrorsError, WrongStateError
-from .opcua_shelf import Result, Shelf, Wanted
+from .opcua_machine import Auto, Machine
 from .opcua_space import Space
-from .opcua_types import configuration_id, recipe_id, result_data, text_of, ua
+from .opcua_types import configuration_id, recipe_id, text_of, ua
 
-_LOG = logging.getLogger(__name__)
-MOST = 100
-"""Results in one answer; a client that wants more asks with a StartIndex."""
 _DONT_CARE = 2
 _LOOKS, _LOOK_S = 20, 0.025
 _AUTO = "VisionStateMachine/AutomaticModeStateMachine"
-Answer = Any
-Method = Callable[..., Awaitable[Answer]]
 
 
 class Line(Protocol):
@@ -42,29 +37,11 @@ class Line(Protocol):
         """Ask io for a job. TooManyError."""
 
 
-class Refusal(Exception):
-    """The method's answer is this status code."""
-
-    def __init__(self, name: str, why: str) -> None:
-        super().__init__(why)
-        self.code = ua.StatusCode(getattr(ua.StatusCodes, name))
-
-
-def _variant(value: Any, kind: Any = None) -> Any:
-    return ua.Variant(value, kind) if kind is not None else ua.Variant(value)
-
-
-def _no_error() -> Any:
-    return ua.Variant(0, ua.VariantType.Int32)
-
-
 class Methods:
     """The methods of one server."""
 
-    def __init__(
-        self, machine: Machine, shelf: Shelf, desk: JobDesk, line: Line, *, may_change: bool, change_s: float
-    ) -> None:
-        self._machine, self._shelf, self._desk, self._line = machine, shelf, desk, line
+    def __init__(self, machine: Machine, desk: JobDesk, line: Line, *, may_change: bool, change_s: float) -> None:
+        self._machine, self._desk, self._line = machine, desk, line
         self._may_change, self._change_s = may_change, change_s
 
     def link(self, server: Server, space: Space) -> None:
@@ -87,13 +64,9 @@ class Methods:
             "ConfigurationManagement/ActivateConfiguration": self._not_supported,
             "ConfigurationManagement/GetConfigurationById": self._get_configuration,
             "ConfigurationManagement/GetConfigurationList": self._get_configurations,
-            "ResultManagement/GetResultById": self._get_result,
-            "ResultManagement/GetResultComponentsById": self._get_components,
-            "ResultManagement/GetResultListFiltered": self._get_results,
-            "ResultManagement/ReleaseResultHandle": self._release,
         }
         for path, method in linked.items():
-            server.link_method(space.node(path), _answering(path, method))
+            server.link_method(space.node(path), answering(path, method))
 
     # -- the state machine -------------------------------------------------------------------------------------------
 
@@ -135,29 +108,29 @@ class Methods:
         job_id = uuid.uuid4().hex[:16]
         self._machine.start(mode, job_id, text_of(meas)[:64])
         await self._line.moved()
-        return [_variant(ua.JobIdDataType(Id=job_id)), _no_error()]
+        return [variant(ua.JobIdDataType(Id=job_id)), no_error()]
 
     async def _simulation_mode(self, activate: bool, cause: int, words: str | None) -> Answer:
         self._machine.allow_simulation()
         if activate:
             raise Refusal("BadNotSupported", "a line that is in production cannot be simulated")
-        return [_no_error()]
+        return [no_error()]
 
     async def _done(self) -> Answer:
         await self._line.moved()
-        return [_no_error()]
+        return [no_error()]
 
     # -- recipes and the model ---------------------------------------------------------------------------------------
 
     async def _prepare_recipe(self, external: Any, internal: Any) -> Answer:
         recipe, completed = await self._prepare(text_of(external) or text_of(internal))
-        return [_variant(recipe), _variant(completed, ua.VariantType.Boolean), _no_error()]
+        return [variant(recipe), variant(completed, ua.VariantType.Boolean), no_error()]
 
     async def _prepare_product(self, product: Any) -> Answer:
         recipe, completed = await self._prepare(text_of(product))
         if not completed:
             raise Refusal("BadTimeout", "the change-over is still under way; an event tells of its end")
-        return [_variant(recipe), _no_error()]
+        return [variant(recipe), no_error()]
 
     async def _prepare(self, asked: str) -> tuple[Any, bool]:
         if not self._may_change:
@@ -202,11 +175,11 @@ class Methods:
         page = found[start : start + most] if most else found[start:]
         complete = start + len(page) >= len(found)
         return [
-            _variant(complete, ua.VariantType.Boolean),
-            _variant(len(page), ua.VariantType.UInt32),
-            _variant(0, ua.VariantType.UInt32),
+            variant(complete, ua.VariantType.Boolean),
+            variant(len(page), ua.VariantType.UInt32),
+            variant(0, ua.VariantType.UInt32),
             ua.Variant(page, ua.VariantType.ExtensionObject, is_array=True),
-            _no_error(),
+            no_error(),
         ]
 
     def _configuration(self) -> Any:
@@ -219,101 +192,17 @@ class Methods:
         found = self._configuration()
         if text_of(internal) != found.InternalId.Id:
             raise Refusal("BadNotFound", f"configuration {text_of(internal)!r} is not the active one")
-        return [_variant(0, ua.VariantType.UInt32), _variant(found), _no_error()]
+        return [variant(0, ua.VariantType.UInt32), variant(found), no_error()]
 
     async def _get_configurations(self, most: int, start: int, _wait_ms: int) -> Answer:
         page = [self._configuration()] if start == 0 else []
         return [
-            _variant(True, ua.VariantType.Boolean),
-            _variant(len(page), ua.VariantType.UInt32),
-            _variant(0, ua.VariantType.UInt32),
+            variant(True, ua.VariantType.Boolean),
+            variant(len(page), ua.VariantType.UInt32),
+            variant(0, ua.VariantType.UInt32),
             ua.Variant(page, ua.VariantType.ExtensionObject, is_array=True),
-            _no_error(),
+            no_error(),
         ]
 
     async def _not_supported(self, *arguments: Any) -> Answer:
         raise Refusal("BadNotSupported", "one recipe and one model are active, always")
-
-    # -- results -----------------------------------------------------------------------------------------------------
-
-    def _result(self, wanted: Any) -> Result:
-        found = self._shelf.get(text_of(wanted))
-        if found is None:
-            raise Refusal("BadNotFound", f"there is no result {text_of(wanted)!r} (any more)")
-        return found
-
-    async def _get_result(self, wanted: Any, _wait_ms: int) -> Answer:
-        found = self._result(wanted)
-        return [_variant(self._shelf.open(), ua.VariantType.UInt32), _variant(result_data(found)), _no_error()]
-
-    async def _get_components(self, wanted: Any, _wait_ms: int) -> Answer:
-        data = result_data(self._result(wanted))
-        kind = ua.VariantType
-        return [
-            _variant(False, kind.Boolean),
-            _variant(self._shelf.open(), kind.UInt32),
-            _variant(data.IsPartial, kind.Boolean),
-            _variant(data.IsSimulated, kind.Boolean),
-            _variant(data.ResultState, kind.Int32),
-            _variant(data.MeasId or ua.MeasIdDataType(Id="")),
-            _variant(data.PartId),
-            _variant(ua.RecipeIdExternalDataType(Id="")),
-            _variant(data.InternalRecipeId),
-            _variant(ua.ProductIdDataType(Id="")),
-            _variant(ua.ConfigurationIdDataType(Id="")),
-            _variant(data.InternalConfigurationId),
-            _variant(data.JobId),
-            _variant(data.CreationTime, kind.DateTime),
-            _variant(data.ProcessingTimes),
-            ua.Variant(data.ResultContent, kind.Variant, is_array=True),
-            _no_error(),
-        ]
-
-    async def _get_results(self, *arguments: Any) -> Answer:
-        state, meas, part, external, internal, _external, model, product, job, most, start, _wait_ms = arguments
-        wanted = Wanted(
-            state=int(state),
-            meas_id=text_of(meas),
-            part_id=text_of(part),
-            recipe=text_of(internal) or text_of(external) or text_of(product),
-            model="",
-            job_id=text_of(job),
-        )
-        if text_of(model):
-            wanted = Wanted(wanted.state, wanted.meas_id, wanted.part_id, wanted.recipe, text_of(model), wanted.job_id)
-        page, complete = self._shelf.find(wanted, start, min(most or MOST, MOST))
-        return [
-            _variant(complete, ua.VariantType.Boolean),
-            _variant(len(page), ua.VariantType.UInt32),
-            _variant(self._shelf.open() if page else 0, ua.VariantType.UInt32),
-            ua.Variant([result_data(result) for result in page], ua.VariantType.ExtensionObject, is_array=True),
-            _no_error(),
-        ]
-
-    async def _release(self, handle: int) -> Answer:
-        if not self._shelf.release(handle):
-            raise Refusal("BadNotFound", f"handle {handle} is not open")
-        return [_no_error()]
-
-
-def _answering(path: str, method: Method) -> Callable[..., Awaitable[Answer]]:
-    """The method as asyncua calls it: unwrapped arguments in, variants or a status code out."""
-
-    async def call(_parent: Any, *arguments: Any) -> Answer:
-        try:
-            return await method(*(argument.Value for argument in arguments))
-        except WrongStateError as error:
-            code = ua.StatusCode(ua.StatusCodes.BadInvalidState)
-            _LOG.warning("%s refused: %s", path, error)
-        except OnlyMirrorsError as error:
-            code = ua.StatusCode(ua.StatusCodes.BadNotSupported)
-            _LOG.warning("%s refused: %s", path, error)
-        except Refusal as refusal:
-            code = refusal.code
-            _LOG.warning("%s refused: %s", path, refusal)
-        except (TypeError, ValueError) as error:  # number or kind of the arguments
-            code = ua.StatusCode(ua.StatusCodes.BadInvalidArgument)
-            _LOG.warning("%s refused: %s", path, error)
-        return code
-
-    return call

@@ -25,6 +25,7 @@ from .opcua_line import NOTHING, WHO, view_of
 from .opcua_machine import EXECUTING, Machine, Vision
 from .opcua_methods import Methods
 from .opcua_options import OpcuaOptions
+from .opcua_results import ResultMethods
 from .opcua_shelf import Result, Shelf, result_of
 from .opcua_space import Space
 from .opcua_types import configuration_id, recipe_id, result_data
@@ -117,9 +118,9 @@ class _Opcua:
         await server.set_application_uri(f"urn:{host}:okng:{self._box}:{self._station}")
         await secure(server, options)
         await self._space.build(self._desk.names)
-        methods = Methods(
-            self._machine, self._shelf, self._desk, self, may_change=options.jobs, change_s=options.change_s
-        )
+        may_change, change_s = options.jobs, options.change_s
+        methods = Methods(self._machine, self._desk, self, may_change=may_change, change_s=change_s)
+        ResultMethods(self._shelf).link(server, self._space)
         methods.link(server, self._space)
         await self._space.show_vision(self._machine.vision)
         await self._space.show_auto(None)

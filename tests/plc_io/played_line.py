@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -158,13 +157,6 @@ class PlayedLine:
         while time.monotonic() < end:
             self.turn()
             time.sleep(0.005)
-
-
-def part_again(record: Record, part: int) -> Record:
-    """The same record under another part number."""
-    trigger, disposition = replace(record.trigger, part=part), replace(record.disposition, part=part)
-    verdict = None if record.verdict is None else replace(record.verdict, part=part)
-    return replace(record, trigger=trigger, verdict=verdict, disposition=disposition)
 
 
 def start(script: str, *arguments: str) -> "subprocess.Popen[bytes]":
