@@ -1,4 +1,4 @@
-"""What the methods of the state machine, of recipes and of the model do here; those of results are in a file of their own.
+"""What the methods of the state machine, of recipes and of the model do here; results have a file of their own.
 
 A method that is not allowed now, or not here, says so by its status code.
 
