@@ -70,7 +70,7 @@ def _bare(client: ModbusTcpClient | ModbusTlsClient | ModbusSerialClient, at: in
     """Milliseconds of FC05 and of FC16 with 8 words. A call without an answer in time is no sample, and is said."""
     took: list[list[float]] = [[], []]
     failed, end = 0, time.monotonic() + seconds
-    if not client.connect():  # type: ignore[no-untyped-call]
+    if not client.connect():
         raise SystemExit("pymodbus does not connect")
     n = 0
     while time.monotonic() < end:
@@ -86,7 +86,7 @@ def _bare(client: ModbusTcpClient | ModbusTlsClient | ModbusSerialClient, at: in
                 failed += 1
                 client.close()  # type: ignore[no-untyped-call]
                 time.sleep(0.1)
-                client.connect()  # type: ignore[no-untyped-call]
+                client.connect()
                 continue
             took[which].append((time.monotonic_ns() - begun) / 1e6)
             time.sleep(0.002)

@@ -25,7 +25,7 @@ def is_whole(frame: bytes) -> bool:
     return len(frame) >= SHORTEST and FramerRTU.check_CRC(frame[:-2], int.from_bytes(frame[-2:], "big"))
 
 
-def request_length(head: bytes) -> int | None:
+def request_length(head: bytes | bytearray) -> int | None:
     """Length of the request that begins so; None: more bytes are needed to tell; 0: no function that we know."""
     if len(head) < 2:
         return None
@@ -36,7 +36,7 @@ def request_length(head: bytes) -> int | None:
     return 0
 
 
-def _answer_length(head: bytes) -> int | None:
+def _answer_length(head: bytes | bytearray) -> int | None:
     """Length of the answer that begins so, if it is one; None: more bytes are needed to tell; 0: none that we know."""
     if len(head) < 3:
         return None

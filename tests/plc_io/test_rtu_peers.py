@@ -18,6 +18,7 @@ import pytest
 
 from okng.bus.clock import now_ns
 from okng.bus.errors import BadSettings, LinkLost
+from okng.bus.part import Trigger
 from okng.plc_io.client_cycle import NoAnswer
 from okng.plc_io.link import LinkHealth
 from okng.plc_io.rtu_client import RtuWire
@@ -26,7 +27,7 @@ from okng.plc_io.serial_line import SerialLine
 from okng.plc_io.serial_options import RtuClientOptions, SerialLineOptions
 from okng.plc_io.signals import Command, Status, WireCode
 
-from .conftest import Box, Trigger, lacking, start_io, verdict_of, wait_for
+from .conftest import Box, lacking, start_io, verdict_of, wait_for
 from .paced_pty import laid
 from .rtu_slave import ANSWER_AT, RESULT_AT, RtuSlave
 
@@ -69,7 +70,7 @@ class Cable:
 
     def options(self, **more: object) -> SerialLineOptions:
         values: dict[str, object] = {"device": str(self.box), "baud": self.baud, "parity": "none", **more}
-        return SerialLineOptions.model_construct(**values)
+        return SerialLineOptions().model_copy(update=values)
 
 
 @pytest.fixture
