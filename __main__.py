@@ -156,9 +156,7 @@ def web(settings_file: Path) -> None:
 
 @cli.command()
 @settings_option
-@click.option(
-    "--user", "name", default=None, help="Ask for a password, print the line for the users' file."
-)
+@click.option("--user", "name", default=None, help="Ask for a password, print the line for the users' file.")
 def opcua(settings_file: Path, name: str | None) -> None:
     """Show the line to the MES by OPC UA (OPC 40100-1). May be killed at any time."""
     if name is not None:
