@@ -1,27 +1,25 @@
 """Lines of text over a serial line, the descriptor in the event loop.
 
 A device that is unplugged is looked for again; a PLC that is not at the other end cannot be told from a silent one, so
-the dialect's heartbeat is what says that it lives.
+the dialect's heartbeat is what says that it lives. The port is opened as every serial line; what is sent is not: a line
+of text may have gaps, so it waits here for a PLC that holds CTS, where a Modbus frame is whole at once or lost.
 """
 
 import asyncio
-import errno
 import os
 import termios
 
 import serial
 
 from ..bus.clock import now_ns
-from ..bus.errors import BadSettings
+from ..bus.errors import BadSettings, LinkLost
 from .ascii_lines import LineReader
 from .ascii_link import AT_ONCE_BYTES, STALLED_NS, AsciiLink
+from .serial_line import open_port
 
 _WATCH_S = 0.1
 _FIRST_WAIT_S, _LAST_WAIT_S = 0.1, 1.0
 _UNSENT_BYTES = 2048
-_PARITY = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
-_ABSENT = {errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO}
-"""The device is not there: it may come."""
 
 
 class AsciiSerial(AsciiLink):
@@ -61,26 +59,14 @@ class AsciiSerial(AsciiLink):
         options = self._options
         loop = asyncio.get_running_loop()
         try:
-            self._port = serial.Serial(
-                options.device,
-                options.baud,
-                parity=_PARITY[options.parity],
-                stopbits=options.stop_bits,
-                rtscts=options.rts_cts,
-                timeout=0,
-                write_timeout=0,
-                exclusive=True,
-            )
-        except (serial.SerialException, OSError, termios.error) as error:
-            number = getattr(error, "errno", None)
-            if first and number not in _ABSENT:
-                raise BadSettings(_words(error, options.device)) from error
+            self._port = open_port("plc.ascii", options, rts_cts=options.rts_cts)
+        except (LinkLost, BadSettings) as error:  # later it may be another program that holds it for a while
+            if first and isinstance(error, BadSettings):
+                raise
             self.health.timeouts += 1
             self._timer = loop.call_later(self._wait_s, self._try)
             self._wait_s = min(2 * self._wait_s, _LAST_WAIT_S)
             return
-        except ValueError as error:
-            raise BadSettings(f"plc.ascii.baud = {options.baud}: {options.device} does not take it: {error}") from error
         self._wait_s = _FIRST_WAIT_S
         self.health.connections = 1
         loop.add_reader(self._port.fileno(), self._readable)
@@ -181,12 +167,3 @@ class AsciiSerial(AsciiLink):
         except (OSError, serial.SerialException, termios.error):
             self.health.broken += 1  # it is gone with the device
         port.close()
-
-
-def _words(error: Exception, device: str) -> str:
-    number = getattr(error, "errno", None)
-    if number in (errno.EACCES, errno.EPERM):
-        return f"plc.ascii.device = {device!r}: not allowed; the user of okng io has to be in the group dialout"
-    if number in (errno.EAGAIN, errno.EWOULDBLOCK):
-        return f"plc.ascii.device = {device!r}: another program holds it"
-    return f"plc.ascii.device = {device!r}: expected a serial line: {error}"

@@ -5,6 +5,7 @@ import errno
 import os
 import termios
 from collections.abc import Callable
+from typing import Protocol
 
 import serial
 from serial.rs485 import RS485Settings
@@ -19,6 +20,26 @@ _ECHO_NS = 50 * MS
 _PARITY = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 _ABSENT = frozenset((errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO))
 """The device is not there: it may come."""
+
+
+class PortSettings(Protocol):
+    """What a port has to know."""
+
+    @property
+    def device(self) -> str:
+        """Path of the device."""
+
+    @property
+    def baud(self) -> int:
+        """Bits a second."""
+
+    @property
+    def parity(self) -> str:
+        """`none`, `even` or `odd`."""
+
+    @property
+    def stop_bits(self) -> int:
+        """1 or 2."""
 
 
 class SerialLine:
@@ -113,23 +134,34 @@ class SerialLine:
             self._on_gone(reason)
 
 
-def _opened(options: SerialLineOptions) -> serial.Serial:
+def open_port(section: str, settings: PortSettings, *, rts_cts: bool = False) -> serial.Serial:
+    """Open a serial port that nobody else may open. LinkLost: the device is not there. BadSettings: it cannot be had.
+
+    section: of the settings, for the words of an error.
+    """
+    device = settings.device
     try:
-        port = serial.Serial(
-            options.device,
-            options.baud,
-            parity=_PARITY[options.parity],
-            stopbits=options.stop_bits,
+        return serial.Serial(
+            device,
+            settings.baud,
+            parity=_PARITY[settings.parity],
+            stopbits=settings.stop_bits,
+            rtscts=rts_cts,
             timeout=0,
             write_timeout=0,
             exclusive=True,
         )
     except (serial.SerialException, OSError, termios.error) as error:
-        if getattr(error, "errno", None) in _ABSENT:
-            raise LinkLost(f"{options.device}: {os.strerror(error.errno or errno.ENODEV)}") from error
-        raise BadSettings(_words(error, options.device)) from error
+        number = getattr(error, "errno", None)
+        if number in _ABSENT:
+            raise LinkLost(f"{device}: {os.strerror(number)}") from error
+        raise BadSettings(f"{section}.device = {device!r}: {_words(error, number)}") from error
     except ValueError as error:
-        raise BadSettings(f"plc.serial.baud = {options.baud}: {options.device} does not take it: {error}") from error
+        raise BadSettings(f"{section}.baud = {settings.baud}: {device} does not take it: {error}") from error
+
+
+def _opened(options: SerialLineOptions) -> serial.Serial:
+    port = open_port("plc.serial", options)
     if options.rs485:
         try:
             port.rs485_mode = RS485Settings()
@@ -139,10 +171,9 @@ def _opened(options: SerialLineOptions) -> serial.Serial:
     return port
 
 
-def _words(error: Exception, device: str) -> str:
-    number = getattr(error, "errno", None)
+def _words(error: Exception, number: int | None) -> str:
     if number in (errno.EACCES, errno.EPERM):
-        return f"plc.serial.device = {device!r}: not allowed; the user of okng io has to be in the group dialout"
+        return "not allowed; the user of okng io has to be in the group dialout"
     if number in (errno.EAGAIN, errno.EWOULDBLOCK):
-        return f"plc.serial.device = {device!r}: another program holds it"
-    return f"plc.serial.device = {device!r}: expected a serial line: {error}"
+        return "another program holds it"
+    return f"expected a serial line: {error}"
