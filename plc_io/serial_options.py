@@ -22,7 +22,8 @@ class SerialLineOptions(BaseModel):
     rs485: bool = False
     """Let the driver switch the transmitter by RTS; an adapter that does it by itself needs nothing."""
     echo: bool = False
-    """The adapter hears itself: what comes back first is what was sent."""
+    """The adapter hears itself: what comes back first is what was sent. The client role finds out where this is wrong;
+    the server role cannot (its answer to FC05 and FC06 is the request again): set it before the line goes live."""
     quiet_ms: int = Field(default=1000, ge=50, le=60_000)
     """rtu_server: a master that asks us nothing for this long is gone, and what it wrote is void."""
 
