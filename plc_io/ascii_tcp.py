@@ -1,12 +1,10 @@
 """Lines of text over TCP: the PLC connects to the box, or the box to the PLC."""
 
 import asyncio
-import errno
 import socket
 from collections.abc import Callable
 from typing import cast
 
-from ..bus.errors import BadSettings
 from .ascii_dialects import Heard, Kind
 from .ascii_lines import LineCounts, LineReader
 from .ascii_link import AT_ONCE_BYTES, STALLED_NS, AsciiLink
@@ -123,7 +121,7 @@ class AsciiServer(_OneWire):
     async def open(self) -> None:
         """Bind and listen. BadSettings: the address cannot be had."""
         self._wires: list[_Wire] = []
-        listener = _bind(self._options.host, self._options.port)
+        listener = bind(self._options.host, self._options.port, MOST_CONNECTIONS, "plc.ascii")
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Wire(self, self.counts), sock=listener)
 
@@ -233,29 +231,3 @@ class AsciiClient(_OneWire):
         """The PLC said a line."""
         if wire is self._plc and not wire.reason:
             self._heard(line)
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
-    )[0]
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(MOST_CONNECTIONS)
-    except OSError as error:
-        listener.close()
-        raise BadSettings(_words(error, host, port)) from error
-    listener.setblocking(False)
-    return listener
-
-
-def _words(error: OSError, host: str, port: int) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"plc.ascii.port = {port}: another program listens on {host} port {port} already"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"plc.ascii.host = {host!r}: this box has no such address"
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return f"plc.ascii.port = {port}: not allowed; ports below 1024 need CAP_NET_BIND_SERVICE"
-    return f"plc.ascii: cannot listen on {host} port {port}: {error.strerror}"
