@@ -8,6 +8,7 @@ from typing import cast
 from .ascii_dialects import Heard, Kind
 from .ascii_lines import LineCounts, LineReader
 from .ascii_link import AT_ONCE_BYTES, STALLED_NS, AsciiLink
+from .listener import bind
 
 MOST_CONNECTIONS = 4
 """PLC, its spare, and a technician. One more is closed at once."""
