@@ -180,10 +180,15 @@ def test_more_triggers_than_may_wait_are_answered_at_once(line: Line) -> None:
     line.start(exposure_us=200_000.0, options={"queue": 2}).ready()
     for part in range(1, 7):
         line.trigger(part)
-    answers = line.answers(6)
-    assert sorted(reasons(answers)) == [
-        (1, "ready"), (2, "ready"), (3, "too late"), (4, "too late"), (5, "too late"), (6, "too late"),
-    ] or sorted(reasons(answers))[:3] == [(1, "ready"), (2, "ready"), (3, "ready")]  # fmt: skip
+    answers = reasons(line.answers(6))
+    # One is exposed while two wait; which ones depends on how many were read before the first was fired.
+    taken = [part for part, reason in answers if reason == "ready"]
+    refused = [part for part, reason in answers if reason == "too late"]
+    assert sorted(taken + refused) == [1, 2, 3, 4, 5, 6]
+    assert taken[:2] == [1, 2]
+    assert len(taken) <= 3
+    # Each refusal is said before the second picture could be there.
+    assert [part for part, _ in answers].index(2) > len(refused)
 
 
 @pytest.mark.parametrize(
