@@ -1,7 +1,8 @@
 """The wire: the box as Modbus RTU master. Recovery after a time-out is ours.
 
 An RTU answer carries no number of its question. One that comes after the time-out is taken by common masters for the
-answer to the next question, and they go on one answer behind for ever (measured with pymodbus and minimalmodbus). Here:
+answer to the next question: once where they clear their buffer before each (pymodbus, minimalmodbus), for ever where
+they do not. Here:
 
 1 After a time-out, a broken frame or an answer to something else nothing is asked until the PLC's longest answer time
   has passed since the question, and since the last byte that came; what came is thrown away, the buffers are flushed.
