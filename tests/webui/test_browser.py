@@ -182,17 +182,37 @@ def scaled(screen: Page, fits: Callable[[float], bool]) -> bool:
     return False
 
 
+def to_last_ng(screen: Page) -> None:
+    """Press the key until the last NG is shown.
+
+    The key toggles. The parts' news come by several sockets, so an NG may still come after the part behind it: then it
+    stands as LAST NG by itself for a while, and one press in that very moment leads back to LIVE.
+    """
+    expect(screen.locator("#mode")).to_have_text("LIVE", timeout=PATIENCE_MS)
+    screen.locator("#key-view").tap()
+    if not settles(screen, "LAST NG"):
+        screen.locator("#key-view").tap()
+    expect(screen.locator("#mode")).to_have_text("LAST NG")
+
+
+def settles(screen: Page, mode: str) -> bool:
+    """True when the mode is shown within two seconds and is still half a second later."""
+    end = time.monotonic() + 2.0
+    while time.monotonic() < end:
+        if screen.locator("#mode").inner_text() == mode:
+            time.sleep(0.5)
+            return screen.locator("#mode").inner_text() == mode
+        time.sleep(0.05)
+    return False
+
+
 def test_last_ng_comes_from_the_ledger_after_a_restart(screen: Page, plant: tuple[Any, Any]) -> None:
     line, server = plant
     line.judge(Outcome.NG)
     part = str(line.part)
     line.judge(Outcome.OK)
     open_page(screen, server)
-    # An NG that the page still hears of stands as LAST NG by itself for a while; the key then leads back to LIVE.
-    expect(screen.locator("#n-triggers")).to_have_text(str(line.counters.triggers), timeout=PATIENCE_MS)
-    expect(screen.locator("#mode")).to_have_text("LIVE", timeout=PATIENCE_MS)
-    screen.locator("#key-view").tap()
-    expect(screen.locator("#mode")).to_have_text("LAST NG")
+    to_last_ng(screen)
     expect(screen.locator("#verdict")).to_have_attribute("data-part", part)
     expect(screen.locator("#canvas")).to_have_attribute("data-part", part)
     screen.locator("#key-view").tap()
