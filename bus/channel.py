@@ -12,6 +12,8 @@ One thread owns one socket.
 """
 
 import contextlib
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,6 +23,7 @@ import zmq
 
 from . import entries, messages, part
 
+_LOG = logging.getLogger(__name__)
 BOUND = 1024
 """Messages a socket holds for one reader before it drops."""
 MESSAGES: dict[bytes, type] = {
@@ -143,6 +146,8 @@ class Subscriber(_Socket):
     def __init__(self, addresses: list[str], kinds: tuple[type, ...]) -> None:
         super().__init__(zmq.SUB)
         self._kinds = {kind.__name__.encode() for kind in kinds}
+        self.bad = 0
+        """What came and was no message, as far as `drain` read it."""
         self._socket.setsockopt(zmq.RECONNECT_IVL, 20)
         self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
         for name in self._kinds:
@@ -157,6 +162,24 @@ class Subscriber(_Socket):
             if frames[0] in self._kinds:  # ZeroMQ matches by prefix: `Record` would bring `RecordEntry` too
                 return decode(frames)
         return None
+
+    def drain(self) -> Iterator[Any]:
+        """Yield all that has come, without waiting.
+
+        The descriptor tells only of the first message: ZeroMQ has to be read until it is empty. What is no message is
+        counted in `bad` and told once.
+        """
+        while True:
+            try:
+                message = self.receive(0)
+            except ValueError as error:  # msgspec's errors are ValueErrors
+                self.bad += 1
+                if self.bad == 1:
+                    _LOG.warning("the bus brought what is no message: %s", error)
+                continue
+            if message is None:
+                return
+            yield message
 
 
 class EntrySender(_Socket):

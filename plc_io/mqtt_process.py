@@ -60,7 +60,6 @@ class _Teller:
         self._up = False
         self._down_ns = now_ns()
         self._said_down = ""
-        self._bad_messages = 0
         self.stop = threading.Event()
         client_id = options.client_id or f"okng-{box}-{station}"
         self._link = BrokerLink(options, client_id, f"{self._root}/online", self._online(False))
@@ -87,16 +86,7 @@ class _Teller:
     # -- the bus -----------------------------------------------------------------------------------------------------
 
     def _hear(self) -> None:
-        while True:
-            try:
-                message = self._ear.receive(0)
-            except ValueError as error:  # msgspec's errors are ValueErrors
-                self._bad_messages += 1
-                if self._bad_messages == 1:
-                    _LOG.warning("the bus brought what is no message: %s", error)
-                continue
-            if message is None:
-                return
+        for message in self._ear.drain():
             if isinstance(message, StationState):
                 self._state, self._state_ns = message, now_ns()
                 while self._early:

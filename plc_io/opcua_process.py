@@ -60,7 +60,6 @@ class _Opcua:
         self._held: str | None = None
         self._held_ns = self._asked_ns = 0
         self._shown: tuple[object, ...] = ()
-        self._bad_messages = 0
         self._moving = asyncio.Lock()
         self._stop = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -128,17 +127,7 @@ class _Opcua:
     # -- the bus -----------------------------------------------------------------------------------------------------
 
     def _hear(self) -> None:
-        """Take all that has come. The descriptor tells only of the first: ZeroMQ has to be read until it is empty."""
-        while True:
-            try:
-                message = self._ear.receive(0)
-            except ValueError as error:  # msgspec's errors are ValueErrors
-                self._bad_messages += 1
-                if self._bad_messages == 1:
-                    _LOG.warning("the bus brought what is no message: %s", error)
-                continue
-            if message is None:
-                return
+        for message in self._ear.drain():
             self._take(message)
 
     def _take(self, message: Any) -> None:

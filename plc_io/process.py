@@ -97,7 +97,6 @@ class _Io:
         self._counted_ns = now_ns()
         self._lost_ns: int | None = None
         self._lost_entries = 0
-        self._bad_messages = 0
         self._pumping = False
         self._collection: Collection | None = None
         self._loop = asyncio.get_running_loop()
@@ -177,18 +176,8 @@ class _Io:
     # -- the bus -----------------------------------------------------------------------------------------------------
 
     def _hear(self) -> None:
-        """Take all that has come. The descriptor tells only of the first: ZeroMQ has to be read until it is empty."""
         heard = False
-        while True:
-            try:
-                message = self._listener.receive(0)
-            except ValueError as error:  # msgspec's errors are ValueErrors
-                self._bad_messages += 1
-                if self._bad_messages == 1:
-                    _LOG.warning("the bus brought what is no message: %s", error)
-                continue
-            if message is None:
-                break
+        for message in self._listener.drain():
             heard = True
             self._take(message, now_ns())
         if heard:

@@ -1,14 +1,15 @@
 """The channel: what is sent arrives as it was, and nothing else is taken for a message."""
 
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from okng.bus.channel import EntryReceiver, EntrySender, Publisher, Subscriber, decode, encode
+from okng.bus.channel import EntryReceiver, EntrySender, Publisher, Subscriber, decode, encode, io_address
 from okng.bus.entries import TriggerEntry
-from okng.bus.messages import FrameReady, Stored
+from okng.bus.messages import FrameReady, Hold, Stored
 from okng.bus.part import Defect, HeatMap, Outcome, Trigger, Verdict
 
 
@@ -108,3 +109,23 @@ def test_verdicts_check_themselves() -> None:
         Verdict(**{**{f: getattr(VERDICT, f) for f in VERDICT.__slots__}, "reasons": ()})
     with pytest.raises(ValueError, match="OK carries no"):
         Verdict(**{**{f: getattr(VERDICT, f) for f in VERDICT.__slots__}, "outcome": Outcome.OK})
+
+
+def test_draining_passes_over_what_is_no_message_counts_it_and_ends(run_dir: Path) -> None:
+    address = io_address(run_dir)
+    with Publisher(address) as speaker, Subscriber([address], (Hold,)) as ear:
+        kept = Hold("opcua", True, "stopped")
+        end = time.monotonic() + 5
+        while ear.receive(20) is None:
+            assert time.monotonic() < end
+            speaker.send(kept)
+        for _ in ear.drain():
+            continue
+        assert ear.bad == 0
+        speaker.socket.send_multipart([b"Hold", b"\xc1 no msgpack"])
+        speaker.send(kept)
+        assert ear.wait(2000)
+        time.sleep(0.1)
+        assert list(ear.drain()) == [kept]
+        assert ear.bad == 1
+        assert list(ear.drain()) == []
