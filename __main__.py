@@ -5,6 +5,7 @@ Each door imports its own room only when it opens: `okng io` loads no numpy, `ok
 
 import contextlib
 import faulthandler
+import functools
 import json
 import logging
 import signal
@@ -113,8 +114,9 @@ def camera(name: str, settings_file: Path) -> None:
     if name not in settings.camera:
         raise BadSettings(f"{settings_file}: [camera.{name}]: no such camera; there are {', '.join(settings.cameras)}")
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
-    setup = jobs.setup(jobs.active())
-    sys.exit(run(name, settings.camera[name], setup, settings.box.run_dir, jobs.setup))
+    setup = jobs.setup(jobs.active(), name)
+    read = functools.partial(jobs.setup, camera=name)
+    sys.exit(run(name, settings.camera[name], setup, settings.box.run_dir, read))
 
 
 @cli.command(name="inspect")

@@ -13,7 +13,7 @@ from ..models.manifest import digest
 from ..plc_io.commissioning import blocker, read_commissioned
 from ..plc_io.job_desk import JobTable, ReadJob
 from ..settings import Settings
-from .profile_of import profile_of
+from .profile_of import setup_of
 from .way_of import way_of
 
 
@@ -22,6 +22,7 @@ class Jobs:
 
     def __init__(self, settings: Settings, settings_file: Path) -> None:
         self._run_dir, self._file = settings.box.run_dir, settings_file
+        self._cameras = settings.cameras
         self._start, self._check = settings.plc.job_number, settings.plc.check
         self.recipes = settings.recipes
         """Recipe by job number, the start job among them."""
@@ -65,6 +66,8 @@ class Jobs:
     def read(self, number: int) -> ReadJob:
         """The same with why READY must stay off by it. BadSettings, BadRecipe, BadBundle."""
         active, options = self.recipe(number), self._check
+        for camera in self._cameras:
+            active.recipe.section(camera)
         saved = read_commissioned(options.file).get(active.revision)
         why = blocker(way_of(active.recipe, options), saved, required=options.required)
         return ReadJob(self._job(active), (why,) if why else ())
@@ -74,10 +77,9 @@ class Jobs:
         number = self.active()
         return JobTable(number, self.read(number), frozenset(self.recipes), self.read)
 
-    def setup(self, number: int) -> Setup:
-        """What a camera is set up for. BadSettings, BadRecipe."""
-        active = self.recipe(number)
-        return Setup(number, active.revision, profile_of(active.recipe))
+    def setup(self, number: int, camera: str) -> Setup:
+        """What that camera is set up for. BadSettings, BadRecipe."""
+        return setup_of(number, self.recipe(number), camera)
 
 
 def checked(path: Path) -> str:

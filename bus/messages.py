@@ -26,7 +26,7 @@ class FrameReady:
     width: int
     height: int
     pixel_format: str
-    """PFNC name: Mono8, BayerRG8, RGB8."""
+    """PFNC name, one of `imaging/formats.py`."""
     size_bytes: int
     triggered_at_ns: int
     """`Trigger.at_ns` of the part; 0 in free run."""
@@ -39,6 +39,8 @@ class FrameReady:
     """When it lay whole in the ring."""
     taken_at: str
     """UTC, for people."""
+    develop: str = ""
+    """File name in the run folder of how the raw pixels become the picture (`imaging/plan.py`); empty: as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ class FrameLost:
     camera: str
     triggered_at_ns: int
     reason: str
-    """`timeout`, `gap`, `incomplete`, `camera lost`, `too late`, `wrong size`, `repeated`, `pairing`, `job change`."""
+    """`timeout`, `gap`, `incomplete`, `camera lost`, `too late`, `wrong size`, `repeated`, `pairing`, `job change`,
+    `missed trigger` (the camera did not take it: the exposure before was under way), `black`, `overexposed`."""
 
 
 class Health(StrEnum):
@@ -85,6 +88,14 @@ class CameraState:
     """Job it is set up for, 1..65535; 0: none yet."""
     revision: str = ""
     """Revision of that job's recipe."""
+    triggers: int = 0
+    """Parts it was asked for: delivered + incomplete + missed, once nothing is in flight."""
+    early: int = 0
+    """Of missed: triggers the camera did not take."""
+    strays: int = 0
+    """Frames that were nobody's."""
+    drift_ppm: float = 0.0
+    """How much faster the camera's clock runs than the host's; 0 for `host`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +121,8 @@ class InspectState:
     """Execution provider in use, for example CPUExecutionProvider."""
     judged: int
     detail: str
+    alarms: tuple[str, ...] = ()
+    """What has drifted in the pictures, for people, as `top: lamp: ...`; never a verdict."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,65 @@ class HeatMap:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageHealth:
+    """What one view's picture is like, apart from any defect: measured on every part, compared with commissioning.
+
+    It never changes a verdict; what lies behind a run of bad figures is said in `alarms`.
+    """
+
+    camera: str
+    focus: float
+    """Sharpness of the focus region as a share of the commissioned one; 1.0: as commissioned."""
+    brightness: float
+    """Mean grey level, 0..255."""
+    contrast: float
+    """Standard deviation of the grey levels."""
+    saturation: float
+    """Share of the pixels at the upper end of the scale, 0..1."""
+    darkness: float
+    """Share of the pixels at the lower end, 0..1."""
+    uniformity: float
+    """Difference of the light's shape over the picture from the commissioned one, as a share of the mean; 0.0: none."""
+    noise: float
+    """Standard deviation of the noise in grey levels."""
+    shift_x_px: float
+    """How far the fixed background lies from where it was commissioned."""
+    shift_y_px: float
+    angle_deg: float
+    alarms: tuple[str, ...] = ()
+    """What has drifted, as of this part: `lamp`, `lens`, `camera moved`, `product`. Empty: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the part lay in one view."""
+
+    camera: str
+    found: bool
+    score: float
+    """Likeness with the golden picture, 0..1."""
+    shift_x_px: float
+    """From its place in the golden picture; 0 where it was not found."""
+    shift_y_px: float
+    angle_deg: float
+    """Counter-clockwise as seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRead:
+    """One code of the recipe, looked for on this part."""
+
+    name: str
+    """As the recipe calls it."""
+    text: str
+    """What was read; empty: unreadable, or refused by the recipe's pattern."""
+    kind: str
+    """Symbology, for example `DataMatrix`; empty where nothing was read."""
+    serial: bool
+    """It is the part's serial number."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What inspect says of one part. Not yet what is done with it."""
 
@@ -149,6 +208,11 @@ class Verdict:
     """When inspect took the frame up."""
     done_ns: int
     """When the verdict was made."""
+    views: tuple[FrameReady, ...] = ()
+    """Pictures of the other cameras it was judged by; `frame` is the first one's."""
+    image: tuple[ImageHealth, ...] = ()
+    placements: tuple[Placement, ...] = ()
+    codes: tuple[CodeRead, ...] = ()
 
     def __post_init__(self) -> None:
         check_part(self.part)

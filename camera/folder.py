@@ -13,8 +13,8 @@ import numpy as np
 
 from ..bus.clock import SECOND, now_ns
 from ..bus.errors import BadPicture, BadSettings, CameraLost
+from ..imaging.picture import Picture
 from .devclock import Latch
-from .frame import Picture
 from .profiles import Profile
 from .source import CameraInfo, Feature, RawGrab, Source, Value
 
@@ -113,8 +113,8 @@ class FolderSource(Source):
     def _configure(self, profile: Profile) -> Profile:
         if not self._opened:
             raise CameraLost("no camera is open")
-        if profile.trigger == "line0":
-            raise BadSettings("trigger = line0: a folder of pictures has no trigger line, expected software or off")
+        if profile.trigger == "hardware":
+            raise BadSettings("trigger = hardware: a folder of pictures has no trigger line, expected software or off")
         self._profile = profile
         return profile
 

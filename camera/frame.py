@@ -4,14 +4,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from ..bus.errors import BadPicture
 from ..bus.messages import FrameReady
 from ..bus.ring import RingShelf
-
-Picture = npt.NDArray[np.uint8]
-"""Rows x columns (grey) or rows x columns x 3 (RGB, not OpenCV's BGR), uint8."""
+from ..imaging.picture import Picture
 
 
 @dataclass(frozen=True, slots=True)

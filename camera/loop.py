@@ -76,7 +76,7 @@ class CameraLoop:
         self._last_exposed_ns = 0
         self._strip: int | None = None
         self._test_ns = 0
-        if profile.trigger == "line0":  # it cannot be fired from here: the first part is its own test
+        if profile.trigger == "hardware":  # it cannot be fired from here: the first part is its own test
             self._health, self._detail = Health.READY, ""
 
     def turn(self) -> None:
@@ -85,7 +85,7 @@ class CameraLoop:
         self._answer(self._pairing.expire(now_ns()))
         if self._profile.trigger == "software":
             self._turn_software()
-        elif self._profile.trigger == "line0":
+        elif self._profile.trigger == "hardware":
             self._turn_line0()
         else:
             self._grab(_SLICE_NS)
@@ -132,7 +132,7 @@ class CameraLoop:
     @property
     def _idle_ms(self) -> int:
         """Without a device clock a frame is dated by its arrival, so it must not wait in the driver."""
-        on_host_clock = self._profile.trigger == "line0" and self._source.health().clock == "host"
+        on_host_clock = self._profile.trigger == "hardware" and self._source.health().clock == "host"
         return 2 if on_host_clock else _IDLE_MS
 
     # ---- triggers ----
@@ -145,7 +145,7 @@ class CameraLoop:
                 self._order = trigger
             elif refusal is not None and not trigger.missed:
                 self._announcer.lost(trigger.part, trigger.at_ns, refusal)
-            elif self._profile.trigger == "line0":
+            elif self._profile.trigger == "hardware":
                 self._expect_line0(trigger)
             elif not trigger.missed:
                 self._enqueue(trigger)

@@ -1,27 +1,35 @@
 """One picture at a time becomes a verdict: one job, that is one recipe and the model it names."""
 
 from ..bus.clock import MS, now_ns
-from ..bus.errors import BadBundle, BadRecipe
+from ..bus.errors import BadBundle, BadPicture, BadRecipe
 from ..bus.messages import FrameReady, Job
 from ..bus.part import Outcome, Verdict
 from ..bus.ring import RingShelf
 from ..camera.frame import read_picture
-from ..models.box import Box
 from ..models.bundle import open_bundle
 from ..models.detector import Detector
 from ..models.parity import check_golden
 from .judge import Judgement, Seen, judge
 from .options import InspectOptions
-from .recipe import ActiveRecipe, Recipe, Region
+from .recipe import ActiveRecipe, Recipe
+from .view import View
 
 
 class Inspector:
     """Judges one picture at a time by one recipe and one bundle."""
 
-    def __init__(self, number: int, active: ActiveRecipe, options: InspectOptions, wanted: Job | None = None) -> None:
-        """Load, warm up and prove the bundle. BadBundle, BadSettings.
+    def __init__(
+        self,
+        number: int,
+        active: ActiveRecipe,
+        options: InspectOptions,
+        cameras: tuple[str, ...],
+        wanted: Job | None = None,
+    ) -> None:
+        """Load, warm up and prove the bundle. BadBundle, BadSettings, BadRecipe.
 
-        number: what the PLC calls the job. wanted: what it has to be, as io read it (BadRecipe: it is another).
+        number: what the PLC calls the job. cameras: those of the box, each of which the recipe has to speak of.
+        wanted: what it has to be, as io read it (BadRecipe: it is another).
         """
         self.number, self.active = number, active
         self._recipe: Recipe = active.recipe
@@ -39,8 +47,7 @@ class Inspector:
             )
         self._detector = Detector(self._bundle, options.provider, options.threads)
         self.prove()
-        camera = active.recipe.camera
-        self._boxes = {region.name: _box(region, camera.width, camera.height) for region in active.recipe.regions}
+        self._views = {camera: View(active, camera) for camera in cameras}
         self._typical_ns = 0
 
     @property
@@ -61,23 +68,27 @@ class Inspector:
             # Work on a part that cannot be in time any more would only make the next one late too.
             self._typical_ns = self._typical_ns * 7 // 8  # one slow inference must not shut the door for good
             return self._unjudged(ready, started, "too late to be judged")
-        camera = self._recipe.camera
-        if (ready.width, ready.height) != (camera.width, camera.height):
+        view = self._views[ready.camera]
+        wanted = view.section
+        if (ready.width, ready.height) != (wanted.width, wanted.height):
             found = f"{ready.width}x{ready.height}"
-            return self._unjudged(ready, started, f"picture is {found}, not {camera.width}x{camera.height}")
-        picture = read_picture(shelf, ready)
+            return self._unjudged(ready, started, f"picture is {found}, not {wanted.width}x{wanted.height}")
+        try:
+            picture = read_picture(shelf, ready)
+        except BadPicture as error:
+            return self._unjudged(ready, started, str(error))
         if picture is None:
             return self._unjudged(ready, started, "picture gone from the ring before it was read")
         seen = []
-        for region in self._recipe.regions:
-            box = self._boxes[region.name]
+        for region in view.regions:
+            box = view.boxes[region.name]
             findings = self._detector.find(picture, box)
             threshold = self._bundle.manifest.threshold.value if region.threshold is None else region.threshold
             crop = picture[box.y : box.y + box.h : 4, box.x : box.x + box.w : 4]
             place = (box.x, box.y, box.w, box.h)
             light = float(crop.mean())
             seen.append(Seen(region.name, place, findings.score, findings.heat, threshold, light, findings.trouble))
-        made = self._made(ready, started, judge(self._recipe, seen))
+        made = self._made(ready, started, judge(self._recipe.rules, view.regions, seen))
         self._typical_ns += (made.done_ns - started - self._typical_ns) // 8
         return made
 
@@ -102,7 +113,3 @@ class Inspector:
             started_ns=started,
             done_ns=now_ns(),
         )
-
-
-def _box(region: Region, width: int, height: int) -> Box:
-    return Box(0, 0, width, height) if region.box == "full" else Box(*region.box)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bus.part import Defect, HeatMap, Outcome
-from .recipe import Recipe
+from .recipe import Region, Rules
 
 LEVEL_AT_THRESHOLD = 128
 """Grey level of a heat map's cell that is exactly at its region's threshold."""
@@ -45,7 +45,7 @@ class Judgement:
     heat: tuple[HeatMap, ...]
 
 
-def judge(recipe: Recipe, seen: Sequence[Seen]) -> Judgement:
+def judge(rules: Rules, regions: Sequence[Region], seen: Sequence[Seen]) -> Judgement:
     """Judge one part by its regions.
 
     NG wins over UNJUDGED: a defect that was seen is a defect, whatever the lamp does elsewhere. A score or map that is
@@ -55,19 +55,19 @@ def judge(recipe: Recipe, seen: Sequence[Seen]) -> Judgement:
     objections: list[str] = []
     defects: list[Defect] = []
     found = {one.region for one in seen}
-    doubts += [f"no finding in region {r.name}" for r in recipe.regions if r.name not in found]
+    doubts += [f"no finding in region {r.name}" for r in regions if r.name not in found]
     sound = []
     for one in seen:
         if one.trouble or not math.isfinite(one.score) or one.heat.size == 0 or not bool(np.isfinite(one.heat).all()):
             doubts.append(f"{one.trouble or 'the model gave no number'} in region {one.region}")
             continue
         sound.append(one)
-        low, high = recipe.rules.brightness
+        low, high = rules.brightness
         if not low <= one.brightness <= high:
             doubts.append(f"brightness {one.brightness:.0f} outside {low}..{high} in region {one.region}")
         if one.score > one.threshold:
             objections.append(f"score {one.score:.2f} above {one.threshold:.2f} in region {one.region}")
-            defects += places(one, recipe.rules.min_defect_px)
+            defects += places(one, rules.min_defect_px)
     worst = max(sound, key=lambda one: one.score - one.threshold, default=None)
     outcome = Outcome.NG if objections else Outcome.UNJUDGED if doubts else Outcome.OK
     return Judgement(

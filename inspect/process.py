@@ -50,7 +50,7 @@ def run(
     shelf = RingShelf(run_dir)
 
     def load(wanted_number: int, wanted: Job | None) -> Inspector:
-        return Inspector(wanted_number, read(wanted_number), options, wanted)
+        return Inspector(wanted_number, read(wanted_number), options, cameras, wanted)
 
     try:
         inspector = load(number, None)

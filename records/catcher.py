@@ -11,7 +11,8 @@ from ..bus.errors import BadPicture
 from ..bus.messages import FrameReady
 from ..bus.part import HeatMap, Outcome, Verdict
 from ..bus.ring import RingShelf
-from ..camera.frame import Picture, read_picture
+from ..camera.frame import read_picture
+from ..imaging.picture import Picture
 from .desk import Key, PictureDesk
 from .options import RecordsOptions
 

@@ -16,7 +16,7 @@ import cv2
 
 from ..bus.clock import SECOND, now_ns
 from ..bus.messages import FrameReady
-from ..camera.frame import Picture
+from ..imaging.picture import Picture
 from .options import RecordsOptions
 from .pictures import Format, PictureShelf, encode, picture_path
 from .rows import Kept

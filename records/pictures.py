@@ -13,7 +13,7 @@ from typing import Literal
 import cv2
 
 from ..bus.messages import FrameReady
-from ..camera.frame import Picture
+from ..imaging.picture import Picture
 from .durable import make_folder, sync_folder, write_synced
 from .rows import Kept
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ..bus.part import HeatMap
-from ..camera.frame import Picture
+from ..imaging.picture import Picture
 
 JPEG_QUALITY = 80
 OVERLAY_PX = 200

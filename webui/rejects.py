@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from ..bus.errors import BadLedger
 from ..bus.part import Action, Outcome
-from ..camera.frame import Picture
+from ..imaging.picture import Picture
 from ..records.read import PartRow
 from .history import History, rows_of_part
 from .pictures import to_overlay, to_thumb

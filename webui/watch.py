@@ -20,7 +20,8 @@ from ..bus.heartbeat import Heartbeat, Pulse
 from ..bus.messages import CameraState, FrameLost, FrameReady, Health, InspectState, StationState
 from ..bus.part import Disposition, Outcome, Record, Trigger, Verdict
 from ..bus.ring import RingShelf
-from ..camera.frame import Picture, read_picture
+from ..camera.frame import read_picture
+from ..imaging.picture import Picture
 from .board import MINUTE_NS, Board, Result
 from .line import assess, started_at
 from .news import News

@@ -70,7 +70,7 @@ def test_each_job_is_its_recipe_and_model(box: Path) -> None:
     }
     lid = jobs.job(8)
     assert (lid.recipe, lid.model, lid.deadline_ns) == ("lid", digest(box.parent / "good"), 300_000_000)
-    setup = jobs.setup(8)
+    setup = jobs.setup(8, "top")
     assert (setup.number, setup.revision, setup.profile.width) == (8, lid.revision, 64)
     with pytest.raises(BadSettings, match=r"there is no job 9: expected one of 7, 8, 65535"):
         jobs.job(9)

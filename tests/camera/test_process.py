@@ -379,7 +379,7 @@ def pulse(line: Line, scene: Scene, part: int, link_ms: int = 4) -> None:
 
 
 def test_line0_pairs_by_time(line: Line, scene: Scene) -> None:
-    line.start(trigger="line0", options=WIDE).ready()
+    line.start(trigger="hardware", options=WIDE).ready()
     for part in range(1, 8):
         scene.show(numbered(part * 10), part)
         pulse(line, scene, part)
@@ -393,7 +393,7 @@ def test_line0_pairs_by_time(line: Line, scene: Scene) -> None:
 
 
 def test_line0_loses_exactly_the_dropped_and_the_missed(line: Line, scene: Scene) -> None:
-    line.start(trigger="line0", exposure_us=500_000.0, options=WIDE).ready()
+    line.start(trigger="hardware", exposure_us=500_000.0, options=WIDE).ready()
     pulse(line, scene, 1)
     time.sleep(0.25)
     assert scene.pulse_line0()  # during the exposure of part 1: the camera does not see it
@@ -410,7 +410,7 @@ def test_line0_loses_exactly_the_dropped_and_the_missed(line: Line, scene: Scene
 
 
 def test_line0_edges_without_a_trigger_and_triggers_without_an_edge(line: Line, scene: Scene) -> None:
-    line.start(trigger="line0", options=WIDE).ready()
+    line.start(trigger="hardware", options=WIDE).ready()
     assert scene.pulse_line0()
     line.silence(0.5)
     assert reasons([line.part(1)]) == [(1, "timeout")]
@@ -420,7 +420,7 @@ def test_line0_edges_without_a_trigger_and_triggers_without_an_edge(line: Line, 
 
 
 def test_line0_a_trigger_missed_by_the_box_uses_its_frame_up(line: Line, scene: Scene) -> None:
-    line.start(trigger="line0", options=WIDE).ready()
+    line.start(trigger="hardware", options=WIDE).ready()
     assert scene.pulse_line0()
     line.trigger(1, missed=True)
     line.silence(0.3)

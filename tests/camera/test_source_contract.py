@@ -189,11 +189,11 @@ def test_a_second_open_is_refused(streaming: Source, subject: Subject) -> None:
 
 def test_line_or_software_trigger_that_is_missing_is_said(source: Source, subject: Subject) -> None:
     source.open(source.discover()[0].serial)
-    wanted = replace(subject.free_run, trigger="line0")
+    wanted = replace(subject.free_run, trigger="hardware")
     if subject.serial == "SN0000":
-        assert source.configure(wanted).trigger == "line0"
+        assert source.configure(wanted).trigger == "hardware"
         return
-    with pytest.raises(BadSettings, match="trigger = line0"):
+    with pytest.raises(BadSettings, match="trigger = hardware"):
         source.configure(wanted)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from okng.bus.part import Outcome
-from okng.inspect.judge import Seen, heat_map, judge, places
+from okng.inspect.judge import Judgement, Seen, heat_map, judge, places
 from okng.inspect.recipe import Recipe
 
 
@@ -24,26 +24,30 @@ def seen(score: float, *, region: str = "whole", brightness: float = 100.0, thre
     return Seen(region, (0, 0, 64, 32), score, heat, threshold, brightness)
 
 
+def judged(of: Recipe, found: list[Seen]) -> Judgement:
+    return judge(of.rules, of.regions, found)
+
+
 def test_below_the_threshold_is_ok_without_reasons() -> None:
-    made = judge(recipe(), [seen(3.9)])
+    made = judged(recipe(), [seen(3.9)])
     assert (made.outcome, made.reasons, made.defects) == (Outcome.OK, (), ())
     assert (made.score, made.threshold) == (3.9, 4.0)
 
 
 def test_at_the_threshold_is_ok_and_just_above_is_ng() -> None:
-    assert judge(recipe(), [seen(4.0)]).outcome is Outcome.OK
-    assert judge(recipe(), [seen(math.nextafter(4.0, 5))]).outcome is Outcome.NG
+    assert judged(recipe(), [seen(4.0)]).outcome is Outcome.OK
+    assert judged(recipe(), [seen(math.nextafter(4.0, 5))]).outcome is Outcome.NG
 
 
 def test_a_defect_is_boxed_in_sensor_pixels() -> None:
-    (defect,) = judge(recipe(), [seen(9.0)]).defects
+    (defect,) = judged(recipe(), [seen(9.0)]).defects
     assert (defect.x, defect.y, defect.w, defect.h) == (16, 8, 8, 8)
     assert defect.score == pytest.approx(9.0)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_is_unjudged(bad: float) -> None:
-    made = judge(recipe(), [seen(bad)])
+    made = judged(recipe(), [seen(bad)])
     assert made.outcome is Outcome.UNJUDGED
     assert made.score == 0.0
 
@@ -51,24 +55,24 @@ def test_what_is_no_number_is_unjudged(bad: float) -> None:
 def test_a_map_with_one_nan_is_unjudged() -> None:
     one = seen(1.0)
     one.heat[0, 0] = math.nan
-    assert judge(recipe(), [one]).outcome is Outcome.UNJUDGED
+    assert judged(recipe(), [one]).outcome is Outcome.UNJUDGED
 
 
 @pytest.mark.parametrize("brightness", [0.0, 3.9, 251.1, 255.0])
 def test_a_black_or_blinded_picture_is_unjudged_and_blames_the_light(brightness: float) -> None:
-    made = judge(recipe(), [seen(1.0, brightness=brightness)])
+    made = judged(recipe(), [seen(1.0, brightness=brightness)])
     assert made.outcome is Outcome.UNJUDGED
     assert "brightness" in made.reasons[0]
 
 
 def test_a_region_without_findings_is_unjudged() -> None:
-    made = judge(recipe("a", "b"), [seen(1.0, region="a")])
+    made = judged(recipe("a", "b"), [seen(1.0, region="a")])
     assert made.outcome is Outcome.UNJUDGED
     assert made.reasons == ("no finding in region b",)
 
 
 def test_a_defect_seen_wins_over_doubts() -> None:
-    made = judge(recipe("a", "b"), [seen(9.0, region="a"), seen(1.0, region="b", brightness=0.0)])
+    made = judged(recipe("a", "b"), [seen(9.0, region="a"), seen(1.0, region="b", brightness=0.0)])
     assert made.outcome is Outcome.NG
     assert len(made.reasons) == 2
 
@@ -79,7 +83,7 @@ def test_a_defect_seen_wins_over_doubts() -> None:
 )
 def test_ok_means_every_region_finite_and_at_most_its_limit(scores: list[float], light: float) -> None:
     names = [f"r{n}" for n in range(len(scores))]
-    made = judge(recipe(*names), [seen(s, region=n, brightness=light) for s, n in zip(scores, names, strict=True)])
+    made = judged(recipe(*names), [seen(s, region=n, brightness=light) for s, n in zip(scores, names, strict=True)])
     fine = all(math.isfinite(s) and s <= 4.0 for s in scores) and 4 <= light <= 251
     assert (made.outcome is Outcome.OK) == fine
     assert math.isfinite(made.score)

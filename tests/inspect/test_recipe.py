@@ -67,7 +67,7 @@ def test_a_bad_recipe_is_refused_with_key_value_and_expectation(
 
 
 def test_all_mistakes_are_shown_at_once(tmp_path: Path) -> None:
-    text = GOOD.replace("deadline_ms: 300", "deadline_ms: 1").replace("exposure_us: 800", "exposure_us: 1")
+    text = GOOD.replace("deadline_ms: 300", "deadline_ms: 1").replace("exposure_us: 800", "exposure_us: 0")
     with pytest.raises(BadRecipe) as refused:
         read_recipe(written(tmp_path, text))
     assert len(str(refused.value).splitlines()) == 2

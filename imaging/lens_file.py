@@ -1,0 +1,48 @@
+"""Calibration of a lens and of the plane the parts lie in, as a JSON file beside the recipe. No numpy here."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..bus.complaint import complain
+from ..bus.errors import BadRecipe
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Row = tuple[Number, Number, Number]
+
+
+class LensFile(BaseModel):
+    """What a chessboard or a ChArUco board told. Pinhole model with Brown's distortion (OpenCV's `calibrateCamera`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width: int = Field(ge=16, le=16384)
+    """Size of the pictures it was made from, px; it holds for no other."""
+    height: int = Field(ge=16, le=16384)
+    camera_matrix: tuple[Row, Row, Row]
+    """px: fx 0 cx / 0 fy cy / 0 0 1."""
+    distortion: tuple[Number, Number, Number, Number, Number]
+    """k1 k2 p1 p2 k3."""
+    plane: tuple[Row, Row, Row] | None = None
+    """Homography from px of the straightened picture to px of the rectified one; None: the plane is not known."""
+    mm_per_px: float = Field(gt=0.0, le=1000.0)
+    """Scale in the plane of the board: of the rectified picture where `plane` is known, else at its middle."""
+    reprojection_px: float = Field(ge=0.0, le=1000.0)
+    """Root mean square of the distance between corners found and corners computed."""
+    pictures: int = Field(ge=1, le=1000)
+    """Views of the board it was made from."""
+    made_at: str = Field(default="", max_length=40)
+    """UTC, for people."""
+
+
+def read_lens_file(path: Path) -> LensFile:
+    """Read and check a calibration. BadRecipe names file, key, value and what was expected."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise BadRecipe(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        return LensFile.model_validate_json(text)
+    except ValidationError as error:
+        raise BadRecipe(complain(path, error)) from error
