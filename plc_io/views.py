@@ -2,6 +2,9 @@
 
 OK needs every view's OK. The first view that says anything else decides, and a view without a picture is UNJUDGED:
 nobody waits for the rest, because nothing they say could let the part pass.
+
+What is shown of the part (score, heat map, picture) is the deciding view's; what was measured, found and read in the
+others goes with it.
 """
 
 from dataclasses import replace
@@ -54,11 +57,16 @@ class Views:
         self.open -= {camera}
 
     def _merged(self, shown: Verdict) -> Verdict:
-        """The part's verdict: the deciding view's, over the time that all of them took."""
+        """The part's verdict: the deciding view's, over the time that all of them took, with what all of them saw."""
+        heard = sorted(self._heard, key=lambda each: self._expected.index(each.camera))
         return replace(
             shown,
-            started_ns=min(each.started_ns for each in self._heard),
-            done_ns=max(each.done_ns for each in self._heard),
+            started_ns=min(each.started_ns for each in heard),
+            done_ns=max(each.done_ns for each in heard),
+            views=tuple(each.frame for each in heard if each is not shown and each.frame is not None),
+            image=tuple(health for each in heard for health in each.image),
+            placements=tuple(placement for each in heard for placement in each.placements),
+            codes=tuple(code for each in heard for code in each.codes),
         )
 
 

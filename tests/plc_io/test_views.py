@@ -1,10 +1,12 @@
 """One part, one verdict, from N views."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
 
-from okng.bus.part import Outcome, Verdict
+from okng.bus.messages import FrameReady
+from okng.bus.part import CodeRead, HeatMap, ImageHealth, Outcome, Placement, Verdict
 from okng.plc_io.views import Views
 
 CAMERAS = ("top", "side", "back")
@@ -73,3 +75,68 @@ def test_a_view_speaks_once_and_a_foreign_one_never() -> None:
             views.lost(camera)
     with pytest.raises(ValueError, match="one camera or more"):
         Views(())
+
+
+def seen(camera: str, outcome: Outcome = Outcome.OK, score: float = 1.0) -> Verdict:
+    """A verdict with all that a view may carry, each bearing the camera's name."""
+    frame = FrameReady(7, camera, f"ring-{camera}", 0, 2, 7, 1, 64, 48, "Mono8", 3072, 1000, 1100, None, 1200, 1300, "")
+    return replace(
+        verdict(camera, outcome, score),
+        frame=frame,
+        heat=(HeatMap(0, 0, 64, 48, 1, 1, camera[:1].encode()),),
+        image=(ImageHealth(camera, 1.0, 120.0, 30.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0),),
+        placements=(Placement(camera, True, 0.9, 1.0, 2.0, 0.0),),
+        codes=(CodeRead(f"code-{camera}", camera.upper(), "DataMatrix", camera == "back"),),
+    )
+
+
+@pytest.mark.parametrize("order", list(permutations(CAMERAS)))
+def test_an_ok_of_all_views_carries_what_each_of_them_saw(order: tuple[str, ...]) -> None:
+    views = Views(CAMERAS)
+    scores = {"top": 1.0, "side": 3.5, "back": 2.0}
+    merged = [views.add(seen(camera, score=scores[camera])) for camera in order][-1]
+    assert merged is not None
+    assert merged.frame is not None
+    assert merged.frame.camera == "side"
+    assert [frame.camera for frame in merged.views] == ["top", "back"]
+    assert [health.camera for health in merged.image] == list(CAMERAS)
+    assert [placement.camera for placement in merged.placements] == list(CAMERAS)
+    assert [(code.name, code.serial) for code in merged.codes] == [
+        ("code-top", False),
+        ("code-side", False),
+        ("code-back", True),
+    ]
+    assert [one.levels for one in merged.heat] == [b"s"]
+
+
+def test_the_view_that_decides_comes_with_the_pictures_of_those_heard_before_it() -> None:
+    views = Views(CAMERAS)
+    assert views.add(seen("back")) is None
+    merged = views.add(seen("top", Outcome.NG))
+    assert merged is not None
+    assert merged.frame is not None
+    assert (merged.frame.camera, [frame.camera for frame in merged.views]) == ("top", ["back"])
+    assert [code.name for code in merged.codes] == ["code-top", "code-back"]
+
+    views = Views(CAMERAS)
+    views.add(seen("top", score=1.0))
+    views.add(seen("back", score=2.0))
+    lost = views.lost("side")
+    assert lost is not None
+    assert lost.frame is not None
+    assert (lost.frame.camera, [frame.camera for frame in lost.views]) == ("back", ["top"])
+    assert [health.camera for health in lost.image] == ["top", "back"]
+
+
+def test_a_deciding_view_without_a_picture_still_brings_those_of_the_others() -> None:
+    views = Views(("top", "side"))
+    views.add(seen("top"))
+    merged = views.add(replace(seen("side", Outcome.UNJUDGED), frame=None))
+    assert merged is not None
+    assert merged.frame is None
+    assert [frame.camera for frame in merged.views] == ["top"]
+
+
+def test_one_camera_is_its_own_whole_verdict() -> None:
+    said = seen("top", Outcome.NG)
+    assert Views(("top",)).add(said) == said
