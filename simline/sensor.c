@@ -308,7 +308,7 @@ static void *read_out(void *argument)
             const uint64_t now = monotonic_ns();
             due_ns += (uint64_t)(SECOND_NS / camera->set.frame_rate_hz);
             if (due_ns < now)
-                due_ns = now; /* behind: no burst to catch up */
+                due_ns = now + 50000u; /* behind: no burst to catch up, and the consumer gets a turn at the lock */
             if (wait_streaming(camera, due_ns) && camera->set.trigger_mode == MODE_OFF)
                 expose(camera);
         }
