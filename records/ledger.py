@@ -10,29 +10,25 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
 
 import apsw
 
 from ..bus.clock import utc_now
 from ..bus.entries import CountersEntry, RecordEntry, TriggerEntry
 from ..bus.errors import BadLedger, Lost
-from ..bus.messages import FrameReady
-from ..bus.part import Action, HeatMap, Trigger
+from ..bus.part import Trigger
 from . import schema
-from .audit import link
+from .bookkeeping import Ripe as Ripe
+from .bookkeeping import audit, insert_part, put_counters, put_part, put_trigger, reached_event, rows
 from .durable import make_folder
 from .lineage import Lineage, read_lineage, write_lineage
-from .rows import Columns, Kept, outbox_body, part_columns, recovered_columns, sha256
+from .rows import recovered_columns
 
 log = logging.getLogger(__name__)
 FLOOR = (3, 51, 3)
 """Older SQLite may corrupt a WAL with two connections (the WAL-reset race, sqlite.org/wal.html)."""
-REJECTS = "rejects"
-"""Outbox stream of the records of rejected parts."""
 _BUSY_MS = 5000
 _STUCK = (
     apsw.FullError,
@@ -55,17 +51,6 @@ class LedgerDamaged(Lost):
     """The file is damaged: nothing of the batch is stored. Open afresh, which puts it aside, and try again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ripe:
-    """One entry ready to be written, with what belongs to it."""
-
-    entry: TriggerEntry | RecordEntry | CountersEntry
-    frame: FrameReady | None = None
-    """The picture's frame, for times and size, also where the picture was not kept."""
-    heat: tuple[HeatMap, ...] = ()
-    kept: Kept | None = None
-
-
 def check_sqlite(version: str | None = None) -> None:
     """Raise BadLedger unless the SQLite inside apsw is new enough."""
     found = version or apsw.sqlite_lib_version()
@@ -76,14 +61,14 @@ def check_sqlite(version: str | None = None) -> None:
 class Ledger:
     """The open ledger of one store. One thread of one process; a second writer is refused."""
 
-    def __init__(self, store: Path, vfs: str | None = None) -> None:
+    def __init__(self, store: Path, vfs: str | None = None, serial_span_h: int = 720) -> None:
         """Open, check and bring up to date; put a damaged file aside and start a fresh one.
 
-        vfs: another SQLite VFS, for fault injection. BadLedger: of a newer version, or another writer has it.
-        LedgerStuck: the disk does not let us.
+        serial_span_h: as in the options. vfs: another SQLite VFS, for fault injection. BadLedger: of a newer version,
+        or another writer has it. LedgerStuck: the disk does not let us.
         """
         check_sqlite()
-        self._store, self._vfs = store, vfs
+        self._store, self._vfs, self._serial_span_h = store, vfs, serial_span_h
         self._db: apsw.Connection | None = None
         try:
             make_folder(store)
@@ -120,11 +105,11 @@ class Ledger:
                 epoch = self._epoch(db, ripe.entry.epoch, stored_at)
                 match ripe.entry:
                     case TriggerEntry():
-                        _put_trigger(db, epoch, ripe.entry, stored_at)
+                        put_trigger(db, epoch, ripe.entry, stored_at)
                     case RecordEntry():
-                        _put_part(db, epoch, ripe, ripe.entry, stored_at)
+                        put_part(db, epoch, ripe, ripe.entry, self._serial_span_h, stored_at)
                     case CountersEntry():
-                        _put_counters(db, epoch, ripe.entry)
+                        put_counters(db, epoch, ripe.entry)
 
     def abandoned(self) -> list[str]:
         """Names of epochs that died with parts open: not the newest, not ended by last counters, not yet closed."""
@@ -153,11 +138,11 @@ class Ledger:
             )
             for number, part, station, at_ns, encoder, deadline_ns, recipe, missed, taken_at in left:
                 trigger = Trigger(part, station, at_ns, encoder, deadline_ns, recipe, bool(missed))
-                _insert_part(db, n, epoch, recovered_columns(trigger, number, taken_at, stored_at))
+                insert_part(db, n, epoch, recovered_columns(trigger, number, taken_at, stored_at))
             db.execute("update epoch set closed = 1 where n = ?", (n,))
             if left:
                 parts = [row[1] for row in left]
-                _audit(db, "recovered", {"epoch": epoch, "parts": parts})
+                audit(db, "recovered", {"epoch": epoch, "parts": parts})
         return [row[1] for row in left]
 
     def rest(self) -> None:
@@ -218,18 +203,18 @@ class Ledger:
     def _name(self, db: apsw.Connection, lineage: Lineage | None, *, after_damage: bool) -> None:
         """Give a new or restored file the next lineage, so that no outbox number is ever used for two things."""
         known = rows(db, "select box, lineage from meta")
-        reached = _reached(db)
+        reached = reached_event(db)
         if not known:
             box, number = (lineage.box, lineage.lineage + 1) if lineage else (secrets.token_hex(6), 1)
             db.execute("insert into meta values (?, ?, ?, ?)", (box, number, utc_now(), after_damage))
-            _audit(db, "ledger made", {"box": box, "lineage": number, "after_damage": after_damage})
+            audit(db, "ledger made", {"box": box, "lineage": number, "after_damage": after_damage})
         else:
             box, number = str(known[0][0]), int(known[0][1])
             older = lineage is not None and (number, reached) < (lineage.lineage, lineage.reached)
             if lineage is not None and older:
                 number, reached = lineage.lineage + 1, reached
                 db.execute("update meta set lineage = ?", (number,))
-                _audit(db, "ledger restored", {"box": box, "lineage": number})
+                audit(db, "ledger restored", {"box": box, "lineage": number})
                 log.warning("%s is an older copy: its outbox goes on under lineage %d", self.path, number)
         # Beside the file first: a cut in between leaves a gap in the lineages, never one used twice.
         write_lineage(self._store, Lineage(box, number, reached))
@@ -242,7 +227,7 @@ class Ledger:
         with self._reading() as db:
             box, number = rows(db, "select box, lineage from meta")[0]
             try:
-                write_lineage(self._store, Lineage(str(box), int(number), _reached(db)))
+                write_lineage(self._store, Lineage(str(box), int(number), reached_event(db)))
             except OSError as error:
                 raise LedgerStuck(f"{self._store}: {error}") from error
 
@@ -281,73 +266,6 @@ def _ended(db: apsw.Connection) -> Iterator[None]:
         with suppress(apsw.Error):  # SQLite rolls back by itself after some errors
             db.execute("rollback")
         raise
-
-
-def _put_trigger(db: apsw.Connection, epoch: int, entry: TriggerEntry, stored_at: str) -> None:
-    trigger = entry.trigger
-    values = (trigger.part, trigger.station, trigger.at_ns, trigger.encoder, trigger.deadline_ns, trigger.recipe)
-    db.execute(
-        "insert into trigger values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (epoch, number) do nothing",
-        (epoch, entry.number, *values, trigger.missed, entry.boot_id, stored_at),
-    )
-
-
-def _put_part(db: apsw.Connection, epoch: int, ripe: Ripe, entry: RecordEntry, stored_at: str) -> None:
-    trigger = entry.record.trigger
-    # It was only thought to have died with its epoch: what io says itself takes that row's place.
-    db.execute(
-        "delete from part where epoch = ? and part = ? and triggered_ns = ? and recovered = 1",
-        (epoch, trigger.part, trigger.at_ns),
-    )
-    _insert_part(db, epoch, entry.epoch, part_columns(entry, ripe.frame, ripe.heat, ripe.kept, stored_at))
-
-
-def _insert_part(db: apsw.Connection, epoch: int, name: str, columns: Columns) -> None:
-    values = {"epoch": epoch, **columns}
-    db.execute(
-        f"insert into part ({', '.join(values)}) values ({', '.join('?' * len(values))})"
-        " on conflict (epoch, number) do nothing",
-        tuple(values.values()),
-    )
-    if db.changes() and columns["action"] == Action.REJECT:
-        _post(db, REJECTS, outbox_body({**columns, "seq": db.last_insert_rowid()}, name))
-
-
-def _put_counters(db: apsw.Connection, epoch: int, entry: CountersEntry) -> None:
-    counted = asdict(entry.counters)
-    del counted["consecutive_ng"]
-    values = {"epoch": epoch, "number": entry.number, "last": entry.last, **counted}
-    changed = ", ".join(f"{name} = excluded.{name}" for name in values if name != "epoch")
-    db.execute(
-        f"insert into counter_snapshot ({', '.join(values)}) values ({', '.join('?' * len(values))})"
-        f" on conflict (epoch) do update set {changed} where excluded.number > number",
-        tuple(values.values()),
-    )
-
-
-def _post(db: apsw.Connection, stream: str, body: bytes) -> None:
-    """Put one event in the outbox, numbered by the counter row and never by max(seq): numbers are not reused."""
-    seq = rows(
-        db,
-        "insert into counter values (?, 2) on conflict (stream) do update set next = next + 1 returning next - 1",
-        (stream,),
-    )[0][0]
-    db.execute("insert into outbox values (?, ?, ?, ?)", (stream, seq, body, sha256(body)))
-
-
-def _audit(db: apsw.Connection, what: str, about: dict[str, object]) -> None:
-    newest = rows(db, "select n, hash from audit order by n desc limit 1")
-    db.execute("insert into audit values (?, ?, ?)", link(newest[0] if newest else None, what, about))
-
-
-def _reached(db: apsw.Connection) -> int:
-    found = rows(db, "select next - 1 from counter where stream = ?", (REJECTS,))
-    return int(found[0][0]) if found else 0
-
-
-def rows(db: apsw.Connection, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-    """All rows of a query."""
-    return cast(list[tuple[Any, ...]], db.execute(sql, cast(Any, values)).fetchall())
 
 
 def _number(db: apsw.Connection, sql: str) -> int:

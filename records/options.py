@@ -29,5 +29,7 @@ class RecordsOptions(BaseModel):
     """An entry waits at most this long for others to share its commit."""
     commit_batch: int = Field(default=64, ge=1, le=1024)
     """So many entries are committed at once without waiting longer."""
+    serial_span_h: int = Field(default=720, ge=0, le=87_600)
+    """A serial number read again within so many hours is marked, on the screen and in the ledger. 0: never."""
     min_free_mb: int = Field(default=256, ge=0, le=10_000_000)
     """Below this much free space no picture is kept; rows go on until the disk is full."""

@@ -14,9 +14,11 @@ from typing import Any, cast
 import apsw
 
 from ..bus.errors import BadLedger
-from ..bus.part import Action, Defect, Delivery, HeatMap, Outcome
+from ..bus.part import Action, CodeRead, Defect, Delivery, HeatMap, ImageHealth, Outcome, Placement
 from . import schema
-from .rows import unpack_defects, unpack_heat
+from .image_history import ImageHistory, alarm_since, image_history
+from .rows import unpack_codes, unpack_defects, unpack_heat, unpack_placements
+from .views import ViewRow, health_of, view_row
 
 _BUSY_MS = 1000
 MOST_ROWS = 1000
@@ -63,6 +65,18 @@ class PartRow:
     missed: bool
     recovered: bool
     """io died with this part open; the row was made afterwards."""
+    camera: str = ""
+    """Whose picture this is, and whose score; empty: no picture, no verdict."""
+    serial: str = ""
+    """Number read on the part itself; empty: none."""
+    serial_before: int | None = None
+    """`seq` of an earlier part with the same serial number; None: none within the span."""
+    codes: tuple[CodeRead, ...] = ()
+    placements: tuple[Placement, ...] = ()
+    views: tuple[ViewRow, ...] = ()
+    """Pictures of the other cameras, by name."""
+    image: tuple[ImageHealth, ...] = ()
+    """What its pictures were like, by camera."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +116,13 @@ class LedgerReader:
         action: str | None = None,
         outcome: str | None = None,
         text: str | None = None,
+        find: str | None = None,
     ) -> list[PartRow]:
         """Up to limit parts (1..1000), newest first.
 
         before_seq: only older ones, for paging. action, outcome: only those. text: only parts with this number, or with
-        these letters in their reasons, station or recipe. BadLedger: it cannot be read.
+        these letters in their reasons, station or recipe: reads every row. find: only parts with this number, or whose
+        serial number begins so; goes by an index. BadLedger: it cannot be read.
         """
         if not 1 <= limit <= MOST_ROWS:
             raise ValueError(f"limit {limit}: expected 1..{MOST_ROWS}")
@@ -120,15 +136,32 @@ class LedgerReader:
         if text:
             letters = "instr(lower(reasons || ' ' || station || ' ' || recipe), lower(?)) > 0"
             wanted.append((f"(cast(part as text) = ? or {letters})", [text, text]))
+        if find:
+            wanted.append(_named(find))
         where = " where " + " and ".join(term for term, _ in wanted) if wanted else ""
         values = [value for _, some in wanted for value in some]
         with self.asking() as ask:
-            return [_part_row(row) for row in ask(f"select * from part{where} order by seq desc limit {limit}", values)]
+            return _part_rows(ask, f"select * from part{where} order by seq desc limit {limit}", values)
 
     def row(self, seq: int) -> PartRow | None:
         """That part, or None. BadLedger."""
         with self.asking() as ask:
-            return next((_part_row(row) for row in ask("select * from part where seq = ?", [seq])), None)
+            return next(iter(_part_rows(ask, "select * from part where seq = ?", [seq])), None)
+
+    def image(self, camera: str, limit: int) -> ImageHistory:
+        """What the newest pictures of a camera were like, up to limit parts (1..100,000), oldest first. BadLedger."""
+        if not 1 <= limit <= MOST_MOMENTS:
+            raise ValueError(f"limit {limit}: expected 1..{MOST_MOMENTS}")
+        with self.asking() as ask:
+            return image_history(ask.db, camera, limit)
+
+    def alarm_since(self, camera: str, cause: str) -> str | None:
+        """UTC of the first part of the unbroken run of parts, up to now, with that image alarm; None: there is none.
+
+        A run of more than 100,000 parts is said to have begun with the oldest of these. BadLedger.
+        """
+        with self.asking() as ask:
+            return alarm_since(ask.db, camera, cause, MOST_MOMENTS)
 
     def summary(self, since: str | None = None) -> dict[str, int]:
         """Counts of the parts taken at or after since (UTC as in `taken_at`; None: all). BadLedger.
@@ -213,25 +246,48 @@ class Ask:
     """Runs queries of one moment: all see the same state of the ledger."""
 
     def __init__(self, db: apsw.Connection) -> None:
-        self._db = db
+        self.db = db
 
     def __call__(self, sql: str, values: Sequence[object] | Mapping[str, object] = ()) -> Iterator[dict[str, Any]]:
         """Yield rows as mappings from column name to value."""
-        cursor = self._db.execute(sql, cast(Any, values))
+        cursor = self.db.execute(sql, cast(Any, values))
         names: list[str] = []
         for row in cursor:
             names = names or [str(column[0]) for column in cursor.get_description()]
             yield dict(zip(names, cast(tuple[Any, ...], row), strict=True))
 
 
-def _part_row(row: Mapping[str, Any]) -> PartRow:
+def _named(find: str) -> tuple[str, list[object]]:
+    """The condition for a part number or the beginning of a serial number."""
+    number = int(find) if find.isascii() and find.isdigit() and len(find) <= 10 else 0
+    # `serial != ''` lets SQLite take the index, which is partial.
+    begins = "(serial != '' and serial >= ? and serial < ?)"
+    return f"(part = ? or {begins})", [number, find, find + chr(0x10FFFF)]
+
+
+def _part_rows(ask: "Ask", sql: str, values: Sequence[object]) -> list[PartRow]:
+    """The parts of a query over `part`, each with its views and what its pictures were like."""
+    found = list(ask(sql, values))
+    seqs = json.dumps([row["seq"] for row in found])
+    views: dict[int, list[dict[str, Any]]] = {row["seq"]: [] for row in found}
+    image: dict[int, list[dict[str, Any]]] = {row["seq"]: [] for row in found}
+    for table, rows in (("view", views), ("image_health", image)):
+        sql = f"select * from {table} where seq in (select value from json_each(?)) order by seq, camera"
+        for row in ask(sql, [seqs]):
+            rows[row["seq"]].append(row)
+    return [_part_row(row, views[row["seq"]], image[row["seq"]]) for row in found]
+
+
+def _part_row(
+    row: Mapping[str, Any], views: Sequence[Mapping[str, Any]], image: Sequence[Mapping[str, Any]]
+) -> PartRow:
     try:
-        return _made(row)
+        return _made(row, views, image)
     except (ValueError, KeyError, TypeError) as error:
         raise BadLedger(f"ledger row {row['seq']} is not as okng wrote it: {error}") from error
 
 
-def _made(row: Mapping[str, Any]) -> PartRow:
+def _made(row: Mapping[str, Any], views: Sequence[Mapping[str, Any]], image: Sequence[Mapping[str, Any]]) -> PartRow:
     published = row["published_ns"]
     return PartRow(
         seq=row["seq"],
@@ -259,4 +315,11 @@ def _made(row: Mapping[str, Any]) -> PartRow:
         height=row["height"],
         missed=bool(row["missed"]),
         recovered=bool(row["recovered"]),
+        camera=row["camera"],
+        serial=row["serial"],
+        serial_before=row["serial_before"],
+        codes=unpack_codes(row["codes"]),
+        placements=unpack_placements(row["placements"]),
+        views=tuple(view_row(one) for one in views),
+        image=tuple(health_of(one) for one in image),
     )

@@ -3,13 +3,14 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..bus.entries import RecordEntry
 from ..bus.messages import FrameReady
-from ..bus.part import Action, Defect, Delivery, HeatMap, Outcome, Trigger, Why
+from ..bus.part import Action, CodeRead, Defect, Delivery, HeatMap, Outcome, Placement, Trigger, Why
 
 Columns = dict[str, Any]
 
@@ -27,6 +28,9 @@ class Kept:
     """Relative to the store, with `/`."""
     sha256: str
     """Of the file, 64 hex digits."""
+    width: int = 0
+    """Of the picture, px; 0: as its frame says. A developed picture may be smaller than its frame."""
+    height: int = 0
 
 
 def outcome_of(why: Why) -> Outcome:
@@ -35,9 +39,15 @@ def outcome_of(why: Why) -> Outcome:
 
 
 def part_columns(
-    entry: RecordEntry, frame: FrameReady | None, heat: Sequence[HeatMap], kept: Kept | None, stored_at: str
+    entry: RecordEntry,
+    frame: FrameReady | None,
+    heat: Sequence[HeatMap],
+    kept: Kept | None,
+    codes: Sequence[CodeRead],
+    placements: Sequence[Placement],
+    stored_at: str,
 ) -> Columns:
-    """Columns of table `part` for one record, `epoch` left out."""
+    """Columns of table `part` for one record, `epoch` and `serial_before` left out."""
     record = entry.record
     trigger, verdict, disposition, receipt = record.trigger, record.verdict, record.disposition, record.receipt
     why = Why(disposition.why)
@@ -68,11 +78,10 @@ def part_columns(
         "sequence": disposition.sequence,
         "delivery": receipt.delivery.value,
         "confirmed": receipt.confirmed,
-        "width": frame.width if frame else 0,
-        "height": frame.height if frame else 0,
-        "picture": kept.path if kept else None,
-        "picture_sha256": kept.sha256 if kept else None,
-        "picture_kept": kept is not None,
+        **picture_columns(frame, kept),
+        "serial": serial_of(codes),
+        "codes": as_json([asdict(code) for code in codes]),
+        "placements": as_json([numbers(asdict(placement)) for placement in placements]),
         "heat": pack_heat(heat) if heat else None,
         "recovered": False,
         "stored_at": stored_at,
@@ -103,10 +112,39 @@ def recovered_columns(trigger: Trigger, number: int, taken_at: str, stored_at: s
         "width": 0,
         "height": 0,
         "picture_kept": False,
+        "serial": "",
+        "codes": "[]",
+        "placements": "[]",
         "recovered": True,
         "stored_at": stored_at,
         **nothing,
     }
+
+
+def picture_columns(frame: FrameReady | None, kept: Kept | None) -> Columns:
+    """Size and place of one picture; 0 and None where there was none."""
+    sized = kept is not None and kept.width > 0
+    return {
+        "width": kept.width if kept is not None and sized else frame.width if frame else 0,
+        "height": kept.height if kept is not None and sized else frame.height if frame else 0,
+        "picture": kept.path if kept else None,
+        "picture_sha256": kept.sha256 if kept else None,
+        "picture_kept": kept is not None,
+    }
+
+
+def serial_of(codes: Iterable[CodeRead]) -> str:
+    """The number read on the part itself; empty: none was."""
+    return next((code.text for code in codes if code.serial and code.text), "")
+
+
+def numbers(values: dict[str, Any]) -> dict[str, Any]:
+    """The same with None for every number that is none: neither JSON nor SQLite has a NaN."""
+    return {name: None if _unreal(value) else value for name, value in values.items()}
+
+
+def _unreal(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _trigger_columns(trigger: Trigger) -> Columns:
@@ -123,11 +161,18 @@ def _trigger_columns(trigger: Trigger) -> Columns:
 _OUTBOX_LEAVES = ("heat", "number", "stored_at")
 
 
-def outbox_body(columns: Columns, epoch: str) -> bytes:
-    """The record as it leaves the box: one line of canonical JSON without the heat map."""
+_LISTS = ("reasons", "defects", "codes", "placements")
+
+
+def outbox_body(columns: Columns, epoch: str, views: Sequence[Columns] = (), image: Sequence[Columns] = ()) -> bytes:
+    """The record as it leaves the box: one line of canonical JSON without the heat map.
+
+    views, image: rows of the tables `view` and `image_health` of this part, `seq` left out.
+    """
     body = {name: value for name, value in columns.items() if name not in _OUTBOX_LEAVES}
-    body["reasons"], body["defects"] = json.loads(columns["reasons"]), json.loads(columns["defects"])
-    body["epoch"] = epoch
+    body.update({name: json.loads(columns[name]) for name in _LISTS})
+    body["epoch"], body["views"] = epoch, list(views)
+    body["image"] = [{**one, "alarms": json.loads(one["alarms"])} for one in image]
     return as_json(body).encode()
 
 
@@ -165,6 +210,21 @@ def unpack_heat(packed: bytes | None) -> tuple[HeatMap, ...]:
     return tuple(
         HeatMap(**{**one, "levels": base64.b64decode(one["levels"], validate=True)}) for one in json.loads(packed)
     )
+
+
+def unpack_codes(packed: str) -> tuple[CodeRead, ...]:
+    """The codes of a row."""
+    return tuple(CodeRead(**one) for one in json.loads(packed))
+
+
+def unpack_placements(packed: str) -> tuple[Placement, ...]:
+    """The placements of a row; what is None there is NaN here."""
+    return tuple(Placement(**reals(one)) for one in json.loads(packed))
+
+
+def reals(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The other way round than `numbers`: NaN for every None."""
+    return {name: math.nan if value is None else value for name, value in values.items()}
 
 
 def unpack_defects(packed: str) -> tuple[Defect, ...]:

@@ -109,7 +109,46 @@ create trigger audit_no_update before update on audit begin select raise(abort, 
 create trigger audit_no_delete before delete on audit begin select raise(abort, 'audit is append-only'); end;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_VIEWS = """
+alter table part add column serial text not null default '';      -- number read on the part itself; empty: none
+alter table part add column serial_before integer;                -- seq of an earlier part with that number; null: none
+alter table part add column codes text not null default '[]';     -- JSON list
+alter table part add column placements text not null default '[]';-- JSON list
+create index part_serial on part (serial) where serial != '';
+create index part_number on part (part);
+create table view (                   -- pictures of the other cameras; that of the deciding one is in the part's row
+    seq integer not null references part (seq) on delete cascade,
+    camera text not null,
+    exposed_ns integer not null,
+    received_ns integer not null,
+    ready_ns integer not null,
+    width integer not null,
+    height integer not null,
+    picture text,
+    picture_sha256 text,
+    picture_kept integer not null,
+    primary key (seq, camera)
+) without rowid;
+create table image_health (           -- what the pictures were like; a figure that is null could not be measured
+    seq integer not null references part (seq) on delete cascade,
+    camera text not null,
+    focus real,
+    brightness real,
+    contrast real,
+    saturation real,
+    darkness real,
+    uniformity real,
+    noise real,
+    shift_x_px real,
+    shift_y_px real,
+    angle_deg real,
+    alarms text not null,             -- JSON list of causes, as of this part
+    primary key (seq, camera)
+) without rowid;
+"""
+"""Several pictures of one part, what they were like, where the part lay and what was written on it."""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _VIEWS)
 """SQL that takes a file from user_version n to n + 1, for n = 0, 1, ..."""
 VERSION = len(MIGRATIONS)
 """What this okng writes and reads."""

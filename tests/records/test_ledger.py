@@ -71,7 +71,7 @@ def test_a_batch_is_stored_whole_or_not_at_all(
     def full(*_: object) -> None:
         raise apsw.FullError("disk full")
 
-    monkeypatch.setattr("okng.records.ledger._put_counters", full)
+    monkeypatch.setattr("okng.records.ledger.put_counters", full)
     with pytest.raises(LedgerStuck, match="disk full"):
         fill(ledger, maker, 3)
     assert ask(tmp_path, "select count(*) from trigger") == [(0,)]

@@ -1,0 +1,147 @@
+"""How entries become rows, inside the ledger's transaction. A resend changes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import apsw
+
+from ..bus.entries import CountersEntry, RecordEntry, TriggerEntry
+from ..bus.messages import FrameReady
+from ..bus.part import Action, CodeRead, HeatMap, ImageHealth, Placement
+from .audit import link
+from .rows import Columns, Kept, outbox_body, part_columns, sha256
+from .views import Sight, health_columns, view_columns
+
+REJECTS = "rejects"
+"""Outbox stream of the records of rejected parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ripe:
+    """One entry ready to be written, with what belongs to it."""
+
+    entry: TriggerEntry | RecordEntry | CountersEntry
+    frame: FrameReady | None = None
+    """The deciding picture's frame, for times and size, also where the picture was not kept."""
+    heat: tuple[HeatMap, ...] = ()
+    kept: Kept | None = None
+    views: tuple[Sight, ...] = ()
+    """Of the other cameras."""
+    image: tuple[ImageHealth, ...] = ()
+    placements: tuple[Placement, ...] = ()
+    codes: tuple[CodeRead, ...] = ()
+
+
+def put_trigger(db: apsw.Connection, epoch: int, entry: TriggerEntry, stored_at: str) -> None:
+    """Insert a trigger."""
+    trigger = entry.trigger
+    values = (trigger.part, trigger.station, trigger.at_ns, trigger.encoder, trigger.deadline_ns, trigger.recipe)
+    db.execute(
+        "insert into trigger values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (epoch, number) do nothing",
+        (epoch, entry.number, *values, trigger.missed, entry.boot_id, stored_at),
+    )
+
+
+def put_part(db: apsw.Connection, epoch: int, ripe: Ripe, entry: RecordEntry, span_h: int, stored_at: str) -> None:
+    """Insert the part with its views; a row that `recover` made for it goes. span_h: as in the options."""
+    record = entry.record
+    trigger, verdict = record.trigger, record.verdict
+    # It was only thought to have died with its epoch: what io says itself takes that row's place.
+    db.execute(
+        "delete from part where epoch = ? and part = ? and triggered_ns = ? and recovered = 1",
+        (epoch, trigger.part, trigger.at_ns),
+    )
+    codes = ripe.codes or (verdict.codes if verdict else ())
+    placements = ripe.placements or (verdict.placements if verdict else ())
+    image = ripe.image or (verdict.image if verdict else ())
+    columns = part_columns(entry, ripe.frame, ripe.heat, ripe.kept, codes, placements, stored_at)
+    columns["serial_before"] = _earlier(db, columns["serial"], record.taken_at, span_h)
+    insert_part(db, epoch, entry.epoch, columns, ripe.views, image)
+
+
+def insert_part(
+    db: apsw.Connection,
+    epoch: int,
+    name: str,
+    columns: Columns,
+    sights: Sequence[Sight] = (),
+    image: Sequence[ImageHealth] = (),
+) -> None:
+    """Insert one part and, where it is rejected, its event for the outbox. name: of the epoch."""
+    _insert(db, "part", {"epoch": epoch, **columns}, "epoch, number")
+    if not db.changes():
+        return  # a resend
+    seq = db.last_insert_rowid()
+    views = [view_columns(sight) for sight in sights]
+    figures = [health_columns(health) for health in image]
+    for view in views:
+        _insert(db, "view", {"seq": seq, **view}, "seq, camera")
+    for figure in figures:
+        _insert(db, "image_health", {"seq": seq, **figure}, "seq, camera")
+    if columns["action"] == Action.REJECT:
+        _post(db, REJECTS, outbox_body({**columns, "seq": seq}, name, views, figures))
+
+
+def _insert(db: apsw.Connection, table: str, values: Columns, key: str) -> None:
+    db.execute(
+        f"insert into {table} ({', '.join(values)}) values ({', '.join('?' * len(values))})"
+        f" on conflict ({key}) do nothing",
+        tuple(values.values()),
+    )
+
+
+def _earlier(db: apsw.Connection, serial: str, taken_at: str, span_h: int) -> int | None:
+    """The newest part that bore that serial number within the span; None: none, or there is no number."""
+    if not serial or not span_h:
+        return None
+    try:
+        taken = datetime.fromisoformat(taken_at).astimezone(UTC)
+    except ValueError:
+        return None
+    since = (taken - timedelta(hours=span_h)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    # `serial != ''` lets SQLite take the index, which is partial.
+    sql = "select max(seq) from part where serial = ? and serial != '' and taken_at >= ?"
+    found = rows(db, sql, (serial, since))[0][0]
+    return None if found is None else int(found)
+
+
+def put_counters(db: apsw.Connection, epoch: int, entry: CountersEntry) -> None:
+    """Replace the snapshot of an epoch, unless it is a newer one."""
+    counted = asdict(entry.counters)
+    del counted["consecutive_ng"]
+    values = {"epoch": epoch, "number": entry.number, "last": entry.last, **counted}
+    changed = ", ".join(f"{name} = excluded.{name}" for name in values if name != "epoch")
+    db.execute(
+        f"insert into counter_snapshot ({', '.join(values)}) values ({', '.join('?' * len(values))})"
+        f" on conflict (epoch) do update set {changed} where excluded.number > number",
+        tuple(values.values()),
+    )
+
+
+def _post(db: apsw.Connection, stream: str, body: bytes) -> None:
+    """Put one event in the outbox, numbered by the counter row and never by max(seq): numbers are not reused."""
+    seq = rows(
+        db,
+        "insert into counter values (?, 2) on conflict (stream) do update set next = next + 1 returning next - 1",
+        (stream,),
+    )[0][0]
+    db.execute("insert into outbox values (?, ?, ?, ?)", (stream, seq, body, sha256(body)))
+
+
+def audit(db: apsw.Connection, what: str, about: dict[str, object]) -> None:
+    """Append one entry to the audit chain."""
+    newest = rows(db, "select n, hash from audit order by n desc limit 1")
+    db.execute("insert into audit values (?, ?, ?)", link(newest[0] if newest else None, what, about))
+
+
+def reached_event(db: apsw.Connection) -> int:
+    """Number of the newest event of the outbox; 0: none."""
+    found = rows(db, "select next - 1 from counter where stream = ?", (REJECTS,))
+    return int(found[0][0]) if found else 0
+
+
+def rows(db: apsw.Connection, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    """All rows of a query."""
+    return cast(list[tuple[Any, ...]], db.execute(sql, cast(Any, values)).fetchall())
