@@ -285,9 +285,7 @@ def main() -> None:
     head = f"\n## Camera against bare harvesters, {time.strftime('%Y-%m-%d', time.gmtime())}\n\n"
     head += f"{on['cores']} cores of {on['cpu']}, load {on['load_at_start']:.1f} at the start. Median of "
     head += f"{options.rounds} rounds of {options.seconds:.0f} s, in turn. "
-    head += "60 Hz, model: every picture is scored at 256 px by the reader.
-
-"
+    head += "60 Hz, model: every picture is scored at 256 px by the reader.\n\n"
     with (HERE / "RESULTS.md").open("a", encoding="utf-8") as results:
         results.write(head + "\n".join(lines) + "\n")
 
