@@ -13,48 +13,12 @@ from typing import Any
 from ..bus.errors import BadLedger
 from ..bus.part import Delivery
 from .audit import audit_problems
+from .questions import OWN_RECORD, PART, QUESTIONS
 from .read import Ask, LedgerReader
 from .rows import sha256
 
 _NAMED = 20
 """Parts named for each kind of problem; of more only the number is said."""
-
-_PLACE = "select e.name as epoch, {0}.part as part from {1} join epoch e on e.n = {0}.epoch where "
-_PART = _PLACE.format("p", "part p")
-_TRIGGER = _PLACE.format("t", "trigger t")
-_SAME = "{0}.epoch = {1}.epoch and {0}.part = {1}.part and {0}.{2} = {1}.{3}"
-_OWN_RECORD = "select 1 from part p where " + _SAME.format("p", "t", "triggered_ns", "at_ns")
-_OWN_TRIGGER = "select 1 from trigger t where " + _SAME.format("p", "t", "triggered_ns", "at_ns")
-
-_QUESTIONS: tuple[tuple[str, str], ...] = (
-    ("triggered, but without a record", _TRIGGER + f"not exists ({_OWN_RECORD})"),
-    ("recorded, but never triggered", _PART + f"not exists ({_OWN_TRIGGER})"),
-    ("with two records", _PART + "1 group by p.epoch, p.part, p.triggered_ns having count(*) > 1"),
-    ("with two triggers", _TRIGGER + "1 group by t.epoch, t.part, t.at_ns having count(*) > 1"),
-    (
-        "passed without an OK",
-        _PART + "p.action = 'PASS' and not (p.outcome = 'OK' and p.why = 'ok' and coalesce(p.verdict, '') = 'OK')",
-    ),
-    ("OK, but not passed", _PART + "p.action != 'PASS' and (p.outcome = 'OK' or p.why = 'ok')"),
-    ("neither passed nor rejected", _PART + "p.action not in ('PASS', 'REJECT')"),
-    ("of no known outcome", _PART + "p.outcome not in ('OK', 'NG', 'UNJUDGED')"),
-    (
-        "with an outcome that is not that of its ground",
-        _PART + "p.outcome != case p.why when 'ok' then 'OK' when 'ng' then 'NG' else 'UNJUDGED' end",
-    ),
-    ("NG by its ground, not by its verdict", _PART + "p.why = 'ng' and coalesce(p.verdict, '') != 'NG'"),
-    ("passed at or after its deadline", _PART + "p.action = 'PASS' and p.published_ns >= p.deadline_ns"),
-    ("passed, but never published", _PART + "p.action = 'PASS' and p.published_ns is null"),
-    ("of no known delivery", _PART + "p.delivery not in ('delivered', 'late', 'unconfirmed')"),
-    (
-        "missed, but passed or published",
-        _PART + "p.missed and (p.action = 'PASS' or p.published_ns is not null)",
-    ),
-    (
-        "with a picture that names no file",
-        _PART + "p.picture_kept and (p.picture is null or p.picture_sha256 is null)",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +47,8 @@ class Balance:
     """Runs of io."""
     problems: list[str] = field(default_factory=list)
     """What does not balance, parts named; empty when all does."""
+    views: int = 0
+    """Pictures kept of other views than the deciding one."""
 
     @property
     def balanced(self) -> bool:
@@ -102,7 +68,7 @@ def check(store: Path, *, full: bool = False) -> Balance:
         if broken != ["ok"]:
             problems += [f"the file is damaged: {text}" for text in broken]
         sums = _sums(ask)
-        for text, sql in _QUESTIONS:
+        for text, sql in QUESTIONS:
             problems += _named(text, ask(sql))
         problems += _unequal(sums)
         for epoch in list(ask("select * from epoch order by n")):
@@ -129,7 +95,8 @@ def _sums(ask: Ask) -> dict[str, int]:
     )
     (others,) = ask(
         "select (select count(*) from trigger) as triggers, (select count(*) from epoch) as epochs,"
-        f" (select count(*) from trigger t where not exists ({_OWN_RECORD})) as open"
+        f" (select count(*) from trigger t where not exists ({OWN_RECORD})) as open,"
+        " (select count(*) from view where picture_kept) as views"
     )
     return {name: int(value) for name, value in {**parts, **others}.items()}
 
@@ -202,37 +169,43 @@ def _outbox(ask: Ask) -> list[str]:
         seq = json.loads(body)["seq"]
         posted[seq] = posted.get(seq, 0) + 1
     unposted = [
-        row for row in ask(_PART.replace("p.part as part", "p.part as part, p.seq as seq") + "p.action = 'REJECT'")
+        row for row in ask(PART.replace("p.part as part", "p.part as part, p.seq as seq") + "p.action = 'REJECT'")
     ]
     problems += _named("rejected, but not in the outbox", (row for row in unposted if row["seq"] not in posted))
     problems += _named("twice in the outbox", (row for row in unposted if posted.get(row["seq"], 0) > 1))
     return problems
 
 
+_KEPT = (
+    "select p.seq as seq, '' as camera, p.part as part, e.name as epoch, p.picture, p.picture_sha256 from part p"
+    " join epoch e on e.n = p.epoch where p.seq > ? and p.picture_kept and p.picture is not null"
+    " order by p.seq limit 1000",
+    "select v.seq as seq, v.camera as camera, p.part as part, e.name as epoch, v.picture, v.picture_sha256 from view v"
+    " join part p on p.seq = v.seq join epoch e on e.n = p.epoch"
+    " where (v.seq, v.camera) > (?, ?) and v.picture_kept and v.picture is not null"
+    " order by v.seq, v.camera limit 1000",
+)
+"""The next thousand kept pictures of the deciding views, and of the others."""
+
+
 def _pictures(reader: LedgerReader, *, full: bool) -> list[str]:
     """Every kept picture is there; with full it also hashes to what its row says."""
     missing: list[dict[str, Any]] = []
     wrong: list[dict[str, Any]] = []
-    after = 0
-    while True:
-        with reader.asking() as ask:
-            page = list(
-                ask(
-                    "select p.seq, p.part as part, e.name as epoch, p.picture, p.picture_sha256 from part p"
-                    " join epoch e on e.n = p.epoch where p.seq > ? and p.picture_kept and p.picture is not null"
-                    " order by p.seq limit 1000",
-                    [after],
-                )
-            )
-        for row in page:
-            after = row["seq"]
-            file = reader.store / row["picture"]
-            if not file.is_file():
-                missing.append(row)
-            elif full and _digest(file) != row["picture_sha256"]:
-                wrong.append(row)
-        if len(page) < 1000:
-            break
+    for sql in _KEPT:
+        after: list[object] = [0, ""][: sql.count("?")]
+        while True:
+            with reader.asking() as ask:
+                page = list(ask(sql, after))
+            for row in page:
+                after = [row["seq"], row["camera"]][: len(after)]
+                file = reader.store / row["picture"]
+                if not file.is_file():
+                    missing.append(row)
+                elif full and _digest(file) != row["picture_sha256"]:
+                    wrong.append(row)
+            if len(page) < 1000:
+                break
     return _named("with a kept picture that is not there", iter(missing)) + _named(
         "with a picture that is not the one that was kept", iter(wrong)
     )

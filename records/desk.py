@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -22,8 +23,10 @@ from .pictures import Format, PictureShelf, encode, picture_path
 from .rows import Kept
 
 log = logging.getLogger(__name__)
-Key = tuple[int, int]
+PartKey = tuple[int, int]
 """One part for sure: its number and `Trigger.at_ns` (numbers are used again)."""
+Key = tuple[PartKey, str]
+"""One picture: of that part, by that camera."""
 _SETTLE = 8
 """Pictures that share one sync of their folder at most."""
 _DONE = 1024
@@ -59,7 +62,7 @@ class PictureDesk:
         self._busy: set[Key] = set()
         self._results: OrderedDict[Key, Kept | None] = OrderedDict()
         self._given_up: set[Key] = set()
-        self._closed: OrderedDict[Key, None] = OrderedDict()
+        self._closed: OrderedDict[PartKey, None] = OrderedDict()
         self._stop = False
         self._trouble_ns = 0
         self.shed_ok = 0
@@ -70,14 +73,15 @@ class PictureDesk:
         self._thread = threading.Thread(target=self._work, name="pictures", daemon=True)
         self._thread.start()
 
-    def offer(self, key: Key, frame: FrameReady, picture: Picture, *, important: bool) -> None:
-        """Queue one picture (uint8, HxW or HxWx3 RGB). Never waits.
+    def offer(self, part: PartKey, frame: FrameReady, picture: Picture, *, important: bool) -> None:
+        """Queue one view's picture (uint8, HxW or HxWx3 RGB). Never waits.
 
         Full: an OK picture is shed first, the newest of them, then the oldest NG picture; the row of a shed picture is
         written without.
         """
+        key = (part, frame.camera)
         with self._change:
-            if key in self._jobs or key in self._busy or key in self._results or key in self._closed:
+            if key in self._jobs or key in self._busy or key in self._results or part in self._closed:
                 return
             self._jobs[key] = _Job(key, frame, picture, important)
             if len(self._jobs) > self._options.queue_pictures:
@@ -93,16 +97,21 @@ class PictureDesk:
             waiting = key in self._jobs or key in self._busy
             return (Where.WAITING if waiting else Where.UNKNOWN), None
 
-    def let_go(self, key: Key) -> None:
-        """The row is made up: forget the picture and take no later one; one still under way is removed again."""
+    def let_go(self, part: PartKey, cameras: Iterable[str]) -> None:
+        """The row is made up: forget the pictures and take no later one; one still under way is removed again.
+
+        cameras: all that may have offered one.
+        """
         with self._change:
-            self._closed[key] = None
+            self._closed[part] = None
             while len(self._closed) > _DONE:
                 self._closed.popitem(last=False)
-            self._results.pop(key, None)
-            self._jobs.pop(key, None)
-            if key in self._busy:
-                self._given_up.add(key)
+            for camera in cameras:
+                key = (part, camera)
+                self._results.pop(key, None)
+                self._jobs.pop(key, None)
+                if key in self._busy:
+                    self._given_up.add(key)
 
     def waiting(self) -> int:
         """Pictures not yet on disk."""
@@ -173,7 +182,8 @@ class PictureDesk:
             if free.f_bavail * free.f_frsize < self._options.min_free_mb << 20:
                 raise OSError(f"less than {self._options.min_free_mb} MB free")
             data = encode(job.picture, kind, self._options.jpeg_quality)
-            kept = self._shelf.put(picture_path(job.frame, kind), data)
+            height, width = job.picture.shape[:2]
+            kept = self._shelf.put(picture_path(job.frame, kind), data, width, height)
         except (OSError, ValueError) as error:
             self._complain(str(error))
             return None

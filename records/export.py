@@ -31,6 +31,8 @@ _COLUMNS = (
     "recipe",
     "revision",
     "model",
+    "serial",
+    "codes",
 )
 
 
@@ -38,7 +40,8 @@ def lines(store: Path) -> Iterator[dict[str, Any]]:
     """Yield every part as a mapping; times are ns on CLOCK_MONOTONIC, null where unknown. BadLedger.
 
     Keys: part, station, taken_at, outcome, action, why, reasons, score, threshold, delivery, missed, triggered_ns,
-    exposed_ns, received_ns, ready_ns, started_ns, done_ns, published_ns, acked_ns, recipe, revision, model.
+    exposed_ns, received_ns, ready_ns, started_ns, done_ns, published_ns, acked_ns, recipe, revision, model, serial,
+    codes (list of mappings: name, text, kind, serial).
     """
     reader, after = LedgerReader(store), 0
     while True:
@@ -48,6 +51,7 @@ def lines(store: Path) -> Iterator[dict[str, Any]]:
         for row in page:
             after = row.pop("seq")
             row["reasons"], row["missed"] = json.loads(row["reasons"]), bool(row["missed"])
+            row["codes"] = json.loads(row["codes"])
             yield row
         if len(page) < _PAGE:
             return

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import cv2
+import numpy as np
 
 from ..bus.messages import FrameReady
 from ..imaging.picture import Picture
@@ -26,7 +27,7 @@ Format = Literal["png", "jpeg"]
 def picture_path(frame: FrameReady, kind: Format) -> str:
     """Where the picture of that frame lies, relative to the store: the same again after a restart of records."""
     day, _, clock = frame.taken_at.partition("T")
-    name = f"{frame.part}-{frame.triggered_at_ns}{_ENDINGS[kind]}"
+    name = f"{frame.part}-{frame.triggered_at_ns}-{frame.camera}{_ENDINGS[kind]}"
     return "/".join((PICTURES, *day.split("-"), clock[:2], name))
 
 
@@ -53,8 +54,11 @@ class PictureShelf:
         self._store = store
         self._unsynced: set[Path] = set()
 
-    def put(self, path: str, data: bytes) -> Kept:
-        """Write one file whole; durable after `settle`. OSError: disk full or failing, nothing is left behind."""
+    def put(self, path: str, data: bytes, width: int = 0, height: int = 0) -> Kept:
+        """Write one file whole; durable after `settle`. OSError: disk full or failing, nothing is left behind.
+
+        width, height: of the picture, for its row.
+        """
         final = self._store / path
         make_folder(final.parent)
         waiting = final.with_name(final.name + ".tmp")
@@ -66,7 +70,7 @@ class PictureShelf:
                 waiting.unlink()
             raise
         self._unsynced.add(final.parent)
-        return Kept(path, hashlib.sha256(data).hexdigest())
+        return Kept(path, hashlib.sha256(data).hexdigest(), width, height)
 
     def settle(self) -> None:
         """Sync the folders of what was put since the last call. OSError: what was put may be gone after a cut."""
@@ -96,5 +100,8 @@ def adopt(store: Path, frame: FrameReady) -> Kept | None:
             sync_folder(file.parent)
         except OSError:
             continue
-        return Kept(path, hashlib.sha256(data).hexdigest())
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+        if decoded is not None:
+            height, width = decoded.shape[:2]
+            return Kept(path, hashlib.sha256(data).hexdigest(), width, height)
     return None

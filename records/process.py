@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -19,15 +19,18 @@ from ..bus.channel import EntryReceiver, records_address
 from ..bus.clock import MS, SECOND, now_ns
 from ..bus.entries import CountersEntry, RecordEntry, TriggerEntry
 from ..bus.heartbeat import Heartbeat
-from ..bus.messages import FrameReady, Health, Stored
+from ..bus.messages import Health, Stored
 from ..bus.part import Outcome
 from ..bus.ring import RingShelf
-from .catcher import Catcher, Seen, copied
-from .desk import Key, PictureDesk, Where
-from .ledger import Ledger, LedgerDamaged, LedgerStuck, Ripe
+from .bookkeeping import Ripe
+from .catcher import Catcher, copied
+from .desk import PartKey, PictureDesk, Where
+from .gathered import Gathered, gather
+from .ledger import Ledger, LedgerDamaged, LedgerStuck
 from .options import RecordsOptions
 from .pictures import adopt
 from .rows import Kept, outcome_of
+from .views import Sight
 
 log = logging.getLogger(__name__)
 HEAR_NS = 200 * MS
@@ -52,17 +55,24 @@ class _Held:
     who: bytes
     entry: Entry
     since_ns: int
-    looked: bool = False
-    """The ring and the disk have been asked for the picture that was never offered."""
+    adopted: dict[str, Kept | None] = field(default_factory=dict)
+    """By camera: the ring and the disk have been asked for the picture that was never offered; what the disk had."""
 
 
 class Recorder:
     """Turns entries and pictures into rows. One thread."""
 
     def __init__(
-        self, ledger: Ledger, desk: PictureDesk, catcher: Catcher, run_dir: Path, options: RecordsOptions
+        self,
+        ledger: Ledger,
+        desk: PictureDesk,
+        catcher: Catcher,
+        cameras: tuple[str, ...],
+        run_dir: Path,
+        options: RecordsOptions,
     ) -> None:
         self._ledger, self._desk, self._catcher, self._options = ledger, desk, catcher, options
+        self._cameras = cameras
         self._shelf = RingShelf(run_dir)
         self._held: dict[Id, _Held] = {}
         self._batch: dict[Id, Ripe] = {}
@@ -119,7 +129,7 @@ class Recorder:
                 del self._unripe[key]
                 self._add(key, ripe)
                 part = _part(held.entry)
-                self._desk.let_go(part)
+                self._desk.let_go(part, self._cameras)
                 self._catcher.let_go(part)
 
     def commit(self, door: EntryReceiver) -> int:
@@ -197,38 +207,42 @@ class Recorder:
         return done
 
     def _ripe(self, held: _Held, entry: RecordEntry, now: int) -> Ripe | None:
-        """The record with its picture, or None while that is worth waiting for."""
-        part = _part(entry)
-        seen = self._catcher.seen(part)
-        verdict = entry.record.verdict
-        frame = (verdict.frame if verdict else None) or seen.frame
-        where, kept = self._desk.ask(part)
-        if where is Where.WAITING and now - held.since_ns < self._options.picture_wait_ms * MS:
+        """The record with its pictures, or None while they are worth waiting for."""
+        part, age_ns = _part(entry), now - held.since_ns
+        found = gather(entry.record, self._catcher.seen(part))
+        if found.unheard and age_ns < HEAR_NS and not entry.record.trigger.missed:
             return None
-        if where is Where.UNKNOWN:
-            unheard = not seen.judged and now - held.since_ns < HEAR_NS and not entry.record.trigger.missed
-            if unheard and (verdict is not None or frame is None):
-                return None
-            if frame is not None and not held.looked:
-                held.looked = True
-                kept = self._look(entry, frame, seen)
-                if kept is None and self._desk.ask(part)[0] is Where.WAITING:
-                    return None
-        important = outcome_of(entry.record.disposition.why) is not Outcome.OK
-        return Ripe(entry, frame, seen.heat if important or kept else (), kept)
+        places = {camera: self._where(held, entry, found, camera) for camera in found.frames}
+        if Where.WAITING in {where for where, _ in places.values()} and age_ns < self._options.picture_wait_ms * MS:
+            return None
+        kept = {camera: kept for camera, (_, kept) in places.items()}
+        main = found.main.camera if found.main else ""
+        heat = found.heat if _important(entry) or kept.get(main) else ()
+        views = tuple(Sight(frame, kept[camera]) for camera, frame in found.frames.items() if camera != main)
+        return Ripe(entry, found.main, heat, kept.get(main), views, found.image, found.placements, found.codes)
 
-    def _look(self, entry: RecordEntry, frame: FrameReady, seen: Seen) -> Kept | None:
-        """Find a picture nobody offered: an OK that came too late, a part inspect never judged, a restart of ours."""
-        if not seen.judged and (kept := adopt(self._options.store, frame)) is not None:
-            return kept
-        if outcome_of(entry.record.disposition.why) is not Outcome.OK:
-            picture = copied(self._shelf, frame)
-            if picture is not None:
-                self._desk.offer(_part(entry), frame, picture, important=True)
-        return None
+    def _where(self, held: _Held, entry: RecordEntry, found: Gathered, camera: str) -> tuple[Where, Kept | None]:
+        """Where a view's picture is; one that nobody offered is looked for once.
+
+        That is an OK that came too late, a part inspect never judged, or a restart of ours.
+        """
+        part, frame = _part(entry), found.frames[camera]
+        where, kept = self._desk.ask((part, camera))
+        if where is Where.UNKNOWN and camera not in held.adopted:
+            held.adopted[camera] = None if camera in found.judged else adopt(self._options.store, frame)
+            if held.adopted[camera] is None and _important(entry):
+                picture = copied(self._shelf, frame)
+                if picture is not None:
+                    self._desk.offer(part, frame, picture, important=True)
+                    where, kept = self._desk.ask((part, camera))
+        return where, kept or held.adopted.get(camera)
 
 
-def _part(entry: RecordEntry) -> Key:
+def _important(entry: RecordEntry) -> bool:
+    return outcome_of(entry.record.disposition.why) is not Outcome.OK
+
+
+def _part(entry: RecordEntry) -> PartKey:
     trigger = entry.record.trigger
     return trigger.part, trigger.at_ns
 
@@ -256,14 +270,14 @@ def run(options: RecordsOptions, cameras: tuple[str, ...], run_dir: Path) -> int
         os.nice(max(0, 5 - os.nice(0)))
     heartbeat = Heartbeat(run_dir, "records")
     try:
-        ledger = Ledger(options.store)
+        ledger = Ledger(options.store, serial_span_h=options.serial_span_h)
     except LedgerStuck:
         log.exception("the ledger cannot be opened")
         heartbeat.close()
         return LOST
     desk = PictureDesk(options.store, options)
     catcher = Catcher(cameras, run_dir, desk, options)
-    recorder = Recorder(ledger, desk, catcher, run_dir, options)
+    recorder = Recorder(ledger, desk, catcher, cameras, run_dir, options)
     door = EntryReceiver(records_address(run_dir))
     log.info("ready: %s", ledger.path)
     heartbeat.health = Health.READY
