@@ -31,11 +31,19 @@ def at(part: int) -> int:
     return 1_000_000_000 + part * 50_000_000
 
 
-def frame(part: int, at_ns: int | None = None, *, ring: str = "none", slot: int = 0, sequence: int = 2) -> FrameReady:
+def frame(
+    part: int,
+    at_ns: int | None = None,
+    *,
+    camera: str = "cam0",
+    ring: str = "none",
+    slot: int = 0,
+    sequence: int = 2,
+) -> FrameReady:
     begin = at(part) if at_ns is None else at_ns
     return FrameReady(
         part=part,
-        camera="cam0",
+        camera=camera,
         ring=ring,
         slot=slot,
         sequence=sequence,
@@ -186,10 +194,12 @@ class Sender:
 class Line:
     """A camera's ring with grey pictures, and what camera and inspect publish."""
 
-    def __init__(self, run_dir: Path, slots: int = 64) -> None:
-        self.ring = RingWriter(run_dir, "cam0", slots, 64 * 48)
-        self.camera = Publisher(camera_address(run_dir, "cam0"))
-        self.inspect = Publisher(inspect_address(run_dir))
+    def __init__(self, run_dir: Path, slots: int = 64, camera: str = "cam0", inspect: Publisher | None = None) -> None:
+        """inspect: of another camera's line, which speaks for this one too."""
+        self.name = camera
+        self.ring = RingWriter(run_dir, camera, slots, 64 * 48)
+        self.camera = Publisher(camera_address(run_dir, camera))
+        self.inspect = inspect or Publisher(inspect_address(run_dir))
 
     def picture(self, part: int) -> FrameReady:
         """Put the picture of that part into the ring: all pixels are part % 251, the first row counts up."""
@@ -197,7 +207,7 @@ class Line:
         view[:] = bytes([part % 251]) * (64 * 48)
         view[:64] = bytes(range(64))
         sequence = self.ring.commit(slot, part=part, number=part, epoch=1, size=64 * 48)
-        return frame(part, ring=self.ring.name, slot=slot, sequence=sequence)
+        return frame(part, camera=self.name, ring=self.ring.name, slot=slot, sequence=sequence)
 
     def close(self) -> None:
         for held in (self.ring, self.camera, self.inspect):

@@ -1,4 +1,4 @@
-"""The records process on its own: python run_records.py RUN_DIR OPTIONS_JSON."""
+"""The records process on its own: python run_records.py RUN_DIR OPTIONS_JSON [CAMERA …]."""
 
 import faulthandler
 import logging
@@ -12,4 +12,4 @@ from okng.records.process import run
 if __name__ == "__main__":
     faulthandler.register(signal.SIGUSR1)
     logging.basicConfig(format="%(levelname)s %(threadName)s %(name)s: %(message)s", level=logging.INFO)
-    sys.exit(run(RecordsOptions.model_validate_json(sys.argv[2]), ("cam0",), Path(sys.argv[1])))
+    sys.exit(run(RecordsOptions.model_validate_json(sys.argv[2]), tuple(sys.argv[3:]) or ("cam0",), Path(sys.argv[1])))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,8 +17,8 @@ import numpy as np
 import pytest
 
 from okng.bus.heartbeat import Pulse
-from okng.bus.messages import FrameReady, Health
-from okng.bus.part import Outcome, Why
+from okng.bus.messages import FrameLost, FrameReady, Health
+from okng.bus.part import CodeRead, Outcome, Verdict, Why
 from okng.records.check import check
 from okng.records.options import RecordsOptions
 from okng.records.read import LedgerReader, PartRow
@@ -28,8 +29,8 @@ SCRIPT = Path(__file__).with_name("run_records.py")
 class Process:
     """Starts, kills and stops the records process of one test."""
 
-    def __init__(self, run_dir: Path, store: Path, **options: Any) -> None:
-        self.run_dir = run_dir
+    def __init__(self, run_dir: Path, store: Path, cameras: tuple[str, ...] = ("cam0",), **options: Any) -> None:
+        self.run_dir, self.cameras = run_dir, cameras
         self.options = RecordsOptions(store=store, **{"min_free_mb": 0, **options})
         self.log = run_dir / "records.log"
         self.child: subprocess.Popen[bytes] | None = None
@@ -37,7 +38,7 @@ class Process:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.child = subprocess.Popen(
-                [sys.executable, SCRIPT, self.run_dir, self.options.model_dump_json()], stderr=log
+                [sys.executable, SCRIPT, self.run_dir, self.options.model_dump_json(), *self.cameras], stderr=log
             )
         self.wait_for(Health.READY)
 
@@ -70,6 +71,15 @@ def line(maker: ModuleType, run_dir: Path) -> Iterator[Any]:
 
 
 @pytest.fixture
+def side(maker: ModuleType, line: Any, run_dir: Path) -> Iterator[Any]:
+    """A second camera of the same line."""
+    made = maker.Line(run_dir, camera="side", inspect=line.inspect)
+    yield made
+    made.ring.close()
+    made.camera.close()
+
+
+@pytest.fixture
 def sender(maker: ModuleType, run_dir: Path) -> Iterator[Any]:
     made = maker.Sender(run_dir)
     yield made
@@ -77,8 +87,8 @@ def sender(maker: ModuleType, run_dir: Path) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def running(run_dir: Path, store: Path, **options: Any) -> Iterator[Process]:
-    process = Process(run_dir, store, **options)
+def running(run_dir: Path, store: Path, cameras: tuple[str, ...] = ("cam0",), **options: Any) -> Iterator[Process]:
+    process = Process(run_dir, store, cameras, **options)
     process.start()
     time.sleep(0.3)  # its subscription reaches inspect and the camera
     try:
@@ -155,6 +165,58 @@ def test_a_part_that_nobody_judged_keeps_its_picture(
     assert np.array_equal(read_grey(tmp_path, found[5]), expected(frame))
     assert (found[5].width, found[5].height) == (64, 48)
     assert (found[6].picture_kept, found[6].missed, found[6].latency_ms) == (False, True, None)
+
+
+def seen_by(maker: ModuleType, frame: FrameReady, outcome: Outcome) -> Verdict:
+    said: Verdict = maker.verdict(frame.part, outcome, seen=frame, heat=(maker.HEAT,))
+    return replace(said, camera=frame.camera, codes=(CodeRead(frame.camera, f"{frame.part}", "QRCode", True),))
+
+
+def test_every_view_of_a_rejected_part_keeps_its_picture_and_of_ok_parts_all_or_none(
+    maker: ModuleType, line: Any, side: Any, sender: Any, run_dir: Path, tmp_path: Path
+) -> None:
+    """What decides comes before the other view, or after it; io hears only what came until then."""
+    decides = {1: "cam0", 2: "side", 3: "", 4: "", 5: "lost"}
+    frames: dict[int, dict[str, FrameReady]] = {}
+    with running(run_dir, tmp_path, ("cam0", "side"), ok_sample_percent=50.0) as process:
+        for part, bad in decides.items():
+            frames[part] = {"cam0": line.picture(part)}
+            line.camera.send(frames[part]["cam0"])
+            if bad == "lost":
+                side.camera.send(FrameLost(part, "side", maker.at(part), "gap"))
+            else:
+                frames[part]["side"] = side.picture(part)
+                side.camera.send(frames[part]["side"])
+            said = [seen_by(maker, f, Outcome.NG if f.camera == bad else Outcome.OK) for f in frames[part].values()]
+            for verdict in said:
+                line.inspect.send(verdict)
+            time.sleep(0.02)
+            if bad == "lost":
+                whole, why = (
+                    replace(said[0], outcome=Outcome.UNJUDGED, reasons=("no picture by camera side",)),
+                    Why.LOST,
+                )
+            elif bad:
+                whole, why = next(v for v in said if v.camera == bad), Why.NG
+                whole = replace(whole, views=(frames[part]["cam0"],) if bad == "side" else ())
+            else:
+                whole, why = replace(said[0], views=(frames[part]["side"],)), Why.OK
+            send_part(maker, sender, part, why, replace(whole, heat=()))
+            sender.turn()
+        assert sender.settle(), process.log.read_text()
+    found = rows(tmp_path)
+    assert {part: row.camera for part, row in found.items()} == {1: "cam0", 2: "side", 3: "cam0", 4: "cam0", 5: "cam0"}
+    kept = {part: [row.picture_kept, *(view.picture_kept for view in row.views)] for part, row in found.items()}
+    assert kept == {1: [True, True], 2: [True, True], 3: [False, False], 4: [True, True], 5: [True]}
+    for part in (1, 2, 5):
+        pictures = {found[part].camera: found[part].picture, **{v.camera: v.picture for v in found[part].views}}
+        assert pictures.keys() == frames[part].keys()
+        for path in pictures.values():
+            drawn = cv2.imread(str(tmp_path / str(path)), cv2.IMREAD_UNCHANGED)
+            assert np.array_equal(drawn, expected(frames[part]["cam0"]))
+        assert found[part].heat == (maker.HEAT,)
+        assert {code.name for code in found[part].codes} == frames[part].keys()  # also of the view io did not hear
+    assert [p for p in check(tmp_path, full=True).problems if "picture" in p or "view" in p or "serial" in p] == []
 
 
 def test_killed_again_and_again_it_loses_nothing_and_doubles_nothing(
