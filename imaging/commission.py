@@ -16,7 +16,7 @@ from .light import Mask, cell_px, cells_of
 from .measures import SCALARS
 from .picture import Box, Picture
 from .reference import Reference, Typical
-from .sharpness import SMALLEST_PX, noise_energy, sharpness
+from .sharpness import SMALLEST_PX, noise_energy
 
 FEWEST = 5
 """Pictures below which nothing is known of how parts differ; 30 are good."""
@@ -116,7 +116,9 @@ def _boxed(boxes: Sequence[Box], cell: int, height: int, width: int) -> Mask:
     for x, y, w, h in boxes:
         fixed[-(-y // cell) : (y + h) // cell, -(-x // cell) : (x + w) // cell] = True
     if not fixed.any():
-        raise BadPicture(f"background boxes {[list(b) for b in boxes]}: expected one that holds {2 * cell}x{2 * cell} px")
+        raise BadPicture(
+            f"background boxes {[list(b) for b in boxes]}: expected one that holds {2 * cell}x{2 * cell} px"
+        )
     return fixed
 
 
@@ -150,7 +152,7 @@ def _noise_boxes(
     places = []
     for x, y in _blocks(fixed, cell, side, height, width):
         piece = mean[y : y + side, x : x + side]
-        if 10 <= piece.min() and piece.max() <= 240:
+        if piece.min() >= 10 and piece.max() <= 240:
             places.append((noise_energy(np.asarray(piece, np.uint8)), (x, y, side, side)))
     places.sort()
     chosen = _apart([box for _, box in places], _NOISE_BOXES, side)

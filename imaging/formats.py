@@ -1,6 +1,7 @@
 """The pixel formats a camera may send, by their PFNC names. No numpy here: every process reads recipes.
 
-Source: EMVA Pixel Format Naming Convention 2.4 and its 32-bit values.
+Source: EMVA Pixel Format Naming Convention 2.4 and its 32-bit values. `YUV422_8` is Y U Y V, `YUV422_8_UYVY` is U Y V Y;
+both of full range, 0..255.
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ PixelFormat = Literal[
     "BayerGR10",
     "BayerGB10",
     "BayerBG10",
+    "BayerRG10Packed",
+    "BayerGR10Packed",
+    "BayerGB10Packed",
+    "BayerBG10Packed",
     "BayerRG10p",
     "BayerGR10p",
     "BayerGB10p",
@@ -39,6 +44,10 @@ PixelFormat = Literal[
     "BayerGR12Packed",
     "BayerGB12Packed",
     "BayerBG12Packed",
+    "BayerRG16",
+    "BayerGR16",
+    "BayerGB16",
+    "BayerBG16",
     "RGB8",
     "BGR8",
     "YUV422_8",

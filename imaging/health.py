@@ -33,7 +33,7 @@ class Measurer:
         self.reference = reference
         self._field = LightField(reference.light, reference.fixed)
         self._stride = max(1, math.isqrt(reference.width_px * reference.height_px // _STATISTICS_PX))
-        x, y, w, h = reference.focus_box
+        _, _, w, h = reference.focus_box
         self._step = max(1, w * h // _FOCUS_PX)
 
     def measure(self, picture: Picture) -> Measures:

@@ -59,9 +59,7 @@ def quiet_noise(grey: Picture) -> float:
     """
     response = cv2.filter2D(grey, cv2.CV_32F, _IMMERKAER)
     height, width = response.shape
-    blocks = cv2.resize(
-        response * response, (max(1, width // 16), max(1, height // 16)), interpolation=cv2.INTER_AREA
-    )
+    blocks = cv2.resize(response * response, (max(1, width // 16), max(1, height // 16)), interpolation=cv2.INTER_AREA)
     return float(np.sqrt(np.percentile(blocks, 10) / 36.0))
 
 

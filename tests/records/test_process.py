@@ -212,7 +212,7 @@ def test_every_view_of_a_rejected_part_keeps_its_picture_and_of_ok_parts_all_or_
         pictures = {found[part].camera: found[part].picture, **{v.camera: v.picture for v in found[part].views}}
         assert pictures.keys() == frames[part].keys()
         for path in pictures.values():
-            drawn = cv2.imread(str(tmp_path / str(path)), cv2.IMREAD_UNCHANGED)
+            drawn: Any = cv2.imread(str(tmp_path / str(path)), cv2.IMREAD_UNCHANGED)
             assert np.array_equal(drawn, expected(frames[part]["cam0"]))
         assert found[part].heat == (maker.HEAT,)
         assert {code.name for code in found[part].codes} == frames[part].keys()  # also of the view io did not hear
