@@ -1,0 +1,181 @@
+"""Which cause a changed picture points to: plain rules, one sentence each. They never touch a verdict."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .picture import Box
+
+
+class Cause(StrEnum):
+    """Where to look."""
+
+    LAMP = "lamp"
+    LENS = "lens"
+    CAMERA_MOVED = "camera moved"
+    PRODUCT = "product"
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One cause that stands."""
+
+    cause: Cause
+    words: str
+    """What was seen and what to do, one sentence, beginning with the cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One figure in the middle of the window against the commissioned one."""
+
+    by: float
+    """How much it changed, in its own unit; NaN: it cannot be told."""
+    limit: float
+    """What it may change by, above 0."""
+    on: bool
+    """It lies beyond the limit, or has not yet come back well inside it."""
+
+    @property
+    def share(self) -> float:
+        """Size of the change as a share of what is allowed; 0.0 where it cannot be told."""
+        return abs(self.by) / self.limit if math.isfinite(self.by) else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """All that the rules look at."""
+
+    light: Change
+    """Brightness of the background, share; negative: darker."""
+    shape: Change
+    """Of the light over the picture, share of its mean."""
+    focus: Change
+    """Share of the sharpness lost in the focus region."""
+    background_focus: Change
+    """Share of the background's fine texture lost; NaN: it has none."""
+    noise: Change
+    """Factor of the noise, less 1."""
+    saturation: Change
+    """Share of the pixels at the upper end of the scale, more than commissioned."""
+    part: Change
+    """Brightness of the parts over that of the background, share; NaN: no fixed background is known."""
+    shift: Change
+    """Of the background, px."""
+    shift_x_px: float
+    shift_y_px: float
+    angle: Change
+    """Of the background, degrees; counter-clockwise is positive."""
+    lost: Change
+    """Share of the background's patches that are not found any more; NaN: there are none."""
+    spots: tuple[Box, ...]
+    """Places that are darker than their surroundings, px; largest first."""
+    marks: tuple[Box, ...]
+    """Places that are brighter."""
+
+
+def told_by(seen: Changes) -> dict[Cause, str]:
+    """Return the causes that the changes point to, each with its sentence. Empty: nothing beyond its limit.
+
+    A camera that moved changes every other figure, so it is told alone. Light at the end of the scale hides
+    what parts and dirt would do. A change is laid on the product only where the background vouches for lamp and lens.
+    """
+    moved = _moved(seen)
+    if moved:
+        return {Cause.CAMERA_MOVED: moved}
+    found = {Cause.LAMP: _lamp(seen), Cause.LENS: _lens(seen), Cause.PRODUCT: _product(seen)}
+    return {cause: words for cause, words in found.items() if words}
+
+
+def _moved(seen: Changes) -> str:
+    if seen.shift.on or seen.angle.on:
+        ways = []
+        if seen.shift.on:
+            x, y = seen.shift_x_px, seen.shift_y_px
+            ways.append(
+                f"lies {abs(x):.1f} px to the {'right' if x > 0 else 'left'} and "
+                f"{abs(y):.1f} px {'below' if y > 0 else 'above'} its place"
+            )
+        if seen.angle.on:
+            ways.append(f"is turned by {seen.angle.by:+.1f} degrees")
+        return (
+            f"camera moved: the background {' and '.join(ways)}: "
+            "put the camera back and tighten it, or commission the view again"
+        )
+    # Blur and noise hide the background too; a camera that was turned away leaves sharpness and noise alone.
+    if seen.lost.on and not seen.focus.on and not seen.noise.on and seen.light.share < 4:
+        return (
+            f"camera moved: {100 * seen.lost.by:.0f} % of the background's marks are not where they were: "
+            "put the camera back and tighten it, or commission the view again"
+        )
+    return ""
+
+
+def _lamp(seen: Changes) -> str:
+    if seen.light.on:
+        level = f"brightness {100 * (1 + seen.light.by):.0f} % of the commissioned"
+        if seen.light.by < 0:
+            return f"lamp: {level}: clean or replace the lamp, or see why exposure or gain are lower"
+        return f"lamp: {level}: set lamp, exposure and gain as commissioned, keep other light away"
+    if seen.saturation.on and not math.isfinite(seen.background_focus.by):
+        more = f"{100 * seen.saturation.by:.0f} % more of the picture at the end of the scale"
+        return f"lamp: {more}: set lamp, exposure and gain as commissioned"
+    if seen.shape.on:
+        return (
+            f"lamp: the light's shape changed by {100 * seen.shape.by:.0f} % over the picture: "
+            "align and clean the lamp, keep other light away"
+        )
+    if seen.noise.on:
+        return (
+            f"lamp: noise {1 + seen.noise.by:.1f} times the commissioned: gain makes up for light, or the camera is hot: "
+            "set the gain as commissioned, then clean or replace the lamp"
+        )
+    return ""
+
+
+def _lens(seen: Changes) -> str:
+    blind = math.isnan(seen.background_focus.by)
+    if seen.focus.on and (blind or seen.background_focus.share >= 0.5):
+        return (
+            f"lens: sharpness {100 * (1 - seen.focus.by):.0f} % of the commissioned: "
+            "check focus and aperture and tighten them, clean the lens"
+        )
+    if seen.background_focus.on and seen.background_focus.by > 0 and not seen.lost.on:
+        return (
+            f"lens: sharpness of the background {100 * (1 - seen.background_focus.by):.0f} % of the commissioned: "
+            "check focus and aperture and tighten them, clean the lens"
+        )
+    if seen.spots and not seen.marks and not _glaring(seen):
+        x, y, w, h = seen.spots[0]
+        return (
+            f"lens: a dark spot of {max(w, h)} px at {x + w // 2},{y + h // 2} stays where it is over many parts: "
+            "clean the lens and its window; if it is still there, look at the parts"
+        )
+    return ""
+
+
+def _product(seen: Changes) -> str:
+    if max(seen.light.share, seen.shape.share) >= 0.5 or _glaring(seen):
+        return ""
+    if seen.part.on:
+        return (
+            f"product: the parts' brightness is {100 * (1 + seen.part.by):.0f} % of the commissioned while the "
+            "background keeps its own: check material and surface of the parts, and that the right recipe is active"
+        )
+    if seen.focus.on and seen.background_focus.share < 0.5 and math.isfinite(seen.background_focus.by):
+        return (
+            f"product: sharpness of the parts {100 * (1 - seen.focus.by):.0f} % of the commissioned while the "
+            "background keeps its own: check height, position and surface of the parts"
+        )
+    if seen.spots and seen.marks:
+        x, y, w, h = seen.marks[0]
+        return (
+            f"product: the parts look different at {x + w // 2},{y + h // 2} while the background keeps its own: "
+            "check that the right recipe is active and where the parts lie"
+        )
+    return ""
+
+
+def _glaring(seen: Changes) -> bool:
+    """The light reaches the end of the scale: what is clipped there looks like a spot or a darker part."""
+    return seen.saturation.share >= 0.5 or (seen.light.by > 0 and seen.light.share >= 0.5)
