@@ -246,9 +246,11 @@ def main() -> None:
     options = parser.parse_args()
     if options.role:
         sys.exit(side(options))
+    machine_ = machine()
     build()
     os.environ.pop("OKNG_SIM", None)  # no world: the built-in picture
-    console, found = Console(width=130), {}
+    console = Console(width=130)
+    found: dict[str, dict[str, dict[str, float]]] = {}
     with tempfile.TemporaryDirectory(prefix="okng-bench-") as folder:
         for case, (_, _, pixel_format) in CASES.items():
             model = taught(Path(folder), colour=pixel_format != "Mono8")
@@ -263,9 +265,9 @@ def main() -> None:
                     rounds["bare"].append(child("--role", "bare", "--case", case, str(rate_hz), str(options.seconds)))
                     rounds["okng"].append(through_okng(case, rate_hz, options.seconds, model if scored else None))
                 bare_, okng_ = middle(rounds["bare"]), middle(rounds["okng"])
-                ratio = okng_["frames_per_s"] / bare_["frames_per_s"]
-                found[f"{case}, {name}"] = {"bare": bare_, "okng": okng_, "rate_ratio": ratio}
-    result = {"machine": machine(), "seconds": options.seconds, "rounds": options.rounds, "cases": found}
+                okng_["ratio"] = okng_["frames_per_s"] / bare_["frames_per_s"]
+                found[f"{case}, {name}"] = {"bare": bare_, "okng": okng_}
+    result = {"machine": machine_, "seconds": options.seconds, "rounds": options.rounds, "cases": found}
     options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     table, lines = Table(title="frames from the camera to who asked for them", title_justify="left"), []
     heads = ("case", "side", "frames/s", "ratio", "CPU ms/frame", "reader", "p50 ms", "p99 ms", "dropped", "frames")
@@ -273,21 +275,27 @@ def main() -> None:
         table.add_column(head)
     lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for case, both in found.items():
-        for name in ("bare", "okng"):
-            s = both[name]
-            ratio = f"{both['rate_ratio']:.2f}" if name == "okng" else "1"
-            numbers = (f"{s[key]:.2f}" for key in ("cpu_ms", "reader_cpu_ms", "p50_ms", "p99_ms"))
-            row = [case, name, f"{s['frames_per_s']:.1f}", ratio, *numbers, str(s["dropped"]), str(s["frames"])]
+        for row in rows(case, both):
             table.add_row(*row)
             lines.append(f"| {' | '.join(row)} |")
     console.print(table)
-    on = result["machine"]
+    on = machine_
     head = f"\n## Camera against bare harvesters, {time.strftime('%Y-%m-%d', time.gmtime())}\n\n"
     head += f"{on['cores']} cores of {on['cpu']}, load {on['load_at_start']:.1f} at the start. Median of "
     head += f"{options.rounds} rounds of {options.seconds:.0f} s, in turn. "
     head += "60 Hz, model: every picture is scored at 256 px by the reader.\n\n"
     with (HERE / "RESULTS.md").open("a", encoding="utf-8") as results:
         results.write(head + "\n".join(lines) + "\n")
+
+
+def rows(case: str, both: dict[str, dict[str, float]]) -> list[list[str]]:
+    """The two lines of one case."""
+    made = []
+    for name, seen in both.items():
+        numbers = (f"{seen[key]:.2f}" for key in ("cpu_ms", "reader_cpu_ms", "p50_ms", "p99_ms"))
+        counts = (f"{seen[key]:.0f}" for key in ("dropped", "frames"))
+        made.append([case, name, f"{seen['frames_per_s']:.1f}", f"{seen.get('ratio', 1.0):.2f}", *numbers, *counts])
+    return made
 
 
 def side(options: argparse.Namespace) -> int:

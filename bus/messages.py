@@ -81,7 +81,7 @@ class CameraState:
     underrun: int
     reconnects: int
     clock: str
-    """`device` (mapped device clock) or `host`."""
+    """`latch` (the device's clock, asked), `least delay` (the same, told from the frames) or `host`."""
     clock_error_ns: int
     """Stated uncertainty of the mapping; 0 for `host`."""
     job_number: int = 0

@@ -15,8 +15,9 @@ from ..bus.clock import SECOND, now_ns
 from ..bus.errors import BadPicture, BadSettings, CameraLost
 from ..imaging.picture import Picture
 from .devclock import Latch
+from .features import Feature, Value
 from .profiles import Profile
-from .source import CameraInfo, Feature, RawGrab, Source, Value
+from .source import CameraInfo, RawGrab, Source
 
 SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff")
 _WAITING = 64

@@ -3,7 +3,9 @@
 What is written around here, and why (harvesters 1.4.3 [m]: measured, see its issue numbers):
 - `try_fetch` with a timeout above 0 only: 0 waits for ever. It comes back at once when an incomplete frame arrived.
 - never `start(run_as_thread=True)`: with a lost device its fetch hangs.
-- a buffer is copied and given back at once: giving it back fills it with zeros, later frames overwrite it (#158).
+- a buffer is fetched raw, copied and given back at once: harvesters expands packed formats in numpy inside its fetch
+  (67 ms for 5 MP), and giving a buffer back fills it with zeros, later frames overwrite it (#158). A raw buffer cannot
+  be queued by itself (#506), its stream does that.
 - a lost camera only ever times out; that it is gone shows in a node read, so `probe` reads one.
 - `update()` unloads the producer under every open camera (#475), and a lost camera stays lost inside its Harvester:
   one process, one Harvester, one camera; after CameraLost the process starts afresh.
@@ -20,14 +22,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from genicam import genapi, gentl
 from harvesters.core import Callback, Harvester
+from harvesters.util import pfnc
 
 from ..bus.clock import SECOND, now_ns
 from ..bus.errors import BadSettings, CameraLost
+from ..imaging.formats import FORMATS
 from .devclock import Latch
+from .features import Feature, Kind, Value, Visibility
 from .profiles import Profile
-from .source import CameraInfo, Feature, Kind, RawGrab, Source, Value
+from .sfnc import Writer, name_of
+from .source import CameraInfo, RawGrab, Source
 
 _FOREIGN = (gentl.GenericException, genapi.GenericException)
 _MISUSE = (
@@ -40,7 +47,7 @@ _MISUSE = (
     gentl.AccessDeniedException,
 )
 """The camera is there but does not do that."""
-_READABLE, _WRITABLE = (3, 4), (2, 4)
+_READABLE, _WRITABLE, _AVAILABLE = (3, 4), (2, 4), (2, 3, 4)
 """GenApi access modes: 2 write only, 3 read only, 4 both."""
 _KINDS: dict[str, Kind] = {
     "IInteger": "integer",
@@ -52,8 +59,10 @@ _KINDS: dict[str, Kind] = {
 }
 _OPEN_TO_ALL = (0, 1)
 """Device access status: unknown, read-write."""
-_FLOAT_SLACK = 0.02
-"""A camera rounds exposure, gain and rate to its own steps; what is read back may differ by this share."""
+_VISIBILITIES: tuple[Visibility, ...] = ("beginner", "expert", "guru", "invisible")
+_NAMES: dict[int, str] = {int(code): str(name) for code, name in pfnc.dict_by_ints.items()}
+"""PFNC names by the 32 bits that travel."""
+_IMAGES = (gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_IMAGE, gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_CHUNK_DATA)
 
 # Each incomplete frame and timeout would be a line there; they are counted here.
 logging.getLogger("harvesters").setLevel(logging.CRITICAL)
@@ -116,7 +125,9 @@ class GentlSource(Source):
         self._acquirer: Any = None
         self._nodes: Any = None
         self._dropped = _Incomplete()
-        self._can_latch = False
+        self._latch_names: tuple[str, str] | None = None
+        self._tick_hz = SECOND
+        self._counts_triggers = False
 
     def discover(self) -> list[CameraInfo]:
         """List what the producer sees. While a camera is open: what was seen when it was opened."""
@@ -144,7 +155,7 @@ class GentlSource(Source):
                 self._acquirer = self._harvester.create(chosen[0])
                 self._acquirer.add_callback(self._acquirer.Events.INCOMPLETE_BUFFER, self._dropped)
                 self._nodes = self._acquirer.remote_device.node_map
-                self._can_latch = self._has("TimestampLatch") and self._has("TimestampLatchValue")
+                self._find_latch()
         except BadSettings as error:
             self._close()
             raise BadSettings(f"camera {serial or listed} is in use by another program ({error})") from error
@@ -153,21 +164,18 @@ class GentlSource(Source):
             raise
 
     def describe(self, name: str) -> Feature:
-        """Say what a feature can be."""
+        """Say what a feature is and can be."""
         node = self._node(name)
-        kind: Kind = _KINDS.get(type(node).__name__, "other")
         with _door(name):
-            number = kind in ("integer", "float")
-            has_step = kind == "integer" or (kind == "float" and node.has_inc())
-            return Feature(
-                name=name,
-                kind=kind,
-                low=node.min if number else None,
-                high=node.max if number else None,
-                step=node.inc if has_step else None,
-                choices=tuple(node.symbolics) if kind == "choice" else (),
-                writable=node.get_access_mode() in _WRITABLE,
-            )
+            return _feature(node, name, "")
+
+    def features(self) -> list[Feature]:
+        """List every feature from the root category down; one that cannot even be described is left out."""
+        if self._nodes is None:
+            raise CameraLost("no camera is open")
+        with _door("Root"):
+            root = self._nodes.get_node("Root") if self._nodes.has_node("Root") else None
+        return [] if root is None else list(_listed(root, "", set()))
 
     def get(self, name: str) -> Value:
         """Read a feature."""
@@ -179,19 +187,20 @@ class GentlSource(Source):
             return value
 
     def set(self, name: str, value: Value) -> None:
-        """Write a feature; what is out of range is refused with the range."""
+        """Write a feature; what is refused, here or by the camera alone, is told with what is allowed."""
         node = self._node(name)
         feature = self.describe(name)
-        if not feature.writable:
-            raise BadSettings(f"{name} = {value}: the camera does not let it be written now")
-        if feature.choices and value not in feature.choices:
-            raise BadSettings(f"{name} = {value}: expected one of {', '.join(feature.choices)}")
-        if feature.low is not None and feature.high is not None and not isinstance(value, str):
-            on_step = not feature.step or feature.kind == "float" or (value - feature.low) % feature.step == 0
-            if not feature.low <= value <= feature.high or not on_step:
-                raise BadSettings(f"{name} = {value}: expected {_range(feature)}")
-        with _door(f"{name} = {value}"):
-            node.value = value
+        if feature.kind == "command":
+            raise BadSettings(f"{name} = {value}: a command, it can only be run")
+        fault = feature.fault(value)
+        if fault:
+            raise BadSettings(f"{name} = {value}: {fault}")
+        try:
+            with _door(f"{name} = {value}"):
+                node.value = value
+        except BadSettings as error:
+            allowed = f"; allowed {feature.allowed}" if feature.allowed else ""
+            raise BadSettings(f"{error}{allowed}") from error
 
     def execute(self, name: str) -> None:
         """Run a command."""
@@ -200,6 +209,13 @@ class GentlSource(Source):
             raise BadSettings(f"{name}: not a command")
         with _door(name):
             node.execute()
+
+    def has(self, name: str) -> bool:
+        """True where the feature exists and is available now."""
+        if self._nodes is None:
+            raise CameraLost("no camera is open")
+        with _door(name):
+            return bool(self._nodes.has_node(name)) and self._nodes.get_node(name).get_access_mode() >= min(_WRITABLE)
 
     # ---- the private half ----
 
@@ -215,82 +231,10 @@ class GentlSource(Source):
         )
 
     def _configure(self, profile: Profile) -> Profile:
-        """The order matters: a lost camera may come back streaming and locked; sizes need offsets of 0 first."""
-        if self._has("AcquisitionStop"):
-            self.execute("AcquisitionStop")
-        self._set_if_there("TLParamsLocked", 0)
-        self._one_component()
-        self._set_if_there("AcquisitionMode", "Continuous")
-        self._set_if_there("ChunkModeActive", False)
-        self.set("PixelFormat", profile.pixel_format)
-        self._set_if_there("OffsetX", 0)
-        self._set_if_there("OffsetY", 0)
-        self.set("Width", profile.width)
-        self.set("Height", profile.height)
-        self._set_or_default("OffsetX", profile.offset_x, 0)
-        self._set_or_default("OffsetY", profile.offset_y, 0)
-        self._set_trigger(profile)
-        self._set_if_there("ExposureAuto", "Off")
-        self._set_if_there("GainAuto", "Off")
-        self._set_if_there("ExposureTime", float(profile.exposure_us))
-        self._set_or_default("Gain", float(profile.gain_db), 0.0)
-        if profile.trigger == "off":
-            self._set_if_there("AcquisitionFrameRateEnable", True)
-            self._set_if_there("AcquisitionFrameRate", float(profile.frame_rate_hz))
-        return self._read_back(profile)
-
-    def _set_trigger(self, profile: Profile) -> None:
-        if not self._has("TriggerMode"):
-            if profile.trigger != "off":
-                raise BadSettings(f"trigger = {profile.trigger}: the camera has no TriggerMode, expected off")
-            return
-        self._set_if_there("TriggerSelector", "FrameStart")
-        if profile.trigger == "off":
-            self.set("TriggerMode", "Off")
-            return
-        self.set("TriggerMode", "On")
-        self.set("TriggerSource", "Software" if profile.trigger == "software" else "Line0")
-        self._set_if_there("TriggerActivation", "RisingEdge")
-
-    def _one_component(self) -> None:
-        """A 3-D camera sends range and confidence, too: ten times the bytes, and nothing here reads them."""
-        if not self._has("ComponentSelector") or not self._has("ComponentEnable"):
-            return
-        choices = self.describe("ComponentSelector").choices
-        if "Intensity" not in choices:
-            return
-        for choice in (*(name for name in choices if name != "Intensity"), "Intensity"):
-            self.set("ComponentSelector", choice)  # Intensity last: PixelFormat is that of the selected one
-            if self.describe("ComponentEnable").writable:
-                self.set("ComponentEnable", choice == "Intensity")
-
-    def _read_back(self, profile: Profile) -> Profile:
-        """What the camera says it is set to. BadSettings where that is not what was wanted."""
-        wanted: list[tuple[str, Value]] = [("PixelFormat", profile.pixel_format)]
-        wanted += [("Width", profile.width), ("Height", profile.height)]
-        wanted += [("OffsetX", profile.offset_x), ("OffsetY", profile.offset_y)]
-        if self._has("TriggerMode"):
-            wanted.append(("TriggerMode", "Off" if profile.trigger == "off" else "On"))
-        wanted += [("ExposureTime", float(profile.exposure_us)), ("Gain", float(profile.gain_db))]
-        if profile.trigger == "off":
-            wanted.append(("AcquisitionFrameRate", float(profile.frame_rate_hz)))
-        got: dict[str, Value] = {}
-        for name, value in wanted:
-            got[name] = found = self.get(name) if self._has(name) else value
-            if not _agrees(value, found):
-                allowed = _range(self.describe(name))
-                raise BadSettings(f"{name}: wanted {value}, the camera made it {found}; allowed {allowed}")
-        return Profile(
-            pixel_format=profile.pixel_format,
-            width=profile.width,
-            height=profile.height,
-            offset_x=profile.offset_x,
-            offset_y=profile.offset_y,
-            trigger=profile.trigger,
-            exposure_us=float(got["ExposureTime"]),
-            gain_db=float(got["Gain"]),
-            frame_rate_hz=float(got.get("AcquisitionFrameRate", profile.frame_rate_hz)),
-        )
+        writer = Writer(self)
+        got = writer.write(profile)
+        self._counts_triggers = writer.counts_triggers
+        return got
 
     def _start(self, buffers: int) -> None:
         with _door("start"):
@@ -307,19 +251,27 @@ class GentlSource(Source):
 
     def _grab(self, into: memoryview, timeout_ns: int) -> RawGrab | None:
         with _door("grab"):
-            buffer = self._acquirer.try_fetch(timeout=max(timeout_ns, 1_000_000) / SECOND)
+            buffer = self._acquirer.try_fetch(timeout=max(timeout_ns, 1_000_000) / SECOND, is_raw=True)
             received_ns = now_ns()
             self._incomplete = self._dropped.seen
             if buffer is None:
                 return None
             try:
-                raw = _copied(buffer, into, received_ns)
+                raw = _copied(buffer, into, received_ns, self._trigger_count())
             finally:
-                buffer.queue()
-        if raw is None:  # harvesters knows no such format, or the producer sends nothing usable
+                buffer.parent.queue_buffer(buffer)
+        if raw is None:  # no picture in it: another kind of payload, or fewer bytes than its size needs
             self._incomplete += 1
             self._dropped.seen += 1
         return raw
+
+    def _trigger_count(self) -> int | None:
+        """Read before the buffer is given back: after that the chunk reads 0, without an error."""
+        if not self._counts_triggers:
+            return None
+        with contextlib.suppress(*_FOREIGN):
+            return int(self._nodes.ChunkCounterValue.value)
+        return None
 
     def _probe(self) -> None:
         if self._nodes is None:
@@ -327,14 +279,24 @@ class GentlSource(Source):
         with _door("probe"):
             _ = self._nodes.PayloadSize.value
 
+    def _find_latch(self) -> None:
+        """Find out how this camera is asked for its time. Without a frequency its ticks are nanoseconds."""
+        latch, value = name_of(self, "TimestampLatch"), name_of(self, "TimestampLatchValue")
+        self._latch_names = (latch, value) if latch and value else None
+        self._tick_hz = SECOND
+        if self.has("GevTimestampTickFrequency") and latch != "TimestampLatch":
+            self._tick_hz = int(self.get("GevTimestampTickFrequency")) or SECOND
+
     def _latch(self) -> Latch | None:
-        if not self._can_latch:
+        if self._latch_names is None:
             return None
-        with _door("TimestampLatch"):
+        latch, value = self._latch_names
+        with _door(latch):
+            command, node = self._nodes.get_node(latch), self._nodes.get_node(value)
             before_ns = now_ns()
-            self._nodes.TimestampLatch.execute()
+            command.execute()
             after_ns = now_ns()
-            return Latch(before_ns, int(self._nodes.TimestampLatchValue.value), after_ns)
+            return Latch(before_ns, int(node.value) * SECOND // self._tick_hz, after_ns)
 
     def _underrun(self) -> int:
         if self._acquirer is None or not self._acquirer.data_streams:
@@ -370,13 +332,6 @@ class GentlSource(Source):
             self._harvester = harvester
         return self._harvester
 
-    def _has(self, name: str) -> bool:
-        """True where the feature exists and is available now."""
-        if self._nodes is None:
-            raise CameraLost("no camera is open")
-        with _door(name):
-            return bool(self._nodes.has_node(name)) and self._nodes.get_node(name).get_access_mode() >= min(_WRITABLE)
-
     def _node(self, name: str) -> Any:
         if self._nodes is None:
             raise CameraLost("no camera is open")
@@ -384,42 +339,120 @@ class GentlSource(Source):
             raise BadSettings(f"{name}: the camera has no such feature")
         return getattr(self._nodes, name)
 
-    def _set_if_there(self, name: str, value: Value) -> None:
-        if self._has(name):
-            feature = self.describe(name)
-            if feature.writable and (not feature.choices or value in feature.choices):
-                self.set(name, value)
 
-    def _set_or_default(self, name: str, value: Value, default: Value) -> None:
-        """A camera without the feature is good enough while nothing but the default is asked of it."""
-        if self._has(name):
-            self.set(name, value)
-        elif value != default:
-            raise BadSettings(f"{name} = {value}: the camera has no such feature, expected {default}")
-
-
-def _copied(buffer: Any, into: memoryview, received_ns: int) -> RawGrab | None:
-    """Copy the picture out; None when there is none in the buffer. Called while the buffer is ours."""
-    components = buffer.payload.components if buffer.payload is not None else ()
-    if not components or components[0] is None:
+def _copied(buffer: Any, into: memoryview, received_ns: int, trigger_count: int | None) -> RawGrab | None:
+    """Copy the picture out as it was sent; None when there is none in the buffer. Called while the buffer is ours."""
+    lines = _image(buffer)
+    if lines is None:
         return None
-    part = components[0]
-    data = part.data
-    size = int(data.nbytes)
-    width, height = int(part.width), int(part.height)
-    pixel_format = str(part.data_format)
-    fits = size <= len(into) and data.dtype == np.uint8
+    data, width, height, pixel_format = lines
+    fits = data.size <= len(into)
     if fits:
-        np.frombuffer(into, np.uint8, size)[:] = data
+        np.frombuffer(into, np.uint8, data.size).reshape(data.shape)[:] = data
     return RawGrab(
         number=int(buffer.frame_id),
         width=width,
         height=height,
         pixel_format=pixel_format,
-        size_bytes=size if fits else 0,
+        size_bytes=data.size if fits else 0,
         device_ns=_stamp(buffer),
         received_ns=received_ns,
+        trigger_count=trigger_count,
     )
+
+
+def _image(buffer: Any) -> tuple[npt.NDArray[np.uint8], int, int, str] | None:
+    """The picture's bytes without the padding of its lines (a view), width, height, format. None: there is none."""
+    part = buffer
+    if buffer.payload_type not in _IMAGES:
+        with contextlib.suppress(*_FOREIGN):
+            parts = [each for each in buffer.parts if _NAMES.get(int(each.data_format)) in FORMATS]
+            part = parts[0] if parts else None
+        if part is buffer or part is None:
+            return None
+    width, height = int(part.width), int(part.height)
+    code = int(part.pixel_format if part is buffer else part.data_format)
+    name = _NAMES.get(code, f"{code:#010x}")
+    offset, padding = _number(part, "image_offset"), _number(part, "padding_x")
+    source = buffer.raw_buffer if part is buffer else part.data
+    known = FORMATS.get(name)
+    filled = _number(buffer, "size_filled") or len(source)
+    if known is None:  # told by name and size, so that whoever compares them says so
+        return np.frombuffer(source, np.uint8, 0), width, height, name
+    row = known.payload_bytes(width, 1)
+    if not padding:
+        size = known.payload_bytes(width, height)
+        whole = offset + size <= min(filled, len(source))
+        return (np.frombuffer(source, np.uint8, size, offset), width, height, name) if whole else None
+    if width * known.bits_per_pixel % 8 or offset + (row + padding) * height - padding > len(source):
+        return None  # lines that end inside a byte have no padding of whole bytes
+    padded = np.frombuffer(source, np.uint8, len(source) - offset, offset)
+    lines = np.lib.stride_tricks.as_strided(padded, (height, row), (row + padding, 1), writeable=False)
+    return lines, width, height, name
+
+
+def _number(part: Any, name: str) -> int:
+    """A count the producer may not know; 0 then."""
+    with contextlib.suppress(*_FOREIGN, AttributeError):
+        return int(getattr(part, name))
+    return 0
+
+
+def _listed(category: Any, title: str, seen: set[str]) -> Iterator[Feature]:
+    """Every feature below a category; one in several categories is listed once."""
+    with contextlib.suppress(*_FOREIGN):
+        for child in category.features:
+            with contextlib.suppress(*_FOREIGN):
+                name = str(child.node.name)
+                if isinstance(child, genapi.ICategory):
+                    yield from _listed(child, str(child.node.display_name) or name, seen)
+                elif name not in seen and child.get_access_mode() in (*_READABLE, *_WRITABLE):
+                    seen.add(name)
+                    yield _feature(child, name, title)
+
+
+def _feature(node: Any, name: str, category: str) -> Feature:
+    """What one node is now. What it does not say is left empty."""
+    kind: Kind = _KINDS.get(type(node).__name__, "other")
+    access = node.get_access_mode()
+    number = kind in ("integer", "float")
+    low = high = step = None
+    with contextlib.suppress(*_FOREIGN):
+        if number:
+            low, high = node.min, node.max
+            step = node.inc if kind == "integer" or node.has_inc() else None
+    choices: tuple[str, ...] = ()
+    if kind == "choice":
+        with contextlib.suppress(*_FOREIGN):
+            choices = tuple(entry.symbolic for entry in node.entries if entry.get_access_mode() in _AVAILABLE)
+    value: Value | None = None
+    readable = access in _READABLE and kind not in ("command", "other")
+    if readable:
+        with contextlib.suppress(*_FOREIGN):
+            value = node.value
+    about = getattr(node, "node", node)
+    return Feature(
+        name=name,
+        kind=kind,
+        low=low,
+        high=high,
+        step=step,
+        choices=choices,
+        writable=access in _WRITABLE,
+        readable=readable,
+        value=value,
+        unit=_words(node, "unit"),
+        category=category,
+        title=_words(about, "display_name"),
+        description=_words(about, "description") or _words(about, "tooltip"),
+        visibility=_VISIBILITIES[min(_number(about, "visibility"), len(_VISIBILITIES) - 1)],
+    )
+
+
+def _words(node: Any, name: str) -> str:
+    with contextlib.suppress(*_FOREIGN, AttributeError):
+        return str(getattr(node, name))
+    return ""
 
 
 def _stamp(buffer: Any) -> int | None:
@@ -427,7 +460,7 @@ def _stamp(buffer: Any) -> int | None:
     with contextlib.suppress(*_FOREIGN):
         return int(buffer.timestamp_ns)
     with contextlib.suppress(*_FOREIGN, ZeroDivisionError):
-        return int(buffer.module.timestamp) * SECOND // int(buffer.timestamp_frequency)
+        return int(buffer.timestamp) * SECOND // int(buffer.parent.parent.timestamp_frequency)
     return None
 
 
@@ -438,19 +471,6 @@ def _property(device: Any, name: str) -> str:
     except (*_FOREIGN, AttributeError):
         return ""
     return "" if value is None else str(value)
-
-
-def _range(feature: Feature) -> str:
-    if feature.choices:
-        return f"one of {', '.join(feature.choices)}"
-    step = f" in steps of {feature.step}" if feature.step and feature.step != 1 else ""
-    return f"{feature.low}..{feature.high}{step}"
-
-
-def _agrees(wanted: Value, found: Value) -> bool:
-    if isinstance(wanted, float) and isinstance(found, int | float):
-        return abs(found - wanted) <= max(abs(wanted) * _FLOAT_SLACK, 0.11)
-    return wanted == found
 
 
 @contextlib.contextmanager

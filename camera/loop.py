@@ -199,7 +199,7 @@ class CameraLoop:
         due_ns = min(done_ns + self._patience_ns, deadline_ns)
         slack_ns = _SLACK_NS + self._source.health().clock_error_ns
         # Without a device clock only the arrival dates a frame, so the window is open until the part is due.
-        until_ns = done_ns + slack_ns if self._source.health().clock == "device" else max(due_ns, done_ns)
+        until_ns = done_ns + slack_ns if self._source.health().clock == "latch" else max(due_ns, done_ns)
         from_ns = min(max(fired_ns - slack_ns, self._last_exposed_ns + 1), until_ns)
         self._answer(
             self._pairing.expect(Expected(part, triggered_at_ns, from_ns, until_ns, due_ns)),
@@ -312,7 +312,7 @@ class CameraLoop:
 
     def _start_over(self) -> None:
         """Without a device clock a late frame cannot be told from the next part's: begin a new epoch."""
-        if self._profile.trigger != "software" or self._source.health().clock == "device":
+        if self._profile.trigger != "software" or self._source.health().clock == "latch":
             return
         self._answer(self._pairing.reset("timeout"))
         self._source.stop()

@@ -11,14 +11,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
-from ..bus.clock import now_ns, utc_now
+from ..bus.clock import MS, now_ns, utc_now
 from ..bus.errors import BadSettings, CameraLost
-from .devclock import DeviceClock, Latch
+from .devclock import DeviceClock, Latch, LeastDelay
+from .features import Feature, Value
 from .options import CameraOptions
 from .profiles import Profile
 
-Value = int | float | bool | str
-Kind = Literal["integer", "float", "boolean", "choice", "text", "command", "other"]
+ClockKind = Literal["latch", "least delay", "host"]
+_FUTURE_NS = 2 * MS
+"""A frame dated later than it came by more than this has a clock that was set."""
 FIRST_BURST, LATER_BURST = 50, 8
 """How often a camera is asked for its clock when the stream starts, and now and then after that."""
 
@@ -37,20 +39,6 @@ class CameraInfo:
     """Path of the producer, or of the folder."""
     free: bool
     """False: somebody has it open, or it cannot be reached."""
-
-
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """What can be set on one feature of a camera."""
-
-    name: str
-    kind: Kind
-    low: float | None
-    """None: no limit, or no number."""
-    high: float | None
-    step: float | None
-    choices: tuple[str, ...]
-    writable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +64,8 @@ class Grab:
     """Frame numbers skipped since the last frame of this epoch; each is a picture nobody will see."""
     repeated: bool
     """True: the number or the device's stamp has not moved on since the last frame."""
+    trigger_count: int | None = None
+    """Trigger edges the camera had seen, those it could not take too, when this frame was started; None: not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +81,12 @@ class CameraHealth:
     epochs: int
     last_frame_age_ns: int | None
     """None: no frame in this epoch yet."""
-    clock: Literal["device", "host"]
+    clock: ClockKind
+    """What dates a frame: the device's clock, latched; the same, told from the fastest frames; or its arrival here."""
     clock_error_ns: int
+    """Stated uncertainty of the mapping; 0 for `host`."""
+    drift_ppm: float = 0.0
+    """How much faster the camera's clock runs than the host's."""
 
 
 class FrameSource(Protocol):
@@ -109,6 +103,9 @@ class FrameSource(Protocol):
 
     def describe(self, name: str) -> Feature:
         """Say what a feature can be. BadSettings: this camera has none of that name."""
+
+    def features(self) -> list[Feature]:
+        """List every feature the camera has, in its own order. Empty: it has none to list. CameraLost."""
 
     def get(self, name: str) -> Value:
         """Read a feature. BadSettings: there is none, or it cannot be read. CameraLost."""
@@ -158,6 +155,7 @@ class RawGrab:
     size_bytes: int
     device_ns: int | None
     received_ns: int
+    trigger_count: int | None = None
 
 
 class Source(ABC):
@@ -168,6 +166,7 @@ class Source(ABC):
         self._streaming = False
         self._exposure_ns = 0
         self._clock = DeviceClock()
+        self._delays = LeastDelay()
         self._last: RawGrab | None = None
         self._delivered = self._gaps = self._duplicates = 0
         self._incomplete = 0
@@ -186,6 +185,10 @@ class Source(ABC):
     @abstractmethod
     def describe(self, name: str) -> Feature:
         """As FrameSource."""
+
+    def features(self) -> list[Feature]:
+        """As FrameSource."""
+        return []
 
     @abstractmethod
     def get(self, name: str) -> Value:
@@ -255,6 +258,7 @@ class Source(ABC):
         self._epoch += 1
         self._last = None
         self._clock = DeviceClock()
+        self._delays = LeastDelay()
         self._ask_clock(FIRST_BURST)
 
     def stop(self) -> None:
@@ -294,9 +298,18 @@ class Source(ABC):
             duplicates=self._duplicates,
             epochs=self._epoch,
             last_frame_age_ns=None if self._last is None else now_ns() - self._last.received_ns,
-            clock="device" if self._clock.known else "host",
-            clock_error_ns=self._clock.error_ns,
+            clock=self._clock_kind,
+            clock_error_ns=self._clock_error_ns(now_ns()),
+            drift_ppm=self._clock.drift_ppm,
         )
+
+    @property
+    def _clock_kind(self) -> ClockKind:
+        return "latch" if self._clock.known else "least delay" if self._delays.known else "host"
+
+    def _clock_error_ns(self, at_ns: int) -> int:
+        kind = self._clock_kind
+        return 0 if kind == "host" else self._delays.error_ns if kind == "least delay" else self._clock.error_ns(at_ns)
 
     def __enter__(self) -> Self:
         return self
@@ -326,7 +339,7 @@ class Source(ABC):
         self._gaps += gap
         self._duplicates += repeated
         self._delivered += not repeated
-        mapped = None if raw.device_ns is None else self._clock.to_host(raw.device_ns)
+        mapped = None if raw.device_ns is None else self._to_host(raw, raw.device_ns)
         return Grab(
             number=raw.number,
             epoch=self._epoch,
@@ -340,7 +353,21 @@ class Source(ABC):
             taken_at=utc_now(),
             gap=gap,
             repeated=repeated,
+            trigger_count=raw.trigger_count,
         )
+
+    def _to_host(self, raw: RawGrab, device_ns: int) -> int | None:
+        """The host's time of a device's stamp; None while it is not known. CameraLost: the stamp cannot be true."""
+        mapped = self._clock.to_host(device_ns)
+        if mapped is None:
+            ended_ns = device_ns + self._exposure_ns
+            if not self._delays.learn(raw.received_ns, ended_ns):
+                raise CameraLost("the camera's clock has jumped")
+            ended = self._delays.to_host(ended_ns)
+            mapped = None if ended is None else ended - self._exposure_ns
+        elif mapped > raw.received_ns + self._clock.error_ns(raw.received_ns) + _FUTURE_NS:
+            raise CameraLost(f"the camera's clock has jumped: a frame dated {mapped - raw.received_ns} ns ahead")
+        return mapped
 
 
 def make_source(options: CameraOptions) -> Source:

@@ -153,7 +153,7 @@ def test_each_part_gets_its_own_picture(line: Line, scene: Scene) -> None:
         assert (frame.part, frame.number, frame.epoch, frame.taken_at) == (part, ready.number, 1, ready.taken_at)
     line.until(lambda: line.states[-1].delivered == 20)
     assert (line.states[-1].missed, line.states[-1].incomplete, line.states[-1].gaps) == (0, 0, 0)
-    assert line.states[-1].clock == "device"
+    assert line.states[-1].clock == "latch"
     assert line.states[-1].clock_error_ns > 0
 
 

@@ -116,7 +116,7 @@ def test_frames_are_numbered_dated_and_of_the_profile(streaming: Source, subject
         assert grab.epoch == 1
     health = streaming.health()
     assert health.delivered == len(grabs)
-    assert health.clock == ("device" if subject.dated else "host")
+    assert health.clock == ("latch" if subject.dated else "host")
     assert health.last_frame_age_ns is not None
     assert health.last_frame_age_ns >= 0
 
