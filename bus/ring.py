@@ -15,8 +15,11 @@ import mmap
 import os
 import re
 import struct
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
+Made = TypeVar("Made")
 MAGIC = b"OKNGRING"
 VERSION = 1
 _HEAD = struct.Struct("<8sIIQ")
@@ -111,6 +114,19 @@ class RingReader:
         at = _PAGE + slot * _stride(self._slot_bytes) + _SLOT_HEAD
         return self._view[at : at + size]
 
+    def read(self, slot: int, sequence: int, size: int, use: Callable[[memoryview], Made]) -> Made | None:
+        """Return what `use` makes of the pixels where they lie, or None when they were overwritten meanwhile.
+
+        use: gets the borrowed pixels, not to be written to, which may change while it works. What it returns must not
+        hold on to them: BufferError. What it raises goes through.
+        """
+        view = self.view(slot, sequence, size)
+        if view is None:
+            return None
+        made = use(view)
+        view.release()
+        return made if self.still(slot, sequence) else None
+
     def still(self, slot: int, sequence: int) -> bool:
         """True while that very picture lies in the slot."""
         at = _PAGE + slot * _stride(self._slot_bytes)
@@ -128,7 +144,8 @@ class RingShelf:
     """The rings a reader has open, one per camera: follows a camera that restarts with a new ring."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        """folder: the run folder; what belongs to the pictures lies there too."""
+        self.folder = folder
         self._open: dict[str, RingReader] = {}
 
     def reader(self, camera: str, ring: str) -> RingReader | None:
@@ -136,7 +153,7 @@ class RingShelf:
         known = self._open.get(camera)
         if known is None or known.name != ring:
             try:
-                fresh = RingReader(self._folder, ring)
+                fresh = RingReader(self.folder, ring)
             except (FileNotFoundError, ValueError):
                 return None
             if known is not None:

@@ -1,14 +1,21 @@
-"""From the bytes of a slot to a picture: the one conversion for judging, keeping, showing and teaching."""
+"""From the bytes of a slot to a picture: the one conversion for judging, keeping, showing and teaching.
 
+The pixels are read where they lie in the ring: the picture that is made of them is the only copy.
+"""
+
+import threading
 from dataclasses import dataclass
+from pathlib import Path
 
-import cv2
-import numpy as np
-
-from ..bus.errors import BadPicture
 from ..bus.messages import FrameReady
 from ..bus.ring import RingShelf
+from ..imaging.develop import Developer
 from ..imaging.picture import Picture
+from ..imaging.plan import DevelopPlan, read_written
+
+_PLAIN = Developer(DevelopPlan())
+_KEPT = 2
+"""Plans kept ready for each camera: of the job that runs, and of the one that comes. The oldest goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,45 +34,72 @@ class Frame:
     taken_at: str
     """UTC, for people."""
     picture: Picture
-    """The pixels, an array of its own."""
+    """The developed pixels, an array of its own."""
+
+
+class _Developers:
+    """What makes the pictures of each camera, kept ready. Any number of threads may ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[Path, str], dict[str, Developer]] = {}
+
+    def of(self, folder: Path, camera: str, name: str) -> Developer:
+        """That of a plan's file in a run folder. BadPicture: it cannot be read."""
+        if not name:
+            return _PLAIN
+        with self._lock:
+            known = self._kept.get((folder, camera), {}).get(name)
+        return known or self.keep(folder, camera, name, Developer(read_written(folder, name)))
+
+    def keep(self, folder: Path, camera: str, name: str, developer: Developer) -> Developer:
+        """Keep it, and return it; or the one that another thread has made of the same plan meanwhile."""
+        with self._lock:
+            kept = self._kept.setdefault((folder, camera), {})
+            known = kept.setdefault(name, developer)
+            while len(kept) > _KEPT:
+                kept.pop(next(iter(kept)))
+            return known
+
+
+_developers = _Developers()
+
+
+def make_ready(run_dir: Path, camera: str, plan: DevelopPlan, width: int, height: int, pixel_format: str) -> None:
+    """Do the work of a plan before its first picture comes, so that this one is no later than the others.
+
+    width, height: of the camera's raw picture, px. BadRecipe: the plan does not fit it.
+    """
+    developer = Developer(plan)
+    developer.prepare(width, height, pixel_format)
+    if plan.name:
+        _developers.keep(run_dir, camera, plan.name, developer)
 
 
 def to_picture(pixels: memoryview | bytes, width: int, height: int, pixel_format: str) -> Picture:
-    """Return the picture as an array of its own: height x width for Mono8, height x width x 3 RGB otherwise.
+    """Return the picture as the camera saw it, an array of its own: rows x columns, or rows x columns x 3 RGB.
 
-    pixels: width x height (x 3 for RGB8) bytes, row by row without padding. pixel_format: Mono8, BayerRG8 or RGB8.
-    Raises BadPicture where the format is another, or the bytes are too few.
+    pixels: row by row without padding. pixel_format: one of `imaging/formats.py`. Raises BadPicture where it is
+    another, or the bytes are too few.
     """
-    depth = {"Mono8": 1, "BayerRG8": 1, "RGB8": 3}.get(pixel_format)
-    if depth is None:
-        raise BadPicture(f"pixel format {pixel_format}: expected Mono8, BayerRG8 or RGB8")
-    size = width * height * depth
-    if width < 1 or height < 1 or len(pixels) < size:
-        raise BadPicture(f"picture of {width}x{height} {pixel_format}: expected {size} bytes, got {len(pixels)}")
-    flat = np.frombuffer(pixels, np.uint8, size)
-    if pixel_format == "RGB8":
-        return flat.reshape(height, width, 3).copy()
-    grey = flat.reshape(height, width)
-    if pixel_format == "Mono8":
-        return grey.copy()
-    if width < 2 or height < 2:
-        raise BadPicture(f"picture of {width}x{height} BayerRG8: expected 2x2 or more")
-    # OpenCV names a Bayer pattern by its second row and column; RGGB is the sensor's, as in BayerRG8.
-    return np.asarray(cv2.cvtColor(grey, cv2.COLOR_BayerRGGB2RGB), np.uint8)
+    return _PLAIN.develop(pixels, width, height, pixel_format)
 
 
 def read_picture(shelf: RingShelf, ready: FrameReady) -> Picture | None:
-    """Return the picture FrameReady speaks of, or None when it is gone (overwritten, or the camera restarted).
+    """Return the developed picture FrameReady speaks of, or None when it is gone (overwritten, or a new ring).
 
-    Raises BadPicture where the announced size and format do not fit together.
+    Raises BadPicture where the announced size and format do not fit together, or what is said of its development
+    cannot be read or does not fit it.
     """
     reader = shelf.reader(ready.camera, ready.ring)
-    view = reader.view(ready.slot, ready.sequence, ready.size_bytes) if reader else None
-    if reader is None or view is None:
+    if reader is None:
         return None
-    with view:
-        picture = to_picture(view, ready.width, ready.height, ready.pixel_format)
-    return picture if reader.still(ready.slot, ready.sequence) else None
+    developer = _developers.of(shelf.folder, ready.camera, ready.develop)
+
+    def develop(pixels: memoryview) -> Picture:
+        return developer.develop(pixels, ready.width, ready.height, ready.pixel_format)
+
+    return reader.read(ready.slot, ready.sequence, ready.size_bytes, develop)
 
 
 def read_frame(shelf: RingShelf, ready: FrameReady) -> Frame | None:

@@ -15,15 +15,16 @@ class DevelopOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dark: File = ""
-    """Picture taken with the lens covered, 8 or 16 bit, size of the camera's picture; empty: no dark correction."""
+    """Grey picture of the sensor's pixels, taken with the lens covered, of the camera's size; empty: none. PNG or TIFF
+    of 16 bits, raw levels times 2 ** (16 - bits of the pixel format), or of 8 bits for a format of 8."""
     flat: File = ""
-    """Picture of an evenly bright sheet, likewise; empty: no flat-field correction."""
+    """Picture of an evenly bright sheet, not saturated, likewise; empty: no flat-field correction."""
     lens: File = ""
     """Calibration of lens and plane as JSON (`okng camera tune NAME --calibrate`); empty: none."""
     undistort: bool = False
     """Straighten what the lens bends. Needs `lens`."""
     rectify: bool = False
-    """See the calibrated plane straight from above. Needs `lens`."""
+    """See the calibrated plane straight from above; straightens too. Needs `lens`."""
     white_balance: tuple[Factor, Factor, Factor] = (1.0, 1.0, 1.0)
     """Factors of red, green and blue; nothing on a grey picture."""
     levels: tuple[Length, Length] | None = None

@@ -1,6 +1,6 @@
 """The pixel formats a camera may send, by their PFNC names. No numpy here: every process reads recipes.
 
-Source: EMVA Pixel Format Naming Convention 2.4 and its 32-bit values. `YUV422_8` is Y U Y V, `YUV422_8_UYVY` is U Y V Y;
+Source: EMVA Pixel Format Naming Convention 2.4 and its 32-bit values. `YUV422_8` is Y U Y V, `YUV422_8_UYVY` U Y V Y,
 both of full range, 0..255.
 """
 
@@ -72,6 +72,11 @@ class Format:
     packing: Packing
     bits_per_pixel: int
     """Bits a pixel takes in memory."""
+
+    @property
+    def quad(self) -> str:
+        """Colours of the sensor's first two pixels of the first and of the second row, for example RGGB; else empty."""
+        return self.tile + {"RG": "GB", "GR": "BG", "GB": "RG", "BG": "GR"}[self.tile] if self.tile else ""
 
     def payload_bytes(self, width: int, height: int) -> int:
         """Bytes of a picture without line padding; the bits of the last pixel are filled up to a byte."""

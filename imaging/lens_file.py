@@ -1,9 +1,9 @@
 """Calibration of a lens and of the plane the parts lie in, as a JSON file beside the recipe. No numpy here."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..bus.complaint import complain
 from ..bus.errors import BadRecipe
@@ -34,6 +34,20 @@ class LensFile(BaseModel):
     """Views of the board it was made from."""
     made_at: str = Field(default="", max_length=40)
     """UTC, for people."""
+
+    @model_validator(mode="after")
+    def _holds(self) -> Self:
+        (fx, _, _), (down, fy, _), last = self.camera_matrix
+        if fx <= 0 or fy <= 0 or down != 0 or last != (0.0, 0.0, 1.0):
+            raise ValueError("camera_matrix: expected fx 0 cx / 0 fy cy / 0 0 1 with fx and fy above 0")
+        if self.plane is not None and abs(_determinant(self.plane)) < 1e-12:
+            raise ValueError("plane: expected a homography that can be undone, its determinant is 0")
+        return self
+
+
+def _determinant(rows: tuple[Row, Row, Row]) -> float:
+    (a, b, c), (d, e, f), (g, h, i) = rows
+    return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
 
 
 def read_lens_file(path: Path) -> LensFile:

@@ -4,7 +4,7 @@ The camera process writes it into the run folder and names it in each FrameReady
 teaching cannot differ, and none of them has to know a recipe.
 """
 
-import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -17,6 +17,9 @@ from .lens_file import LensFile, read_lens_file
 
 _PREFIX = "develop-"
 _BYTES = ("dark", "flat")
+_DIGITS = 16
+_KEPT = 40
+"""Plans in a run folder: two for each of 16 cameras, the job that runs and the one that comes, and some to spare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,12 @@ class DevelopPlan:
     """A LensFile as JSON; empty: none."""
     undistort: bool = False
     rectify: bool = False
+    """Straightens too: the plane is known in the straight picture."""
     white_balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
     levels: tuple[int, int] | None = None
+    """Raw levels that become 0 and 255; None: the whole range of the pixel format, as its eight high bits."""
     crop: tuple[int, int, int, int] | None = None
+    """x, y, width, height in px of the picture after all else."""
 
     @property
     def plain(self) -> bool:
@@ -48,21 +54,34 @@ class DevelopPlan:
         """Width and height of the developed picture of a raw one."""
         return (width, height) if self.crop is None else (self.crop[2], self.crop[3])
 
+    @property
+    def name(self) -> str:
+        """What its file is called in a run folder: its digest, so it never changes. Empty for the plain plan."""
+        return "" if self.plain else _PREFIX + hashlib.sha256(self._content).hexdigest()[:_DIGITS]
+
     def write(self, folder: Path) -> str:
         """Put it into the run folder, whole or not at all; return the file's name. Empty for the plain plan.
 
-        The name is its digest, so it is written once and never changed. OSError: the folder takes no file.
+        The newest files are kept, older ones go: readers have long made their own of them. OSError: the folder takes
+        no file.
         """
-        if self.plain:
+        name = self.name
+        if not name:
             return ""
-        fields = asdict(self) | {name: base64.b64encode(getattr(self, name)).decode() for name in _BYTES}
-        content = json.dumps(fields).encode()
-        name = _PREFIX + hashlib.sha256(content).hexdigest()[:16]
-        if not (folder / name).exists():
-            draft = folder / f"{name}.{os.getpid()}"
-            draft.write_bytes(content)
-            draft.replace(folder / name)
+        if (folder / name).exists():
+            os.utime(folder / name)  # in use again: not the next to go
+            return name
+        draft = folder / f"{name}.{os.getpid()}"
+        draft.write_bytes(self._content)
+        draft.replace(folder / name)
+        _thin_out(folder)
         return name
+
+    @property
+    def _content(self) -> bytes:
+        """One line of JSON, then the bytes of the two pictures."""
+        fields = asdict(self) | {role: len(getattr(self, role)) for role in _BYTES}
+        return json.dumps(fields).encode() + b"\n" + self.dark + self.flat
 
 
 def read_written(folder: Path, name: str) -> DevelopPlan:
@@ -70,13 +89,34 @@ def read_written(folder: Path, name: str) -> DevelopPlan:
     if not name:
         return DevelopPlan()
     try:
-        fields = json.loads((folder / name).read_bytes())
-        fields |= {key: base64.b64decode(fields[key], validate=True) for key in _BYTES}
+        content = (folder / name).read_bytes()
+    except (OSError, ValueError) as error:
+        raise BadPicture(f"how the picture is developed cannot be read: {error}") from error
+    if name != _PREFIX + hashlib.sha256(content).hexdigest()[:_DIGITS]:
+        raise BadPicture(f"{name}: damaged: its digest is another ({len(content)} bytes)")
+    try:
+        head, _, rest = content.partition(b"\n")
+        fields = json.loads(head)
+        dark, flat = (int(fields[role]) for role in _BYTES)
+        if len(rest) != dark + flat:
+            raise ValueError(f"{len(rest)} bytes of pictures: expected {dark + flat}")
+        fields |= {"dark": rest[:dark], "flat": rest[dark:]}
         for key in ("white_balance", "levels", "crop"):
             fields[key] = fields[key] and tuple(fields[key])
         return DevelopPlan(**fields)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadPicture(f"{name}: cannot be read: {error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadPicture(f"{name}: written by another version of okng: {error}") from error
+
+
+def _thin_out(folder: Path) -> None:
+    """Let the oldest files go: a run folder is memory, and a plan may hold two whole pictures."""
+    found: list[tuple[int, Path]] = []
+    for file in folder.glob(f"{_PREFIX}*"):
+        if len(file.name) == len(_PREFIX) + _DIGITS:  # not the draft of a neighbour
+            with contextlib.suppress(FileNotFoundError):  # a neighbour thins out too
+                found.append((file.stat().st_mtime_ns, file))
+    for _, file in sorted(found)[:-_KEPT]:
+        file.unlink(missing_ok=True)
 
 
 def plan_of(options: DevelopOptions, folder: Path, width: int, height: int) -> DevelopPlan:

@@ -1,4 +1,4 @@
-"""Packed pixels become samples: 10 and 12 bits end to end (`p`), or a pair in three bytes (`Packed` of GigE Vision 1.x).
+"""Packed pixels become samples: 10 and 12 bits end to end (`p`), or a pair in three bytes (GigE Vision's `Packed`).
 
 Pairs in three bytes are taken apart into three planes, each byte of the result is put together from them eight at a
 time in words of 64 bits, and the planes are woven together again. The five bytes of 10p are read as two overlapping
@@ -20,7 +20,7 @@ from ..bus.errors import BadPicture
 from .formats import Format
 
 Bytes = npt.NDArray[np.uint8]
-Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Samples = npt.NDArray[Any]
 """Rows x columns, as the sensor saw them; uint8 for formats of 8 bits, else uint16 with the value in the low bits."""
 Term = tuple[int, int, int]
 """Word or plane; bits it is moved by, above 0 to the left; mask of what stays."""
@@ -145,7 +145,9 @@ class _Bench:
         """size: bytes of a group, 3 or 5. parts: of the result. groups: of the largest piece."""
         self._size = size
         # Three planes of bytes, worked on in words of eight; or two words of four bytes for each group.
-        self._words = np.empty((3, groups), np.uint8) if size == 3 else np.empty((2, groups), np.uint32)
+        self._words: npt.NDArray[Any] = np.empty((3, groups), np.uint8)
+        if size == 5:
+            self._words = np.empty((2, groups), np.uint32)
         self._made = np.empty((parts + 1, groups), self._words.dtype)
 
     def put_together(self, piece: Bytes, parts: Parts, into: Bytes) -> None:
@@ -155,11 +157,11 @@ class _Bench:
         if self._size == 3:
             cv2.split(piece.reshape(-1, 1, 3), [plane.reshape(-1, 1) for plane in words])
             words, work = words.view(np.uint64), made.view(np.uint64)
-            lanes, woven = 0x0101010101010101, np.dtype(np.uint8)
+            lanes, woven = 0x0101010101010101, "u1"
         else:
             for at, word in enumerate(words):
                 np.copyto(word, np.ndarray((count,), "<u4", piece, at, (5,)))
-            work, lanes, woven = made, 1, np.dtype(np.int32)  # OpenCV takes words for signed
+            work, lanes, woven = made, 1, "i4"  # OpenCV takes words for signed
         for part, result in zip(parts, work, strict=False):
             _join(words, part, lanes, result, work[-1])
         # OpenCV weaves faster than numpy does.
