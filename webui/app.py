@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from . import catalogue
 from .history import History
+from .image import image_views
 from .live import live_views
 from .options import WebOptions
 from .rejects import reject_views
@@ -44,6 +45,7 @@ def create_app(options: WebOptions, station: str, watch: Watch, history: History
     app.register_blueprint(live_views(watch, options.max_streams))
     app.register_blueprint(run_views(options, history))
     app.register_blueprint(reject_views(history, store))
+    app.register_blueprint(image_views(watch, history))
     _add_files(app, options, print_of_static)
     _add_language(app)
 

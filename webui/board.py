@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from ..bus.clock import MS
 from ..bus.messages import CameraState, Counters, FrameLost, FrameReady, InspectState, StationState
-from ..bus.part import Action, Defect, Disposition, HeatMap, Outcome, Record, Trigger, Verdict, Why
+from ..bus.part import Action, Disposition, Outcome, Record, Trigger, Verdict
+from .result import Result, with_codes, with_frame, with_verdict
 
 REMEMBERED = 256
 """Parts whose pieces are still being put together; the oldest is dropped."""
@@ -14,37 +15,6 @@ FILM = 8
 MINUTES = 60
 """Length of the trend."""
 MINUTE_NS = 60_000 * MS
-TOO_LATE = (str(Why.LATE), str(Why.LOST), str(Why.FAULT))
-"""Grounds of a disposition that no later verdict changes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What the screen knows of one part. Grows as verdict, disposition and receipt come in."""
-
-    part: int
-    """Part number; 0: a free-running picture that is nobody's part."""
-    triggered_ns: int
-    outcome: str = ""
-    """OK, NG, UNJUDGED; empty: not judged yet."""
-    action: str = ""
-    """PASS, REJECT; empty: not decided yet."""
-    why: str = ""
-    """Ground of the action, a word of `bus.part.Why`; empty: not decided yet."""
-    reasons: tuple[str, ...] = ()
-    defects: tuple[Defect, ...] = ()
-    score: float | None = None
-    threshold: float | None = None
-    camera: str = ""
-    frame: FrameReady | None = None
-    heat: tuple[HeatMap, ...] = ()
-    verdict_ms: float | None = None
-    """From trigger to verdict."""
-    budget_ms: float | None = None
-    """From trigger to deadline; None: the trigger was not seen."""
-    delivery: str = ""
-    """Word of `bus.part.Delivery`; empty: not known yet."""
-    confirmed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +31,9 @@ class Minute:
 class Board:
     """Takes every message once, in the order it came. One thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, cameras: int = 1) -> None:
+        """cameras: how many see each part."""
+        self._seen_by = cameras
         self.station: StationState | None = None
         self.station_at_ns = 0
         """When the station last spoke; 0: never."""
@@ -93,7 +65,8 @@ class Board:
                 self._frame(message)
             case FrameLost():
                 known = self._known(message.part, message.triggered_at_ns)
-                self._keep(replace(known, camera=message.camera, reasons=(f"no picture: {message.reason}",)))
+                reasons = (f"no picture: {message.reason}",)
+                self._keep(known if known.verdicts else replace(known, camera=message.camera, reasons=reasons))
             case Verdict():
                 self._verdict(message)
             case Disposition():
@@ -136,24 +109,14 @@ class Board:
             self.free_run = ready
             return
         known = self._known(ready.part, ready.triggered_at_ns)
-        self._keep(replace(known, frame=ready, camera=ready.camera))
+        self._keep(with_frame(known, ready))
 
     def _verdict(self, verdict: Verdict) -> None:
         known = self._known(verdict.part, verdict.triggered_at_ns)
-        frozen = known.why in TOO_LATE  # the part is closed as UNJUDGED: a verdict after that is history
-        result = replace(
-            known,
-            outcome=known.outcome if frozen else str(verdict.outcome),
-            reasons=verdict.reasons,
-            defects=verdict.defects,
-            score=verdict.score,
-            threshold=verdict.threshold,
-            camera=verdict.camera,
-            frame=verdict.frame or known.frame,
-            heat=verdict.heat,
-            verdict_ms=(verdict.done_ns - verdict.triggered_at_ns) / MS,
-        )
-        self._show(self._keep(result))
+        result = self._keep(with_verdict(known, verdict, self._seen_by))
+        # A part that not all its cameras have judged yet has nothing to show, unless it is decided already.
+        if result.outcome or result.action:
+            self._show(result)
 
     def _disposition(self, disposition: Disposition) -> None:
         known = self._known(disposition.part, 0)
@@ -164,6 +127,8 @@ class Board:
         known = self._known(record.trigger.part, record.trigger.at_ns)
         judged = record.verdict
         outcome = known.outcome or str(judged.outcome if judged else _outcome_of(record.disposition))
+        if judged is not None:
+            known = with_codes(replace(known, decided_by=judged.camera), judged.codes)
         self._decided(
             replace(
                 known,

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from ..records.image_history import ImageHistory
 from ..records.read import PartRow
 
 
@@ -15,12 +16,24 @@ class History(Protocol):
         action: str | None = None,
         outcome: str | None = None,
         text: str | None = None,
+        find: str | None = None,
     ) -> list[PartRow]:
-        """Up to limit parts, newest first, of a sequence below before_seq; text: a part number, or letters."""
+        """Up to limit parts, newest first, of a sequence below before_seq.
+
+        find: a part number, or the beginning of a serial number. text: letters anywhere (slow).
+        """
         ...
 
     def row(self, seq: int) -> PartRow | None:
         """One part; None: no such sequence."""
+        ...
+
+    def image(self, camera: str, limit: int) -> ImageHistory:
+        """What the newest pictures of a camera were like, oldest first."""
+        ...
+
+    def alarm_since(self, camera: str, cause: str) -> str | None:
+        """UTC since when an image alarm stands without a break; None: it does not."""
         ...
 
 
@@ -29,6 +42,5 @@ MOST = 1000
 
 def rows_of_part(history: History, part: int, before_seq: int | None = None) -> list[PartRow]:
     """Every row of that part number, newest first. A number may come again after years, or after a new PLC program."""
-    # The ledger's text search also finds the digits inside reasons.
-    found = history.rows(limit=MOST, before_seq=before_seq, text=str(part))
-    return [row for row in found if row.part == part]
+    found = history.rows(limit=MOST, before_seq=before_seq, find=str(part))
+    return [row for row in found if row.part == part]  # a serial number may begin with the same digits

@@ -13,10 +13,11 @@ from flask import Blueprint, Response, abort, request
 from flask_babel import get_translations
 
 from ..bus.clock import MS, SECOND, now_ns
+from .advice import localized
 from .news import News
 from .pictures import Shown
 from .watch import Watch
-from .words import Gettext, localized
+from .words import Gettext
 
 WAIT_S = 2.0
 """A picture is waited for this long, then 204."""
@@ -40,7 +41,8 @@ def live_views(watch: Watch, max_streams: int) -> Blueprint:
         asked = request.args.get("frame", type=int)
         if asked is not None:
             shown = watch.shown(asked)
-            return _picture(shown) if shown else Response(status=404)
+            camera = request.args.get("camera", shown.camera if shown else "")
+            return _picture(shown, camera) if shown and camera in shown.views else Response(status=404)
         after = request.args.get("after", default=0, type=int)
         if not waits.acquire(blocking=False):
             return Response(status=204, headers=RETRY_AFTER)
@@ -48,16 +50,17 @@ def live_views(watch: Watch, max_streams: int) -> Blueprint:
             newer = watch.newer(after, WAIT_S)
         finally:
             waits.release()
-        return _picture(newer) if newer else Response(status=204)
+        return _picture(newer, newer.camera) if newer else Response(status=204)
 
     @views.get("/overlay.png")
     def overlay() -> Response:
         watch.look()
         shown = watch.shown(request.args.get("frame", default=0, type=int))
         # The part is asked for as well: a map must never lie over another part's picture.
-        if shown is None or shown.overlay is None or shown.part != request.args.get("part", type=int):
+        view = shown and shown.views.get(request.args.get("camera", shown.camera))
+        if not shown or not view or view.overlay is None or shown.part != request.args.get("part", type=int):
             abort(404)
-        return Response(shown.overlay, mimetype="image/png", headers=_marks(shown))
+        return Response(view.overlay, mimetype="image/png", headers=_marks(shown))
 
     @views.get("/thumb/<key>.jpg")
     def thumb(key: str) -> Response:
@@ -113,8 +116,8 @@ def _marks(shown: Shown) -> dict[str, str]:
     }
 
 
-def _picture(shown: Shown) -> Response:
-    return Response(shown.jpeg, mimetype="image/jpeg", headers=_marks(shown))
+def _picture(shown: Shown, camera: str) -> Response:
+    return Response(shown.views[camera].jpeg, mimetype="image/jpeg", headers=_marks(shown))
 
 
 def _stream(watch: Watch, gettext: Gettext) -> Iterator[str]:

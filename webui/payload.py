@@ -3,8 +3,11 @@
 from typing import Any
 
 from ..bus.messages import Counters, InspectState, StationState
-from .board import Board, Result
+from ..bus.part import Defect
+from .board import Board
 from .line import Line
+from .pictures import Shown
+from .result import Result
 
 TREND_MINUTES = 60
 
@@ -14,9 +17,13 @@ def key_of(result: Result) -> str:
     return f"{result.part}-{result.triggered_ns}"
 
 
-def result_payload(result: Result, frame: int) -> dict[str, Any]:
-    """One part. frame: number of its picture on the screen, 0 for none."""
-    ready = result.frame
+def result_payload(result: Result, shown: Shown | None) -> dict[str, Any]:
+    """One part. shown: its pictures on the screen, None for none."""
+    width, height = (0, 0)
+    if result.frame is not None:
+        width, height = result.frame.width, result.frame.height
+    if shown is not None:  # a developed picture may be smaller than its frame
+        width, height = shown.main.width, shown.main.height
     return {
         "key": key_of(result),
         "part": result.part,
@@ -24,19 +31,45 @@ def result_payload(result: Result, frame: int) -> dict[str, Any]:
         "action": result.action,
         "why": result.why,
         "reasons": list(result.reasons),
-        "defects": [[d.kind, d.x, d.y, d.w, d.h, d.score] for d in result.defects],
+        "defects": _boxes(result.defects),
         "score": result.score,
         "threshold": result.threshold,
         "camera": result.camera,
-        "width": ready.width if ready else 0,
-        "height": ready.height if ready else 0,
-        "frame": frame,
+        "width": width,
+        "height": height,
+        "frame": shown.frame if shown else 0,
         "overlay": bool(result.heat),
         "verdict_ms": result.verdict_ms,
         "budget_ms": result.budget_ms,
         "delivery": result.delivery,
         "confirmed": result.confirmed,
+        "codes": [[code.name, code.text, code.serial] for code in result.codes],
+        "views": _views(result, shown),
     }
+
+
+def _boxes(defects: tuple[Defect, ...]) -> list[list[Any]]:
+    return [[d.kind, d.x, d.y, d.w, d.h, d.score] for d in defects]
+
+
+def _views(result: Result, shown: Shown | None) -> list[dict[str, Any]]:
+    """The pictures of the other cameras."""
+    found = []
+    said = {verdict.camera: verdict for verdict in result.verdicts}
+    for camera, view in sorted(shown.views.items()) if shown else ():
+        if camera != shown.camera:
+            verdict = said.get(camera)
+            found.append(
+                {
+                    "camera": camera,
+                    "outcome": str(verdict.outcome) if verdict else "",
+                    "defects": _boxes(verdict.defects if verdict else ()),
+                    "overlay": view.overlay is not None,
+                    "width": view.width,
+                    "height": view.height,
+                }
+            )
+    return found
 
 
 def counters_payload(board: Board, now_minute: int, since: str, whole: bool) -> dict[str, Any]:
@@ -73,15 +106,16 @@ def _totals(counters: Counters | None) -> dict[str, Any]:
 
 
 def state_payload(
-    line: Line, station: StationState | None, inspect: InspectState | None, stated: str
+    line: Line, station: StationState | None, inspect: InspectState | None, stated: str, drift: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """The top bar and the alarm band. stated: UTC since when the first reason holds."""
+    """The top bar and the alarm band. stated: UTC since when the first reason holds. drift: of the pictures."""
     job = station.job if station else inspect.job if inspect else None
     return {
         "state": line.state,
         "inspecting": line.inspecting,
         "reasons": list(line.reasons),
         "since": stated,
+        "drift": list(drift),
         "station": station.station if station else "",
         "recipe": job.recipe if job else "",
         "revision": job.revision if job else "",

@@ -1,5 +1,6 @@
 """Pictures for the screen: encoded once for all viewers, and the heat map as a small picture of its own."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -16,17 +17,35 @@ THUMB_PX = (240, 160)
 
 
 @dataclass(frozen=True, slots=True)
+class ShownView:
+    """One camera's picture as it is sent to browsers."""
+
+    jpeg: bytes
+    overlay: bytes | None
+    """PNG, RGBA, of the same shape; None: nothing to lay over."""
+    width: int
+    """Of the picture as it was judged, px; the JPEG may be smaller."""
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
-    """One picture as it is sent to browsers, with the part it is of."""
+    """The pictures of one part as they are sent to browsers."""
 
     frame: int
     """The screen's own number of it, rising; restarts with the process."""
     part: int
     at_ns: int
     """When the part was exposed, for its age."""
-    jpeg: bytes
-    overlay: bytes | None
-    """PNG, RGBA, of the same shape; None: nothing to lay over."""
+    camera: str
+    """Of the view that is shown first."""
+    views: Mapping[str, ShownView]
+    """By camera; that one is always among them."""
+
+    @property
+    def main(self) -> ShownView:
+        """The view that is shown first."""
+        return self.views[self.camera]
 
 
 def to_jpeg(picture: Picture, longest_px: int) -> bytes:

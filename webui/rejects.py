@@ -16,14 +16,17 @@ from ..bus.errors import BadLedger
 from ..bus.part import Action, Outcome
 from ..imaging.picture import Picture
 from ..records.read import PartRow
+from ..records.views import ViewRow
 from .history import History, rows_of_part
 from .pictures import to_overlay, to_thumb
 from .run import row_payload
-from .words import reason_words
+from .words import place_words, reason_words
 
 PAGE = 24
 """Parts on one page of the gallery; the next one comes as it is scrolled to."""
 THUMBS = 256
+MOST_LETTERS = 200
+"""Of what is looked for: a code is never longer."""
 FILTERS: dict[str, dict[str, str]] = {
     "rejects": {"action": str(Action.REJECT)},
     "ng": {"outcome": str(Outcome.NG)},
@@ -50,8 +53,9 @@ def reject_views(history: History, store: Path) -> Blueprint:
 
     def kept(seq: int, sha256: str) -> Path:
         row = one(seq)
-        path = picture_path(store, row)
-        if path is None or row.picture_sha256 != sha256:
+        paths = (picture_path(store, held) for held in (row, *row.views) if held.picture_sha256 == sha256)
+        path = next((path for path in paths if path is not None), None)
+        if path is None:
             abort(404)
         return path
 
@@ -62,7 +66,7 @@ def reject_views(history: History, store: Path) -> Blueprint:
             abort(404)
         page = _page(history, chosen)
         template = "rejects/tiles.html" if "fragment" in request.args else "rejects/gallery.html"
-        return render_template(template, show=chosen, asked=request.args.get("part", ""), **page)
+        return render_template(template, show=chosen, asked=_asked(), **page)
 
     @views.get("/part/<int:part>")
     def by_part(part: int) -> AnyResponse:
@@ -72,7 +76,7 @@ def reject_views(history: History, store: Path) -> Blueprint:
             found = []
         if found:
             return redirect(url_for(".detail", seq=found[0].seq), 303)
-        return redirect(url_for(".gallery", part=part), 303)
+        return redirect(url_for(".gallery", find=part), 303)
 
     @views.get("/<int:seq>")
     def detail(seq: int) -> str:
@@ -86,6 +90,8 @@ def reject_views(history: History, store: Path) -> Blueprint:
             row=row,
             shown=row_payload(row),
             reasons=[reason_words(reason, gettext) for reason in row.reasons],
+            places=[(place, place_words(place, gettext)) for place in row.placements],
+            before=_before(history, row),
             shed=row.picture is not None and picture_path(store, row) is None,
             older=older[0].seq if older else None,
             newer=newer,
@@ -117,7 +123,7 @@ def reject_views(history: History, store: Path) -> Blueprint:
     return views
 
 
-def picture_path(store: Path, row: PartRow) -> Path | None:
+def picture_path(store: Path, row: PartRow | ViewRow) -> Path | None:
     """Where the kept picture lies; None: none was kept, it was shed, or its path leaves the store."""
     if not row.picture or not row.picture_kept or not row.picture_sha256:
         return None
@@ -126,18 +132,29 @@ def picture_path(store: Path, row: PartRow) -> Path | None:
     return path if path.is_relative_to(root) and path.is_file() else None
 
 
+def _asked() -> str:
+    """What is looked for: typed, or read by a scanner that types. A scanner may send GS as the control character."""
+    asked = request.args.get("find", "") or request.args.get("part", "")
+    return asked.replace(chr(29), "<GS>").strip()[:MOST_LETTERS]
+
+
 def _page(history: History, chosen: str) -> dict[str, Any]:
     before = request.args.get("before", type=int)
-    part = request.args.get("part", type=int)
+    asked = _asked()
     try:
-        if part is None:
-            rows = history.rows(limit=PAGE + 1, before_seq=before, **FILTERS[chosen])
+        if asked:
+            rows = history.rows(limit=PAGE + 1, before_seq=before, find=asked)
         else:
-            rows = rows_of_part(history, part, before)[: PAGE + 1]
+            rows = history.rows(limit=PAGE + 1, before_seq=before, **FILTERS[chosen])
     except BadLedger:
         return {"tiles": [], "next_before": None, "history": False}
     tiles = [row_payload(row) for row in rows[:PAGE]]
     return {"tiles": tiles, "next_before": rows[PAGE - 1].seq if len(rows) > PAGE else None, "history": True}
+
+
+def _before(history: History, row: PartRow) -> PartRow | None:
+    """The earlier part with the same serial number."""
+    return None if row.serial_before is None else history.row(row.serial_before)
 
 
 def _newer(history: History, seq: int, wanted: dict[str, str]) -> int | None:

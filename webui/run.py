@@ -8,6 +8,7 @@ from flask_babel import gettext
 from ..bus.errors import BadLedger
 from ..bus.part import Action, Outcome
 from ..records.read import PartRow
+from ..records.views import ViewRow
 from .board import FILM
 from .history import History
 from .options import WebOptions
@@ -43,8 +44,7 @@ def run_views(options: WebOptions, history: History) -> Blueprint:
 
 def row_payload(row: PartRow) -> dict[str, Any]:
     """A part of the ledger in the shape of a live result."""
-    kept = bool(row.picture_kept and row.picture)
-    mark = row.picture_sha256 or ""
+    urls = picture_urls(row.seq, row)
     return {
         "key": f"seq-{row.seq}",
         "seq": row.seq,
@@ -64,8 +64,26 @@ def row_payload(row: PartRow) -> dict[str, Any]:
         "delivery": row.delivery,
         "confirmed": row.confirmed,
         "taken_at": row.taken_at,
-        "picture_url": url_for("rejects.picture", seq=row.seq, sha256=mark) if kept else None,
-        "thumb_url": url_for("rejects.thumb", seq=row.seq, sha256=mark) if kept else None,
-        "overlay_url": url_for("rejects.overlay", seq=row.seq) if kept and row.heat else None,
+        "camera": row.camera,
+        "serial": row.serial,
+        "serial_before": row.serial_before,
+        "codes": [[code.name, code.text, code.serial] for code in row.codes],
+        "views": [
+            {"camera": view.camera, "width": view.width, "height": view.height, **picture_urls(row.seq, view)}
+            for view in row.views
+        ],
+        **urls,
+        "overlay_url": url_for("rejects.overlay", seq=row.seq) if urls["picture_url"] and row.heat else None,
         "href": url_for("rejects.detail", seq=row.seq),
+    }
+
+
+def picture_urls(seq: int, held: PartRow | ViewRow) -> dict[str, str | None]:
+    """Where a kept picture and its small copy are served; None: none was kept."""
+    if not held.picture_kept or not held.picture or not held.picture_sha256:
+        return {"picture_url": None, "thumb_url": None}
+    mark = held.picture_sha256
+    return {
+        "picture_url": url_for("rejects.picture", seq=seq, sha256=mark),
+        "thumb_url": url_for("rejects.thumb", seq=seq, sha256=mark),
     }

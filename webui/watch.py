@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,13 @@ from ..bus.part import Disposition, Outcome, Record, Trigger, Verdict
 from ..bus.ring import RingShelf
 from ..camera.frame import read_picture
 from ..imaging.picture import Picture
-from .board import MINUTE_NS, Board, Result
+from .board import MINUTE_NS, Board
 from .line import assess, started_at
 from .news import News
 from .options import WebOptions
 from .payload import counters_payload, key_of, result_payload, state_payload
-from .pictures import Shown, to_jpeg, to_overlay, to_thumb
+from .pictures import Shown, ShownView, to_jpeg, to_overlay, to_thumb
+from .result import Result
 
 log = logging.getLogger(__name__)
 HEARD = (Trigger, Verdict, Disposition, Record, StationState, InspectState, CameraState, FrameReady, FrameLost)
@@ -38,6 +39,8 @@ BEAT_EVERY_NS = 1 * SECOND
 HELD = 6
 """Pictures kept besides that of the last NG: a slow viewer still finds the one it was told of."""
 THUMBS = 32
+INSPECT_SILENT_NS = 3 * SECOND
+"""inspect speaks every 500 ms: after this long without a word, what it said of the pictures is worth nothing."""
 FREE_RUN_AFTER_NS = 2 * SECOND
 """A free-running picture is shown only when no part came for this long."""
 Read = Callable[[RingShelf, FrameReady], Picture | None]
@@ -58,7 +61,7 @@ class Watch:
         self.news = News()
         self._died = died
         self._run_dir, self._cameras, self._options, self._read = run_dir, cameras, options, read
-        self._board = Board()
+        self._board = Board(len(cameras))
         self._asked_to_stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._viewed_ns = 0
@@ -70,6 +73,8 @@ class Watch:
         self._next_frame = time.time_ns() // MS
         self._newest = 0
         self._said: Result | None = None
+        self._said_frame = 0
+        self._unreadable: set[str] = set()
         self._said_ng: Result | None = None
         self._said_film: tuple[Result, ...] = ()
         self._reasons: tuple[str, ...] = ()
@@ -77,6 +82,20 @@ class Watch:
         self._counting_since = utc_now()
         self._counted_run = ("", 0)
         self._counted_whole = False
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Names of the line's cameras."""
+        return self._cameras
+
+    @property
+    def inspect(self) -> InspectState | None:
+        """What inspect last said of itself; None: nothing yet."""
+        return self._board.inspect
+
+    def latest_state(self) -> Mapping[str, Any]:
+        """What was last said on `state`; empty: nothing yet."""
+        return self.news.latest("state") or {}
 
     # -- for the views, any thread ------------------------------------------------------------------------------
 
@@ -157,8 +176,9 @@ class Watch:
                         message = subscriber.receive(0)
                     heartbeat.turn()
                     at_ns = now_ns()
-                    if at_ns >= show_due and self._show(shelf, at_ns):
-                        show_due = at_ns + show_every_ns
+                    if at_ns >= show_due:
+                        # A part of several cameras takes the time of so many pictures.
+                        show_due = at_ns + show_every_ns * self._show(shelf, at_ns)
                     if at_ns >= state_due:
                         state_due = at_ns + STATE_EVERY_NS
                         self._tell_state(pulse, at_ns)
@@ -174,7 +194,10 @@ class Watch:
         if line.reasons[:1] != self._reasons[:1]:
             self._reasons_since = utc_now()
         self._reasons = line.reasons
-        self._put("state", state_payload(line, self._board.station, self._board.inspect, self._reasons_since))
+        board = self._board
+        heard = board.inspect is not None and at_ns - board.inspect_at_ns < INSPECT_SILENT_NS
+        drift = board.inspect.alarms if board.inspect is not None and heard else ()
+        self._put("state", state_payload(line, board.station, board.inspect, self._reasons_since, drift))
         self._tell_counters(pulse, at_ns)
 
     def _tell_counters(self, pulse: Pulse, at_ns: int) -> None:
@@ -211,8 +234,8 @@ class Watch:
             },
         )
 
-    def _show(self, shelf: RingShelf, at_ns: int) -> bool:
-        """Put what is new on the screens. True when a result went out (the next one waits its turn)."""
+    def _show(self, shelf: RingShelf, at_ns: int) -> int:
+        """Put what is new on the screens. Returns how many pictures went out, at least 1 if anything did, else 0."""
         watched = at_ns - self._viewed_ns < WATCHED_NS and self._viewed_ns > 0
         self._tell_film(shelf, watched)
         board = self._board
@@ -220,17 +243,30 @@ class Watch:
         board.fresh_ng = None
         result = self._free_run(result, at_ns)
         if result is None:
-            return False
-        missing = watched and result.frame is not None and key_of(result) not in self._frame_of
+            return 0
+        missing = watched and bool(self._unencoded(result))
         if result == self._said and not missing:
-            return self._tell_ng()
-        frame = self._encode(shelf, result) if missing else self._frame_of.get(key_of(result), 0)
-        if result == self._said and not frame:
-            return False
-        self._said = result
-        self.news.put("result", result_payload(result, frame))
+            self._tell_ng()
+            return 0
+        shown = self._encode(shelf, result) if missing else self._shown_of(result)
+        if result == self._said and (shown is None or shown.frame == self._said_frame):
+            return 0
+        self._said, self._said_frame = result, shown.frame if shown else 0
+        self.news.put("result", result_payload(result, shown))
         self._tell_ng()
-        return True
+        return len(shown.views) if shown and missing else 1
+
+    def _shown_of(self, result: Result) -> Shown | None:
+        return self.shown(self._frame_of.get(key_of(result), 0))
+
+    def _unencoded(self, result: Result) -> list[FrameReady]:
+        """Pictures of the part that are not held yet, the deciding view's first; none while that one is missing."""
+        if result.frame is None:
+            return []
+        held = self._shown_of(result)
+        known = held.views.keys() if held and held.camera == result.camera else ()
+        others = [ready for ready in result.frames if ready.camera != result.camera]
+        return [ready for ready in (result.frame, *others) if ready.camera not in known]
 
     def _free_run(self, result: Result | None, at_ns: int) -> Result | None:
         ready = self._board.free_run
@@ -240,13 +276,12 @@ class Watch:
             return result
         return Result(0, ready.ready_ns, camera=ready.camera, frame=ready)
 
-    def _tell_ng(self) -> bool:
+    def _tell_ng(self) -> None:
         last = self._board.last_ng
         if last is None or last == self._said_ng:
-            return False
+            return
         self._said_ng = last
-        self.news.put("last_ng", result_payload(last, self._frame_of.get(key_of(last), 0)))
-        return False
+        self.news.put("last_ng", result_payload(last, self._shown_of(last)))
 
     def _tell_film(self, shelf: RingShelf, watched: bool) -> None:
         film = tuple(self._board.rejects)
@@ -262,30 +297,42 @@ class Watch:
                         while len(self._thumbs) > THUMBS:
                             self._thumbs.popitem(last=False)
         self._said_film = film
-        tiles = [{**result_payload(reject, 0), "thumb": key_of(reject) in self._thumbs} for reject in film]
+        tiles = [{**result_payload(reject, None), "thumb": key_of(reject) in self._thumbs} for reject in film]
         self.news.put("film", {"tiles": tiles})
 
     def _picture(self, shelf: RingShelf, ready: FrameReady) -> Picture | None:
         try:
-            return self._read(shelf, ready)
+            picture = self._read(shelf, ready)
         except BadPicture as error:
-            log.warning("part %d is shown without its picture: %s", ready.part, error)
+            if ready.camera not in self._unreadable:
+                log.warning("part %d, and more of camera %s, without its picture: %s", ready.part, ready.camera, error)
+            self._unreadable.add(ready.camera)
             return None
+        self._unreadable.discard(ready.camera)
+        return picture
 
-    def _encode(self, shelf: RingShelf, result: Result) -> int:
-        """Copy the picture out of the ring and hold it encoded. Returns its number, 0 when it is gone."""
-        ready = result.frame
-        picture = self._picture(shelf, ready) if ready is not None else None
-        if ready is None or picture is None:
-            return 0
-        shown = Shown(
-            frame=self._next_frame,
-            part=result.part,
-            at_ns=ready.exposed_at_ns,
-            jpeg=to_jpeg(picture, self._options.max_edge_px),
-            overlay=to_overlay(result.heat, ready.width, ready.height),
-        )
+    def _encode(self, shelf: RingShelf, result: Result) -> Shown | None:
+        """Copy what is missing out of the rings and hold it encoded; None: the deciding view's picture is gone."""
+        held = self._shown_of(result)
+        views = dict(held.views) if held else {}
+        heat = {verdict.camera: verdict.heat for verdict in result.verdicts}
+        for ready in self._unencoded(result):
+            picture = self._picture(shelf, ready)
+            if picture is not None:
+                height, width = picture.shape[:2]
+                maps = result.heat if ready is result.frame else heat.get(ready.camera, ())
+                jpeg = to_jpeg(picture, self._options.max_edge_px)
+                views[ready.camera] = ShownView(jpeg, to_overlay(maps, width, height), width, height)
+        if result.frame is None or result.camera not in views:
+            return None
+        if held is not None and views.keys() == held.views.keys() and held.camera == result.camera:
+            return held  # the other views are gone from their rings
+        shown = Shown(self._next_frame, result.part, result.frame.exposed_at_ns, result.camera, views)
         self._next_frame += 1
+        self._hold(shown, result)
+        return shown
+
+    def _hold(self, shown: Shown, result: Result) -> None:
         keep = self._frame_of.get(key_of(self._board.last_ng), 0) if self._board.last_ng else 0
         with self._shown_changed:
             self._shown[shown.frame] = shown
@@ -299,4 +346,3 @@ class Watch:
                 del self._frame_of[key]
             self._newest = shown.frame
             self._shown_changed.notify_all()
-        return shown.frame

@@ -5,9 +5,10 @@ twin; one that is not known is shown as it came, with the advice that is always 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+
+from ..bus.part import Placement
 
 Gettext = Callable[[str], str]
 
@@ -27,7 +28,8 @@ class Saying:
     todo: str = ""
 
 
-def _saying(pattern: str, what: str, todo: str = "") -> Saying:
+def saying(pattern: str, what: str, todo: str = "") -> Saying:
+    """A sentence by its pattern, case ignored, and the message ids of what it says and what to do."""
     return Saying(re.compile(pattern, re.IGNORECASE), what, todo)
 
 
@@ -37,164 +39,172 @@ CAMERA = N_("Check the camera's cable and its lamp. It connects again by itself.
 RESET = N_("Mend the cause, then press reset on the machine (FAULT_RESET).")
 
 ALARMS = (
-    _saying(r"^io is silent$", N_("The line control does not answer"), WAIT),
-    _saying(r"^inspect is silent$", N_("The inspection does not answer"), WAIT),
-    _saying(
+    saying(r"^io is silent$", N_("The line control does not answer"), WAIT),
+    saying(r"^inspect is silent$", N_("The inspection does not answer"), WAIT),
+    saying(
         r"^camera (?P<name>\S+) is silent$",
         N_("Camera %(name)s does not answer"),
         CAMERA,
     ),
-    _saying(r"^camera (?P<name>\S+) does not answer", N_("Camera %(name)s does not answer"), CAMERA),
-    _saying(r"^camera (?P<name>\S+) is stuck", N_("Camera %(name)s is stuck"), CAMERA),
-    _saying(r"^camera (?P<name>[^\s:]+)(: its process runs| is starting)", N_("Camera %(name)s is starting"), WAIT),
-    _saying(r"^camera (?P<name>\S+) is lost", N_("Camera %(name)s is disconnected"), CAMERA),
-    _saying(r"^camera (?P<name>\S+) has a fault", N_("Camera %(name)s has a fault"), CALL),
-    _saying(r"^inspect does not answer", N_("The inspection does not answer"), WAIT),
-    _saying(r"^inspect is stuck", N_("The inspection is too slow"), CALL),
-    _saying(r"^inspect(: its process runs| is starting)", N_("The inspection is starting"), WAIT),
-    _saying(r"^inspect (is lost|has a fault)", N_("The inspection has a fault"), CALL),
-    _saying(
+    saying(r"^camera (?P<name>\S+) does not answer", N_("Camera %(name)s does not answer"), CAMERA),
+    saying(r"^camera (?P<name>\S+) is stuck", N_("Camera %(name)s is stuck"), CAMERA),
+    saying(r"^camera (?P<name>[^\s:]+)(: its process runs| is starting)", N_("Camera %(name)s is starting"), WAIT),
+    saying(r"^camera (?P<name>\S+) is lost", N_("Camera %(name)s is disconnected"), CAMERA),
+    saying(r"^camera (?P<name>\S+) has a fault", N_("Camera %(name)s has a fault"), CALL),
+    saying(r"^inspect does not answer", N_("The inspection does not answer"), WAIT),
+    saying(r"^inspect is stuck", N_("The inspection is too slow"), CALL),
+    saying(r"^inspect(: its process runs| is starting)", N_("The inspection is starting"), WAIT),
+    saying(r"^inspect (is lost|has a fault)", N_("The inspection has a fault"), CALL),
+    saying(
         r"^inspect has another job than io",
         N_("Recipe and line control do not match"),
         N_("Call the line lead: the same recipe has to be started on both."),
     ),
-    _saying(r"^io: starting", N_("The line control is starting"), WAIT),
-    _saying(r"^io: stopping", N_("The line control is stopping"), N_("It was stopped on purpose. Parts are rejected.")),
-    _saying(
+    saying(r"^io: starting", N_("The line control is starting"), WAIT),
+    saying(r"^io: stopping", N_("The line control is stopping"), N_("It was stopped on purpose. Parts are rejected.")),
+    saying(
         r"^PLC: nothing is connected",
         N_("The PLC is not connected"),
         N_("Check the PLC's power and its network cable. Parts are rejected until then."),
     ),
-    _saying(
+    saying(
         r"^PLC: its heartbeat does not change",
         N_("The PLC's heartbeat has stopped"),
         N_("Check that the PLC is in RUN. Parts are rejected until then."),
     ),
-    _saying(
+    saying(
         r"^PLC: TRIG_ENABLE is 0",
         N_("The machine has switched triggers off (TRIG_ENABLE)"),
         N_("Start the machine. If it runs, call maintenance."),
     ),
-    _saying(r"^PLC: JOB_EXEC is 1", N_("A job change is under way"), N_("Wait until the PLC has ended it.")),
-    _saying(
+    saying(r"^PLC: JOB_EXEC is 1", N_("A job change is under way"), N_("Wait until the PLC has ended it.")),
+    saying(
         r"^PLC: TRIGGER is still 1",
         N_("The trigger signal stays on (TRIGGER)"),
         N_("Check the part sensor: is a part standing in front of it?"),
     ),
-    _saying(r"^FAULT 1:", N_("Fault 1: the trigger signal stayed on"), RESET),
-    _saying(r"^FAULT 2:", N_("Fault 2: the PLC did not acknowledge a result"), RESET),
-    _saying(r"^FAULT 3:", N_("Fault 3: too many results wait for the PLC"), RESET),
-    _saying(r"^FAULT 4:", N_("Fault 4: a part number came twice"), RESET),
-    _saying(r"^FAULT 5:", N_("Fault 5: sensors and encoder do not fit together"), RESET),
-    _saying(
+    saying(r"^FAULT 1:", N_("Fault 1: the trigger signal stayed on"), RESET),
+    saying(r"^FAULT 2:", N_("Fault 2: the PLC did not acknowledge a result"), RESET),
+    saying(r"^FAULT 3:", N_("Fault 3: too many results wait for the PLC"), RESET),
+    saying(r"^FAULT 4:", N_("Fault 4: a part number came twice"), RESET),
+    saying(r"^FAULT 5:", N_("Fault 5: sensors and encoder do not fit together"), RESET),
+    saying(
         r"^line: (?P<why>.+); mend it, then reset$",
         N_("The line is to stop: %(why)s"),
         N_("Mend the cause, then press reset on the machine."),
     ),
-    _saying(
+    saying(
         r"^machine: input (?P<name>\S+) is not active$",
         N_("The machine has switched inspection off (input %(name)s)"),
         N_("Start the machine. If it runs, call maintenance."),
     ),
-    _saying(
+    saying(
         r"^commissioning: the gate is (?P<short>\d+) mm too near.* up to (?P<speed>\d+) mm/s$",
         N_("The reject gate is %(short)s mm too near for this speed; up to %(speed)s mm/s it would do"),
         N_("Call the line lead: run the belt slower, or move the gate, and check again."),
     ),
-    _saying(
+    saying(
         r"^commissioning: ",
         N_("This recipe was not commissioned yet"),
         N_("Call the line lead: run parts, then the commissioning check (okng plc check)."),
     ),
-    _saying(
+    saying(
         r"^job change to (?P<number>\d+)",
         N_("Change to job %(number)s is under way"),
         N_("Wait until it has ended. Parts are rejected until then."),
     ),
-    _saying(
+    saying(
         r"^job change refused: (?P<why>.+)$",
         N_("The job change was refused: %(why)s"),
         N_("The old job stays active. Let the machine take its request back, then ask again."),
     ),
-    _saying(r"^camera (?P<name>\S+) is set up for", N_("Camera %(name)s is being set up for the job"), WAIT),
-    _saying(r"^io: the job has changed", N_("The job has just changed"), WAIT),
-    _saying(
+    saying(r"^camera (?P<name>\S+) is set up for", N_("Camera %(name)s is being set up for the job"), WAIT),
+    saying(r"^io: the job has changed", N_("The job has just changed"), WAIT),
+    saying(
         r"^(?P<who>\S+) holds the line: (?P<why>.+)$",
         N_("%(who)s holds the line: %(why)s"),
         N_("It is let go where it was held. Parts are rejected until then."),
     ),
-    _saying(
+    saying(
         r"^records does not answer",
         N_("The ledger does not answer: records are being lost"),
         N_("Inspection goes on. Check the disk; call maintenance."),
     ),
-    _saying(r"^not ready$", N_("The line is not ready"), CALL),
+    saying(r"^not ready$", N_("The line is not ready"), CALL),
 )
 """Why the line is not being inspected."""
 
 REASONS = (
-    _saying(
+    saying(
         r"^score (?P<score>\S+) above (?P<limit>\S+) in region (?P<region>.+)$",
         N_("Score %(score)s is above the limit %(limit)s (%(region)s)"),
     ),
-    _saying(
+    saying(
         r"^brightness (?P<found>\S+) outside (?P<low>\d+)\.\.(?P<high>\d+) in region (?P<region>.+)$",
         N_("Brightness %(found)s is outside %(low)s to %(high)s (%(region)s): check the lamp"),
     ),
-    _saying(r"^no finding in region (?P<region>.+)$", N_("Region %(region)s was not inspected")),
-    _saying(r"^the model gave no number in region (?P<region>.+)$", N_("The model gave no result (%(region)s)")),
-    _saying(r"^box restarted$", N_("The box restarted while the part was under way")),
-    _saying(r"^too late to be judged$", N_("The picture came too late to be judged")),
-    _saying(r"^picture gone from the ring.*$", N_("The picture was overwritten before it was judged")),
-    _saying(
+    saying(r"^no finding in region (?P<region>.+)$", N_("Region %(region)s was not inspected")),
+    saying(r"^the model gave no number in region (?P<region>.+)$", N_("The model gave no result (%(region)s)")),
+    saying(r"^box restarted$", N_("The box restarted while the part was under way")),
+    saying(r"^too late to be judged$", N_("The picture came too late to be judged")),
+    saying(r"^picture gone from the ring.*$", N_("The picture was overwritten before it was judged")),
+    saying(
         r"^picture is (?P<found>\d+x\d+), not (?P<wanted>\d+x\d+)$",
         N_("The picture is %(found)s pixels, the recipe wants %(wanted)s"),
     ),
-    _saying(r"^no picture: timeout$", N_("No picture: the camera did not answer in time")),
-    _saying(r"^no picture: gap$", N_("No picture: the camera skipped one")),
-    _saying(r"^no picture: incomplete$", N_("No picture: it arrived incomplete (network or cable)")),
-    _saying(r"^no picture: camera lost$", N_("No picture: the camera is disconnected")),
-    _saying(r"^no picture: too late$", N_("No picture: it came too late")),
-    _saying(r"^no picture: wrong size$", N_("No picture: it has the wrong size")),
-    _saying(r"^no picture: repeated$", N_("No picture: the camera sent an old one again")),
-    _saying(r"^no picture: job change$", N_("No picture: the job was being changed")),
-    _saying(r"^no picture: pairing$", N_("No picture: it could not be matched to a part")),
+    saying(r"^no picture: timeout$", N_("No picture: the camera did not answer in time")),
+    saying(r"^no picture: gap$", N_("No picture: the camera skipped one")),
+    saying(r"^no picture: incomplete$", N_("No picture: it arrived incomplete (network or cable)")),
+    saying(r"^no picture: camera lost$", N_("No picture: the camera is disconnected")),
+    saying(r"^no picture: too late$", N_("No picture: it came too late")),
+    saying(r"^no picture: wrong size$", N_("No picture: it has the wrong size")),
+    saying(r"^no picture: repeated$", N_("No picture: the camera sent an old one again")),
+    saying(r"^no picture: job change$", N_("No picture: the job was being changed")),
+    saying(r"^no picture: pairing$", N_("No picture: it could not be matched to a part")),
+    saying(r"^no picture: missed trigger$", N_("No picture: the camera was still busy with the part before")),
+    saying(r"^no picture: black$", N_("No picture: it was black. Check lamp and lens cap")),
+    saying(r"^no picture: overexposed$", N_("No picture: it was all white. Check lamp and exposure")),
+    saying(r"^no picture by camera (?P<name>\S+)$", N_("No picture by camera %(name)s")),
+    saying(r"^part not found in the picture", N_("The part was not found in the picture: check where it lies")),
+    saying(r"^code (?P<name>\S+) unreadable$", N_("Code %(name)s cannot be read: dirty, damaged or missing")),
+    saying(r"^code (?P<name>\S+) does not match", N_("Code %(name)s is not of the kind this recipe expects")),
 )
 """Why a part is not OK."""
 
 
 def alarm(reason: str, gettext: Gettext) -> dict[str, str]:
     """What is wrong and what to do."""
-    said = _said(reason, ALARMS, gettext)
-    if said is None:
+    found = said(reason, ALARMS, gettext)
+    if found is None:
         return {"what": reason, "todo": gettext(CALL)}
-    what, todo = said
+    what, todo = found
     return {"what": what, "todo": todo or gettext(CALL)}
 
 
 def reason_words(reason: str, gettext: Gettext) -> str:
     """Why a part is not OK."""
-    said = _said(reason, REASONS, gettext)
-    return said[0] if said else reason
+    found = said(reason, REASONS, gettext)
+    return found[0] if found else reason
 
 
-def _said(sentence: str, sayings: tuple[Saying, ...], gettext: Gettext) -> tuple[str, str] | None:
-    for saying in sayings:
-        found = saying.pattern.match(sentence.strip())
+def place_words(place: Placement, gettext: Gettext) -> str:
+    """Where the part lay in one view."""
+    if not place.found:
+        return gettext(N_("not found"))
+    return gettext(N_("%(x)s px, %(y)s px, %(angle)s° from its place")) % {
+        "x": f"{place.shift_x_px:+.1f}",
+        "y": f"{place.shift_y_px:+.1f}",
+        "angle": f"{place.angle_deg:+.1f}",
+    }
+
+
+def said(sentence: str, sayings: tuple[Saying, ...], gettext: Gettext) -> tuple[str, str] | None:
+    """A known sentence and its advice in the viewer's language; None: it is not known."""
+    for each in sayings:
+        found = each.pattern.match(sentence.strip())
         if found:
-            return gettext(saying.what) % found.groupdict(), gettext(saying.todo) if saying.todo else ""
+            return gettext(each.what) % found.groupdict(), gettext(each.todo) if each.todo else ""
     return None
-
-
-def localized(topic: str, payload: Mapping[str, Any], gettext: Gettext) -> Mapping[str, Any]:
-    """A payload of the news with its sentences in the viewer's language."""
-    if topic == "state":
-        return {**payload, "reasons": [alarm(reason, gettext) for reason in payload["reasons"]]}
-    if topic in ("result", "last_ng"):
-        return {**payload, "reasons": [reason_words(reason, gettext) for reason in payload["reasons"]]}
-    if topic == "film":
-        return {"tiles": [localized("result", tile, gettext) for tile in payload["tiles"]]}
-    return payload
 
 
 def page_words(gettext: Gettext) -> dict[str, str]:
@@ -247,6 +257,9 @@ def page_words(gettext: Gettext) -> dict[str, str]:
         "delivery.delivered": gettext(N_("acknowledged in time")),
         "delivery.late": gettext(N_("acknowledged too late")),
         "delivery.unconfirmed": gettext(N_("not acknowledged by the PLC")),
+        "serial": gettext(N_("SN")),
+        "unreadable": gettext(N_("not readable")),
+        "view": gettext(N_("Camera")),
         "zoom": gettext(N_("Zoom")),
         "fit": gettext(N_("Whole picture")),
     }

@@ -131,10 +131,11 @@ Serve = Callable[..., Served]
 def _serving() -> Iterator[Serve]:
     started: list[Served] = []
 
-    def serve(run_dir: Path, **options: object) -> Served:
+    def serve(run_dir: Path, cameras: str = "top", **options: object) -> Served:
         port = free_port()
         more = [f"{key}={value}" for key, value in options.items()]
-        command = [sys.executable, str(HERE / "serve.py"), str(run_dir), str(run_dir / "store"), str(port), *more]
+        where = [str(run_dir), str(run_dir / "store"), str(port), cameras]
+        command = [sys.executable, str(HERE / "serve.py"), *where, *more]
         server = Served(subprocess.Popen(command), port)
         started.append(server)
         until = time.monotonic() + 30
@@ -169,4 +170,16 @@ def plant(feed: ModuleType) -> Iterator[tuple[Any, Served]]:
         made.start()
         with _serving() as start:
             yield made, start(folder, hold_ng_s=1)
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def twins(feed: ModuleType) -> Iterator[tuple[Any, Served]]:
+    """A line of two cameras whose pictures are measured, and its web process, for all tests of a file."""
+    with _folder() as folder:
+        made = feed.Line(folder, folder / "store", cameras=("top", "side"))
+        made.measured = True
+        made.start()
+        with _serving() as start:
+            yield made, start(folder, "top,side", hold_ng_s=1)
         made.close()

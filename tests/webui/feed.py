@@ -22,11 +22,14 @@ from okng.bus.heartbeat import Heartbeat
 from okng.bus.messages import Counters, FrameReady, Health, InspectState, Job, StationState
 from okng.bus.part import (
     Action,
+    CodeRead,
     Defect,
     Delivery,
     Disposition,
     HeatMap,
+    ImageHealth,
     Outcome,
+    Placement,
     Receipt,
     Record,
     Trigger,
@@ -34,8 +37,11 @@ from okng.bus.part import (
     Why,
 )
 from okng.bus.ring import RingWriter
-from okng.records.ledger import Ledger, Ripe
+from okng.plc_io.views import Views
+from okng.records.bookkeeping import Ripe
+from okng.records.ledger import Ledger
 from okng.records.pictures import PictureShelf, encode, picture_path
+from okng.records.views import Sight
 
 WIDTH, HEIGHT = 640, 480
 JOB = Job(recipe="magnetic-tile", revision="3f2a91c04b1d", model="9f8e7d6c" * 8, deadline_ns=120 * MS)
@@ -77,18 +83,21 @@ NOTHING = Counters(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 class Line:
-    """io, inspect, records and camera `top` in one. Each method is one event; only beats come by themselves."""
+    """io, inspect, records and the cameras in one. Each method is one event; only beats come by themselves."""
 
-    def __init__(self, run_dir: Path, store: Path, station: str = "line 1") -> None:
-        self.run_dir, self.store, self.station = run_dir, store, station
+    def __init__(
+        self, run_dir: Path, store: Path, station: str = "line 1", cameras: tuple[str, ...] = ("top",)
+    ) -> None:
+        self.run_dir, self.store, self.station, self.cameras = run_dir, store, station, cameras
         self.ledger = Ledger(store)
         self.shelf = PictureShelf(store)
         self.entries = 0
         self.io = Publisher(io_address(run_dir))
         self.inspect = Publisher(inspect_address(run_dir))
-        self.camera = Publisher(camera_address(run_dir, "top"))
-        self.ring = RingWriter(run_dir, "top", 16, WIDTH * HEIGHT)
-        self.beats = {name: Heartbeat(run_dir, name) for name in ("io", "inspect", "camera-top")}
+        self.speaking = {name: Publisher(camera_address(run_dir, name)) for name in cameras}
+        self.rings = {name: RingWriter(run_dir, name, 16, WIDTH * HEIGHT) for name in cameras}
+        names = ("io", "inspect", *(f"camera-{name}" for name in cameras))
+        self.beats = {name: Heartbeat(run_dir, name) for name in names}
         for beat in self.beats.values():
             beat.health = Health.READY
         self.counters = NOTHING
@@ -97,6 +106,12 @@ class Line:
         self.fault = 0
         self.dead: set[str] = set()
         self.part = 0
+        self.light = 1.0
+        """Brightness of the pictures, 1.0: as commissioned."""
+        self.measured = False
+        """inspect measures what the pictures are like."""
+        self.drift: tuple[str, ...] = ()
+        """What inspect says has drifted."""
         self.rng = np.random.default_rng(7)
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -129,7 +144,7 @@ class Line:
             )
         )
         if "inspect" not in self.dead:
-            self.inspect.send(InspectState(Health.READY, JOB, "CPUExecutionProvider", self.part, ""))
+            self.inspect.send(InspectState(Health.READY, JOB, "CPUExecutionProvider", self.part, "", self.drift))
 
     def start(self) -> None:
         """Beat and state in the background, as a living line does."""
@@ -149,67 +164,118 @@ class Line:
         defect: tuple[int, int] | None = None,
         score: float | None = None,
         with_picture: bool = True,
+        serial: str | None = None,
     ) -> Record:
-        """One part, whole: trigger, frame, verdict, disposition, record."""
+        """One part, whole: trigger, frames, verdicts, disposition, record. The first camera decides.
+
+        serial: what is read on it, empty: a code that is not readable; None: none is looked for.
+        """
         with self._lock:
-            return self._judge(outcome, defect, score, with_picture)
+            return self._judge(outcome, defect, score, with_picture, serial)
 
     def _judge(
-        self, outcome: Outcome, defect: tuple[int, int] | None, score: float | None, with_picture: bool
+        self,
+        outcome: Outcome,
+        defect: tuple[int, int] | None,
+        score: float | None,
+        with_picture: bool,
+        serial: str | None,
     ) -> Record:
         self.part += 1
         if outcome is Outcome.NG and defect is None:
             defect = (int(self.rng.integers(140, 400)), int(self.rng.integers(120, 340)))
         if score is None:
             score = float(self.rng.uniform(5, 9)) if outcome is Outcome.NG else float(self.rng.uniform(1.2, 2.6))
-        pixels = picture(self.rng, defect)
-        heat = (heat_of(defect, self.rng),)
         at = now_ns() - int(self.rng.integers(20, 40)) * MS
         trigger = Trigger(self.part, self.station, at, None, at + JOB.deadline_ns, JOB.recipe)
         self.io.send(trigger)
-        ready = self.expose(self.part, at, pixels) if with_picture else None
-        verdict = None
-        if ready is not None and outcome is not Outcome.UNJUDGED:
-            bad = outcome is Outcome.NG
-            box = (defect[0] - 6, defect[1] - 6, 122, 42) if defect else (0, 0, 1, 1)
-            verdict = Verdict(
-                self.part,
-                outcome,
-                (f"score {score:.2f} above {LIMIT:.2f} in region plate",) if bad else (),
-                (Defect("anomaly", "plate", *box, score),) if bad else (),
-                score,
-                LIMIT,
-                JOB.recipe,
-                JOB.revision,
-                JOB.model,
-                "top",
-                at,
-                ready,
-                heat,
-                now_ns(),
-                now_ns(),
-            )
-            self.inspect.send(verdict)
+        taken = self._expose_all(at, defect) if with_picture else {}
+        said: dict[str, Verdict] = {}
+        views, verdict = Views(self.cameras), None
+        if taken and outcome is not Outcome.UNJUDGED:
+            for camera, (ready, _) in reversed(taken.items()):
+                deciding = camera == self.cameras[0]
+                box = defect if deciding else None
+                said[camera] = self._verdict(ready, outcome if deciding else Outcome.OK, box, score, serial)
+                self.inspect.send(said[camera])
+                verdict = views.add(said[camera])
         why = {Outcome.OK: Why.OK, Outcome.NG: Why.NG}.get(outcome, Why.LATE if with_picture else Why.LOST)
         action = Action.PASS if why is Why.OK else Action.REJECT
         disposition = Disposition(self.part, action, why, now_ns(), now_ns(), self.part % 65535 + 1)
         self.io.send(disposition)
         record = Record(trigger, verdict, disposition, Receipt(self.part, Delivery.DELIVERED, now_ns()), utc_now())
         self._count(outcome)
-        self._remember(record, ready, heat if verdict else (), pixels)
+        self._remember(record, taken, verdict.heat if verdict else ())
         self.io.send(replace(record, verdict=verdict and replace(verdict, heat=())))
         self.say_state()
         return record
 
-    def expose(self, part: int, at: int, pixels: np.ndarray) -> FrameReady:
-        slot, view = self.ring.begin()
+    def _verdict(
+        self, ready: FrameReady, outcome: Outcome, defect: tuple[int, int] | None, score: float, serial: str | None
+    ) -> Verdict:
+        bad, camera = outcome is Outcome.NG, ready.camera
+        box = (defect[0] - 6, defect[1] - 6, 122, 42) if defect else (0, 0, 1, 1)
+        first = camera == self.cameras[0]
+        codes = () if serial is None or not first else (CodeRead("sn", serial, "DataMatrix" if serial else "", True),)
+        return Verdict(
+            ready.part,
+            outcome,
+            (f"score {score:.2f} above {LIMIT:.2f} in region plate",) if bad else (),
+            (Defect("anomaly", "plate", *box, score),) if bad else (),
+            score if first else score / 2,
+            LIMIT,
+            JOB.recipe,
+            JOB.revision,
+            JOB.model,
+            camera,
+            ready.triggered_at_ns,
+            ready,
+            (heat_of(defect, self.rng),),
+            now_ns(),
+            now_ns(),
+            image=(self._health(camera),) if self.measured else (),
+            placements=(Placement(camera, True, 0.97, *map(float, self.rng.normal(0, 1.5, 3).round(2))),),
+            codes=codes,
+        )
+
+    def _health(self, camera: str) -> ImageHealth:
+        causes = [words.split(": ")[1] for words in self.drift if words.startswith(camera + ": ")]
+        noise = self.rng.normal
+        return ImageHealth(
+            camera,
+            focus=1.0 + noise(0, 0.02),
+            brightness=self.light * 118 + noise(0, 1.2),
+            contrast=44 + noise(0, 1),
+            saturation=0.001,
+            darkness=0.0,
+            uniformity=0.012 + abs(noise(0, 0.004)),
+            noise=2.1 + noise(0, 0.05),
+            shift_x_px=noise(0, 0.2),
+            shift_y_px=noise(0, 0.2),
+            angle_deg=noise(0, 0.03),
+            alarms=tuple(causes),
+        )
+
+    def _expose_all(self, at: int, defect: tuple[int, int] | None) -> dict[str, tuple[FrameReady, np.ndarray]]:
+        """A picture by each camera; the first one sees the defect."""
+        taken = {}
+        for camera in self.cameras:
+            pixels = picture(self.rng, defect if camera == self.cameras[0] else None)
+            pixels = pixels if camera == self.cameras[0] else np.ascontiguousarray(pixels[::-1])
+            pixels = np.clip(pixels * self.light, 0, 255).astype(np.uint8)
+            taken[camera] = (self.expose(self.part, at, pixels, camera), pixels)
+        return taken
+
+    def expose(self, part: int, at: int, pixels: np.ndarray, camera: str = "top") -> FrameReady:
+        ring = self.rings[camera]
+        slot, view = ring.begin()
         view[: pixels.size] = pixels.tobytes()
-        sequence = self.ring.commit(slot, part=part, number=part, epoch=1, size=pixels.size)
+        sequence = ring.commit(slot, part=part, number=part, epoch=1, size=pixels.size)
         now = now_ns()
         ready = FrameReady(
             part,
-            "top",
-            self.ring.name,
+            camera,
+            ring.name,
             slot,
             sequence,
             part,
@@ -225,20 +291,24 @@ class Line:
             now,
             utc_now(),
         )
-        self.camera.send(ready)
+        self.speaking[camera].send(ready)
         return ready
 
     def _remember(
-        self, record: Record, ready: FrameReady | None, heat: tuple[HeatMap, ...], pixels: np.ndarray
+        self, record: Record, taken: dict[str, tuple[FrameReady, np.ndarray]], heat: tuple[HeatMap, ...]
     ) -> None:
-        kept = None
-        if ready is not None:
-            kept = self.shelf.put(picture_path(ready, "png"), encode(pixels, "png", 95))
-            self.shelf.settle()
+        kept = {
+            camera: self.shelf.put(picture_path(ready, "png"), encode(pixels, "png", 95), WIDTH, HEIGHT)
+            for camera, (ready, pixels) in taken.items()
+        }
+        self.shelf.settle()
         trigger = TriggerEntry(self.epoch, self.entries + 1, record.trigger, "boot")
         entry = RecordEntry(self.epoch, self.entries + 2, record)
         self.entries += 2
-        self.ledger.store([Ripe(trigger), Ripe(entry, ready, heat, kept)])
+        main = record.verdict.camera if record.verdict else next(iter(taken), "")
+        sights = tuple(Sight(ready, kept[camera]) for camera, (ready, _) in taken.items() if camera != main)
+        first = taken[main][0] if main in taken else None
+        self.ledger.store([Ripe(trigger), Ripe(entry, first, heat, kept.get(main), sights)])
 
     def _count(self, outcome: Outcome) -> None:
         c = self.counters
@@ -258,11 +328,12 @@ class Line:
         self._stop.set()
         if self._thread:
             self._thread.join()
-        for end in (p.close for p in (self.io, self.inspect, self.camera)):
-            end()
+        for speaker in (self.io, self.inspect, *self.speaking.values()):
+            speaker.close()
         for beat in self.beats.values():
             beat.close()
-        self.ring.close()
+        for ring in self.rings.values():
+            ring.close()
         self.ledger.close()
 
 
@@ -271,9 +342,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--rate", type=float, default=2.0, help="parts in a second")
     parser.add_argument("--language", default="en")
+    parser.add_argument("--cameras", default="top", help="names, with commas")
     asked = parser.parse_args()
     run_dir = Path(tempfile.mkdtemp(prefix="okng-", dir="/tmp"))
-    line = Line(run_dir, run_dir / "store")
+    cameras = tuple(asked.cameras.split(","))
+    line = Line(run_dir, run_dir / "store", cameras=cameras)
+    line.measured = True
     line.start()
 
     def drive() -> None:
@@ -282,14 +356,14 @@ def main() -> None:
             time.sleep(1 / asked.rate)
             number += 1
             outcome = Outcome.NG if number % 9 == 0 else Outcome.UNJUDGED if number % 31 == 0 else Outcome.OK
-            line.judge(outcome, with_picture=outcome is not Outcome.UNJUDGED)
+            line.judge(outcome, with_picture=outcome is not Outcome.UNJUDGED, serial=f"SN-{number:06d}")
 
     threading.Thread(target=drive, daemon=True).start()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     from okng.webui.options import WebOptions
     from okng.webui.process import run
 
-    sys.exit(run(WebOptions(port=asked.port, language=asked.language), "line 1", ("top",), run_dir, run_dir / "store"))
+    sys.exit(run(WebOptions(port=asked.port, language=asked.language), "line 1", cameras, run_dir, run_dir / "store"))
 
 
 if __name__ == "__main__":

@@ -279,10 +279,10 @@ def test_gallery_filters_and_pages(client: FlaskClient, line: Any) -> None:
     assert client.get("/rejects/?show=nonsense").status_code == 404
     found, page = cards("part=7")
     assert len(found) == 1
-    assert "No such part" in cards("part=99999")[1]
+    assert "No part with this number" in cards("part=99999")[1]
     moved = client.get("/rejects/part/7")
     assert moved.headers["Location"] == f"/rejects/{found[0]}"
-    assert client.get("/rejects/part/99999").headers["Location"] == "/rejects/?part=99999"
+    assert client.get("/rejects/part/99999").headers["Location"] == "/rejects/?find=99999"
 
 
 def test_detail_shows_everything_of_a_part(client: FlaskClient, line: Any) -> None:

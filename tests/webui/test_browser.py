@@ -318,7 +318,7 @@ def test_gallery_scrolls_filters_and_opens(screen: Page, plant: tuple[Any, Any])
     assert min(box["width"], box["height"]) >= 160
     screen.locator("#cards").evaluate("e => e.scrollTo(0, e.scrollHeight)")
     expect(cards.nth(28)).to_be_attached(timeout=PATIENCE_MS)
-    screen.get_by_label("Part number").fill(str(newest.part))
+    screen.get_by_label("Part or serial number").fill(str(newest.part))
     screen.get_by_role("button", name="Find").tap()
     expect(cards).to_have_count(1)
     cards.first.tap()

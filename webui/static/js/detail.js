@@ -1,6 +1,7 @@
 // One part of the ledger: its picture, the heat map over it, zoom.
 import "./frame.js";
 import { PictureView } from "./picture.js";
+import { ViewKeys } from "./views.js";
 import { say, word } from "./words.js";
 
 const result = JSON.parse(/** @type {string} */ (document.getElementById("detail")?.dataset.result));
@@ -15,6 +16,28 @@ async function bitmapOf(url) {
 
 const [picture, overlay] = await Promise.all([bitmapOf(result.picture_url), bitmapOf(result.overlay_url)]);
 view.show(result, picture, overlay);
+
+// Boxes and heat map are of the deciding view: over another one's picture there are none.
+const views = [
+  { camera: result.camera, outcome: result.outcome, url: result.thumb_url },
+  ...result.views.map((/** @type {any} */ one) => ({ camera: one.camera, url: one.thumb_url })),
+];
+let asked = result.camera;
+const keys = new ViewKeys(/** @type {HTMLElement} */ (document.getElementById("views")), (camera) => void swap(camera));
+keys.show(views, result.camera);
+
+/** @param {string} camera */
+async function swap(camera) {
+  asked = camera;
+  keys.show(views, camera);
+  const other = result.views.find((/** @type {any} */ one) => one.camera === camera);
+  if (!other) {
+    view.show(result, picture, overlay);
+    return;
+  }
+  const found = await bitmapOf(other.picture_url);
+  if (asked === camera) view.show({ ...result, defects: [], width: other.width, height: other.height }, found, null);
+}
 
 const overlayKey = document.getElementById("key-overlay");
 overlayKey?.addEventListener("click", () => {

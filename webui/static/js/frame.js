@@ -60,6 +60,7 @@ events.on("state", (state) => {
   say("band-what", first?.what ?? "");
   say("band-todo", first?.todo ?? "");
   say("band-more", others.length ? word("more", { count: others.length }) : "");
+  body.dataset.drift = state.drift.length ? "yes" : "no";
   tick();
 });
 

@@ -1,6 +1,7 @@
 // The Run screen. Picture, overlay and verdict always carry one part number: they are put up together or not at all.
 import { events, localTime } from "./frame.js";
 import { PictureView } from "./picture.js";
+import { codeLine, ViewKeys } from "./views.js";
 import { makeShape, say, setShape, shapeOf, word } from "./words.js";
 
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -40,6 +41,51 @@ function put(/** @type {any} */ result, /** @type {ImageBitmap | null} */ bitmap
     ? word("of_ms", { ms: Math.round(result.verdict_ms), budget: Math.round(result.budget_ms) })
     : word("ms", { ms: Math.round(result.verdict_ms) });
   say("caption-part", result.part ? [`${word("part")} ${result.part}`, result.camera, ms].filter(Boolean).join(" · ") : word("free_run"));
+  say("caption-codes", codeLine(result));
+  keys.show(viewsOf(result), result.camera);
+}
+
+// ---- the pictures of the other cameras
+
+const keys = new ViewKeys(byId("views"), (camera) => void swap(camera));
+
+/** The address of one camera's picture of a part. */
+function urlOf(/** @type {any} */ result, /** @type {any} */ one) {
+  if (one.picture_url) return one.picture_url;
+  return result.frame ? `${urls.frame}?frame=${result.frame}&camera=${encodeURIComponent(one.camera)}` : null;
+}
+
+function viewsOf(/** @type {any} */ result) {
+  if (!result.views?.length) return [];
+  return [result, ...result.views].map((one) => ({
+    camera: one.camera,
+    outcome: one === result && result.score === null ? "" : one.outcome ?? "",
+    url: one.thumb_url ?? urlOf(result, one),
+  }));
+}
+
+/** Another camera's picture of the part on the screen, which stays until the picture is touched. */
+async function swap(/** @type {string} */ camera) {
+  if (!shown) return;
+  const { result, bitmap, overlay } = shown;
+  if (mode !== "frozen") {
+    heldUntil = 0;
+    setMode("frozen");
+  }
+  const one = result.views.find((/** @type {any} */ view) => view.camera === camera);
+  let [picture, heat] = [bitmap, overlay];
+  if (one) {
+    const answer = one.picture_url ? await fetch(one.picture_url).catch(() => null) : null;
+    picture = answer?.ok ? await createImageBitmap(await answer.blob()) : await keys.picture(camera);
+    const over = `${urls.overlay}?frame=${result.frame}&part=${result.part}&camera=${encodeURIComponent(camera)}`;
+    heat = picture && one.overlay ? await overlayOf(over, String(result.part)) : null;
+  }
+  if (shown?.result.key !== result.key || mode !== "frozen") return; // the next part has come
+  const place = one ? { defects: one.defects ?? [], width: one.width, height: one.height, camera } : {};
+  view.show({ ...result, ...place }, picture, heat);
+  byId("picture-empty").hidden = Boolean(picture);
+  say("caption-part", [`${word("part")} ${result.part}`, camera].join(" · "));
+  keys.show(viewsOf(result), camera);
 }
 
 function write(/** @type {any} */ result) {
@@ -103,6 +149,14 @@ events.on("result", (result) => {
   } else if (!result.frame) offer(result, null, null);
   else if (newestPicture?.frame === result.frame) offer(result, newestPicture.bitmap, newestPicture.overlay);
   else waiting = { result, at: performance.now() };
+});
+
+events.on("state", (state) => {
+  const [first, ...others] = state.drift;
+  byId("advice").hidden = !first;
+  say("advice-title", first ? [first.title, first.camera].filter(Boolean).join(" · ") : "");
+  say("advice-what", first ? [first.what, first.todo].filter(Boolean).join(". ") : "");
+  say("advice-more", others.length ? word("more", { count: others.length }) : "");
 });
 
 events.on("last_ng", (result) => {
