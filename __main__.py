@@ -5,7 +5,6 @@ Each door imports its own room only when it opens: `okng io` loads no numpy, `ok
 
 import contextlib
 import faulthandler
-import functools
 import json
 import logging
 import signal
@@ -17,6 +16,7 @@ from typing import Any
 import click
 
 from . import __version__
+from .appliance.camera_door import camera
 from .bus.errors import BadSettings, Fault, Lost, OkngError
 
 EXIT_FAULT = 70
@@ -99,24 +99,6 @@ def io(settings_file: Path) -> None:
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
     table = jobs.table()
     sys.exit(run(settings.plc, settings.box.station, settings.cameras, table.first.job, settings.box.run_dir, table))
-
-
-@cli.command()
-@click.argument("name")
-@settings_option
-def camera(name: str, settings_file: Path) -> None:
-    """Hold one camera and its ring of frames."""
-    from .bus.errors import BadSettings
-    from .camera.process import run
-
-    _process(f"camera-{name}")
-    settings, jobs = _jobs(settings_file)
-    if name not in settings.camera:
-        raise BadSettings(f"{settings_file}: [camera.{name}]: no such camera; there are {', '.join(settings.cameras)}")
-    settings.box.run_dir.mkdir(parents=True, exist_ok=True)
-    setup = jobs.setup(jobs.active(), name)
-    read = functools.partial(jobs.setup, camera=name)
-    sys.exit(run(name, settings.camera[name], setup, settings.box.run_dir, read))
 
 
 @cli.command(name="inspect")
@@ -455,6 +437,9 @@ def demo(**asked: Any) -> None:
     from .appliance.demo import demo as run_demo
 
     sys.exit(run_demo(DemoOptions(**asked)))
+
+
+cli.add_command(camera)
 
 
 def main() -> None:

@@ -23,6 +23,8 @@ from .webui.options import WebOptions
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,23}$")]
 JobNumber = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}$")]
 LAST_JOB = 65535
+CAMERA_TOOLS = frozenset({"run", "list", "show", "set", "snap", "stream", "tune"})
+"""Words of `okng camera`: no camera can have such a name."""
 
 
 class BoxOptions(BaseModel):
@@ -64,6 +66,13 @@ class Settings(BaseModel):
     """`[opcua]`: results, states and jobs for the MES; None: no OPC UA."""
     mqtt: MqttOptions | None = None
     """`[mqtt]`: results and states for a broker; None: no MQTT."""
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> "Settings":
+        taken = sorted(CAMERA_TOOLS & set(self.camera))
+        if taken:
+            raise ValueError(f"camera.{taken[0]}: the name is a tool of `okng camera`, expected another")
+        return self
 
     @model_validator(mode="after")
     def _jobs_fit(self) -> "Settings":

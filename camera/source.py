@@ -373,7 +373,7 @@ class Source(ABC):
 def make_source(options: CameraOptions) -> Source:
     """Return the driver the settings name, not yet open. Imported on demand: a missing one hurts only its user.
 
-    BadSettings: the producer or folder is missing.
+    BadSettings: the producer or folder is missing. CameraLost: of several producers none sees the camera.
     """
     if options.driver == "folder":
         from .folder import FolderSource
@@ -381,6 +381,7 @@ def make_source(options: CameraOptions) -> Source:
         if options.folder is None:
             raise BadSettings("folder: expected a folder of pictures")
         return FolderSource(Path(options.folder))
+    from .discovery import producer_of
     from .gentl import GentlSource
 
-    return GentlSource(options.producer)
+    return GentlSource(options.producer or producer_of(options.serial))
