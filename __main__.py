@@ -17,6 +17,7 @@ import click
 
 from . import __version__
 from .appliance.camera_door import camera
+from .appliance.health_door import health
 from .bus.errors import BadSettings, Fault, Lost, OkngError
 
 EXIT_FAULT = 70
@@ -440,6 +441,7 @@ def demo(**asked: Any) -> None:
 
 
 cli.add_command(camera)
+cli.add_command(health)
 
 
 def main() -> None:

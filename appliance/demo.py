@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import webbrowser
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from rich.console import Console
 
 from ..bus.channel import Subscriber, io_address
 from ..bus.clock import utc_now
-from ..bus.errors import BadSettings, OkngError
+from ..bus.errors import BadPicture, BadSettings, OkngError
 from ..bus.messages import StationState
 from ..bus.part import Record
 from ..bus.stop import Stop
@@ -37,6 +37,7 @@ from ..training.options import TeachOptions
 from ..training.teach import TeachReport, teach
 from .balance import balance_json, balance_lines
 from .capture import capture
+from .commissioning import commissioned
 from .killer import Killer
 from .outcome import Outcome, outcome_table
 from .progress import bar, teaching
@@ -141,7 +142,7 @@ class Demonstration:
                 write_recipe(self.space, recipe, self.belt)
                 teach_s = self._teach(presenter, name)
             self._choose_rate()
-            write_recipe(self.space, recipe, self.belt)
+            write_recipe(self.space, replace(recipe, health=self._commission()), self.belt)
             self.outcome = self._run({**plan, "belt": self.belt}, teach_s)
         except KeyboardInterrupt:
             self.say("broken off before the line ran")
@@ -181,6 +182,16 @@ class Demonstration:
         report = activate(self.space.model, self.space.slot)
         self.say(f"model activated: {report.detail}")
         return seconds
+
+    def _commission(self) -> str:
+        """Commission what the pictures are compared with from the goods; return its file name, else nothing."""
+        try:
+            for _ in commissioned(self.space.goods, self.space.health):
+                pass
+        except BadPicture as error:
+            self.say(f"no reference for the pictures' health: {error}")
+            return ""
+        return self.space.health.name
 
     def _choose_rate(self) -> None:
         """Where nobody asked for a rate: one that this box judges with room to spare, as a commissioning would find."""

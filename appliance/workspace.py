@@ -63,6 +63,11 @@ class Workspace:
         return self.out / "line.json"
 
     @property
+    def health(self) -> Path:
+        """What the pictures are compared with."""
+        return self.out / "health.npz"
+
+    @property
     def goods(self) -> Path:
         """Pictures of good parts, taken by the line's camera."""
         return self.out / "goods"
@@ -184,11 +189,13 @@ class RecipeFacts:
     """Width and height of the camera's picture, px."""
     colour: bool
     deadline_ms: int
+    health: str = ""
+    """File of the reference that pictures are compared with, beside the recipe; empty: none."""
 
 
 def write_recipe(space: Workspace, facts: RecipeFacts, belt: dict[str, Any]) -> None:
     """Write the recipe of this demonstration."""
-    content = {
+    content: dict[str, Any] = {
         "name": facts.name,
         "description": "Written by okng demo.",
         "deadline_ms": facts.deadline_ms,
@@ -208,6 +215,8 @@ def write_recipe(space: Workspace, facts: RecipeFacts, belt: dict[str, Any]) -> 
             "margin_ms": 200.0,
         },
     }
+    if facts.health:
+        content["health"] = {"reference": facts.health}
     space.recipe.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 

@@ -3,7 +3,7 @@
 from ..bus.clock import MS, now_ns
 from ..bus.errors import BadBundle, BadPicture, BadRecipe
 from ..bus.messages import FrameReady, Job
-from ..bus.part import Outcome, Verdict
+from ..bus.part import ImageHealth, Outcome, Verdict
 from ..bus.ring import RingShelf
 from ..camera.frame import read_picture
 from ..models.bundle import open_bundle
@@ -55,6 +55,11 @@ class Inspector:
         """Execution provider that really runs."""
         return self._detector.provider
 
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What has drifted in the pictures as of the last part of each camera, for people. Never a verdict."""
+        return tuple(each for view in self._views.values() if view.watch is not None for each in view.watch.alarms)
+
     def prove(self) -> None:
         """Score the golden pictures on this box. BadBundle: not as stored. Doubles as the warm-up."""
         report = check_golden(self._detector)
@@ -88,14 +93,15 @@ class Inspector:
             place = (box.x, box.y, box.w, box.h)
             light = float(crop.mean())
             seen.append(Seen(region.name, place, findings.score, findings.heat, threshold, light, findings.trouble))
-        made = self._made(ready, started, judge(self._recipe.rules, view.regions, seen))
+        image = () if view.watch is None else (view.watch.look(picture),)
+        made = self._made(ready, started, judge(self._recipe.rules, view.regions, seen), image)
         self._typical_ns += (made.done_ns - started - self._typical_ns) // 8
         return made
 
     def _unjudged(self, ready: FrameReady, started: int, reason: str) -> Verdict:
         return self._made(ready, started, Judgement(Outcome.UNJUDGED, (reason,), (), 0.0, 0.0, ()))
 
-    def _made(self, ready: FrameReady, started: int, made: Judgement) -> Verdict:
+    def _made(self, ready: FrameReady, started: int, made: Judgement, image: tuple[ImageHealth, ...] = ()) -> Verdict:
         return Verdict(
             part=ready.part,
             outcome=made.outcome,
@@ -112,4 +118,5 @@ class Inspector:
             heat=made.heat,
             started_ns=started,
             done_ns=now_ns(),
+            image=image,
         )

@@ -90,6 +90,7 @@ class _Loop:
         self._publisher, self._frames, self._shelf = publisher, frames, shelf
         self._waiting: deque[FrameReady] = deque(maxlen=WAITING)
         self._judged, self._state_due, self._idle_since = 0, 0, now_ns()
+        self._alarms: tuple[str, ...] = ()
 
     def go(self, stop: Stop) -> int:
         """Turn until told to stop; return the exit code."""
@@ -146,4 +147,10 @@ class _Loop:
     def _say(self, health: Health, detail: str) -> None:
         self._state_due = now_ns() + STATE_EVERY_NS
         active = self._bench.active
-        self._publisher.send(InspectState(health, active.job, active.provider, self._judged, detail))
+        alarms = active.alarms
+        if alarms != self._alarms:
+            for words in alarms:
+                if words.split(": ")[:2] not in [known.split(": ")[:2] for known in self._alarms]:
+                    log.warning("the pictures have drifted: %s", words)
+            self._alarms = alarms
+        self._publisher.send(InspectState(health, active.job, active.provider, self._judged, detail, alarms))

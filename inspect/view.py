@@ -1,6 +1,7 @@
-"""What one camera sees of a part: its regions, in the developed picture."""
+"""What one camera sees of a part: its regions in the developed picture, and what that picture is compared with."""
 
 from ..models.box import Box
+from .image_watch import ImageWatch
 from .recipe import ActiveRecipe, Region
 
 
@@ -15,6 +16,9 @@ class View:
         """The recipe's regions that this camera sees."""
         self.boxes = {region.name: _box(region, *self.section.size) for region in self.regions}
         """By the region's name."""
+        health = recipe.health_of(camera)
+        self.watch = None if health is None else ImageWatch(camera, health, active.folder, self.section.size)
+        """None: nothing was commissioned for this camera."""
 
 
 def _box(region: Region, width: int, height: int) -> Box:
