@@ -117,8 +117,8 @@ class RingReader:
     def read(self, slot: int, sequence: int, size: int, use: Callable[[memoryview], Made]) -> Made | None:
         """Return what `use` makes of the pixels where they lie, or None when they were overwritten meanwhile.
 
-        use: gets the borrowed pixels, not to be written to, which may change while it works. What it returns must not
-        hold on to them: BufferError. What it raises goes through.
+        use: gets the borrowed pixels, read-only, which may change while it works. What it returns must not lie in them:
+        it would show another picture some day. What it raises goes through.
         """
         view = self.view(slot, sequence, size)
         if view is None:

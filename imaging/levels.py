@@ -5,6 +5,7 @@
 Without levels the range of the format is divided evenly among the 256, as its eight high bits do.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -18,8 +19,6 @@ from .unpack import Samples
 
 Balance = tuple[float, float, float]
 _EVEN: Balance = (1.0, 1.0, 1.0)
-_FRACTION_BITS = {8: 4, 10: 2}
-"""Bits below a raw level that are kept once it is multiplied, by depth: 12 in all leave room for sixteenfold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,10 @@ def levels_of(levels: tuple[int, int] | None, balance: Balance, fmt: Format, *, 
         plain = levels is None and balance == _EVEN
         table = None if plain else _table(low, high, balance)
         return Levels(None, _EVEN, 0, 1.0, 0.0, table, high_bits=plain)
-    multiplied = corrected or (fmt.colour == "bayer" and balance != _EVEN)
-    factor = float(1 << _FRACTION_BITS.get(fmt.depth_bits, 0)) if multiplied else 1.0
+    if fmt.colour == "grey":
+        balance = _EVEN
+    multiplied = corrected or balance != _EVEN
+    factor = 2.0 ** _fraction_bits(fmt, balance, corrected=corrected) if multiplied else 1.0
     if levels is None:
         step = 1 << (fmt.depth_bits - 8)
         scale, offset = 1 / (step * factor), 0.5 / step - 0.5  # to the nearest of that is down, as with `high_bits`
@@ -90,12 +91,23 @@ def levels_of(levels: tuple[int, int] | None, balance: Balance, fmt: Format, *, 
     return Levels(
         factor=factor if multiplied else None,
         balance=balance,
-        low=int(low * factor),
+        low=round(low * factor),
         scale=scale,
         offset=offset,
         table=None,
         high_bits=levels is None and not multiplied,
     )
+
+
+def _fraction_bits(fmt: Format, balance: Balance, *, corrected: bool) -> int:
+    """Bits below a raw level that are kept once it is multiplied; below 0: bits that are given up.
+
+    12 in all leave room for sixteenfold in a uint16: what is clipped before the demosaic would colour its neighbours.
+    A Bayer format of 16 bits gives up what its factors need, and two bits for the corners of a flat field.
+    """
+    if fmt.depth_bits <= 12:
+        return 12 - fmt.depth_bits
+    return 0 if fmt.colour == "grey" else -math.ceil(math.log2(max(1.0, *balance))) - 2 * corrected
 
 
 def _table(low: int, high: int, balance: Balance) -> npt.NDArray[np.uint8]:
