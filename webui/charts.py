@@ -132,5 +132,5 @@ def _line(spots: Iterable[tuple[float, float] | None]) -> str:
 def _text(figure: Figure, value: float | None) -> str:
     if value is None:
         return ""
-    number = f"{value * figure.scale + 0.0:.{figure.decimals}f}"
+    number = f"{round(value * figure.scale, figure.decimals) + 0.0:.{figure.decimals}f}"  # + 0.0: no -0.00
     return f"{number} {figure.unit}".strip() if figure.unit != "°" else f"{number}°"

@@ -191,7 +191,7 @@ def place_words(place: Placement, gettext: Gettext) -> str:
     """Where the part lay in one view."""
     if not place.found:
         return gettext(N_("not found"))
-    return gettext(N_("%(x)s px, %(y)s px, %(angle)s° from its place")) % {
+    return gettext(N_("%(x)s, %(y)s px, %(angle)s° off")) % {
         "x": f"{place.shift_x_px:+.1f}",
         "y": f"{place.shift_y_px:+.1f}",
         "angle": f"{place.angle_deg:+.1f}",

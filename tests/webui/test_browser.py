@@ -38,11 +38,13 @@ CHECKS = """() => {
       wrong.push(`clipped ${e.scrollWidth} > ${e.clientWidth}: ${name(e)}`);
     }
   }
-  for (const e of document.querySelectorAll('.verdict-action, .verdict-reason, .band-what, .band-todo, .tile-tag')) {
+  const lines = '.verdict-action, .verdict-reason, .band-what, .band-todo, .tile-tag, .view-tag';
+  for (const e of document.querySelectorAll(lines + ', .advice-what, .advice-todo')) {
     if (e.scrollWidth > e.clientWidth + 1) wrong.push(`cut ${e.scrollWidth} > ${e.clientWidth}: ${name(e)}`);
     if (e.scrollHeight > e.clientHeight + 8) wrong.push(`cut off below: ${name(e)}`);
   }
-  for (const e of document.querySelectorAll('.side, .verdict, .facts, .top, .counters, .filters, .moves, .nav')) {
+  for (const e of document.querySelectorAll('.side, .verdict, .facts, .top, .counters, .filters, .moves, .nav' +
+      ', .drift, .charts, .chart, .image-feet, .views')) {
     if (e.scrollHeight > e.clientHeight + 2) wrong.push(`too high ${e.scrollHeight} > ${e.clientHeight}: ${name(e)}`);
     if (e.scrollWidth > e.clientWidth + 2) wrong.push(`too wide ${e.scrollWidth} > ${e.clientWidth}: ${name(e)}`);
   }
@@ -239,7 +241,14 @@ def test_every_page_fits_and_every_target_takes_a_glove(screen: Page, plant: tup
         wrong += [f"{language} alarm: {w}" for w in screen.evaluate(CHECKS)]
         line.reasons = ()
         expect(screen.locator("#band")).to_be_hidden()
-        for path in ("/rejects/", f"/rejects/{seqs['NG']}", f"/rejects/{seqs['UNJUDGED']}", "/help", "/nowhere"):
+        for path in (
+            "/rejects/",
+            "/image/",
+            f"/rejects/{seqs['NG']}",
+            f"/rejects/{seqs['UNJUDGED']}",
+            "/help",
+            "/nowhere",
+        ):
             open_page(screen, server, path, language)
             wrong += [f"{language} {path}: {w}" for w in screen.evaluate(CHECKS)]
     assert wrong == [], "\n".join(wrong)

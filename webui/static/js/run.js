@@ -27,10 +27,19 @@ let newestPicture = null;
 let newestPart = null;
 /** @type {any} */
 let waiting = null;
+/** camera whose picture stands in place of the deciding one; empty: none does */
+let swapped = "";
 
 // ---- putting one part on the screen
 
 function put(/** @type {any} */ result, /** @type {ImageBitmap | null} */ bitmap, /** @type {ImageBitmap | null} */ overlay) {
+  if (mode === "frozen" && swapped && shown?.result.key === result.key) {
+    // More is known of the part; the picture that was asked for stays.
+    shown.result = result;
+    write(result);
+    return;
+  }
+  swapped = "";
   shown = { result, bitmap, overlay };
   view.show(result, bitmap, overlay);
   write(result);
@@ -68,6 +77,7 @@ function viewsOf(/** @type {any} */ result) {
 async function swap(/** @type {string} */ camera) {
   if (!shown) return;
   const { result, bitmap, overlay } = shown;
+  swapped = camera === result.camera ? "" : camera;
   if (mode !== "frozen") {
     heldUntil = 0;
     setMode("frozen");
@@ -80,7 +90,7 @@ async function swap(/** @type {string} */ camera) {
     const over = `${urls.overlay}?frame=${result.frame}&part=${result.part}&camera=${encodeURIComponent(camera)}`;
     heat = picture && one.overlay ? await overlayOf(over, String(result.part)) : null;
   }
-  if (shown?.result.key !== result.key || mode !== "frozen") return; // the next part has come
+  if (shown?.result.key !== result.key || mode !== "frozen" || (swapped || result.camera) !== camera) return; // the next part has come
   const place = one ? { defects: one.defects ?? [], width: one.width, height: one.height, camera } : {};
   view.show({ ...result, ...place }, picture, heat);
   byId("picture-empty").hidden = Boolean(picture);
@@ -155,7 +165,8 @@ events.on("state", (state) => {
   const [first, ...others] = state.drift;
   byId("advice").hidden = !first;
   say("advice-title", first ? [first.title, first.camera].filter(Boolean).join(" · ") : "");
-  say("advice-what", first ? [first.what, first.todo].filter(Boolean).join(". ") : "");
+  say("advice-what", first?.what ?? "");
+  say("advice-todo", first?.todo ?? "");
   say("advice-more", others.length ? word("more", { count: others.length }) : "");
 });
 

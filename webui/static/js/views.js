@@ -64,9 +64,12 @@ export class ViewKeys {
   }
 }
 
+/** The end of a long text: what tells one number from the next stands there. @param {string} text @param {number} most */
+const end = (text, most) => (text.length > most ? `…${text.slice(1 - most)}` : text);
+
 /** What was read on a part, as one line. @param {any} result */
 export function codeLine(result) {
-  const said = (result.codes ?? []).map(([name, text, serial]) =>
-    serial ? `${word("serial")} ${text || word("unreadable")}` : `${name} ${text || word("unreadable")}`);
-  return said.join(" · ");
+  return (result.codes ?? [])
+    .map(([name, text, serial]) => `${serial ? word("serial") : name} ${end(text, 40) || word("unreadable")}`)
+    .join(" · ");
 }
