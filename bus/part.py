@@ -175,7 +175,7 @@ class CodeRead:
     text: str
     """What was read; empty: unreadable, or refused by the recipe's pattern."""
     kind: str
-    """Symbology, for example `DataMatrix`; empty where nothing was read."""
+    """Symbology, for example `DataMatrix`; empty where nothing was read. With an empty text: of what did not fit."""
     serial: bool
     """It is the part's serial number."""
 

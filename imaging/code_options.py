@@ -1,8 +1,9 @@
 """Codes that are read on the part: section `codes` of the recipe."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 CodeKind = Literal[
     "DataMatrix", "QRCode", "MicroQRCode", "Aztec", "PDF417", "Code128", "Code39", "Code93", "Codabar", "EAN13", "EAN8",
@@ -25,5 +26,16 @@ class CodeOptions(BaseModel):
     """True: a part whose code cannot be read is UNJUDGED."""
     serial: bool = True
     """True: what is read is the part's serial number."""
+    time_ms: int = Field(default=25, ge=1, le=10_000)
+    """No further try is begun after this time."""
     pattern: str = Field(default="", max_length=200)
-    """Regular expression the whole text must match; empty: any text."""
+    """Regular expression the whole text must match; empty: any text. Python's syntax, ASCII classes."""
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern, re.ASCII)
+        except re.error as error:
+            raise ValueError(f"expected a regular expression: {error}") from error
+        return pattern
