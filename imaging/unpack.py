@@ -8,6 +8,7 @@ cache, in the caller's thread alone.
 Source of the layouts: EMVA Pixel Format Naming Convention 2.4, clauses on lsb packed and on grouped formats.
 """
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,8 +27,14 @@ Term = tuple[int, int, int]
 """Word or plane; bits it is moved by, above 0 to the left; mask of what stays."""
 Part = tuple[Term, ...]
 Parts = tuple[Part, ...]
+Words = npt.NDArray[Any]
+"""Unsigned, of 32 or 64 bits."""
+Step = tuple[int, int, np.unsignedinteger[Any], np.unsignedinteger[Any]]
+"""A term with its places and its mask as words."""
 _PIECE = 1 << 18
 """Groups worked on at a time. A multiple of 8."""
+_own = threading.local()
+"""Each thread's own working memory, up to 9 MB, which it keeps: new pages for every picture cost too much."""
 _CHANNELS = {"rgb": 3, "bgr": 3, "yuyv": 2, "uyvy": 2}
 
 
@@ -120,9 +127,10 @@ def _samples(content: Bytes, pixels: int, layout: _Layout, parts: Parts, dtype: 
     groups = -(-len(content) // size)
     made = np.empty(-(-groups // 8) * 8 * layout.pixels, dtype)
     into = made.view(np.uint8).reshape(-1, 1, layout.pixels * dtype.itemsize)
-    bench = _Bench(size, len(parts), min(_PIECE, len(into)))
+    workbenches: dict[Parts, _Workbench] = _own.__dict__.setdefault("workbenches", {})
+    workbench = workbenches.get(parts) or workbenches.setdefault(parts, _Workbench(size, parts))
     for begin, piece in _pieces(content, size):
-        bench.put_together(piece, parts, into[begin : begin + len(piece) // size])
+        workbench.put_together(piece, into[begin : begin + len(piece) // size])
     return made[:pixels]
 
 
@@ -138,46 +146,52 @@ def _pieces(content: Bytes, size: int) -> Iterator[tuple[int, Bytes]]:
         yield whole, tail
 
 
-class _Bench:
-    """Where the pieces of one picture are worked on, one after the other, always in the same memory."""
+class _Workbench:
+    """Where the pieces of pictures are worked on, one after the other, always in the same memory. One thread's own."""
 
-    def __init__(self, size: int, parts: int, groups: int) -> None:
-        """size: bytes of a group, 3 or 5. parts: of the result. groups: of the largest piece."""
+    def __init__(self, size: int, parts: Parts) -> None:
+        """size: bytes of a group, 3 or 5. parts: of the result."""
         self._size = size
         # Three planes of bytes, worked on in words of eight; or two words of four bytes for each group.
-        self._words: npt.NDArray[Any] = np.empty((3, groups), np.uint8)
-        if size == 5:
-            self._words = np.empty((2, groups), np.uint32)
-        self._made = np.empty((parts + 1, groups), self._words.dtype)
+        kind: type[np.unsignedinteger[Any]] = np.uint64 if size == 3 else np.uint32
+        self._words: Words = np.empty((3, _PIECE // 8) if size == 3 else (2, _PIECE), kind)
+        self._made: Words = np.empty((len(parts) + 1, self._words.shape[1]), kind)
+        self._all = np.iinfo(kind).max
+        lanes = 0x0101010101010101 if size == 3 else 1  # a mask fills all bytes of a word
+        self._parts: list[list[Step]] = [
+            [(word, move, kind(abs(move)), kind(mask * lanes)) for word, move, mask in part] for part in parts
+        ]
 
-    def put_together(self, piece: Bytes, parts: Parts, into: Bytes) -> None:
+    def put_together(self, piece: Bytes, into: Bytes) -> None:
         """Write the parts of a piece's groups into the result: groups x 1 x bytes."""
         count = len(piece) // self._size
-        words, made = self._words[:, :count], self._made[:, :count]
+        length = count // 8 if self._size == 3 else count
+        words, made = self._words[:, :length], self._made[:, :length]
         if self._size == 3:
-            cv2.split(piece.reshape(-1, 1, 3), [plane.reshape(-1, 1) for plane in words])
-            words, work = words.view(np.uint64), made.view(np.uint64)
-            lanes, woven = 0x0101010101010101, "u1"
+            planes = words.view(np.uint8)[:, :, None]
+            cv2.split(piece.reshape(-1, 1, 3), list(planes))
         else:
             for at, word in enumerate(words):
                 np.copyto(word, np.ndarray((count,), "<u4", piece, at, (5,)))
-            work, lanes, woven = made, 1, "i4"  # OpenCV takes words for signed
-        for part, result in zip(parts, work, strict=False):
-            _join(words, part, lanes, result, work[-1])
-        # OpenCV weaves faster than numpy does.
-        channels = [result.view(woven).reshape(-1, 1) for result in work[:-1]]
+        results = [self._join(part, words, result, made[-1]) for part, result in zip(self._parts, made, strict=False)]
+        # OpenCV weaves faster than numpy does; words it takes for signed.
+        woven = "u1" if self._size == 3 else "i4"
+        channels = [result.view(woven)[:, None] for result in results]
         cv2.merge(channels, into.view(woven).reshape(-1, 1, len(channels)))
 
-
-def _join(words: npt.NDArray[Any], part: Part, lanes: int, into: npt.NDArray[Any], spare: npt.NDArray[Any]) -> None:
-    """Move and mask the word of each term and join them. lanes: what a mask is multiplied by to fill the word."""
-    kind = words.dtype.type
-    for number, (word, move, mask) in enumerate(part):
-        out = spare if number else into
-        moved = words[word]
-        if move:
-            shift = np.left_shift if move > 0 else np.right_shift
-            moved = shift(moved, kind(abs(move)), out=out)
-        np.bitwise_and(moved, kind(mask * lanes), out=out)
-        if number:
-            np.bitwise_or(into, spare, out=into)
+    def _join(self, part: list[Step], words: Words, result: Words, spare: Words) -> Words:
+        """Move, mask and join the words of one part; where that changes nothing, it is the word itself."""
+        word, move, _, mask = part[0]
+        if len(part) == 1 and not move and mask == self._all:
+            same: Words = words[word]
+            return same
+        out = result
+        for word, move, places, mask in part:
+            moved = words[word]
+            if move:
+                moved = (np.left_shift if move > 0 else np.right_shift)(moved, places, out=out)
+            np.bitwise_and(moved, mask, out=out)
+            if out is spare:
+                np.bitwise_or(result, spare, out=result)
+            out = spare
+        return result
