@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..bus.errors import BadPicture
-from .background import SEARCH_PX, SIDE_PX, Patch, sight, texture_of
+from .background import SEARCH_PX, SIDE_PX, Patch, hold_of, sight, texture_of
 from .grey import cut, grey_of
 from .health import Measurer
 from .light import Mask, cell_px, cells_of
@@ -26,6 +26,8 @@ _LARGE_PX = 960
 _PATCHES, _NOISE_BOXES, _NOISE_SIDE_PX = 6, 8, 40
 _STEADY_PX = 0.5
 """A patch that jumps about more than this at commissioning is not fixed, or has too little texture."""
+_BLIND = 0.25
+"""Spread of the strength of the background's fine texture above which there is none worth the name."""
 Mean = npt.NDArray[np.float32]
 
 
@@ -190,7 +192,12 @@ def _patches(greys: Sequence[Picture], mean: Mean, fixed: Mask, cell: int) -> tu
     rough = []
     for x, y in _blocks(fixed, cell, side, height, width):
         texture = texture_of(mean[y : y + side, x : x + side], scale)
-        rough.append((float(texture.std()), Patch(x, y, scale, texture)))
+        inset = (side - SIDE_PX) // 2
+        middle = mean[y + inset : y + inset + SIDE_PX, x + inset : x + inset + SIDE_PX]
+        hold = hold_of(texture)
+        # An edge that holds only one way is worth less than a mark that holds both.
+        worth = float(texture.std()) * (0.1 + float(np.linalg.eigvalsh(hold)[0]))
+        rough.append((worth, Patch(x, y, scale, texture, texture_of(middle, 1), hold)))
     rough.sort(key=lambda each: -each[0])
     kept: list[Patch] = []
     # The farthest of the well textured first: the angle is told from the distance.
@@ -218,8 +225,10 @@ def _judged(patch: Patch, greys: Sequence[Picture]) -> Patch | None:
     """Return the patch with its score; None: it is not found where it lies, or not clearly."""
     seen = [sight(patch, grey) for grey in greys]
     off = np.array([(at.dx_px, at.dy_px) for at in seen]) / patch.scale
+    # Along an edge it may slide: only what the patch holds is looked at.
+    slid = np.hypot(*(off @ patch.hold).T)
     score = float(np.median([at.score for at in seen]))
-    still = np.abs(off).max() <= 4 * _STEADY_PX and float(np.abs(off).mean()) <= _STEADY_PX
+    still = slid.max() <= 4 * _STEADY_PX and float(slid.mean()) <= _STEADY_PX
     return replace(patch, score=score) if still and score >= 0.25 else None
 
 
@@ -229,17 +238,19 @@ def _told(draft: Reference, greys: Sequence[Picture]) -> Reference:
     focus = float(np.median([each.focus for each in seen]))
     if focus <= 0:
         raise BadPicture(f"nothing is sharp in the focus region {list(draft.focus_box)}: expected edges or a pattern")
-    strengths = [each.background_focus for each in seen]
-    strength = float(np.median(strengths)) if draft.patches else 1.0
+    strength = max(1e-3, float(np.median([each.background_focus for each in seen]))) if draft.patches else 1.0
     noise = Typical(float(np.median([each.noise for each in seen])), 0.0)
     draft = replace(draft, focus=focus, strength=strength, typical={"noise": noise})
+    # How steady a cell is decides how much it counts, and that again how steady the rest is: once more is enough.
+    for _ in range(2):
+        measured = [Measurer(draft).measure(grey) for grey in greys]
+        local = np.stack([each.local for each in measured])
+        draft = replace(draft, spread=np.asarray(local.std(axis=0, ddof=1), np.float32))
     measured = [Measurer(draft).measure(grey) for grey in greys]
-    local = np.stack([each.local for each in measured])
-    return replace(
-        draft,
-        spread=np.asarray(local.std(axis=0, ddof=1), np.float32),
-        typical={name: _typical([getattr(each, name) for each in measured]) for name in SCALARS},
-    )
+    typical = {name: _typical([getattr(each, name) for each in measured]) for name in SCALARS}
+    if not typical["background_focus"].spread <= _BLIND:
+        typical["background_focus"] = Typical(math.nan, math.nan)
+    return replace(draft, typical=typical)
 
 
 def _typical(values: Sequence[float]) -> Typical:

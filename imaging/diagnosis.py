@@ -43,6 +43,16 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Cells that hang together and are darker, or brighter, than level and shape of the light explain."""
+
+    box: Box
+    """Round them, px."""
+    fixed: bool
+    """It reaches into the fixed background."""
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """All that the rules look at."""
 
@@ -68,10 +78,10 @@ class Changes:
     """Of the background, degrees; counter-clockwise is positive."""
     lost: Change
     """Share of the background's patches that are not found any more; NaN: there are none."""
-    spots: tuple[Box, ...]
-    """Places that are darker than their surroundings, px; largest first."""
-    marks: tuple[Box, ...]
-    """Places that are brighter."""
+    spots: tuple[Place, ...]
+    """Places that are darker than their surroundings, largest first."""
+    marks: tuple[Place, ...]
+    """Places that are brighter, likewise."""
 
 
 def told_by(seen: Changes) -> dict[Cause, str]:
@@ -88,7 +98,9 @@ def told_by(seen: Changes) -> dict[Cause, str]:
 
 
 def _moved(seen: Changes) -> str:
-    if seen.shift.on or seen.angle.on:
+    if _glaring(seen) and seen.light.share >= 2:
+        return ""  # dazzled: what is left of the background is no longer its picture
+    if (seen.shift.on or seen.angle.on) and not seen.lost.on:
         ways = []
         if seen.shift.on:
             x, y = seen.shift_x_px, seen.shift_y_px
@@ -102,11 +114,17 @@ def _moved(seen: Changes) -> str:
             f"camera moved: the background {' and '.join(ways)}: "
             "put the camera back and tighten it, or commission the view again"
         )
-    # Blur and noise hide the background too; a camera that was turned away leaves sharpness and noise alone.
+    # Blur, noise and glare hide the background too; a camera that was turned away leaves them alone.
     if seen.lost.on and not seen.focus.on and not seen.noise.on and seen.light.share < 4:
         return (
             f"camera moved: {100 * seen.lost.by:.0f} % of the background's marks are not where they were: "
             "put the camera back and tighten it, or commission the view again"
+        )
+    spots, marks = ([place for place in places if place.fixed] for places in (seen.spots, seen.marks))
+    if spots and marks and not _glaring(seen):
+        return (
+            f"camera moved: the background became darker at {_at(spots[0])} and brighter at {_at(marks[0])}: "
+            "put the camera back and tighten it, or see what lies there"
         )
     return ""
 
@@ -127,9 +145,12 @@ def _lamp(seen: Changes) -> str:
         )
     if seen.noise.on:
         return (
-            f"lamp: noise {1 + seen.noise.by:.1f} times the commissioned: gain makes up for light, or the camera is hot: "
+            f"lamp: noise {1 + seen.noise.by:.1f} times the commissioned: gain makes up for light, or camera hot: "
             "set the gain as commissioned, then clean or replace the lamp"
         )
+    stray = [place for place in seen.marks if place.fixed]
+    if stray and not seen.spots and not _glaring(seen):
+        return f"lamp: a bright place at {_at(stray[0])} on the background: keep other light and reflections away"
     return ""
 
 
@@ -140,22 +161,21 @@ def _lens(seen: Changes) -> str:
             f"lens: sharpness {100 * (1 - seen.focus.by):.0f} % of the commissioned: "
             "check focus and aperture and tighten them, clean the lens"
         )
-    if seen.background_focus.on and seen.background_focus.by > 0 and not seen.lost.on:
+    if seen.background_focus.on and not seen.lost.on and not _glaring(seen):
         return (
             f"lens: sharpness of the background {100 * (1 - seen.background_focus.by):.0f} % of the commissioned: "
             "check focus and aperture and tighten them, clean the lens"
         )
     if seen.spots and not seen.marks and not _glaring(seen):
-        x, y, w, h = seen.spots[0]
         return (
-            f"lens: a dark spot of {max(w, h)} px at {x + w // 2},{y + h // 2} stays where it is over many parts: "
+            f"lens: a dark spot of {max(seen.spots[0].box[2:])} px at {_at(seen.spots[0])} stays over many parts: "
             "clean the lens and its window; if it is still there, look at the parts"
         )
     return ""
 
 
 def _product(seen: Changes) -> str:
-    if max(seen.light.share, seen.shape.share) >= 0.5 or _glaring(seen):
+    if max(seen.light.share, seen.shape.share) >= 0.8 or _glaring(seen):
         return ""
     if seen.part.on:
         return (
@@ -167,15 +187,20 @@ def _product(seen: Changes) -> str:
             f"product: sharpness of the parts {100 * (1 - seen.focus.by):.0f} % of the commissioned while the "
             "background keeps its own: check height, position and surface of the parts"
         )
-    if seen.spots and seen.marks:
-        x, y, w, h = seen.marks[0]
+    if seen.marks and not any(place.fixed for place in (*seen.spots, *seen.marks)):
         return (
-            f"product: the parts look different at {x + w // 2},{y + h // 2} while the background keeps its own: "
+            f"product: the parts look different at {_at(seen.marks[0])} while the background keeps its own: "
             "check that the right recipe is active and where the parts lie"
         )
     return ""
 
 
+def _at(place: Place) -> str:
+    """Middle of a place, px."""
+    x, y, w, h = place.box
+    return f"{x + w // 2},{y + h // 2}"
+
+
 def _glaring(seen: Changes) -> bool:
     """The light reaches the end of the scale: what is clipped there looks like a spot or a darker part."""
-    return seen.saturation.share >= 0.5 or (seen.light.by > 0 and seen.light.share >= 0.5)
+    return seen.saturation.on or (seen.light.by > 0 and seen.light.share >= 0.8)

@@ -2,20 +2,25 @@
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from .diagnosis import Alarm, Cause, Change, Changes, told_by
+from .diagnosis import Alarm, Cause, Change, Changes, Place, told_by
 from .health_options import HealthOptions
 from .measures import Grid, Measures, shape_change
-from .picture import Box
-from .reference import Reference, Typical
+from .reference import Reference
 
+Cells = npt.NDArray[np.uint8]
 _BACK = 0.7
 """A figure that was beyond its limit counts as such until it is back within this share of it."""
-_CHANCE = 5.0
+_SLOPES = ("slope_x", "slope_y", "bow")
+_ONE_WAY = ("focus", "background_focus", "noise", "saturation", "lost")
+"""Changes that matter upward only: lost sharpness, not gained."""
+_CHANCE = 4.2
 """A limit is at least this many standard deviations of what a window would show by chance."""
 _CELL_CHANCE = 7.0
 """The same for one cell of some thousand."""
@@ -29,20 +34,22 @@ _WIDE = 0.25
 
 
 class Drift:
-    """One view's drift. One thread; no clock, no I/O. Its memory is the last `window` parts."""
+    """One view's drift. One thread; no clock, no I/O. Its memory is the last two windows of parts.
+
+    What is plain shows in one window; what hardly stands out from how parts differ shows in two.
+    """
 
     def __init__(self, options: HealthOptions, reference: Reference) -> None:
         self._options = options
         self._reference = reference
-        self._parts: deque[Measures] = deque(maxlen=options.window)  # full: the oldest part is forgotten
+        self._parts: deque[Measures] = deque(maxlen=2 * options.window)  # full: the oldest part is forgotten
         self._on: dict[str, bool] = {}
         self._streak = dict.fromkeys(Cause, 0)
         self._words: dict[Cause, str] = {}
         self._needed = (options.window + 1) // 2
-        chance = _MIDDLE * math.sqrt(1 / options.window + 1 / reference.pictures)
-        self._chance = chance
         loss = -math.log(1 - min(options.local_change, 0.99))
-        self._cell_limit = np.maximum(np.float32(loss), reference.spread * np.float32(_CELL_CHANCE * chance))
+        by_chance = reference.spread * np.float32(_CELL_CHANCE * self._stray(options.window))
+        self._cell_limit = np.maximum(np.float32(loss), by_chance)
         self._alarms: tuple[Alarm, ...] = ()
 
     @property
@@ -75,78 +82,113 @@ class Drift:
         return self._alarms
 
     def changes(self) -> Changes:
-        """Return the middle of the present window against the commissioned figures. Needs one part or more."""
-        options = self._options
-        x, y = self._moved("shift_x_px"), self._moved("shift_y_px")
-        spots, marks = self._places()
+        """Return the present parts against the commissioned figures, each over the window that shows it more clearly.
+
+        Needs one part or more.
+        """
+        options, window = self._options, self._options.window
+        spans = [window] if len(self._parts) < 2 * window else [window, 2 * window]
+        found = [_Span(list(self._parts)[-span:], self._reference, self._stray(span)) for span in spans]
+        spots, marks = self._places(found[0])
+
+        def change(name: str, limit: float, figures: Sequence[str], by: Callable[[_Span], float]) -> Change:
+            seen = max((Change(by(span), span.limit(limit, figures), False) for span in found), key=_share)
+            losing = name in _ONE_WAY
+            over = seen.by if losing else abs(seen.by)
+            on = math.isfinite(over) and over > seen.limit * (_BACK if self._on.get(name, False) else 1.0)
+            self._on[name] = on
+            return Change(seen.by, seen.limit, on)
+
         return Changes(
-            light=self._change("light", self._share("background"), options.brightness_change, "background"),
-            shape=self._shape(),
-            focus=self._change("focus", -self._share("focus"), options.focus_loss, "focus"),
-            background_focus=self._change(
-                "background_focus", -self._share("background_focus"), options.focus_loss, "background_focus"
+            light=change("light", options.brightness_change, ["background"], lambda s: s.share("background")),
+            shape=change("shape", options.uniformity_change, _SLOPES, _Span.shape),
+            focus=change("focus", options.focus_loss, ["focus"], lambda s: -s.share("focus")),
+            background_focus=change(
+                "background_focus", options.focus_loss, ["background_focus"], lambda s: -s.share("background_focus")
             ),
-            noise=self._change("noise", self._share("noise_gain"), options.noise_gain - 1, "noise_gain"),
-            saturation=self._change("saturation", self._moved("saturation"), options.saturation_change, "saturation"),
-            part=self._change("part", self._share("part"), options.product_change, "part"),
-            shift=self._change("shift", math.hypot(x, y), options.shift_px, "shift_x_px", "shift_y_px"),
-            shift_x_px=x,
-            shift_y_px=y,
-            angle=self._change("angle", self._moved("angle_deg"), options.angle_deg, "angle_deg"),
-            lost=self._change("lost", 1 - self._middle("position"), _LOST),
+            noise=change("noise", options.noise_gain - 1, ["noise_gain"], lambda s: s.share("noise_gain")),
+            saturation=change("saturation", options.saturation_change, ["saturation"], lambda s: s.moved("saturation")),
+            part=change("part", options.product_change, ["part"], lambda s: s.share("part")),
+            shift=change("shift", options.shift_px, ["shift_x_px", "shift_y_px"], lambda s: math.hypot(*s.shift())),
+            shift_x_px=found[0].shift()[0],
+            shift_y_px=found[0].shift()[1],
+            angle=change("angle", options.angle_deg, ["angle_deg"], lambda s: s.moved("angle_deg")),
+            lost=change("lost", _LOST, [], lambda s: 1 - s.middle("position")),
             spots=spots,
             marks=marks,
         )
 
-    def _middle(self, name: str) -> float:
-        """Mean of the middle half of the window; NaN: the figure cannot be told in this view."""
-        values = [getattr(part, name) for part in self._parts]
-        if name in ("shift_x_px", "shift_y_px", "angle_deg"):
-            # A part whose background was not found says nothing of where it lies.
-            values = [value for value, part in zip(values, self._parts, strict=True) if part.position > 0] or [0.0]
-        return middle(values)
+    def _stray(self, span: int) -> float:
+        """How much the middle of so many parts strays against the commissioned one, as a share of one part's spread."""
+        return _MIDDLE * math.sqrt(1 / span + 1 / self._reference.pictures)
 
-    def _moved(self, name: str) -> float:
-        was = self._reference.typical[name].middle
-        return self._middle(name) - (was if math.isfinite(was) else 0.0)
-
-    def _share(self, name: str) -> float:
-        """Change as a share of the commissioned figure."""
-        was = self._reference.typical[name].middle
-        return self._middle(name) / was - 1 if was > 0 else math.nan
-
-    def _change(self, name: str, by: float, limit: float, *figures: str) -> Change:
-        """Compare with a limit, widened to what the parts show by chance."""
-        spread = math.hypot(*(_spread(self._reference.typical[figure]) for figure in figures)) if figures else 0.0
-        limit = max(limit, _CHANCE * spread * self._chance)
-        losing = name in ("focus", "background_focus", "noise", "saturation", "lost")
-        size = by if losing else abs(by)
-        self._on[name] = math.isfinite(by) and size > limit * (_BACK if self._on.get(name, False) else 1.0)
-        return Change(by, limit, self._on[name])
-
-    def _shape(self) -> Change:
-        names = ("slope_x", "slope_y", "bow")
-        by = shape_change(*(self._moved(name) for name in names))
-        return self._change("shape", by, self._options.uniformity_change, *names)
-
-    def _places(self) -> tuple[tuple[Box, ...], tuple[Box, ...]]:
+    def _places(self, span: "_Span") -> tuple[tuple[Place, ...], tuple[Place, ...]]:
         """Return the places that are darker, and brighter, than level and shape of the light explain."""
-        off = middle_cells([part.local for part in self._parts])
+        off = middle_cells([part.local for part in span.parts])
         back = _BACK if self._on.get("spots", False) else 1.0
         dark, bright = (
-            self._boxes(np.asarray(sign * off > self._cell_limit * np.float32(back), np.uint8)) for sign in (-1, 1)
+            self._hanging(np.asarray(sign * off > self._cell_limit * np.float32(back), np.uint8)) for sign in (-1, 1)
         )
         self._on["spots"] = bool(dark)
         return dark, bright
 
-    def _boxes(self, cells: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> tuple[Box, ...]:
-        """Return the boxes in px of what hangs together, largest first; nothing where it is most of the picture."""
+    def _hanging(self, cells: Cells) -> tuple[Place, ...]:
+        """Return what hangs together, largest first; nothing where it is most of the picture.
+
+        cells: rows x columns uint8, 1 where something is.
+        """
         if not _SPOT_CELLS <= int(cells.sum()) <= _WIDE * cells.size:
             return ()
-        cell = self._reference.cell_px
-        _, _, stats, _ = cv2.connectedComponentsWithStats(cells, connectivity=8)
-        found = sorted((tuple(int(v) for v in row) for row in stats[1:]), key=lambda row: -row[4])
-        return tuple((x * cell, y * cell, w * cell, h * cell) for x, y, w, h, area in found if area >= _SPOT_CELLS)
+        px = self._reference.cell_px
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(cells, connectivity=8)
+        found = []
+        for label, row in enumerate(stats):
+            x, y, w, h, area = (int(value) for value in row)
+            if label and area >= _SPOT_CELLS:
+                fixed = bool(self._reference.fixed[labels == label].any())
+                found.append((area, Place((x * px, y * px, w * px, h * px), fixed)))
+        return tuple(place for _, place in sorted(found, key=lambda each: -each[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The middle of some parts against the commissioned figures."""
+
+    parts: Sequence[Measures]
+    reference: Reference
+    stray: float
+    """How much that middle strays by chance, as a share of one part's spread."""
+
+    def middle(self, name: str) -> float:
+        """Mean of the middle half; NaN: the figure cannot be told in this view."""
+        seen = self.parts
+        if name in ("shift_x_px", "shift_y_px", "angle_deg"):
+            # A part whose background was not found says nothing of where it lies.
+            seen = [part for part in seen if part.position > 0]
+        return middle([getattr(part, name) for part in seen] or [0.0])
+
+    def moved(self, name: str) -> float:
+        """Change in the figure's own unit."""
+        was = self.reference.typical[name].middle
+        return self.middle(name) - (was if math.isfinite(was) else 0.0)
+
+    def share(self, name: str) -> float:
+        """Change as a share of the commissioned figure; NaN: it cannot be told."""
+        was = self.reference.typical[name].middle
+        return self.middle(name) / was - 1 if was > 0 else math.nan
+
+    def shape(self) -> float:
+        """Change of the light's shape, as a share of its mean."""
+        return shape_change(*(self.moved(name) for name in _SLOPES))
+
+    def shift(self) -> tuple[float, float]:
+        """How far the background moved, px."""
+        return self.moved("shift_x_px"), self.moved("shift_y_px")
+
+    def limit(self, wanted: float, figures: Sequence[str]) -> float:
+        """Return the limit wanted, or more where the parts would reach it by chance."""
+        spreads = [self.reference.typical[name].spread for name in figures]
+        return max(wanted, _CHANCE * self.stray * math.hypot(*(each for each in spreads if math.isfinite(each))))
 
 
 def middle(values: Sequence[float]) -> float:
@@ -166,5 +208,5 @@ def middle_cells(grids: Sequence[Grid]) -> Grid:
     return np.asarray(ranked[cut : len(grids) - cut].mean(axis=0), np.float32)
 
 
-def _spread(typical: Typical) -> float:
-    return typical.spread if math.isfinite(typical.spread) else 0.0
+def _share(change: Change) -> float:
+    return change.share

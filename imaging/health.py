@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from ..bus.errors import BadPicture
-from .background import Pose, pose_of, sight
+from .background import Pose, detail_at, pose_of, sight
+from .detail import Detail
 from .grey import cut, grey_of
 from .light import LightField, cells_of
 from .measures import Measures
@@ -31,7 +32,8 @@ class Measurer:
 
     def __init__(self, reference: Reference) -> None:
         self.reference = reference
-        self._field = LightField(reference.light, reference.fixed)
+        self._field = LightField(reference.light, reference.fixed, reference.spread)
+        self._details = [Detail(patch.detail) for patch in reference.patches]
         self._stride = max(1, math.isqrt(reference.width_px * reference.height_px // _STATISTICS_PX))
         _, _, w, h = reference.focus_box
         self._step = max(1, w * h // _FOCUS_PX)
@@ -91,14 +93,17 @@ class Measurer:
         if not reference.patches:
             return Pose(0.0, 0.0, 0.0, 0), math.nan, math.nan
         seen = [(patch, sight(patch, grey)) for patch in reference.patches]
-        middle = (reference.width_px / 2, reference.height_px / 2)
-        found = [(patch, at) for patch, at in seen if at.score >= _FOUND * patch.score]
         pose = pose_of(
-            [(patch.centre[0] - middle[0], patch.centre[1] - middle[1]) for patch, _ in found],
-            [(at.dx_px, at.dy_px) for _, at in found],
-            reference.patches[0].scale,
+            [(patch, at) for patch, at in seen if at.score >= _FOUND * patch.score],
+            reference.width_px,
+            reference.height_px,
         )
-        return pose, pose.found / len(seen), float(np.median([at.strength for _, at in seen]))
+        strengths = []
+        for detail, (patch, at) in zip(self._details, seen, strict=True):
+            shown = detail_at(patch, grey, at)
+            if shown is not None:
+                strengths.append(detail.strength(*shown))
+        return pose, pose.found / len(seen), float(np.median(strengths)) if strengths else 0.0
 
 
 def _levels(grey: Picture, stride: int) -> tuple[float, float, float, float]:

@@ -14,6 +14,8 @@ COLUMNS = 40
 _DARK, _BRIGHT = 8.0, 245.0
 """Cells beyond these grey levels say nothing of the light: black stays black, and white is at the end of the scale."""
 _OFFSET = 1.0
+_STEADY = 0.02
+"""Spread of a cell that counts as nothing, as a share of its light."""
 _FEWEST = 12
 """Cells that carry a tilt; with fewer only the level is told."""
 Mask = npt.NDArray[np.bool_]
@@ -54,42 +56,61 @@ class LightChange:
 class LightField:
     """Splits the change of a picture's cells. Made once per reference; holds the least squares solved beforehand."""
 
-    def __init__(self, light: Grid, fixed: Mask) -> None:
-        """light: commissioned levels. fixed: cells of the background; where none is usable, all cells count as such."""
+    def __init__(self, light: Grid, fixed: Mask, spread: Grid) -> None:
+        """light: commissioned levels. fixed: cells of the background. spread: of each cell from part to part.
+
+        Where the background lies in too small a place to tell the light's shape, the parts' cells help, each as far as
+        it is steady; where none of it is usable, all cells count as background.
+        """
         self._was = np.log(light + np.float32(_OFFSET))
+        self._white = light.reshape(-1) > _BRIGHT
         told = usable(light, fixed)
-        everywhere = np.asarray((light >= _DARK) & (light <= _BRIGHT), np.bool_)
+        everywhere = usable(light, np.ones_like(fixed))
         self.backed = bool(told.sum() >= _FEWEST)
-        self._base = told if self.backed else everywhere if everywhere.any() else np.ones_like(fixed)
-        self._part = everywhere & ~fixed if self.backed else np.zeros_like(fixed)
         rows, columns = light.shape
         v, u = np.mgrid[0:rows, 0:columns].astype(np.float32)
         u, v = (u + 0.5) / columns - 0.5, (v + 0.5) / rows - 0.5
-        shapes = np.stack([np.ones_like(u), u, v, 2 * (u * u + v * v)], axis=-1)
-        self._shapes = shapes.reshape(-1, 4)
-        self._at = np.flatnonzero(self._base.reshape(-1))
-        self._terms = _told_by(self._shapes[self._at])
-        self._solve = np.linalg.pinv(self._shapes[self._at][:, : self._terms]).astype(np.float32)
+        part = (everywhere & ~fixed) if self.backed else np.zeros_like(fixed)
+        shapes = np.stack([np.ones_like(u), u, v, 2 * (u * u + v * v), part.astype(np.float32)], axis=-1).reshape(-1, 5)
+        base = told.reshape(-1)
+        self._terms = _told_by(shapes[base][:, :4])
+        names = list(range(self._terms))
+        if not self.backed or self._terms < 4:
+            base = everywhere.reshape(-1) if everywhere.any() else np.ones(rows * columns, np.bool_)
+            # A bow would be told from the parts against the background, which is the parts' own business.
+            self._terms = min(3, _told_by(shapes[base][:, :4])) if self.backed else _told_by(shapes[base][:, :4])
+            names = [*range(self._terms), *([4] if self.backed else [])]
+        self._at = np.flatnonzero(base)
+        self._part = part.reshape(-1)
+        self._shapes = shapes[:, : self._terms]
+        steady = 1 / np.sqrt(np.square(spread.reshape(-1)[self._at]) + np.float32(_STEADY) ** 2)
+        self._weights = np.asarray(steady / steady.mean(), np.float32)
+        self._system = np.asarray(shapes[self._at][:, names] * self._weights[:, None], np.float32)
+        self._solve = np.asarray(np.linalg.pinv(self._system), np.float32)
 
     def change(self, cells: Grid) -> LightChange:
         """Split one picture's cells. Places that stick out (dirt) do not pull the level and the slopes with them."""
         ratio = np.log(cells + np.float32(_OFFSET)) - self._was
         flat = ratio.reshape(-1)
-        seen = flat[self._at]
+        seen = flat[self._at] * self._weights
         found = self._solve @ seen
         for _ in range(2):
-            explained = self._shapes[self._at][:, : self._terms] @ found
+            explained = self._system @ found
             off = seen - explained
             allowed = np.float32(2.0 * 1.4826) * np.median(np.abs(off)) + np.float32(1e-4)
             found = self._solve @ (explained + np.clip(off, -allowed, allowed))
-        local = flat - self._shapes[:, : self._terms] @ found
+        explained = self._shapes @ found[: self._terms]
         part = np.nan
         if self._part.any():
-            middle = np.median(local[self._part.reshape(-1)])
-            local = local - middle * self._part.reshape(-1)
+            middle = np.median((flat - explained)[self._part])
+            explained = explained + middle * self._part
             part = float(np.exp(middle))
+        # The scale ends: a place cannot become brighter than white, and what was white may have been brighter still.
+        most = np.log(np.float32(255 + _OFFSET)) - self._was.reshape(-1)
+        local = flat - np.minimum(explained, most)
+        local = np.where(self._white, np.minimum(local, 0), local)
         slopes = np.zeros(3)
-        slopes[: self._terms - 1] = found[1:]
+        slopes[: self._terms - 1] = found[1 : self._terms]
         # The bow's mean over the picture belongs to the level: u*u and v*v are 1/12 each on average.
         level = float(np.exp(found[0] + slopes[2] / 3))
         return LightChange(level, *(float(s) for s in slopes), part, np.asarray(local.reshape(ratio.shape), np.float32))
@@ -101,7 +122,7 @@ def _told_by(shapes: npt.NDArray[np.float32]) -> int:
         return 1
     for terms in (4, 3):
         values = np.linalg.svd(shapes[:, :terms] / np.sqrt(len(shapes)), compute_uv=False)
-        # A slope over the whole picture has a singular value of 0.29; one told from a narrow strip is a guess.
-        if values[-1] >= 0.05:
+        # A slope over the whole picture has a singular value of 0.29; one told from one corner is a guess.
+        if values[-1] >= (0.05 if terms == 4 else 0.12):
             return terms
     return 1

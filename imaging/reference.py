@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..bus.errors import BadRecipe
-from .background import SIDE_PX, Patch
+from .background import SIDE_PX, Patch, hold_of
 from .light import Mask
 from .measures import SCALARS, Grid
 from .picture import Box
 
 FORMAT = 1
 _LARGEST_BYTES = 64 << 20
-_ARRAYS = ("light", "spread", "fixed", "textures")
+_ARRAYS = ("light", "spread", "fixed", "textures", "details")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ class Reference:
             "strength": self.strength,
             "typical": {name: [found.middle, found.spread] for name, found in self.typical.items()},
         }
-        textures = np.zeros((len(self.patches), SIDE_PX, SIDE_PX), np.float32)
+        textures, details = np.zeros((2, len(self.patches), SIDE_PX, SIDE_PX), np.float32)
         for at, patch in enumerate(self.patches):
-            textures[at] = patch.texture
+            textures[at], details[at] = patch.texture, patch.detail
         whole = io.BytesIO()
         np.savez_compressed(
             whole,
@@ -92,6 +92,7 @@ class Reference:
             spread=self.spread,
             fixed=self.fixed,
             textures=textures,
+            details=details,
         )
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         draft.write_bytes(whole.getvalue())
@@ -133,13 +134,14 @@ def _checked(header: dict[str, object], arrays: dict[str, npt.NDArray[np.generic
         if found.shape != shape or found.dtype != wanted or 0 in shape:
             raise ValueError(f"{name} of {found.shape} {found.dtype}: expected {shape} {wanted}")
     patches = _list(header, "patches")
-    textures = np.asarray(arrays["textures"], np.float32)
-    if textures.shape != (len(patches), SIDE_PX, SIDE_PX):
-        raise ValueError(f"textures of {textures.shape}: expected {(len(patches), SIDE_PX, SIDE_PX)}")
-    for name in ("light", "spread", "textures"):
+    textures, details = (np.asarray(arrays[name], np.float32) for name in ("textures", "details"))
+    for name in ("textures", "details"):
+        if arrays[name].shape != (len(patches), SIDE_PX, SIDE_PX):
+            raise ValueError(f"{name} of {arrays[name].shape}: expected {(len(patches), SIDE_PX, SIDE_PX)}")
+    for name in ("light", "spread", "textures", "details"):
         if not np.isfinite(np.asarray(arrays[name], np.float32)).all():
             raise ValueError(f"{name}: expected finite numbers")
-    placed = tuple(_patch(entry, textures[at], width, height) for at, entry in enumerate(patches))
+    placed = tuple(_patch(entry, textures[at], details[at], width, height) for at, entry in enumerate(patches))
     noise = tuple(_box(each, width, height, "noise_boxes") for each in _list(header, "noise_boxes"))
     energy = tuple(float(str(each)) for each in _list(header, "noise_texture"))
     if len(energy) != len(noise):
@@ -197,11 +199,11 @@ def _box(entry: object, width: int, height: int, name: str) -> Box:
     return x, y, w, h
 
 
-def _patch(entry: object, texture: npt.NDArray[np.float32], width: int, height: int) -> Patch:
+def _patch(entry: object, texture: Grid, detail: Grid, width: int, height: int) -> Patch:
     if not isinstance(entry, list) or len(entry) != 4:
         raise ValueError(f"patches: {entry!r}: expected x, y, scale and score")
     x, y, scale, score = entry
     if not isinstance(scale, int) or not 1 <= scale <= 64:
         raise ValueError(f"patches: scale {scale!r}: expected 1..64")
     _box([x, y, SIDE_PX * scale, SIDE_PX * scale], width, height, "patches")
-    return Patch(x, y, scale, texture, float(score))
+    return Patch(x, y, scale, texture, detail, hold_of(texture), float(score))
