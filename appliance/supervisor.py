@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from ..bus.clock import SECOND, now_ns
-from ..bus.heartbeat import Pulse
+from ..bus.heartbeat import Beat, Pulse
 from ..bus.messages import Health
 
 log = logging.getLogger(__name__)
@@ -30,9 +30,14 @@ WINDOW_NS = 60 * SECOND
 RETRY_NS = 60 * SECOND
 SILENT_NS = 2 * SECOND
 """A process that was READY and whose loop has not turned for this long is killed (WatchdogSec of the units)."""
+OPENING_NS = 15 * SECOND
+"""A camera process that is not READY may be inside its maker's library this long: it looks for cameras on every network
+card, and reads a camera's description over the wire. Beyond that the library hangs, and the process is killed."""
 CAMERA_LOST = 75
-"""Exit code of a camera process whose camera is gone: no crash, tried again after 0.5, 1, 2, 5, 5 ... s."""
-BACK_OFF_NS = tuple(int(s * SECOND) for s in (0.5, 1, 2, 5))
+"""Exit code of a camera process whose camera is gone: no crash, started again at once. The new one waits for the camera
+by itself; where it ends the same way without having been READY, or soon, it waits 0.2, 0.5, 1, 2, 5, 5 ... s here."""
+BACK_OFF_NS = tuple(int(s * SECOND) for s in (0.2, 0.5, 1, 2, 5))
+SHORT_LIFE_NS = 2 * SECOND
 STOP_GRACE_S = 6.0
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -51,12 +56,17 @@ class Child:
     command: list[str]
     never_give_up: bool = False
     """io: the PLC already holds the line, so it is started again without end."""
+    opening_ns: int | None = None
+    """A camera: how long one turn of its loop may take while it is not READY. None: not watched until it is."""
     process: subprocess.Popen[bytes] | None = None
     starts: deque[int] = field(default_factory=deque)
     due_ns: int = 0
     losses: int = 0
     restarts: int = 0
     given_up: bool = False
+    spawned_ns: int = 0
+    was_ready: bool = False
+    """Since it was started last."""
 
 
 class Supervisor:
@@ -73,7 +83,9 @@ class Supervisor:
             self._spawn(child)
 
     def _spawn(self, child: Child) -> None:
-        child.starts.append(now_ns())
+        child.spawned_ns = now_ns()
+        child.was_ready = False
+        child.starts.append(child.spawned_ns)
         child.process = subprocess.Popen(
             child.command,
             stdin=subprocess.DEVNULL,
@@ -97,29 +109,35 @@ class Supervisor:
             if code is not None:
                 self._ended(child, code, at)
                 continue
-            beat = beats.get(child.name)
-            if (
-                beat is not None
-                and beat.pid == child.process.pid
-                and beat.health is Health.READY
-                and at - beat.turned_ns > SILENT_NS
-            ):
-                log.error("%s has not moved for %.1f s: killed", child.name, (at - beat.turned_ns) / SECOND)
+            silent_ns = self._silent_ns(child, child.process.pid, beats.get(child.name), at)
+            if silent_ns:
+                log.error("%s has not moved for %.1f s: killed", child.name, silent_ns / SECOND)
                 child.process.send_signal(signal.SIGABRT)  # faulthandler leaves the stacks in the log
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.process.wait(0.2)
                 child.process.kill()
 
+    def _silent_ns(self, child: Child, pid: int, beat: Beat | None, at: int) -> int:
+        """For how long it has not moved although it should; 0: all is well."""
+        turned_ns, limit_ns = child.spawned_ns, child.opening_ns
+        if beat is not None and beat.pid == pid:
+            turned_ns = beat.turned_ns
+            child.was_ready = child.was_ready or beat.health is Health.READY
+            if beat.health is Health.READY:
+                limit_ns = SILENT_NS
+        return 0 if limit_ns is None or at - turned_ns <= limit_ns else at - turned_ns
+
     def _ended(self, child: Child, code: int, at: int) -> None:
         child.process = None
         if code == CAMERA_LOST:
-            wait = BACK_OFF_NS[min(child.losses, len(BACK_OFF_NS) - 1)]
-            child.losses += 1
-            child.due_ns = at + wait
             if child.starts:
                 child.starts.pop()  # an unplugged camera is no crash and costs nothing of the budget
-            if child.losses == 1:
-                log.warning("%s is lost; trying again", child.name)
+            if child.was_ready or at - child.spawned_ns >= SHORT_LIFE_NS:
+                child.losses = 0
+                child.due_ns = at
+                return
+            child.due_ns = at + BACK_OFF_NS[min(child.losses, len(BACK_OFF_NS) - 1)]
+            child.losses += 1
             return
         child.losses = 0
         while child.starts and at - child.starts[0] > WINDOW_NS:
@@ -166,7 +184,7 @@ def box_children(
     door = [sys.executable, "-m", "okng"]
     rest = ["--settings", str(settings)]
     children = [Child("io", [*door, "io", *rest], never_give_up=True)]
-    children += [Child(f"camera-{name}", [*door, "camera", name, *rest]) for name in cameras]
+    children += [Child(f"camera-{name}", [*door, "camera", name, *rest], opening_ns=OPENING_NS) for name in cameras]
     children += [Child("inspect", [*door, "inspect", *rest]), Child("records", [*door, "records", *rest])]
     names = (*(("web",) if web else ()), *beside)
     return children + [Child(name, [*door, name, *rest]) for name in names]

@@ -1,16 +1,16 @@
 """What the camera process says on the bus: frames in the ring, lost parts, its own state; counts that balance."""
 
-import json
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..bus.channel import Publisher, camera_address
-from ..bus.clock import MS, now_ns
+from ..bus.clock import MS, SECOND, now_ns
 from ..bus.messages import CameraState, FrameLost, FrameReady, Health, JobOrder, JobReport
 from .profiles import Setup
 from .source import CameraHealth, Grab
+from .starts import keep_starts, read_starts, starts_file
 
 log = logging.getLogger(__name__)
 _STATE_EVERY_NS = 500 * MS
@@ -27,51 +27,34 @@ class Laid:
     """When it did."""
 
 
-@dataclass(frozen=True, slots=True)
-class Starts:
-    """How often this camera has been started since the box was; kept in the run folder, so it survives a crash."""
-
-    processes: int
-    epochs: int
-
-
-def count_start(run_dir: Path, camera: str) -> Starts:
-    """Count one more process of this camera. A file that does not read counts as none."""
-    path = run_dir / f"camera-{camera}.starts"
-    try:
-        known = json.loads(path.read_text(encoding="ascii"))
-        before = Starts(int(known["processes"]), int(known["epochs"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        before = Starts(0, 0)
-    return Starts(before.processes + 1, before.epochs)
-
-
-def keep_starts(run_dir: Path, camera: str, starts: Starts) -> None:
-    """Write the counts down, whole or not at all."""
-    path = run_dir / f"camera-{camera}.starts"
-    draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps({"processes": starts.processes, "epochs": starts.epochs}), encoding="ascii")
-    draft.replace(path)
-
-
 class Announcer:
     """The camera's voice. One thread."""
 
     def __init__(self, camera: str, run_dir: Path) -> None:
         """Bind the camera's address. zmq.ZMQError: another process has it."""
-        self._camera, self._run_dir = camera, run_dir
+        self._camera, self._file = camera, starts_file(run_dir, camera)
         self._publisher = Publisher(camera_address(run_dir, camera))
-        self._starts = count_start(run_dir, camera)
+        before = read_starts(self._file)
+        self._starts = replace(before, processes=before.processes + 1)
         self._epochs_before = self._starts.epochs
-        self._keep(self._starts)
+        self._keep()
         self._said: tuple[Health, str, Setup | None] | None = None
         self._said_ns = 0
         self.setup: Setup | None = None
         """What the camera is set up for; None: nothing yet."""
         self.ring = ""
         """File name of the ring the frames lie in."""
-        self.delivered = self.incomplete = self.missed = 0
+        self.develop = ""
+        """File name of how their raw pixels become the picture; empty: as they are."""
+        self.triggers = self.delivered = self.incomplete = self.missed = 0
         """Parts: triggers = delivered + incomplete + missed, once nothing is in flight."""
+        self.early = self.strays = 0
+        """Of missed: triggers the camera did not take. Frames that were nobody's."""
+
+    @property
+    def is_lost(self) -> bool:
+        """True: the camera is lost, and has been since a process before this, or since `lose`."""
+        return self._starts.lost_ns != 0
 
     def ready(self, part: int, triggered_at_ns: int, laid: Laid) -> None:
         """A picture of that part (0: nobody's) lies in the ring."""
@@ -96,6 +79,7 @@ class Announcer:
                 received_ns=grab.received_ns,
                 ready_ns=laid.ready_ns,
                 taken_at=grab.taken_at,
+                develop=self.develop,
             )
         )
 
@@ -115,9 +99,8 @@ class Announcer:
         saying = health, detail, self.setup
         if saying == self._said and at_ns - self._said_ns < _STATE_EVERY_NS:
             return
-        if (self._said is None or self._said[0] is not health) and health is not Health.LOST:  # the process logs a loss
-            level = logging.WARNING if health is Health.FAULT else logging.INFO
-            log.log(level, "camera %s: %s%s", self._camera, health, f": {detail}" if detail else "")
+        if (self._said is None or self._said[:2] != (health, detail)) and health is not Health.LOST:
+            self._log(health, detail)
         self._said, self._said_ns = saying, at_ns
         self._publisher.send(
             CameraState(
@@ -136,8 +119,30 @@ class Announcer:
                 clock_error_ns=counts.clock_error_ns,
                 job_number=0 if self.setup is None else self.setup.number,
                 revision="" if self.setup is None else self.setup.revision,
+                triggers=self.triggers,
+                early=self.early,
+                strays=self.strays,
+                drift_ppm=counts.drift_ppm,
             )
         )
+
+    def _log(self, health: Health, detail: str) -> None:
+        """A change for the better or worse, once; a loss is logged by `lose`."""
+        if health is Health.READY and self._starts.lost_ns:
+            took_s = (now_ns() - self._starts.lost_ns) / SECOND
+            log.info("camera %s: ready again after %.1f s", self._camera, took_s)
+            self._starts = replace(self._starts, lost_ns=0)
+            self._keep()
+            return
+        level = logging.WARNING if health is Health.FAULT else logging.INFO
+        log.log(level, "camera %s: %s%s", self._camera, health, f": {detail}" if detail else "")
+
+    def lose(self, reason: str) -> None:
+        """The camera is gone. Logged once, however many processes try to have it back."""
+        if not self._starts.lost_ns:
+            log.warning("camera %s lost: %s", self._camera, reason)
+            self._starts = replace(self._starts, lost_ns=now_ns())
+            self._keep()
 
     def answer(self, order: JobOrder, refusal: str) -> None:
         """Answer an order of io: the camera is as it asks, or why it cannot be."""
@@ -155,16 +160,16 @@ class Announcer:
         """The epoch on the bus: rises over restarts of the process, too."""
         epoch = self._epochs_before + of_source
         if epoch > self._starts.epochs:
-            self._starts = Starts(self._starts.processes, epoch)
-            self._keep(self._starts)
+            self._starts = replace(self._starts, epochs=epoch)
+            self._keep()
         return epoch
 
     def close(self) -> None:
         """Let go of the address. Never raises."""
         self._publisher.close()
 
-    def _keep(self, starts: Starts) -> None:
+    def _keep(self) -> None:
         try:
-            keep_starts(self._run_dir, self._camera, starts)
+            keep_starts(self._file, self._starts)
         except OSError as error:  # the count is for people and for telling epochs apart, not worth a stop
             log.warning("camera %s: cannot count its start: %s", self._camera, error)

@@ -6,7 +6,9 @@ What belongs to a product (exposure, size, trigger) is in the recipe, see `profi
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+MustDiffer = Literal["auto", "on", "off"]
 
 
 class CameraOptions(BaseModel):
@@ -34,15 +36,25 @@ class CameraOptions(BaseModel):
     """Patience beyond exposure and transfer: then the part is lost."""
     timeouts: int = Field(default=1, ge=1, le=100)
     """So many parts lost in a row, and it is asked whether the camera is still there."""
-    idle_probe_ms: int = Field(default=1000, ge=100, le=60_000)
+    idle_probe_ms: int = Field(default=300, ge=100, le=60_000)
     """While nothing happens, the camera is asked this often whether it is still there."""
     pair_before_ms: float = Field(default=30.0, ge=0.0, le=10_000.0)
-    """Line0: an exposure may start this long before the box sees the part's trigger."""
+    """Hardware trigger: an exposure may start this long before the box sees the part's trigger."""
     pair_after_ms: float = Field(default=5.0, ge=0.0, le=10_000.0)
-    """Line0: and this long after it. Both together must be shorter than the time between two parts."""
-    must_differ: bool = False
-    """True: two pictures with the same pixels in a strip are a frozen camera. A real sensor's noise makes every
-    picture different; a simulated one without noise, and the folder driver, may repeat a picture rightly."""
+    """Hardware trigger: and this long after it. Both together must be shorter than the time between two parts."""
+    must_differ: MustDiffer = "auto"
+    """`on`: two pictures with the same pixels in a row are a frozen camera. `off`: never. `auto`: they are once the
+    camera has shown 16 pictures in a row with noise all over, as a real sensor does; a simulation or a replay without
+    noise may send a picture twice. true and false are `on` and `off`."""
+    black_level: int = Field(default=2, ge=-1, le=254)
+    """A picture with no pixel above this (of 255; the 8 high bits of deeper formats) is black; -1: none is."""
+    white_level: int = Field(default=254, ge=1, le=256)
+    """A picture with no pixel below this is overexposed; 256: none is."""
+
+    @field_validator("must_differ", mode="before")
+    @classmethod
+    def _said_as_yes_or_no(cls, value: object) -> object:
+        return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
     @model_validator(mode="after")
     def _driver_has_what_it_needs(self) -> Self:

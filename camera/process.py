@@ -1,7 +1,7 @@
 """The process of one camera, `okng camera NAME`: open, set up, loop until told to stop or until the camera is gone.
 
 A camera that is lost ends the process: its maker's library cannot be trusted to find it again. The parent starts a new
-one, which begins with a new epoch and the whole profile.
+one at once, which waits for the camera to be there (`arrival.py`) and begins with a new epoch and the whole profile.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from ..bus.part import Trigger
 from ..bus.ring import RingWriter
 from ..bus.stop import Stop
 from .announcer import Announcer
+from .arrival import Arrival
 from .follower import Follower, ReadSetup
 from .loop import CameraLoop
 from .options import CameraOptions
@@ -35,7 +36,7 @@ def run(name: str, options: CameraOptions, setup: Setup, run_dir: Path, read: Re
     """Be the camera of that name until SIGTERM or SIGINT. Returns the exit code of the process.
 
     setup: what it is set up for until io orders otherwise. read: reads the setup of another job; None: there is none.
-    0: told to stop. 75: the camera is lost, start again after a pause. 78: settings or recipe are wrong for this
+    0: told to stop. 75: the camera is lost, start again at once. 78: settings or recipe are wrong for this
     camera; the log says which. 70: a mistake in okng itself.
     """
     stop = Stop()
@@ -55,8 +56,7 @@ def run(name: str, options: CameraOptions, setup: Setup, run_dir: Path, read: Re
         except BadSettings as error:
             log.error("camera %s: %s", name, error)
             return REFUSED
-        except CameraLost as error:
-            log.warning("camera %s lost: %s", name, error)
+        except CameraLost:  # said and logged where it was seen
             return LOST
         except Exception:  # the outermost frame: without a heartbeat the line stops passing
             log.exception("camera %s", name)
@@ -84,13 +84,17 @@ class _Camera:
         """Open, set up, loop. CameraLost, BadSettings."""
         source = self._source
         try:
-            source.open(self._options.serial)
+            if not Arrival(source, self._options.serial, self._announcer, heartbeat, bus).wait(stop):
+                return STOPPED
             got = self._start(self._follower.setup.profile)
-        except (CameraLost, Refused) as error:
+        except CameraLost as error:
+            self._lose(str(error))
+            raise
+        except Refused as error:
             self._announcer.insist(Health.LOST, str(error), source.health())
             raise
         stop.take()  # harvesters takes SIGINT for itself; gentl.py gives it back, other drivers may not
-        self._announcer.setup = self._follower.setup
+        self._set_up(self._follower.setup)
         loop = CameraLoop(source, got, self._options, self._ring_for(got), bus, self._announcer, heartbeat)
         try:
             while not stop.asked.is_set():
@@ -98,12 +102,24 @@ class _Camera:
                 order = loop.take_order()
                 if order is not None:
                     self._follow(order, loop)
+                if loop.wants_setup:
+                    self._set_up_again(loop)
         except CameraLost as error:
             heartbeat.health = Health.LOST
             loop.give_up(str(error))
+            self._lose(str(error))
             raise
         loop.give_up("stopped")
         return STOPPED
+
+    def _lose(self, reason: str) -> None:
+        self._announcer.lose(reason)
+        self._announcer.state(Health.LOST, reason, self._source.health())
+
+    def _set_up(self, setup: Setup) -> None:
+        """From the next frame on the camera is set up for that, and says so. OSError: the run folder takes no file."""
+        self._announcer.develop = setup.plan.write(self._run_dir)
+        self._follower.setup = self._announcer.setup = setup
 
     def close(self) -> None:
         """Let go of the ring. Never raises."""
@@ -156,12 +172,20 @@ class _Camera:
                 loop.begin(self._restarted(before.profile, loop.stamp), self._ring_for(before.profile))
                 raise Refused(f"the camera cannot be set up for job {setup.number}: {error}") from error
             loop.begin(got, self._ring_for(got))
-        self._follower.setup = self._announcer.setup = setup
+        self._set_up(setup)
         log.info("camera %s: set up for job %d, revision %s", self._name, setup.number, setup.revision)
+
+    def _set_up_again(self, loop: CameraLoop) -> None:
+        """Write the whole profile once more: another program may have set the camera up. CameraLost."""
+        loop.set_aside("", "timeout")
+        self._source.stop()
+        loop.stamp()
+        profile = self._follower.setup.profile
+        loop.begin_again(self._restarted(profile, loop.stamp), self._ring_for(profile))
 
     def _restarted(self, profile: Profile, stamp: Callable[[], None]) -> Profile:
         """Back to what it was. CameraLost: it does not take any more what it took before."""
         try:
             return self._start(profile, stamp)
         except Refused as error:
-            raise CameraLost(f"it cannot be set back to the job before: {error}") from error
+            raise CameraLost(f"it cannot be set to its job again: {error}") from error
