@@ -45,6 +45,16 @@ SEEN = (
         BACK,
     ),
     saying(
+        r"^the background became darker at (?P<x>\d+),(?P<y>\d+) and brighter at (?P<u>\d+),(?P<v>\d+)",
+        N_("The background became darker at %(x)s, %(y)s and brighter at %(u)s, %(v)s"),
+        N_("Put the camera back and tighten it, or see what lies there."),
+    ),
+    saying(
+        r"^a bright place at (?P<x>\d+),(?P<y>\d+) on the background",
+        N_("There is a bright place at %(x)s, %(y)s on the background"),
+        N_("Keep other light and reflections away."),
+    ),
+    saying(
         rf"^brightness {_PERCENT} of the commissioned: clean or replace",
         N_("Brightness is %(percent)s %% of the commissioned"),
         N_("Clean or replace the lamp, or see why exposure or gain are lower."),

@@ -54,9 +54,11 @@ def _boxes(defects: tuple[Defect, ...]) -> list[list[Any]]:
 
 def _views(result: Result, shown: Shown | None) -> list[dict[str, Any]]:
     """The pictures of the other cameras."""
+    if shown is None:
+        return []
     found = []
     said = {verdict.camera: verdict for verdict in result.verdicts}
-    for camera, view in sorted(shown.views.items()) if shown else ():
+    for camera, view in sorted(shown.views.items()):
         if camera != shown.camera:
             verdict = said.get(camera)
             found.append(

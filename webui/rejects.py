@@ -53,7 +53,8 @@ def reject_views(history: History, store: Path) -> Blueprint:
 
     def kept(seq: int, sha256: str) -> Path:
         row = one(seq)
-        paths = (picture_path(store, held) for held in (row, *row.views) if held.picture_sha256 == sha256)
+        all_held: tuple[PartRow | ViewRow, ...] = (row, *row.views)
+        paths = (picture_path(store, held) for held in all_held if held.picture_sha256 == sha256)
         path = next((path for path in paths if path is not None), None)
         if path is None:
             abort(404)

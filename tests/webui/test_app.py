@@ -12,9 +12,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import ValidationError
 
-from okng.bus.errors import BadLedger
+from okng.bus.errors import BadLedger, BadPicture
 from okng.bus.part import Outcome
+from okng.records.image_history import ImageHistory
 from okng.records.read import LedgerReader, PartRow
+from okng.records.views import ViewRow
 from okng.webui.app import create_app
 from okng.webui.options import WebOptions
 from okng.webui.rejects import PAGE, picture_path
@@ -294,6 +296,81 @@ def test_detail_shows_everything_of_a_part(client: FlaskClient, line: Any) -> No
     assert client.get("/rejects/nonsense").status_code == 404
 
 
+def test_every_view_of_a_part_is_served_by_its_own_digest(feed: Any, run_dir: Path, tmp_path: Path) -> None:
+    line = feed.Line(run_dir, tmp_path / "store", cameras=("top", "side"))
+    watch = Watch(run_dir, line.cameras, WebOptions())
+    client = client_of(create_app(WebOptions(), "x", watch, LedgerReader(line.store), line.store, run_dir))
+    line.judge(Outcome.NG, serial='A"<b>1')
+    line.judge(Outcome.NG, serial='A"<b>1')
+    (row,) = LedgerReader(line.store).rows(1)
+    assert (row.camera, [view.camera for view in row.views]) == ("top", ["side"])
+    all_held: tuple[PartRow | ViewRow, ...] = (row, *row.views)
+    for held in all_held:
+        answer = client.get(f"/rejects/{row.seq}/picture/{held.picture_sha256}")
+        assert answer.data == (line.store / str(held.picture)).read_bytes()
+        assert client.get(f"/rejects/{row.seq}/thumb/{held.picture_sha256}.jpg").data[:2] == b"\xff\xd8"
+    other = row.views[0].picture_sha256
+    assert client.get(f"/rejects/{row.seq - 1}/picture/{other}").status_code == 404
+    page = client.get(f"/rejects/{row.seq}").get_data(as_text=True)
+    assert "A&#34;&lt;b&gt;1" in page
+    assert "<b>1" not in page.replace("<b>1</b>", "").replace("<b>2</b>", "")
+    assert "read before: part 1" in page
+    assert re.search(r"side: [+-][\d.]+, [+-][\d.]+ px, [+-][\d.]+° off", page)
+    assert client.get("/film.json").json["tiles"][0]["views"][0]["camera"] == "side"  # type: ignore[index]
+    (line.store / str(row.views[0].picture)).unlink()
+    assert client.get(f"/rejects/{row.seq}/picture/{other}").status_code == 404
+    line.close()
+
+
+def test_each_camera_has_its_picture_and_its_heat_map_on_the_screen(feed: Any, run_dir: Path) -> None:
+    line = feed.Line(run_dir, run_dir / "store", cameras=("top", "side"))
+    watch = Watch(run_dir, line.cameras, WebOptions())
+    client = client_of(create_app(WebOptions(), "x", watch, LedgerReader(line.store), line.store, run_dir))
+    watch.start()
+    line.start()
+    watch.look()
+    said(watch, "state")
+    line.judge(Outcome.NG)
+    result = until(lambda: (r := said(watch, "result"))["views"] and r["frame"] and r, "no second view")
+    assert (result["camera"], [view["camera"] for view in result["views"]]) == ("top", ["side"])
+    frame, part = result["frame"], result["part"]
+    pictures = {camera: client.get(f"/frame.jpg?frame={frame}&camera={camera}").data for camera in line.cameras}
+    assert all(data[:2] == b"\xff\xd8" for data in pictures.values())
+    assert pictures["top"] != pictures["side"]
+    assert client.get(f"/frame.jpg?frame={frame}").data == pictures["top"]
+    maps = [client.get(f"/overlay.png?frame={frame}&part={part}&camera={camera}").data for camera in line.cameras]
+    assert maps[0] != maps[1]
+    for address in (f"/frame.jpg?frame={frame}&camera=x", f"/overlay.png?frame={frame}&part={part}&camera=x"):
+        assert client.get(address).status_code == 404
+    watch.close()
+    line.close()
+
+
+def test_what_a_scanner_sends_is_looked_for(client: FlaskClient, line: Any) -> None:
+    line.judge(Outcome.OK, serial="(01)0401<GS>21A7")
+    line.judge(Outcome.OK, serial="21A7")
+    for query, count in (("(01)0401%1D21A7", 1), ("(01)0401%3CGS%3E21A7", 1), ("%20(01)0401", 1), ("2", 1), ("zz", 0)):
+        page = client.get(f"/rejects/?find={query}").get_data(as_text=True)
+        assert page.count('class="card"') == count, query
+    assert client.get(f"/rejects/?find={'9' * 5000}").status_code == 200
+
+
+def test_a_picture_that_cannot_be_read_is_complained_of_once(line: Any, caplog: pytest.LogCaptureFixture) -> None:
+    def unreadable(*_: object) -> None:
+        raise BadPicture("plan-1.json: there is no such plan")
+
+    watch = Watch(line.run_dir, ("top",), WebOptions(), read=unreadable)
+    watch.start()
+    watch.look()
+    said(watch, "heartbeat")
+    for _ in range(3):
+        line.judge(Outcome.NG)
+        until(lambda: (watch.news.latest("result") or {}).get("part") == line.part, "the part is not told")
+    assert watch.news.latest("result")["frame"] == 0  # type: ignore[index]
+    watch.close()
+    assert caplog.text.count("without its picture") == 1
+
+
 def test_part_number_of_the_ledger_is_escaped(client: FlaskClient, line: Any) -> None:
     page = client.get('/rejects/?part="><b>x').get_data(as_text=True)
     assert "<b>x" not in page
@@ -344,10 +421,17 @@ class NoHistory:
         action: str | None = None,
         outcome: str | None = None,
         text: str | None = None,
+        find: str | None = None,
     ) -> list[PartRow]:
         raise BadLedger("history unavailable: locked")
 
     def row(self, seq: int) -> PartRow | None:
+        raise BadLedger("history unavailable: locked")
+
+    def image(self, camera: str, limit: int) -> ImageHistory:
+        raise BadLedger("history unavailable: locked")
+
+    def alarm_since(self, camera: str, cause: str) -> str | None:
         raise BadLedger("history unavailable: locked")
 
 
@@ -359,6 +443,7 @@ def test_without_history_live_goes_on(line: Any, watch: Watch) -> None:
     page = client.get("/rejects/")
     assert page.status_code == 200
     assert "History unavailable" in page.get_data(as_text=True)
+    assert "History unavailable" in client.get("/image/").get_data(as_text=True)
     detail = client.get("/rejects/1")
     assert detail.status_code == 503
     assert "History unavailable" in detail.get_data(as_text=True)

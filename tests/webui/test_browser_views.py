@@ -89,7 +89,7 @@ def test_a_scanner_finds_a_part_and_the_one_that_bore_its_number_before(screen: 
         line.judge(Outcome.NG, serial="SCAN-77")
     first, second = sorted(row.seq for row in LedgerReader(line.store).rows(2, find="SCAN-77"))
     open_page(screen, server, "/rejects/")
-    screen.locator("#cards").tap()
+    screen.locator("#clock").tap()
     screen.keyboard.type("SCAN-77")
     screen.keyboard.press("Enter")
     expect(screen.locator(".card")).to_have_count(2)

@@ -97,6 +97,13 @@ def test_alarm_of_another_process_has_words_and_advice(sentence: str) -> None:
         "no picture: timeout",
         "no picture: camera lost",
         "no picture: job change",
+        "no picture: missed trigger",
+        "no picture: black",
+        "no picture: overexposed",
+        "no picture by camera side",
+        "part not found in the picture",
+        "code sn unreadable",
+        "code lot-2 does not match",
         "box restarted",
     ],
 )
