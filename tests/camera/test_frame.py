@@ -1,5 +1,7 @@
 """Whoever reads the ring gets the same picture, by the plan that travels with it, or none."""
 
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -206,3 +208,66 @@ def test_threads_of_one_process_read_at_once(camera: Camera) -> None:
     for thread in threads:
         thread.join()
     assert right == [True] * 200
+
+
+WRITER = """
+import pathlib, sys, time
+from okng.bus.ring import RingWriter
+size = 640 * 480 * 3 // 2
+ring = RingWriter(pathlib.Path(sys.argv[1]), "top", 2, size)
+def put(value):
+    slot, pixels = ring.begin()
+    pixels[:] = bytes((value & 255, value >> 8 | (value & 15) << 4, value >> 4)) * (size // 3)
+    return slot, ring.commit(slot, part=1, number=1, epoch=1, size=size)
+print(ring.name, flush=True)
+for n, _ in enumerate(sys.stdin):
+    value = n * 37 % 4096
+    print(*put(value), value, flush=True)
+    time.sleep(n % 16 * 0.0003)
+    put(4095 - value)
+    put(value ^ 2048)  # into the same slot
+"""
+
+
+def test_no_picture_is_developed_of_two_frames(tmp_path: Path) -> None:
+    """A writer in another process comes round sooner or later; each frame is of one grey level, and so its picture."""
+    plan = DevelopPlan(levels=(0, 4095), crop=(0, 0, 640, 470))
+    name, shelf = plan.write(tmp_path), RingShelf(tmp_path)
+    pipe = subprocess.PIPE
+    child = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdin=pipe, stdout=pipe, text=True)
+    right = refused = 0
+    try:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        ring = child.stdout.readline().strip()
+        known = Camera(tmp_path, "other").shoot(noise("Mono8"), "Mono8")
+        for part in range(1, 601):
+            child.stdin.write("next\n")
+            child.stdin.flush()
+            slot, sequence, value = (int(word) for word in child.stdout.readline().split())
+            ready = replace(
+                known,
+                part=part,
+                camera="top",
+                ring=ring,
+                slot=slot,
+                sequence=sequence,
+                width=640,
+                height=480,
+                pixel_format="BayerRG12p",
+                size_bytes=640 * 480 * 3 // 2,
+                develop=name,
+            )
+            picture = read_picture(shelf, ready)
+            if picture is None:
+                refused += 1
+                continue
+            right += 1
+            assert picture.shape == (470, 640, 3)
+            assert picture.min() == picture.max() == round(value * 255 / 4095)
+    finally:
+        child.kill()
+        child.communicate()
+    assert right + refused == 600
+    assert right > 0
+    assert refused > 0  # the race really took place
