@@ -4,7 +4,11 @@ A producer is loaded afresh for each look, because one that did not find a camer
 behind is bounded: a process that has grown too much ends, and the next one goes on waiting.
 """
 
+import contextlib
+import os
 import resource
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -56,9 +60,11 @@ class Arrival:
         """
         begun_bytes = resident_bytes()
         self._say()
+        looked = False
         while not stop.asked.is_set():
             try:
-                self._source.open(self._serial)
+                with _silent_libraries() if looked else contextlib.nullcontext():
+                    self._source.open(self._serial)
                 self._say()
                 return True
             except CameraLost as error:
@@ -67,6 +73,7 @@ class Arrival:
                 if IN_USE not in str(error):
                     raise
                 self._lose(f"{error}: close that program, or take its camera out of its settings")
+            looked = True
             stop.take()  # a producer may have taken SIGINT
             self._rest(stop)
             if resident_bytes() - begun_bytes > GROWTH_BYTES:
@@ -93,6 +100,21 @@ class Arrival:
         self._heartbeat.health = self._health
         self._heartbeat.turn()
         self._announcer.state(self._health, self._detail, self._source.health())
+
+
+@contextlib.contextmanager
+def _silent_libraries() -> Iterator[None]:
+    """What a producer's loading says on stderr was said at the first look; again and again it would fill the log."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def resident_bytes() -> int:
