@@ -16,6 +16,7 @@ from ..bus.errors import BadPicture, BadRecipe
 from .correction import correction_of
 from .formats import FORMATS, Format
 from .lens import Straightener, straightener
+from .lens_file import LensFile
 from .levels import Levels, levels_of
 from .picture import Box, Picture
 from .plan import DevelopPlan
@@ -41,21 +42,18 @@ class _Way:
             raise BadRecipe(f"picture of {width}x{height} {fmt.name}: expected an even width")
         self._width, self._height = width, height
         box: Box = plan.crop or (0, 0, width, height)
-        lens = plan.calibration if plan.undistort or plan.rectify else None
-        self._straight: Straightener | None = None
-        if lens is not None:
-            if (lens.width, lens.height) != (width, height):
-                raise BadRecipe(f"develop: lens: made for {lens.width}x{lens.height}, expected {width}x{height}")
-            self._straight = straightener(lens, rectify=plan.rectify, box=box)
-            box = (0, 0, width, height)
+        straight: Straightener | None = None
+        if plan.calibration is not None and (plan.undistort or plan.rectify):
+            straight = _straightener(plan, plan.calibration, width, height, box)
+            box = straight.reach(width, height)
         x, y, w, h = box
         if min(x, y) < 0 or min(w, h) < 1 or x + w > width or y + h > height:
             raise BadRecipe(f"develop: crop: {w}x{h} at {x},{y}: expected to lie inside {width}x{height}")
-        left, top = max(x // 4 * 4 - _MARGIN_PX, 0), max(y // 4 * 4 - _MARGIN_PX, 0)
-        right, bottom = min(x + w + _MARGIN_PX, width), min(y + h + _MARGIN_PX, height)
-        right, bottom = (min(-(-right // 4) * 4, width), min(-(-bottom // 4) * 4, height))
+        left, right = _with_margin(x, x + w, width)
+        top, bottom = _with_margin(y, y + h, height)
         self._columns, self._top, self._rows = slice(left, right), top, bottom - top
         self._inner = np.s_[y - top : y - top + h, x - left : x - left + w]
+        self._straight = straight.inside(left, top) if straight is not None else None
         correction = correction_of(plan.dark, plan.flat, width, height, fmt)
         region = np.s_[top:bottom, left:right]
         self._levels: Levels = levels_of(plan.levels, plan.white_balance, fmt, corrected=correction.any)
@@ -137,6 +135,18 @@ class Developer:
 def check_plan(plan: DevelopPlan, width: int, height: int, pixel_format: str) -> None:
     """Find out before the first part whether a plan fits the camera's pictures. BadRecipe names what does not."""
     Developer(plan).prepare(width, height, pixel_format)
+
+
+def _with_margin(begin: int, end: int, size: int) -> tuple[int, int]:
+    """What is unpacked for pixels begin..end of a row or column of that size."""
+    step = _MARGIN_PX
+    return max(begin // step * step - step, 0), min(-(-(end + step) // step) * step, size)
+
+
+def _straightener(plan: DevelopPlan, lens: LensFile, width: int, height: int, box: Box) -> Straightener:
+    if (lens.width, lens.height) != (width, height):
+        raise BadRecipe(f"develop: lens: made for {lens.width}x{lens.height}, expected {width}x{height}")
+    return straightener(lens, rectify=plan.rectify, box=box)
 
 
 def _format(name: str) -> Format:

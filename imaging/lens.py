@@ -29,6 +29,19 @@ class Straightener:
     part: npt.NDArray[Any]
     """uint16, height x width: 32nds of a pixel beyond, as OpenCV packs them."""
 
+    def reach(self, width: int, height: int) -> Box:
+        """The part of the raw picture that it looks at, at least one pixel. width, height: of the raw picture, px."""
+        (left, right), (top, bottom) = (
+            (max(min(int(places.min()), size - 1), 0), max(min(int(places.max()) + 2, size), 1))  # 2: its neighbour too
+            for places, size in ((self.whole[..., 0], width), (self.whole[..., 1], height))
+        )
+        return left, top, right - left, bottom - top
+
+    def inside(self, left: int, top: int) -> "Straightener":
+        """The same for a part of the raw picture that begins there."""
+        moved = self.whole.astype(np.int32) - (left, top)
+        return Straightener(np.clip(moved, -(1 << 15), (1 << 15) - 1).astype(np.int16), self.part)
+
     def apply(self, picture: Picture) -> Picture:
         """Return the straightened picture, an array of its own. picture: of the size the table was made for."""
         made = cv2.remap(picture, self.whole, self.part, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)

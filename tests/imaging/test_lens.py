@@ -1,5 +1,7 @@
 """Straight pictures: dots that a known lens has bent come to lie where they belong."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -7,6 +9,8 @@ import pytest
 
 from okng.bus.errors import BadPicture, BadRecipe
 from okng.imaging.develop import Developer, check_plan
+from okng.imaging.formats import FORMATS
+from okng.imaging.lens import straightener
 from okng.imaging.lens_file import LensFile
 from okng.imaging.plan import DevelopPlan
 
@@ -123,6 +127,20 @@ def test_what_the_camera_did_not_see_is_black() -> None:
     picture = Developer(DevelopPlan(lens=away, rectify=True)).develop(white, WIDTH, HEIGHT, "Mono8")
     assert (picture[:, :399] == 0).all()
     assert (picture[:, 401:] == 255).all()
+
+
+@pytest.mark.parametrize("name", ["Mono8", "BayerRG12p", "YUV422_8"])
+def test_only_what_the_crop_looks_at_is_unpacked_and_that_changes_nothing(name: str) -> None:
+    raw = np.random.default_rng(8).bytes(FORMATS[name].payload_bytes(WIDTH, HEIGHT))
+    straight = plan(undistort=True, rectify=True, levels=(9, 250), white_balance=(1.5, 1.0, 2.0))
+    for crop in ((0, 0, 64, 48), (300, 200, 101, 77), (560, 420, 80, 60), (-200, 0, 100, 100), (5000, 0, 50, 50)):
+        cut = replace(straight, crop=crop)
+        table = straightener(lens(), rectify=True, box=crop)
+        *_, w, h = table.reach(WIDTH, HEIGHT)
+        assert w * h < WIDTH * HEIGHT / 4
+        found = Developer(cut).develop(raw, WIDTH, HEIGHT, name)
+        whole = Developer(replace(straight, undistort=False, rectify=False)).develop(raw, WIDTH, HEIGHT, name)
+        assert np.array_equal(found, table.apply(whole)), crop
 
 
 def test_a_calibration_that_does_not_fit_is_refused() -> None:
