@@ -26,7 +26,7 @@ _LARGE_PX = 960
 _PATCHES, _NOISE_BOXES, _NOISE_SIDE_PX = 6, 8, 40
 _STEADY_PX = 0.5
 """A patch that jumps about more than this at commissioning is not fixed, or has too little texture."""
-_BLIND = 0.25
+_BLIND = 0.1
 """Spread of the strength of the background's fine texture above which there is none worth the name."""
 Mean = npt.NDArray[np.float32]
 

@@ -155,8 +155,7 @@ def _lamp(seen: Changes) -> str:
 
 
 def _lens(seen: Changes) -> str:
-    blind = math.isnan(seen.background_focus.by)
-    if seen.focus.on and (blind or seen.background_focus.share >= 0.5):
+    if seen.focus.on and not _background_sharp(seen):
         return (
             f"lens: sharpness {100 * (1 - seen.focus.by):.0f} % of the commissioned: "
             "check focus and aperture and tighten them, clean the lens"
@@ -182,7 +181,7 @@ def _product(seen: Changes) -> str:
             f"product: the parts' brightness is {100 * (1 + seen.part.by):.0f} % of the commissioned while the "
             "background keeps its own: check material and surface of the parts, and that the right recipe is active"
         )
-    if seen.focus.on and seen.background_focus.share < 0.5 and math.isfinite(seen.background_focus.by):
+    if seen.focus.on and _background_sharp(seen):
         return (
             f"product: sharpness of the parts {100 * (1 - seen.focus.by):.0f} % of the commissioned while the "
             "background keeps its own: check height, position and surface of the parts"
@@ -193,6 +192,11 @@ def _product(seen: Changes) -> str:
             "check that the right recipe is active and where the parts lie"
         )
     return ""
+
+
+def _background_sharp(seen: Changes) -> bool:
+    """The background vouches for the lens: it lost next to nothing of what the parts did. False where it has none."""
+    return seen.background_focus.by < 0.2 * seen.focus.by
 
 
 def _at(place: Place) -> str:

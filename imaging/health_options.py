@@ -22,7 +22,7 @@ class HealthOptions(BaseModel):
     """Share by which the light may change."""
     uniformity_change: float = Field(default=0.06, gt=0.0, le=1.0)
     """Change of the light's shape over the picture, brightest against darkest place, as a share of its mean."""
-    local_change: float = Field(default=0.08, gt=0.0, le=1.0)
+    local_change: float = Field(default=0.06, gt=0.0, le=1.0)
     """Share of its light that one place may lose against its surroundings: dirt."""
     saturation_change: float = Field(default=0.05, gt=0.0, le=1.0)
     """Share of the pixels that may reach the upper end of the scale beyond those that did at commissioning."""
