@@ -16,9 +16,11 @@ import apsw
 from ..bus.errors import BadLedger
 from ..bus.part import Action, CodeRead, Defect, Delivery, HeatMap, ImageHealth, Outcome, Placement
 from . import schema
-from .image_history import ImageHistory, alarm_since, image_history
+from .image_history import ImageHistory as ImageHistory
+from .image_history import alarm_since, image_history
 from .rows import unpack_codes, unpack_defects, unpack_heat, unpack_placements
-from .views import ViewRow, health_of, view_row
+from .views import ViewRow as ViewRow
+from .views import health_of, view_row
 
 _BUSY_MS = 1000
 MOST_ROWS = 1000

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..records.image_history import ImageHistory
+from ..records.read import ImageHistory
 from .bands import BARE, Band
 
 WIDTH, HEIGHT = 600.0, 120.0
@@ -25,15 +25,17 @@ class Figure:
     decimals: int
     scale: float
     """From the ledger's unit to that of the screen."""
+    reach: float
+    """At least so far from the median the drawing reaches, in the ledger's unit: small scatter is to look small."""
 
 
 FIGURES = (
-    Figure("focus", "%", 0, 100.0),
-    Figure("brightness", "", 0, 1.0),
-    Figure("uniformity", "%", 1, 100.0),
-    Figure("noise", "", 1, 1.0),
-    Figure("shift", "px", 1, 1.0),
-    Figure("angle", "°", 2, 1.0),
+    Figure("focus", "%", 0, 100.0, 0.25),
+    Figure("brightness", "", 0, 1.0, 15.0),
+    Figure("uniformity", "%", 1, 100.0, 0.06),
+    Figure("noise", "", 1, 1.0, 1.5),
+    Figure("shift", "px", 1, 1.0, 3.0),
+    Figure("angle", "°", 2, 1.0, 1.0),
 )
 
 
@@ -80,7 +82,7 @@ def _values(history: ImageHistory, name: str) -> list[float | None]:
 
 def _chart(figure: Figure, values: Sequence[float | None], band: Band) -> Chart:
     measured = [value for value in values if value is not None]
-    least, most = _span(measured, band)
+    least, most = _span(measured, band, figure.reach)
     if figure.name in ("uniformity", "noise", "shift", "brightness"):
         least = max(0.0, least)
     across = WIDTH / max(1, len(values) - 1)
@@ -110,11 +112,13 @@ def _chart(figure: Figure, values: Sequence[float | None], band: Band) -> Chart:
     )
 
 
-def _span(measured: Iterable[float], band: Band) -> tuple[float, float]:
+def _span(measured: Sequence[float], band: Band, reach: float) -> tuple[float, float]:
     """Least and most value of the drawing: all values, limits and the commissioned one, and some room."""
-    wanted = [*measured, *(value for value in (band.low, band.high, band.commissioned) if value is not None)]
-    least, most = min(wanted, default=0.0), max(wanted, default=1.0)
-    room = (most - least) * _PAD or max(abs(most) * _PAD, 0.01)
+    middle = statistics.median(measured) if measured else band.commissioned or 0.0
+    known = [value for value in (band.low, band.high, band.commissioned) if value is not None]
+    wanted = [*measured, *known, middle - reach, middle + reach]
+    least, most = min(wanted), max(wanted)
+    room = (most - least) * _PAD
     return least - room, most + room
 
 

@@ -2,8 +2,7 @@
 
 from typing import Protocol
 
-from ..records.image_history import ImageHistory
-from ..records.read import PartRow
+from ..records.read import ImageHistory, PartRow
 
 
 class History(Protocol):

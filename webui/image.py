@@ -6,7 +6,7 @@ from flask import Blueprint, abort, render_template, request
 from flask_babel import gettext
 
 from ..bus.errors import BadLedger
-from ..records.image_history import ImageHistory
+from ..records.read import ImageHistory
 from .advice import Advice, advice
 from .bands import bands_of
 from .charts import charts_of

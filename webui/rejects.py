@@ -15,8 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from ..bus.errors import BadLedger
 from ..bus.part import Action, Outcome
 from ..imaging.picture import Picture
-from ..records.read import PartRow
-from ..records.views import ViewRow
+from ..records.read import PartRow, ViewRow
 from .history import History, rows_of_part
 from .pictures import to_overlay, to_thumb
 from .run import row_payload

@@ -7,8 +7,7 @@ from flask_babel import gettext
 
 from ..bus.errors import BadLedger
 from ..bus.part import Action, Outcome
-from ..records.read import PartRow
-from ..records.views import ViewRow
+from ..records.read import PartRow, ViewRow
 from .board import FILM
 from .history import History
 from .options import WebOptions

@@ -277,6 +277,7 @@ def test_a_frame_that_cannot_be_read_is_no_picture(maker: ModuleType, run_dir: P
     sound = line.picture(1)
     assert copied(shelf, sound) is not None
     assert copied(shelf, replace(sound, pixel_format="Mono7")) is None
+    assert copied(shelf, replace(sound, develop="develop-0123456789ab.json")) is None  # no such plan in the run folder
     shelf.close()
     line.close()
 
