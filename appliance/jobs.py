@@ -83,10 +83,15 @@ class Jobs:
 
 
 def checked(path: Path) -> str:
-    """Read a recipe and every file of the bundle it names; return what they are. BadRecipe, BadBundle."""
-    from ..models.bundle import open_bundle  # brings numpy, which the process at the PLC does without
+    """Read a recipe, every file it names and every file of its bundle; return what they are. BadRecipe, BadBundle."""
+    from ..imaging.develop import Developer  # these bring numpy, which the process at the PLC does without
+    from ..inspect.view import View
+    from ..models.bundle import open_bundle
 
     active = read_recipe(path)
+    for camera in active.recipe.cameras or ("camera",):
+        Developer(setup_of(1, active, camera).plan)
+        View(active, camera)
     opened = open_bundle(active.bundle)
     return f"{path}: {active.recipe.name}, revision {active.revision}, model {opened.digest[:12]}"
 

@@ -3,7 +3,7 @@
 from ..bus.clock import MS, now_ns
 from ..bus.errors import BadBundle, BadPicture, BadRecipe
 from ..bus.messages import FrameReady, Job
-from ..bus.part import ImageHealth, Outcome, Verdict
+from ..bus.part import Outcome, Verdict
 from ..bus.ring import RingShelf
 from ..camera.frame import read_picture
 from ..models.bundle import open_bundle
@@ -12,7 +12,7 @@ from ..models.parity import check_golden
 from .judge import Judgement, Seen, judge
 from .options import InspectOptions
 from .recipe import ActiveRecipe, Recipe
-from .view import View
+from .view import Cut, Extras, View
 
 
 class Inspector:
@@ -76,32 +76,45 @@ class Inspector:
         view = self._views[ready.camera]
         wanted = view.section
         if (ready.width, ready.height) != (wanted.width, wanted.height):
-            found = f"{ready.width}x{ready.height}"
-            return self._unjudged(ready, started, f"picture is {found}, not {wanted.width}x{wanted.height}")
+            sent = f"{ready.width}x{ready.height}"
+            return self._unjudged(ready, started, f"picture is {sent}, not {wanted.width}x{wanted.height}")
         try:
             picture = read_picture(shelf, ready)
         except BadPicture as error:
             return self._unjudged(ready, started, str(error))
         if picture is None:
             return self._unjudged(ready, started, "picture gone from the ring before it was read")
-        seen = []
-        for region in view.regions:
-            box = view.boxes[region.name]
-            findings = self._detector.find(picture, box)
-            threshold = self._bundle.manifest.threshold.value if region.threshold is None else region.threshold
-            crop = picture[box.y : box.y + box.h : 4, box.x : box.x + box.w : 4]
-            place = (box.x, box.y, box.w, box.h)
-            light = float(crop.mean())
-            seen.append(Seen(region.name, place, findings.score, findings.heat, threshold, light, findings.trouble))
+        found = view.find(picture)
         image = () if view.watch is None else (view.watch.look(picture),)
-        made = self._made(ready, started, judge(self._recipe.rules, view.regions, seen), image)
+        placements = () if found is None else (found.placement,)
+        if found is not None and not found.placement.found:
+            extras = Extras(image, placements)
+            return self._unjudged(ready, started, "part not found in the picture", extras)
+        codes = list(view.read_codes(picture, found))
+        doubts = [reason for _, reason in codes if reason]
+        seen = []
+        for cut in view.cuts(picture, found):
+            if isinstance(cut, str):
+                doubts.append(cut)
+                continue
+            seen.append(self._seen(cut))
+        judged = judge(self._recipe.rules, view.regions, seen, doubts)
+        made = self._made(ready, started, judged, Extras(image, placements, tuple(read for read, _ in codes)))
         self._typical_ns += (made.done_ns - started - self._typical_ns) // 8
         return made
 
-    def _unjudged(self, ready: FrameReady, started: int, reason: str) -> Verdict:
-        return self._made(ready, started, Judgement(Outcome.UNJUDGED, (reason,), (), 0.0, 0.0, ()))
+    def _seen(self, cut: Cut) -> Seen:
+        region, box = cut.region, cut.box
+        findings = self._detector.find(cut.picture, box)
+        threshold = self._bundle.manifest.threshold.value if region.threshold is None else region.threshold
+        light = float(cut.picture[box.y : box.y + box.h : 4, box.x : box.x + box.w : 4].mean())
+        return Seen(region.name, cut.place, findings.score, findings.heat, threshold, light, findings.trouble)
 
-    def _made(self, ready: FrameReady, started: int, made: Judgement, image: tuple[ImageHealth, ...] = ()) -> Verdict:
+    def _unjudged(self, ready: FrameReady, started: int, reason: str, extras: Extras | None = None) -> Verdict:
+        return self._made(ready, started, Judgement(Outcome.UNJUDGED, (reason,), (), 0.0, 0.0, ()), extras)
+
+    def _made(self, ready: FrameReady, started: int, made: Judgement, extras: Extras | None = None) -> Verdict:
+        extras = extras or Extras()
         return Verdict(
             part=ready.part,
             outcome=made.outcome,
@@ -118,5 +131,7 @@ class Inspector:
             heat=made.heat,
             started_ns=started,
             done_ns=now_ns(),
-            image=image,
+            image=extras.image,
+            placements=extras.placements,
+            codes=extras.codes,
         )

@@ -45,17 +45,20 @@ class Judgement:
     heat: tuple[HeatMap, ...]
 
 
-def judge(rules: Rules, regions: Sequence[Region], seen: Sequence[Seen]) -> Judgement:
+def judge(rules: Rules, regions: Sequence[Region], seen: Sequence[Seen], doubtful: Sequence[str] = ()) -> Judgement:
     """Judge one part by its regions.
+
+    doubtful: why it cannot be OK whatever the regions say: a code that was not read, a region out of the picture.
 
     NG wins over UNJUDGED: a defect that was seen is a defect, whatever the lamp does elsewhere. A score or map that is
     not a finite number, a region without a finding or outside its brightness is UNJUDGED, never OK.
     """
-    doubts: list[str] = []
+    doubts = list(doubtful)
     objections: list[str] = []
     defects: list[Defect] = []
     found = {one.region for one in seen}
-    doubts += [f"no finding in region {r.name}" for r in regions if r.name not in found]
+    unseen = [region.name for region in regions if region.name not in found]
+    doubts += [f"no finding in region {name}" for name in unseen if not any(f"region {name} " in d for d in doubts)]
     sound = []
     for one in seen:
         if one.trouble or not math.isfinite(one.score) or one.heat.size == 0 or not bool(np.isfinite(one.heat).all()):

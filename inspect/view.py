@@ -1,25 +1,99 @@
-"""What one camera sees of a part: its regions in the developed picture, and what that picture is compared with."""
+"""What one camera sees of a part: where it lies, its regions, its codes, and whether the picture is a good one."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..bus.errors import BadPicture, BadRecipe
+from ..bus.part import CodeRead, ImageHealth, Placement
+from ..imaging.codes import CodeReader
+from ..imaging.picture import Box as Place
+from ..imaging.picture import Picture
+from ..imaging.registration import Aligner
+from ..imaging.rigid import Found
 from ..models.box import Box
+from ..models.pictures import read
 from .image_watch import ImageWatch
 from .recipe import ActiveRecipe, Region
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One region as the model is to see it."""
+
+    region: Region
+    picture: Picture
+    """What the region is cut from: the picture, or the region alone, turned back to where the golden one has it."""
+    box: Box
+    """The region in `picture`."""
+    place: Place
+    """Where it lies in the camera's picture: the upright box round it."""
+
+
 class View:
-    """One camera's share of a recipe. Made once for each job."""
+    """One camera's share of a recipe. Made once for each job; one thread."""
 
     def __init__(self, active: ActiveRecipe, camera: str) -> None:
-        """BadRecipe: the recipe says nothing of that camera."""
+        """BadRecipe: the recipe says nothing of that camera, or a file it names does not fit."""
         recipe = active.recipe
         self.camera, self.section = camera, recipe.section(camera)
         self.regions = tuple(region for region in recipe.regions if region.camera in (None, camera))
         """The recipe's regions that this camera sees."""
-        self.boxes = {region.name: _box(region, *self.section.size) for region in self.regions}
-        """By the region's name."""
-        health = recipe.health_of(camera)
+        width, height = self.section.size
+        self._whole: Place = (0, 0, width, height)
+        health, align = recipe.health_of(camera), recipe.align_of(camera)
         self.watch = None if health is None else ImageWatch(camera, health, active.folder, self.section.size)
         """None: nothing was commissioned for this camera."""
+        self._aligner = None
+        if align is not None:
+            path = active.folder / align.golden
+            try:
+                golden = read(path)
+            except BadPicture as error:
+                raise BadRecipe(f"{active.path}: align.golden: {error}") from error
+            if (golden.shape[1], golden.shape[0]) != self.section.size:
+                raise BadRecipe(
+                    f"{path}: a picture of {golden.shape[1]}x{golden.shape[0]}, "
+                    f"expected the developed picture's {width}x{height}"
+                )
+            self._aligner = Aligner(golden, align)
+        self._readers = [CodeReader(code) for code in recipe.codes if code.camera in (None, camera)]
+
+    def find(self, picture: Picture) -> Found | None:
+        """Where the part lies; None: the recipe takes it to lie still."""
+        return None if self._aligner is None else self._aligner.find(picture, self.camera)
+
+    def cuts(self, picture: Picture, found: Found | None) -> Iterator[Cut | str]:
+        """Each region as the model is to see it, or why it cannot be seen. found: None, or where the part was found."""
+        for region in self.regions:
+            place = self._whole if region.box == "full" else region.box
+            if found is None or region.box == "full":
+                yield Cut(region, picture, Box(*place), place)
+                continue
+            around, cut = found.around(place, picture.shape[1], picture.shape[0]), found.cut(picture, place)
+            if around is None or cut is None:
+                yield f"region {region.name} lies partly outside the picture"
+                continue
+            yield Cut(region, cut, Box(0, 0, cut.shape[1], cut.shape[0]), around)
+
+    def read_codes(self, picture: Picture, found: Found | None) -> Iterator[tuple[CodeRead, str]]:
+        """Each code that this camera sees, and why the part is UNJUDGED by it (empty: it is not)."""
+        for reader in self._readers:
+            box = reader.options.box
+            place = None if box == "full" else box
+            if place is not None and found is not None:
+                place = found.around(place, picture.shape[1], picture.shape[0])
+                if place is None:  # it moved out of the picture
+                    missed = CodeRead(reader.options.name, "", "", reader.options.serial)
+                    yield missed, reader.reason(missed)
+                    continue
+            read_ = reader.read(picture, place)
+            yield read_, reader.reason(read_)
 
 
-def _box(region: Region, width: int, height: int) -> Box:
-    return Box(0, 0, width, height) if region.box == "full" else Box(*region.box)
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What is known of a view beside the judgement."""
+
+    image: tuple[ImageHealth, ...] = ()
+    placements: tuple[Placement, ...] = ()
+    codes: tuple[CodeRead, ...] = ()

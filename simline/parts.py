@@ -21,6 +21,7 @@ from .defects import DEFECTS, Drawing, add_defect
 
 Gray = npt.NDArray[np.uint8]
 Field = npt.NDArray[np.float32]
+Matrix = npt.NDArray[np.float64]
 
 LINE_INDEX = 0
 TEACH_INDEX = 1_000_000
@@ -121,18 +122,13 @@ def render(seed: int, index: int, defect: str | None, width: int, height: int, c
     if width < 64 or height < 64:
         raise ValueError(f"part of {width}x{height}: expected at least 64x64")
     rng = np.random.default_rng((seed, index))
-    short = min(width, height)
     cover, chamfer, _ = _shape(width, height)
     drawing = Drawing(_metal(rng, width, height), cover.copy(), chamfer.copy(), np.zeros((height, width), np.float32))
     if defect is not None:
         # Dice of their own: the good part of the same index is the same part without the defect.
         add_defect(drawing, defect, np.random.default_rng((seed, index, 7)), HOLES, HOLE, HOLE_ANGLES, OUTER, BORE)
 
-    # The part lies a little turned and shifted; the light does not turn with it.
-    turn, scale = rng.normal(0, 1.6), 1 + rng.normal(0, 0.003)
-    across = np.clip(rng.normal(0, 0.005, 2), -0.015, 0.015) * short
-    move = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), float(turn), float(scale))
-    move = move + np.array([[0, 0, across[0]], [0, 0, across[1]]])
+    move, across = _pose(rng, width, height)
     size = (width, height)
     face = np.asarray(
         cv2.warpAffine(drawing.face, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT), np.float32
@@ -150,6 +146,21 @@ def render(seed: int, index: int, defect: str | None, width: int, height: int, c
     belt_tint = np.array([0.72, 0.95, 0.86], np.float32)
     tint = belt_tint + cover[..., None] * (part_tint - belt_tint)
     return RenderedPart(np.clip(shown[..., None] * tint, 0, 255).astype(np.uint8), mask8, defect or "good")
+
+
+def pose(seed: int, index: int, width: int, height: int) -> Matrix:
+    """Return how part number index lies: 2 x 3, from the upright part in the middle to the picture, px."""
+    rng = np.random.default_rng((seed, index))
+    _metal(rng, width, height)  # throws the dice that are thrown before
+    return _pose(rng, width, height)[0]
+
+
+def _pose(rng: np.random.Generator, width: int, height: int) -> tuple[Matrix, npt.NDArray[np.float64]]:
+    """The part lies a little turned and shifted; the light does not turn with it. Returns the motion and its shift."""
+    turn, scale = rng.normal(0, 1.6), 1 + rng.normal(0, 0.003)
+    across = np.clip(rng.normal(0, 0.005, 2), -0.015, 0.015) * min(width, height)
+    move = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), float(turn), float(scale))
+    return np.asarray(move + np.array([[0, 0, across[0]], [0, 0, across[1]]]), np.float64), across
 
 
 def _light(
