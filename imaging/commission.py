@@ -13,7 +13,7 @@ from .background import SEARCH_PX, SIDE_PX, Patch, hold_of, sight, texture_of
 from .grey import cut, grey_of
 from .health import Measurer
 from .light import Mask, cell_px, cells_of
-from .measures import SCALARS
+from .measures import SCALARS, Grid
 from .picture import Box, Picture
 from .reference import Reference, Typical
 from .sharpness import SMALLEST_PX, noise_energy
@@ -26,6 +26,8 @@ _LARGE_PX = 960
 _PATCHES, _NOISE_BOXES, _NOISE_SIDE_PX = 6, 8, 40
 _STEADY_PX = 0.5
 """A patch that jumps about more than this at commissioning is not fixed, or has too little texture."""
+_EDGE_PX = 16
+"""How far a patch keeps from the picture's edge where there is room, px at its scale."""
 _BLIND = 0.1
 """Spread of the strength of the background's fine texture above which there is none worth the name."""
 Mean = npt.NDArray[np.float32]
@@ -189,22 +191,24 @@ def _patches(greys: Sequence[Picture], mean: Mean, fixed: Mask, cell: int) -> tu
     height, width = mean.shape
     scale = max(1, round(max(height, width) / _LARGE_PX))
     side = SIDE_PX * scale
+    places = _blocks(fixed, cell, side, height, width)
+    # A patch at the edge leaves the picture when the camera moves.
+    edge = _EDGE_PX * scale
+    inner = [(x, y) for x, y in places if edge <= x <= width - side - edge and edge <= y <= height - side - edge]
     rough = []
-    for x, y in _blocks(fixed, cell, side, height, width):
-        texture = texture_of(mean[y : y + side, x : x + side], scale)
-        inset = (side - SIDE_PX) // 2
-        middle = mean[y + inset : y + inset + SIDE_PX, x + inset : x + inset + SIDE_PX]
+    for x, y in inner if len(inner) >= _PATCHES else places:
+        texture, detail = _plates(mean, x, y, scale)
         hold = hold_of(texture)
         # An edge that holds only one way is worth less than a mark that holds both.
         worth = float(texture.std()) * (0.1 + float(np.linalg.eigvalsh(hold)[0]))
-        rough.append((worth, Patch(x, y, scale, texture, texture_of(middle, 1), hold)))
+        rough.append((worth, Patch(x, y, scale, texture, detail, hold)))
     rough.sort(key=lambda each: -each[0])
     kept: list[Patch] = []
     # The farthest of the well textured first: the angle is told from the distance.
     while rough and len(kept) < _PATCHES:
         best = max(rough, key=lambda each: each[0] * _distance(each[1], kept, width, height))
         rough = [each for each in rough if _overlap(each[1], best[1], side) == 0]
-        judged = _judged(best[1], greys)
+        judged = _judged(best[1], greys, mean)
         if judged is not None:
             kept.append(judged)
     return tuple(kept)
@@ -221,9 +225,23 @@ def _overlap(one: Patch, other: Patch, side: int) -> int:
     return max(0, side - abs(one.x - other.x)) * max(0, side - abs(one.y - other.y))
 
 
-def _judged(patch: Patch, greys: Sequence[Picture]) -> Patch | None:
+def _plates(picture: Mean, x: int, y: int, scale: int) -> tuple[Grid, Grid]:
+    """Return texture and detail of the patch at x, y."""
+    side = SIDE_PX * scale
+    inset = (side - SIDE_PX) // 2
+    whole = picture[y : y + side, x : x + side]
+    return texture_of(whole, scale), texture_of(whole[inset : inset + SIDE_PX, inset : inset + SIDE_PX], 1)
+
+
+def _judged(patch: Patch, greys: Sequence[Picture], mean: Mean) -> Patch | None:
     """Return the patch with its score; None: it is not found where it lies, or not clearly."""
-    seen = [sight(patch, grey) for grey in greys]
+    side, count = SIDE_PX * patch.scale, len(greys)
+    here = (slice(patch.y, patch.y + side), slice(patch.x, patch.x + side))
+    seen = []
+    for grey in greys:
+        # Each picture is looked at with the mean of the others: it would find itself in its own.
+        others = (mean[here] * np.float32(count) - grey[here]) / np.float32(count - 1)
+        seen.append(sight(replace(patch, texture=texture_of(others, patch.scale)), grey))
     off = np.array([(at.dx_px, at.dy_px) for at in seen]) / patch.scale
     # Along an edge it may slide: only what the patch holds is looked at.
     slid = np.hypot(*(off @ patch.hold).T)
