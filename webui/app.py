@@ -14,12 +14,12 @@ from werkzeug.wrappers import Response as AnyResponse
 from . import catalogue
 from .history import History
 from .image import image_views
+from .labels import page_words
 from .live import live_views
 from .options import WebOptions
 from .rejects import reject_views
 from .run import run_views
 from .watch import Watch
-from .words import page_words
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"

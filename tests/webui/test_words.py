@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from okng.camera.picture_faults import ADVICE
 from okng.plc_io.signals import FaultCode
 from okng.webui import catalogue, words
 from okng.webui.app import STATIC
@@ -44,6 +45,8 @@ def test_catalogue_compiles_into_a_folder(tmp_path: Path) -> None:
 
 
 SENTENCES = [
+    *(f"camera top has a fault: {advice}" for advice in ADVICE.values()),
+    "camera top is lost: camera SN0000 is in use by another program (Resource is in use)",
     "io is silent",
     "inspect is silent",
     "camera top is silent",
@@ -110,6 +113,12 @@ def test_alarm_of_another_process_has_words_and_advice(sentence: str) -> None:
 def test_reason_of_a_verdict_has_words(sentence: str) -> None:
     chinese = {m.id: str(m.string) for m in catalogue.read("zh_Hans_CN")}
     assert CHINESE.search(words.reason_words(sentence, lambda text: chinese[text]))
+
+
+def test_each_fault_of_a_camera_has_words_of_its_own() -> None:
+    said = {words.alarm(f"camera top has a fault: {advice}", str)["what"] for advice in ADVICE.values()}
+    assert len(said) == len(ADVICE)
+    assert words.alarm("camera top has a fault: something new", str)["what"] == "Camera top has a fault"
 
 
 def test_unknown_sentence_is_shown_as_it_came() -> None:
