@@ -95,3 +95,53 @@ def test_a_frozen_camera_is_seen_where_pictures_must_differ(line: Line, scene: S
 def test_equal_parts_without_noise_are_no_false_alarm(line: Line) -> None:
     line.start().ready()
     assert all(isinstance(line.part(part), FrameReady) for part in range(1, 6))
+
+
+@pytest.mark.parametrize(("level", "reason", "words"), [(0, "black", "all black"), (255, "overexposed", "all white")])
+def test_a_picture_without_light_or_with_nothing_else_is_said_once(
+    line: Line, scene: Scene, level: int, reason: str, words: str
+) -> None:
+    line.start().ready()
+    assert isinstance(line.part(1), FrameReady)
+    scene.show(numbered(level), 2)
+    assert reasons([line.part(2)]) == [(2, reason)]
+    line.ready(Health.FAULT)
+    assert words in line.states[-1].detail
+    assert "check" in line.states[-1].detail
+    line.silence(1.2)
+    assert line.states[-1].health is Health.FAULT, "its own test shots are as bad"
+    assert reasons([line.part(3)]) == [(3, reason)]
+    scene.show(numbered(90), 4)
+    line.ready()
+    assert isinstance(line.part(4), FrameReady)
+    line.until(lambda: line.states[-1].delivered == 2)
+    assert (line.states[-1].triggers, line.states[-1].missed) == (4, 2)
+    assert line.log.count(words) == 1
+
+
+def test_a_frozen_sensor_is_found_without_being_asked_for(line: Line, scene: Scene) -> None:
+    scene.show(numbered(100), 1, noise=3)
+    line.start().ready()
+    for part in range(1, 21):
+        assert isinstance(line.part(part), FrameReady)
+    scene.fault("freeze")
+    assert reasons([line.part(21)]) == [(21, "repeated")]
+    line.ready(Health.FAULT)
+    assert "frozen" in line.states[-1].detail
+    line.silence(1.0)
+    assert line.states[-1].health is Health.FAULT
+    scene.fault("freeze", 0)
+    line.ready()
+    assert isinstance(line.part(22), FrameReady)
+
+
+def test_a_camera_that_answers_but_sends_nothing_is_said_and_heals(line: Line, scene: Scene) -> None:
+    line.start(options={"margin_ms": 30}).ready()
+    scene.fault("drop", 8)
+    for part in range(1, 6):
+        assert reasons([line.part(part)]) == [(part, "timeout")]
+    line.ready(Health.FAULT)
+    assert "no picture comes although the camera answers" in line.states[-1].detail
+    line.ready()
+    assert scene.pending("drop") == 0
+    assert isinstance(line.part(6), FrameReady)
