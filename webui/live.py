@@ -40,14 +40,14 @@ def live_views(watch: Watch, max_streams: int) -> Blueprint:
         watch.look()
         asked = request.args.get("frame", type=int)
         if asked is not None:
-            shown = watch.shown(asked)
+            shown = watch.easel.shown(asked)
             camera = request.args.get("camera", shown.camera if shown else "")
             return _picture(shown, camera) if shown and camera in shown.views else Response(status=404)
         after = request.args.get("after", default=0, type=int)
         if not waits.acquire(blocking=False):
             return Response(status=204, headers=RETRY_AFTER)
         try:
-            newer = watch.newer(after, WAIT_S)
+            newer = watch.easel.newer(after, WAIT_S)
         finally:
             waits.release()
         return _picture(newer, newer.camera) if newer else Response(status=204)
@@ -55,7 +55,7 @@ def live_views(watch: Watch, max_streams: int) -> Blueprint:
     @views.get("/overlay.png")
     def overlay() -> Response:
         watch.look()
-        shown = watch.shown(request.args.get("frame", default=0, type=int))
+        shown = watch.easel.shown(request.args.get("frame", default=0, type=int))
         # The part is asked for as well: a map must never lie over another part's picture.
         view = shown and shown.views.get(request.args.get("camera", shown.camera))
         if not shown or not view or view.overlay is None or shown.part != request.args.get("part", type=int):
@@ -64,7 +64,7 @@ def live_views(watch: Watch, max_streams: int) -> Blueprint:
 
     @views.get("/thumb/<key>.jpg")
     def thumb(key: str) -> Response:
-        small = watch.thumb(key)
+        small = watch.easel.thumb(key)
         if small is None:
             abort(404)
         return Response(small, mimetype="image/jpeg", headers={"Cache-Control": "max-age=3600"})

@@ -8,26 +8,23 @@ import logging
 import os
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..bus.channel import Subscriber, camera_address, inspect_address, io_address
 from ..bus.clock import MS, SECOND, now_ns, utc_now
-from ..bus.errors import BadPicture
 from ..bus.heartbeat import Heartbeat, Pulse
 from ..bus.messages import CameraState, FrameLost, FrameReady, Health, InspectState, StationState
-from ..bus.part import Disposition, Outcome, Record, Trigger, Verdict
+from ..bus.part import Disposition, Record, Trigger, Verdict
 from ..bus.ring import RingShelf
 from ..camera.frame import read_picture
-from ..imaging.picture import Picture
 from .board import MINUTE_NS, Board
+from .easel import Easel, Read
 from .line import assess, started_at
 from .news import News
 from .options import WebOptions
 from .payload import counters_payload, key_of, result_payload, state_payload
-from .pictures import Shown, ShownView, to_jpeg, to_overlay, to_thumb
 from .result import Result
 
 log = logging.getLogger(__name__)
@@ -36,14 +33,10 @@ WATCHED_NS = 4 * SECOND
 """A viewer that has not asked for this long is gone: encoding stops."""
 STATE_EVERY_NS = 250 * MS
 BEAT_EVERY_NS = 1 * SECOND
-HELD = 6
-"""Pictures kept besides that of the last NG: a slow viewer still finds the one it was told of."""
-THUMBS = 32
 INSPECT_SILENT_NS = 3 * SECOND
 """inspect speaks every 500 ms: after this long without a word, what it said of the pictures is worth nothing."""
 FREE_RUN_AFTER_NS = 2 * SECOND
 """A free-running picture is shown only when no part came for this long."""
-Read = Callable[[RingShelf, FrameReady], Picture | None]
 
 
 class Watch:
@@ -60,21 +53,15 @@ class Watch:
         """Nothing is opened yet. died: called in the thread when it ends by an error."""
         self.news = News()
         self._died = died
-        self._run_dir, self._cameras, self._options, self._read = run_dir, cameras, options, read
+        self._run_dir, self._cameras, self._options = run_dir, cameras, options
+        self.easel = Easel(read, options.max_edge_px)
+        """The pictures, for any thread."""
         self._board = Board(len(cameras))
         self._asked_to_stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._viewed_ns = 0
-        self._shown_changed = threading.Condition()
-        self._shown: OrderedDict[int, Shown] = OrderedDict()
-        self._frame_of: OrderedDict[str, int] = OrderedDict()
-        self._thumbs: OrderedDict[str, bytes] = OrderedDict()
-        # Rises over a restart of this process too, so that a browser never waits for a number that is past.
-        self._next_frame = time.time_ns() // MS
-        self._newest = 0
         self._said: Result | None = None
         self._said_frame = 0
-        self._unreadable: set[str] = set()
         self._said_ng: Result | None = None
         self._said_film: tuple[Result, ...] = ()
         self._reasons: tuple[str, ...] = ()
@@ -102,23 +89,6 @@ class Watch:
     def look(self) -> None:
         """Somebody watches: pictures are worth encoding for the next seconds."""
         self._viewed_ns = now_ns()
-
-    def newer(self, after: int, timeout_s: float) -> Shown | None:
-        """Wait for a picture other than number `after`; None: none came in timeout_s."""
-        with self._shown_changed:
-            if self._newest in (0, after):
-                self._shown_changed.wait(timeout_s)
-            return None if self._newest in (0, after) else self._shown.get(self._newest)
-
-    def shown(self, frame: int) -> Shown | None:
-        """One picture that is still held, by its number."""
-        with self._shown_changed:
-            return self._shown.get(frame)
-
-    def thumb(self, key: str) -> bytes | None:
-        """The small picture of a recent reject."""
-        with self._shown_changed:
-            return self._thumbs.get(key)
 
     def alive(self) -> bool:
         """True while the thread runs."""
@@ -154,8 +124,7 @@ class Watch:
                 self._died()
         finally:
             self.news.close()
-            with self._shown_changed:
-                self._shown_changed.notify_all()
+            self.easel.wake()
 
     def _listen(self) -> None:
         addresses = [io_address(self._run_dir), inspect_address(self._run_dir)]
@@ -244,29 +213,17 @@ class Watch:
         result = self._free_run(result, at_ns)
         if result is None:
             return 0
-        missing = watched and bool(self._unencoded(result))
+        missing = watched and bool(self.easel.missing(result))
         if result == self._said and not missing:
             self._tell_ng()
             return 0
-        shown = self._encode(shelf, result) if missing else self._shown_of(result)
+        shown = self.easel.put(shelf, result, board.last_ng) if missing else self.easel.of(result)
         if result == self._said and (shown is None or shown.frame == self._said_frame):
             return 0
         self._said, self._said_frame = result, shown.frame if shown else 0
         self.news.put("result", result_payload(result, shown))
         self._tell_ng()
         return len(shown.views) if shown and missing else 1
-
-    def _shown_of(self, result: Result) -> Shown | None:
-        return self.shown(self._frame_of.get(key_of(result), 0))
-
-    def _unencoded(self, result: Result) -> list[FrameReady]:
-        """Pictures of the part that are not held yet, the deciding view's first; none while that one is missing."""
-        if result.frame is None:
-            return []
-        held = self._shown_of(result)
-        known = held.views.keys() if held and held.camera == result.camera else ()
-        others = [ready for ready in result.frames if ready.camera != result.camera]
-        return [ready for ready in (result.frame, *others) if ready.camera not in known]
 
     def _free_run(self, result: Result | None, at_ns: int) -> Result | None:
         ready = self._board.free_run
@@ -281,68 +238,16 @@ class Watch:
         if last is None or last == self._said_ng:
             return
         self._said_ng = last
-        self.news.put("last_ng", result_payload(last, self._shown_of(last)))
+        self.news.put("last_ng", result_payload(last, self.easel.of(last)))
 
     def _tell_film(self, shelf: RingShelf, watched: bool) -> None:
         film = tuple(self._board.rejects)
         if film == self._said_film:
             return
         for reject in film if watched else ():
-            key = key_of(reject)
-            if key not in self._thumbs and reject.frame is not None:
-                picture = self._picture(shelf, reject.frame)
-                if picture is not None:
-                    with self._shown_changed:
-                        self._thumbs[key] = to_thumb(picture)
-                        while len(self._thumbs) > THUMBS:
-                            self._thumbs.popitem(last=False)
+            self.easel.put_thumb(shelf, reject)
         self._said_film = film
-        tiles = [{**result_payload(reject, None), "thumb": key_of(reject) in self._thumbs} for reject in film]
+        tiles = [
+            {**result_payload(reject, None), "thumb": self.easel.thumb(key_of(reject)) is not None} for reject in film
+        ]
         self.news.put("film", {"tiles": tiles})
-
-    def _picture(self, shelf: RingShelf, ready: FrameReady) -> Picture | None:
-        try:
-            picture = self._read(shelf, ready)
-        except BadPicture as error:
-            if ready.camera not in self._unreadable:
-                log.warning("part %d, and more of camera %s, without its picture: %s", ready.part, ready.camera, error)
-            self._unreadable.add(ready.camera)
-            return None
-        self._unreadable.discard(ready.camera)
-        return picture
-
-    def _encode(self, shelf: RingShelf, result: Result) -> Shown | None:
-        """Copy what is missing out of the rings and hold it encoded; None: the deciding view's picture is gone."""
-        held = self._shown_of(result)
-        views = dict(held.views) if held else {}
-        heat = {verdict.camera: verdict.heat for verdict in result.verdicts}
-        for ready in self._unencoded(result):
-            picture = self._picture(shelf, ready)
-            if picture is not None:
-                height, width = picture.shape[:2]
-                maps = result.heat if ready is result.frame else heat.get(ready.camera, ())
-                jpeg = to_jpeg(picture, self._options.max_edge_px)
-                views[ready.camera] = ShownView(jpeg, to_overlay(maps, width, height), width, height)
-        if result.frame is None or result.camera not in views:
-            return None
-        if held is not None and views.keys() == held.views.keys() and held.camera == result.camera:
-            return held  # the other views are gone from their rings
-        shown = Shown(self._next_frame, result.part, result.frame.exposed_at_ns, result.camera, views)
-        self._next_frame += 1
-        self._hold(shown, result)
-        return shown
-
-    def _hold(self, shown: Shown, result: Result) -> None:
-        keep = self._frame_of.get(key_of(self._board.last_ng), 0) if self._board.last_ng else 0
-        with self._shown_changed:
-            self._shown[shown.frame] = shown
-            self._frame_of[key_of(result)] = shown.frame
-            if result.outcome == Outcome.NG:
-                keep = shown.frame
-            for frame in list(self._shown)[:-HELD]:
-                if frame != keep:
-                    del self._shown[frame]
-            for key in [key for key, frame in self._frame_of.items() if frame not in self._shown]:
-                del self._frame_of[key]
-            self._newest = shown.frame
-            self._shown_changed.notify_all()

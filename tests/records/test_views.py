@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -203,6 +204,21 @@ def test_image_health_is_read_in_columns_with_the_time_of_its_alarm(tmp_path: Pa
     with pytest.raises(ValueError, match="limit 0"):
         reader.image("cam0", 0)
     ledger.close()
+
+
+def test_ten_thousand_parts_are_charted_at_once(tmp_path: Path, maker: ModuleType) -> None:
+    ledger = Ledger(tmp_path)
+    image = (health("cam0"), health("side"))
+    for first in range(1, 10_001, 1000):
+        batch = [Ripe(maker.record_entry(part, part), image=image) for part in range(first, first + 1000)]
+        ledger.store(batch)
+    ledger.close()
+    begun = time.perf_counter()
+    history = LedgerReader(tmp_path).image("cam0", 10_000)
+    took_s = time.perf_counter() - begun
+    assert history.parts == tuple(range(1, 10_001))
+    assert {len(column) for column in history.figures.values()} == {10_000}
+    assert took_s < 2.0  # 0.02 s where nothing else runs
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from okng.bus.errors import BadLedger, BadPicture
 from okng.bus.part import Outcome
+from okng.camera.frame import read_picture
 from okng.records.image_history import ImageHistory
 from okng.records.read import LedgerReader, PartRow
 from okng.records.views import ViewRow
@@ -127,9 +128,8 @@ def test_nothing_is_encoded_while_nobody_looks(line: Any, watch: Watch) -> None:
     line.judge(Outcome.NG)
     until(lambda: (watch.news.latest("result") or {}).get("action") == "REJECT", "the part is not told")
     assert watch.news.latest("result")["frame"] == 0  # type: ignore[index]
-    assert not watch._shown
-    assert not watch._thumbs
-    assert watch.newer(0, 0.0) is None
+    assert watch.easel.is_bare()
+    assert watch.easel.newer(0, 0.0) is None
 
 
 def test_picture_overlay_and_verdict_are_of_one_part(client: FlaskClient, line: Any, watch: Watch) -> None:
@@ -189,7 +189,8 @@ def test_picture_overwritten_in_the_ring_is_not_shown(line: Any, watch: Watch, c
     watch.look()
     ready = line.expose(1, 1, line.rng.integers(0, 255, (480, 640)).astype("uint8"))
     gone = replace(ready, sequence=ready.sequence + 2)
-    assert watch._read(watch_shelf(line), gone) is None
+    assert read_picture(watch_shelf(line), ready) is not None
+    assert read_picture(watch_shelf(line), gone) is None
 
 
 def watch_shelf(line: Any) -> Any:
