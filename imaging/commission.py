@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..bus.errors import BadPicture
-from .background import SEARCH_PX, SIDE_PX, Patch, hold_of, sight, texture_of
 from .grey import cut, grey_of
 from .health import Measurer
-from .light import Mask, cell_px, cells_of
-from .measures import SCALARS, Grid
+from .light import Mask, cell_px, cells_of, tells_shape
+from .measures import SCALARS
+from .patches import Mean, blocks_of, choose_patches
 from .picture import Box, Picture
 from .reference import Reference, Typical
 from .sharpness import SMALLEST_PX, noise_energy
@@ -21,16 +21,9 @@ from .sharpness import SMALLEST_PX, noise_energy
 FEWEST = 5
 """Pictures below which nothing is known of how parts differ; 30 are good."""
 _SMALLEST_SIDE_PX = 64
-_LARGE_PX = 960
-"""Above this size patches are looked for in the picture shrunk."""
-_PATCHES, _NOISE_BOXES, _NOISE_SIDE_PX = 6, 8, 40
-_STEADY_PX = 0.5
-"""A patch that jumps about more than this at commissioning is not fixed, or has too little texture."""
-_EDGE_PX = 16
-"""How far a patch keeps from the picture's edge where there is room, px at its scale."""
+_NOISE_BOXES, _NOISE_SIDE_PX = 8, 40
 _BLIND = 0.1
 """Spread of the strength of the background's fine texture above which there is none worth the name."""
-Mean = npt.NDArray[np.float32]
 
 
 def commission(
@@ -55,29 +48,34 @@ def commission(
     for grey in greys:
         total += grey
     mean = np.asarray(total / np.float32(len(greys)), np.float32)
-    fixed = _boxed(background, cell, height, width) if background else fixed_cells(greys, mean, cell)
-    quiet, texture = _noise_boxes(greys, mean, fixed, cell)
+    light = np.asarray(np.mean([cells_of(grey, cell) for grey in greys], axis=0), np.float32)
+    still = _boxed(background, cell, height, width) if background else fixed_cells(greys, mean, cell)
+    quiet, texture = _noise_boxes(greys, mean, still, cell)
+    # A background found in one place only may be part of the parts; it vouches for nothing.
+    fixed = still if background or tells_shape(light, still) else np.zeros_like(still)
     box = _focus_box(fixed, cell, height, width) if focus is None else focus
     if min(box[2:]) < SMALLEST_PX:
         raise BadPicture(f"focus region of {box[2]}x{box[3]} px: expected {SMALLEST_PX} or more each way")
+    chosen = choose_patches(greys, mean, fixed, cell)
     draft = Reference(
         width_px=width,
         height_px=height,
         pictures=len(greys),
         made_at=made_at,
         cell_px=cell,
-        light=np.asarray(np.mean([cells_of(grey, cell) for grey in greys], axis=0), np.float32),
+        light=light,
         spread=np.zeros_like(fixed, np.float32),
         fixed=fixed,
         focus_box=box,
         focus=1.0,
         noise_boxes=quiet,
         noise_texture=texture,
-        patches=_patches(greys, mean, fixed, cell),
+        patches=tuple(each.patch for each in chosen),
         strength=1.0,
         typical={},
     )
-    return _told(draft, greys)
+    strengths = np.median([each.strengths for each in chosen], axis=0) if chosen else np.full(len(greys), math.nan)
+    return _told(draft, greys, strengths)
 
 
 def fixed_cells(greys: Sequence[Picture], mean: Mean, cell: int) -> Mask:
@@ -136,17 +134,6 @@ def _focus_box(fixed: Mask, cell: int, height: int, width: int) -> Box:
     return (x, y, w, h) if min(w, h) >= 2 * SMALLEST_PX else (0, 0, width, height)
 
 
-def _blocks(allowed: Mask, cell: int, side: int, height: int, width: int) -> list[tuple[int, int]]:
-    """Return x, y of squares on a raster whose cells are all allowed."""
-    found = []
-    for y in range(0, height - side + 1, side // 2):
-        for x in range(0, width - side + 1, side // 2):
-            inside = allowed[y // cell : -(-(y + side) // cell), x // cell : -(-(x + side) // cell)]
-            if inside.size and inside.all():
-                found.append((x, y))
-    return found
-
-
 def _noise_boxes(
     greys: Sequence[Picture], mean: Mean, fixed: Mask, cell: int
 ) -> tuple[tuple[Box, ...], tuple[float, ...]]:
@@ -154,7 +141,7 @@ def _noise_boxes(
     height, width = mean.shape
     side = min(_NOISE_SIDE_PX, height // 2, width // 2)
     places = []
-    for x, y in _blocks(fixed, cell, side, height, width):
+    for x, y in blocks_of(fixed, cell, side, height, width):
         piece = mean[y : y + side, x : x + side]
         if piece.min() >= 10 and piece.max() <= 240:
             places.append((noise_energy(np.asarray(piece, np.uint8)), (x, y, side, side)))
@@ -186,79 +173,17 @@ def _apart(boxes: Sequence[Box], count: int, distance: int) -> list[Box]:
     return kept
 
 
-def _patches(greys: Sequence[Picture], mean: Mean, fixed: Mask, cell: int) -> tuple[Patch, ...]:
-    """Return textured pieces of the background far apart that stand still in the commissioning pictures."""
-    height, width = mean.shape
-    scale = max(1, round(max(height, width) / _LARGE_PX))
-    side = SIDE_PX * scale
-    places = _blocks(fixed, cell, side, height, width)
-    # A patch at the edge leaves the picture when the camera moves.
-    edge = _EDGE_PX * scale
-    inner = [(x, y) for x, y in places if edge <= x <= width - side - edge and edge <= y <= height - side - edge]
-    rough = []
-    for x, y in inner if len(inner) >= _PATCHES else places:
-        texture, detail = _plates(mean, x, y, scale)
-        hold = hold_of(texture)
-        # An edge that holds only one way is worth less than a mark that holds both.
-        worth = float(texture.std()) * (0.1 + float(np.linalg.eigvalsh(hold)[0]))
-        rough.append((worth, Patch(x, y, scale, texture, detail, hold)))
-    rough.sort(key=lambda each: -each[0])
-    kept: list[Patch] = []
-    # The farthest of the well textured first: the angle is told from the distance.
-    while rough and len(kept) < _PATCHES:
-        best = max(rough, key=lambda each: each[0] * _distance(each[1], kept, width, height))
-        rough = [each for each in rough if _overlap(each[1], best[1], side) == 0]
-        judged = _judged(best[1], greys, mean)
-        if judged is not None:
-            kept.append(judged)
-    return tuple(kept)
+def _told(draft: Reference, greys: Sequence[Picture], strengths: npt.NDArray[np.float64]) -> Reference:
+    """Return the draft with what its own pictures measure: the middle and the spread of each figure.
 
-
-def _distance(patch: Patch, others: Sequence[Patch], width: int, height: int) -> float:
-    """How far a patch lies from those chosen already, or from the middle while there is none; px."""
-    x, y = patch.centre
-    places = [other.centre for other in others] or [(width / 2, height / 2)]
-    return min(math.hypot(x - px, y - py) for px, py in places) + SEARCH_PX
-
-
-def _overlap(one: Patch, other: Patch, side: int) -> int:
-    return max(0, side - abs(one.x - other.x)) * max(0, side - abs(one.y - other.y))
-
-
-def _plates(picture: Mean, x: int, y: int, scale: int) -> tuple[Grid, Grid]:
-    """Return texture and detail of the patch at x, y."""
-    side = SIDE_PX * scale
-    inset = (side - SIDE_PX) // 2
-    whole = picture[y : y + side, x : x + side]
-    return texture_of(whole, scale), texture_of(whole[inset : inset + SIDE_PX, inset : inset + SIDE_PX], 1)
-
-
-def _judged(patch: Patch, greys: Sequence[Picture], mean: Mean) -> Patch | None:
-    """Return the patch with its score; None: it is not found where it lies, or not clearly."""
-    side, count = SIDE_PX * patch.scale, len(greys)
-    here = (slice(patch.y, patch.y + side), slice(patch.x, patch.x + side))
-    seen = []
-    for grey in greys:
-        # Each picture is looked at with the mean of the others: it would find itself in its own.
-        others = (mean[here] * np.float32(count) - grey[here]) / np.float32(count - 1)
-        seen.append(sight(replace(patch, texture=texture_of(others, patch.scale)), grey))
-    off = np.array([(at.dx_px, at.dy_px) for at in seen]) / patch.scale
-    # Along an edge it may slide: only what the patch holds is looked at.
-    slid = np.hypot(*(off @ patch.hold).T)
-    score = float(np.median([at.score for at in seen]))
-    still = slid.max() <= 4 * _STEADY_PX and float(slid.mean()) <= _STEADY_PX
-    return replace(patch, score=score) if still and score >= 0.25 else None
-
-
-def _told(draft: Reference, greys: Sequence[Picture]) -> Reference:
-    """Return the draft with what its own pictures measure: the middle and the spread of each figure."""
+    strengths: of the background's fine texture in each picture.
+    """
     seen = [Measurer(draft).measure(grey) for grey in greys]
     focus = float(np.median([each.focus for each in seen]))
     if focus <= 0:
         raise BadPicture(f"nothing is sharp in the focus region {list(draft.focus_box)}: expected edges or a pattern")
-    strength = max(1e-3, float(np.median([each.background_focus for each in seen]))) if draft.patches else 1.0
     noise = Typical(float(np.median([each.noise for each in seen])), 0.0)
-    draft = replace(draft, focus=focus, strength=strength, typical={"noise": noise})
+    draft = replace(draft, focus=focus, typical={"noise": noise})
     # How steady a cell is decides how much it counts, and that again how steady the rest is: once more is enough.
     for _ in range(2):
         measured = [Measurer(draft).measure(grey) for grey in greys]
@@ -266,9 +191,11 @@ def _told(draft: Reference, greys: Sequence[Picture]) -> Reference:
         draft = replace(draft, spread=np.asarray(local.std(axis=0, ddof=1), np.float32))
     measured = [Measurer(draft).measure(grey) for grey in greys]
     typical = {name: _typical([getattr(each, name) for each in measured]) for name in SCALARS}
-    if not typical["background_focus"].spread <= _BLIND:
-        typical["background_focus"] = Typical(math.nan, math.nan)
-    return replace(draft, typical=typical)
+    lit = strengths / np.array([each.background for each in measured])
+    strength = max(1e-3, float(np.median(lit))) if draft.patches else 1.0
+    fine = _typical(list(lit / strength))
+    typical["background_focus"] = fine if fine.spread <= _BLIND else Typical(math.nan, math.nan)
+    return replace(draft, strength=strength, typical=typical)
 
 
 def _typical(values: Sequence[float]) -> Typical:

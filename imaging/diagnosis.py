@@ -186,7 +186,7 @@ def _product(seen: Changes) -> str:
             f"product: sharpness of the parts {100 * (1 - seen.focus.by):.0f} % of the commissioned while the "
             "background keeps its own: check height, position and surface of the parts"
         )
-    if seen.marks and not any(place.fixed for place in (*seen.spots, *seen.marks)):
+    if math.isfinite(seen.part.by) and seen.marks and not any(place.fixed for place in (*seen.spots, *seen.marks)):
         return (
             f"product: the parts look different at {_at(seen.marks[0])} while the background keeps its own: "
             "check that the right recipe is active and where the parts lie"

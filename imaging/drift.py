@@ -22,6 +22,8 @@ _ONE_WAY = ("focus", "background_focus", "noise", "saturation", "lost")
 """Changes that matter upward only: lost sharpness, not gained."""
 _CHANCE = 4.2
 """A limit is at least this many standard deviations of what a window would show by chance."""
+_CHANCE_ALONE = 6.0
+"""The same without a fixed background: parts stray less evenly than lamps."""
 _CELL_CHANCE = 7.0
 """The same for one cell of some thousand."""
 _MIDDLE = 1.1
@@ -48,7 +50,9 @@ class Drift:
         self._words: dict[Cause, str] = {}
         self._needed = (options.window + 1) // 2
         loss = -math.log(1 - min(options.local_change, 0.99))
-        by_chance = reference.spread * np.float32(_CELL_CHANCE * self._stray(options.window))
+        # A few pictures tell little of one cell's spread; its neighbours' help.
+        near = np.sqrt(cv2.blur(np.square(reference.spread), (3, 3), borderType=cv2.BORDER_REPLICATE))
+        by_chance = np.maximum(reference.spread, near) * np.float32(_CELL_CHANCE * self._stray(options.window))
         self._cell_limit = np.maximum(np.float32(loss), by_chance)
         self._alarms: tuple[Alarm, ...] = ()
 
@@ -188,7 +192,8 @@ class _Span:
     def limit(self, wanted: float, figures: Sequence[str]) -> float:
         """Return the limit wanted, or more where the parts would reach it by chance."""
         spreads = [self.reference.typical[name].spread for name in figures]
-        return max(wanted, _CHANCE * self.stray * math.hypot(*(each for each in spreads if math.isfinite(each))))
+        chance = _CHANCE if self.reference.fixed.any() else _CHANCE_ALONE
+        return max(wanted, chance * self.stray * math.hypot(*(each for each in spreads if math.isfinite(each))))
 
 
 def middle(values: Sequence[float]) -> float:

@@ -14,6 +14,7 @@ COLUMNS = 40
 _DARK, _BRIGHT = 8.0, 245.0
 """Cells beyond these grey levels say nothing of the light: black stays black, and white is at the end of the scale."""
 _OFFSET = 1.0
+_SHAPES = 4
 _STEADY = 0.02
 """Spread of a cell that counts as nothing, as a share of its light."""
 _FEWEST = 12
@@ -36,6 +37,12 @@ def cells_of(grey: Picture, cell: int) -> Grid:
 def usable(light: Grid, fixed: Mask) -> Mask:
     """Return the fixed cells that can tell the light: neither black nor at the end of the scale."""
     return np.asarray(fixed & (light >= _DARK) & (light <= _BRIGHT), np.bool_)
+
+
+def tells_shape(light: Grid, fixed: Mask) -> bool:
+    """Whether the fixed cells lie so that level, both slopes and the bow of the light can be told from them alone."""
+    told = usable(light, fixed).reshape(-1)
+    return _told_by(_shapes(*light.shape)[told]) == _SHAPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +74,18 @@ class LightField:
         told = usable(light, fixed)
         everywhere = usable(light, np.ones_like(fixed))
         self.backed = bool(told.sum() >= _FEWEST)
-        rows, columns = light.shape
-        v, u = np.mgrid[0:rows, 0:columns].astype(np.float32)
-        u, v = (u + 0.5) / columns - 0.5, (v + 0.5) / rows - 0.5
         part = (everywhere & ~fixed) if self.backed else np.zeros_like(fixed)
-        shapes = np.stack([np.ones_like(u), u, v, 2 * (u * u + v * v), part.astype(np.float32)], axis=-1).reshape(-1, 5)
+        shapes = np.column_stack([_shapes(*light.shape), part.reshape(-1)]).astype(np.float32)
         base = told.reshape(-1)
-        self._terms = _told_by(shapes[base][:, :4])
+        self._terms = _told_by(shapes[base][:, :_SHAPES])
         names = list(range(self._terms))
-        if not self.backed or self._terms < 4:
-            base = everywhere.reshape(-1) if everywhere.any() else np.ones(rows * columns, np.bool_)
+        if not self.backed or self._terms < _SHAPES:
+            base = everywhere.reshape(-1) if everywhere.any() else np.ones(light.size, np.bool_)
             # A bow would be told from the parts against the background, which is the parts' own business.
-            self._terms = min(3, _told_by(shapes[base][:, :4])) if self.backed else _told_by(shapes[base][:, :4])
-            names = [*range(self._terms), *([4] if self.backed else [])]
+            self._terms = (
+                min(3, _told_by(shapes[base][:, :_SHAPES])) if self.backed else _told_by(shapes[base][:, :_SHAPES])
+            )
+            names = [*range(self._terms), *([_SHAPES] if self.backed else [])]
         self._at = np.flatnonzero(base)
         self._part = part.reshape(-1)
         self._shapes = shapes[:, : self._terms]
@@ -116,13 +122,20 @@ class LightField:
         return LightChange(level, *(float(s) for s in slopes), part, np.asarray(local.reshape(ratio.shape), np.float32))
 
 
+def _shapes(rows: int, columns: int) -> npt.NDArray[np.float32]:
+    """Return level, slope across, slope down and bow of each cell, cells x 4."""
+    v, u = np.mgrid[0:rows, 0:columns].astype(np.float32)
+    u, v = (u + 0.5) / columns - 0.5, (v + 0.5) / rows - 0.5
+    return np.stack([np.ones_like(u), u, v, 2 * (u * u + v * v)], axis=-1).reshape(-1, _SHAPES)
+
+
 def _told_by(shapes: npt.NDArray[np.float32]) -> int:
     """Return how many of level, two slopes and bow these cells can tell apart: 4, 3 or 1."""
     if len(shapes) < _FEWEST:
         return 1
-    for terms in (4, 3):
+    for terms in (_SHAPES, 3):
         values = np.linalg.svd(shapes[:, :terms] / np.sqrt(len(shapes)), compute_uv=False)
         # A slope over the whole picture has a singular value of 0.29; one told from one corner is a guess.
-        if values[-1] >= (0.05 if terms == 4 else 0.12):
+        if values[-1] >= (0.05 if terms == _SHAPES else 0.12):
             return terms
     return 1
