@@ -97,7 +97,8 @@ class Arrival:
             self._say()
 
     def _say(self) -> None:
-        self._heartbeat.health = self._health
+        # The heartbeat stays at `starting`: this process is not up, and a look over the network may take longer than
+        # the service manager's watchdog lets one that is.
         self._heartbeat.turn()
         self._announcer.state(self._health, self._detail, self._source.health())
 

@@ -137,3 +137,77 @@ def test_children_die_with_the_supervisor(tmp_path: Path) -> None:
         time.sleep(0.05)
     else:
         assert not Path(f"/proc/{child}").exists()
+
+
+OPENS = """
+import pathlib, sys, time
+from okng.bus.heartbeat import Heartbeat
+from okng.bus.messages import Health
+run_dir, how = pathlib.Path(sys.argv[1]), sys.argv[2]
+if how == 'before':
+    time.sleep(60)
+beat = Heartbeat(run_dir, 'camera-top')
+beat.health = Health(how)
+for _ in range(5):
+    beat.turn()
+    time.sleep(0.02)
+(run_dir / 'inside').touch()
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("how", ["before", "starting", "lost", "fault"])
+def test_a_camera_that_hangs_inside_its_library_is_killed_before_it_is_ready_too(tmp_path: Path, how: str) -> None:
+    command = [sys.executable, "-c", OPENS, str(tmp_path), how]
+    child = Child("camera-top", command, opening_ns=1_500_000_000)
+    supervisor = Supervisor([child], tmp_path)
+    supervisor.start()
+    try:
+        first = supervisor.pids()["camera-top"]
+        assert until(supervisor, lambda: supervisor.pids().get("camera-top", first) != first)
+        assert child.restarts == 1
+        assert (tmp_path / "inside").exists() == (how != "before")
+    finally:
+        supervisor.stop()
+
+
+def test_others_may_take_their_time_until_they_are_ready(tmp_path: Path) -> None:
+    child = Child("inspect", [sys.executable, "-c", OPENS.replace("camera-top", "inspect"), str(tmp_path), "starting"])
+    supervisor = Supervisor([child], tmp_path)
+    supervisor.start()
+    try:
+        first = supervisor.pids()["inspect"]
+        assert until(supervisor, (tmp_path / "inside").exists)
+        assert not until(supervisor, lambda: supervisor.pids().get("inspect") != first, 2.5)
+    finally:
+        supervisor.stop()
+
+
+LOSES = """
+import pathlib, sys, time
+from okng.bus.heartbeat import Heartbeat
+from okng.bus.messages import Health
+beat = Heartbeat(pathlib.Path(sys.argv[1]), 'camera-top')
+beat.health = Health(sys.argv[2])
+end = time.monotonic() + 0.3
+while time.monotonic() < end:
+    beat.turn()
+    time.sleep(0.01)
+raise SystemExit(75)
+"""
+
+
+@pytest.mark.parametrize(("health", "at_once"), [("ready", True), ("starting", False)])
+def test_a_camera_that_was_ready_is_started_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, health: str, at_once: bool
+) -> None:
+    monkeypatch.setattr("okng.appliance.supervisor.BACK_OFF_NS", (60_000_000_000,))
+    child = Child("camera-top", [sys.executable, "-c", LOSES, str(tmp_path), health], opening_ns=10_000_000_000)
+    supervisor = Supervisor([child], tmp_path)
+    supervisor.start()
+    try:
+        assert until(supervisor, lambda: child.restarts == 2 or (not at_once and child.losses == 1))
+        assert (child.restarts, child.losses) == ((2, 0) if at_once else (0, 1))
+        assert not child.given_up
+    finally:
+        supervisor.stop()

@@ -1,6 +1,9 @@
 """A camera that goes and comes back: no part passes meanwhile, and nothing of before is believed."""
 
+import json
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +36,7 @@ def test_unplugged_while_idle_ends_the_process_and_a_new_one_waits_for_it(line: 
     line.start().ready(Health.LOST)
     line.until(lambda: "SN0000: not found" in line.states[-1].detail)
     assert "check its cable, power and network" in line.states[-1].detail
-    assert line.pulse.beats()["camera-top"].health is Health.LOST
+    assert line.pulse.beats()["camera-top"].health is Health.STARTING
     assert reasons([line.part(2), line.part(3)]) == [(2, "camera lost"), (3, "camera lost")]
     line.silence(1.0)
     state, turned = line.states[-1], line.pulse.beats()["camera-top"].turned_ns
@@ -49,6 +52,21 @@ def test_unplugged_while_idle_ends_the_process_and_a_new_one_waits_for_it(line: 
     assert read_picture(line.shelf, again) is not None
     assert "lost" not in line.log, "a loss is logged once, by the process that saw it"
     assert line.log.count("camera top: ready again after") == 1
+
+
+def test_twelve_times_pulled_and_put_back_under_the_supervisor(tmp_path: Path) -> None:
+    """The long form is `bench/reconnect.py` with 1000 cycles; the same figures are held to the same limits."""
+    script = Path(__file__).parents[2] / "bench" / "reconnect.py"
+    said = tmp_path / "said.json"
+    command = [sys.executable, str(script), "--cycles", "12", "--json", str(said)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=58)
+    assert said.exists(), done.stderr
+    found = json.loads(said.read_text(encoding="utf-8"))
+    assert found["cycles"] == found["delivered_after"] == 12, done.stderr
+    assert found["delivered_while_off"] == 0
+    assert found["lost_while_off"] + found["unanswered_while_off"] == found["parts_while_off"] == 24
+    assert (found["side_delivered"], found["side_restarts"]) == (found["side_triggers"], 0), "the other is untouched"
+    assert found["reconnect"]["max_s"] < 10
 
 
 def test_told_to_stop_while_it_waits_it_stops(line: Line, scene: Scene) -> None:
