@@ -36,8 +36,9 @@ class Line:
 
     def start(self, **said: Any) -> "Line":
         options = {"producer": str(self.producer), "serial": "SN0000", "margin_ms": 400} | said.pop("options", {})
-        profile = {"pixel_format": "Mono8", "width": 160, "height": 120, "exposure_us": 1000.0} | said
-        text = json.dumps({"options": options, "profile": profile})
+        profile = {"pixel_format": "Mono8", "width": 160, "height": 120, "exposure_us": 1000.0}
+        scripted, plan = said.pop("scripted", None), said.pop("plan", {})
+        text = json.dumps({"options": options, "scripted": scripted, "plan": plan, "profile": profile | said})
         self.states.clear()
         with self.log_file.open("w") as log:
             self.process = subprocess.Popen([sys.executable, str(SCRIPT), str(self.run_dir), text], stderr=log)

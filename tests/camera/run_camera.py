@@ -1,17 +1,35 @@
-"""Be one camera process: `run_camera.py RUN_DIR JSON` with options and profile; ends with the process's exit code."""
+"""Be one camera process: `run_camera.py RUN_DIR JSON` with options and profile; ends with the process's exit code.
+
+With `scripted` in the JSON the camera is a ScriptedSource: `fates` of its exposures, and how often it is `in_use`.
+"""
 
 import json
 import logging
 import sys
 from pathlib import Path
 
+from okng.bus.errors import BadSettings
+from okng.camera import process
 from okng.camera.options import CameraOptions
 from okng.camera.process import run
 from okng.camera.profiles import Profile, Setup
+from okng.imaging.plan import DevelopPlan
+from okng.tests.camera.scripted_camera import ScriptedSource
+
+
+def scripted(fates: list[str], in_use: int) -> ScriptedSource:
+    """A camera that does this."""
+    source = ScriptedSource()
+    source.fates.extend(fates)
+    source.refusals.extend([BadSettings("camera SN0000 is in use by another program (busy)")] * in_use)
+    return source
+
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
     said = json.loads(sys.argv[2])
+    if said["scripted"] is not None:
+        process.make_source = lambda options: scripted(**said["scripted"])
     options = CameraOptions.model_validate(said["options"])
-    setup = Setup(1, "0123456789ab", Profile(**said["profile"]))
+    setup = Setup(1, "0123456789ab", Profile(**said["profile"]), DevelopPlan(**said["plan"]))
     sys.exit(run("top", options, setup, Path(sys.argv[1])))

@@ -145,3 +145,14 @@ def test_a_folder_is_a_camera_too(line: Line, tmp_path: Path) -> None:
         assert picture is not None
         shown.append(int(picture[0, 0]))
     assert shown == [80, 40, 80, 40]  # the first one was the test shot
+
+
+def test_each_picture_names_how_it_is_developed(line: Line) -> None:
+    line.start(plan={"crop": [8, 4, 32, 16]}).ready()
+    ready = line.part(1)
+    assert isinstance(ready, FrameReady)
+    assert ready.develop.startswith("develop-")
+    assert (line.run_dir / ready.develop).exists()
+    picture = read_picture(line.shelf, ready)
+    assert picture is not None
+    assert picture.shape == (16, 32)

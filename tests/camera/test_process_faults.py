@@ -145,3 +145,27 @@ def test_a_camera_that_answers_but_sends_nothing_is_said_and_heals(line: Line, s
     line.ready()
     assert scene.pending("drop") == 0
     assert isinstance(line.part(6), FrameReady)
+
+
+def test_a_camera_that_somebody_else_has_set_up_is_set_up_afresh(line: Line) -> None:
+    line.start(scripted={"fates": ["ok", "ok", *["small"] * 6], "in_use": 0}, width=64, height=48).ready()
+    assert isinstance(line.part(1), FrameReady)
+    first = line.states[-1].epoch
+    assert reasons([line.part(2)]) == [(2, "wrong size")]
+    line.ready(Health.FAULT)
+    line.until(lambda: line.states[-1].epoch == first + 1)
+    line.ready()
+    assert isinstance(line.part(3), FrameReady)
+    assert line.log.count("another size or format") == 1
+    assert line.end() == 0
+
+
+def test_a_camera_held_by_another_program_is_taken_when_it_is_free(line: Line) -> None:
+    line.start(scripted={"fates": [], "in_use": 6}, width=64, height=48).ready(Health.LOST)
+    assert "SN0000 is in use by another program" in line.states[-1].detail
+    assert "close that program" in line.states[-1].detail
+    assert reasons([line.part(1)]) == [(1, "camera lost")]
+    line.ready()
+    assert isinstance(line.part(2), FrameReady)
+    assert line.log.count("in use by another program") == 1
+    assert line.log.count("ready again after") == 1
