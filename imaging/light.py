@@ -119,7 +119,9 @@ class LightField:
         slopes[: self._terms - 1] = found[1 : self._terms]
         # The bow's mean over the picture belongs to the level: u*u and v*v are 1/12 each on average.
         level = float(np.exp(found[0] + slopes[2] / 3))
-        return LightChange(level, *(float(s) for s in slopes), part, np.asarray(local.reshape(ratio.shape), np.float32))
+        slope_x, slope_y, bow = (float(slope) for slope in slopes)
+        left = np.asarray(local.reshape(ratio.shape), np.float32)
+        return LightChange(level, slope_x, slope_y, bow, part, left)
 
 
 def _shapes(rows: int, columns: int) -> npt.NDArray[np.float32]:

@@ -1,9 +1,10 @@
 """Alarms from the middle of many parts: one odd part raises none, and each cause is named by its own signs."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-import numpy as np
 import pytest
 
 from okng.bench import health as bench
@@ -34,6 +35,11 @@ def well(reference: Reference) -> list[Measures]:
 
 def causes(alarms: tuple[Alarm, ...]) -> set[Cause]:
     return {alarm.cause for alarm in alarms}
+
+
+def changed(part: Measures, figures: Mapping[str, float]) -> Measures:
+    values: dict[str, Any] = dict(figures)
+    return replace(part, **values)
 
 
 def run(drift: Drift, parts: list[Measures]) -> list[set[Cause]]:
@@ -123,12 +129,12 @@ def test_each_cause_by_its_signs(
     drift = Drift(OPTIONS, reference)
     shares = ("background", "focus", "background_focus", "noise_gain", "part")
     was = {name: reference.typical[name].middle for name in shares}
-    flat = [replace(part, **was) for part in well]
+    flat = [changed(part, was) for part in well]
     change = {name: value * was.get(name, 1.0) for name, value in change.items()}
     for part in flat:
         drift.add(part)
     for part in flat:
-        alarms = drift.add(replace(part, **change))
+        alarms = drift.add(changed(part, change))
     assert causes(alarms) == {cause}
     assert alarms[0].words.startswith(cause.value)
     assert words in alarms[0].words
@@ -174,7 +180,7 @@ def test_what_cannot_be_told_raises_nothing(reference: Reference, well: list[Mea
     names = ("part", "background_focus", "noise_gain", "position")
     blank = dict.fromkeys(names, replace(reference.typical["part"], middle=math.nan, spread=math.nan))
     blind = replace(reference, typical=reference.typical | blank, patches=())
-    parts = [replace(part, **dict.fromkeys(names, math.nan)) for part in well]
+    parts = [changed(part, dict.fromkeys(names, math.nan)) for part in well]
     assert run(Drift(OPTIONS, blind), parts) == [set()] * len(parts)
     blurred = [replace(part, focus=0.5) for part in parts]
     assert run(Drift(OPTIONS, blind), blurred)[-1] == {Cause.LENS}
