@@ -16,6 +16,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -163,8 +164,10 @@ class Proof:
         self.outcome.side_restarts = self.children[PLUGGED].restarts
         self.supervisor.stop()
         self._log.close()
-        for each in (self.io, self.heard, *self._scenes.values()):
-            each.close()
+        self.io.close()
+        self.heard.close()
+        for scene in self._scenes.values():
+            scene.close()
 
     def _trigger(self) -> int:
         """One part for both cameras; what the plugged one says of it is counted, too."""
@@ -196,9 +199,9 @@ class Proof:
 
         return name in self._states and self._states[name].health is Health.READY
 
-    def _until(self, done: "object") -> None:
+    def _until(self, done: Callable[[], bool]) -> None:
         end = time.monotonic() + PATIENCE_S
-        while not done():  # type: ignore[operator]
+        while not done():
             if time.monotonic() > end:
                 raise SystemExit(f"cycle {self.outcome.cycles}: nothing for {PATIENCE_S} s; {self._states}")
             self._hear(10)
@@ -228,6 +231,19 @@ def share(values: list[float], of: float) -> float:
     return ordered[min(int(len(ordered) * of), len(ordered) - 1)] if ordered else 0.0
 
 
+def grown(first: Used, last: Used) -> list[str]:
+    """What is in use more and more."""
+    bounds = dict.fromkeys(("supervisor_rss_bytes", "camera_rss_bytes", "run_bytes"), SLACK_BYTES)
+    bounds |= dict.fromkeys(
+        ("supervisor_fds", "supervisor_threads", "camera_fds", "camera_threads", "run_files"), SLACK_FILES
+    )
+    return [
+        f"{name} grew from {getattr(first, name)} to {getattr(last, name)}"
+        for name, bound in bounds.items()
+        if getattr(last, name) - getattr(first, name) > bound
+    ]
+
+
 def failures(outcome: Outcome) -> list[str]:
     """What was promised and does not hold."""
     found = []
@@ -244,13 +260,7 @@ def failures(outcome: Outcome) -> list[str]:
             f"{outcome.side_restarts} restarts: expected all and 0"
         )
     if len(outcome.used) > 1:
-        first, last = outcome.used[0], outcome.used[-1]
-        for name in ("supervisor_rss_bytes", "camera_rss_bytes", "run_bytes"):
-            if getattr(last, name) - getattr(first, name) > SLACK_BYTES:
-                found.append(f"{name} grew from {getattr(first, name)} to {getattr(last, name)}")
-        for name in ("supervisor_fds", "supervisor_threads", "camera_fds", "camera_threads", "run_files"):
-            if getattr(last, name) - getattr(first, name) > SLACK_FILES:
-                found.append(f"{name} grew from {getattr(first, name)} to {getattr(last, name)}")
+        found += grown(outcome.used[0], outcome.used[-1])
     return found
 
 
@@ -260,7 +270,9 @@ def show(outcome: Outcome) -> None:
     from rich.table import Table
 
     console = Console()
-    table = Table("after cycles", "supervisor MB", "fds", "threads", "camera MB", "fds", "threads", "run files", "run MB")
+    table = Table(
+        "after cycles", "supervisor MB", "fds", "threads", "camera MB", "fds", "threads", "run files", "run MB"
+    )
     for used in outcome.used:
         table.add_row(
             str(used.cycle),

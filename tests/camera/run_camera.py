@@ -7,12 +7,13 @@ import json
 import logging
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 from okng.bus.errors import BadSettings
 from okng.camera import process
 from okng.camera.options import CameraOptions
-from okng.camera.process import run
 from okng.camera.profiles import Profile, Setup
+from okng.camera.source import make_source
 from okng.imaging.plan import DevelopPlan
 from okng.tests.camera.scripted_camera import ScriptedSource
 
@@ -28,8 +29,8 @@ def scripted(fates: list[str], in_use: int) -> ScriptedSource:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
     said = json.loads(sys.argv[2])
-    if said["scripted"] is not None:
-        process.make_source = lambda options: scripted(**said["scripted"])
     options = CameraOptions.model_validate(said["options"])
     setup = Setup(1, "0123456789ab", Profile(**said["profile"]), DevelopPlan(**said["plan"]))
-    sys.exit(run("top", options, setup, Path(sys.argv[1])))
+    make = make_source if said["scripted"] is None else lambda options: scripted(**said["scripted"])
+    with patch.object(process, "make_source", make):
+        sys.exit(process.run("top", options, setup, Path(sys.argv[1])))

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -13,6 +14,7 @@ from okng.bus.messages import FrameReady, Health
 from okng.bus.stop import Stop
 from okng.camera.arrival import Arrival
 from okng.camera.profiles import Profile
+from okng.camera.source import CameraHealth
 
 from .scripted_camera import PROFILE, Box, ScriptedSource, burst
 
@@ -211,14 +213,15 @@ def test_a_camera_held_by_another_program_is_asked_for_until_it_is_free(source: 
     arrival = Arrival(source, "SN1", rig.announcer, rig.heartbeat, rig.bus)
     said: list[str] = []
     before = rig.announcer.state
-    rig.announcer.state = lambda health, detail, counts: (  # type: ignore[method-assign]
-        said.append(f"{health}: {detail}"),
-        before(health, detail, counts),
-    )[1]
-    assert arrival.wait(Stop())
+
+    def state(health: Health, detail: str, counts: CameraHealth) -> None:
+        said.append(f"{health}: {detail}")
+        before(health, detail, counts)
+
+    with patch.object(rig.announcer, "state", state):
+        assert arrival.wait(Stop())
     assert not source.refusals
     assert any("lost: camera SN1 is in use by another program (busy): close that program" in each for each in said)
-    rig.announcer.state = before  # type: ignore[method-assign]
     rig.until(lambda: 7 in rig.answers)
     assert rig.answer(7) == "camera lost"
 
