@@ -4,6 +4,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,18 @@ from .picture import Box
 
 FORMAT = 1
 _LARGEST_BYTES = 64 << 20
+_TORN = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    TypeError,
+    RuntimeError,
+    AttributeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What numpy, zipfile and zlib raise on a damaged file (seen by flipping bytes)."""
 _ARRAYS = ("light", "spread", "fixed", "textures", "details")
 
 
@@ -111,7 +124,7 @@ def read_reference(path: Path) -> Reference:
         with np.load(io.BytesIO(content), allow_pickle=False) as found:
             header = json.loads(found["header"].tobytes())
             arrays = {name: found[name] for name in _ARRAYS}
-    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except _TORN as error:
         raise BadRecipe(f"{path}: expected the file of a commissioned view (.npz): {error}") from error
     if not isinstance(header, dict) or header.get("okng_health") != FORMAT:
         version = header.get("okng_health") if isinstance(header, dict) else None

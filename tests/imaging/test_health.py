@@ -145,6 +145,23 @@ def test_a_colour_picture_is_measured_by_its_luma(goods: list[Picture], part: Pi
     assert seen.position == 1.0
 
 
+@pytest.mark.parametrize("kind", ["black", "white", "noise", "stripes"])
+def test_any_picture_gives_figures(measurer: Measurer, kind: str) -> None:
+    """A covered lens, a lamp into the lens, a torn cable: every figure is a number that the record can keep."""
+    made = {
+        "black": np.zeros((HEIGHT, WIDTH), np.uint8),
+        "white": np.full((HEIGHT, WIDTH), 255, np.uint8),
+        "noise": np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH)).astype(np.uint8),
+        "stripes": np.tile(np.array([0, 255], np.uint8), (HEIGHT, WIDTH // 2)),
+    }[kind]
+    seen = measurer.measure(made)
+    assert [name for name in SCALARS if not math.isfinite(getattr(seen, name))] == []
+    assert np.isfinite(seen.local).all()
+    assert seen.position <= 0.5
+    assert seen.focus >= 0
+    assert seen.health("top").brightness == pytest.approx(float(made.mean()), abs=2.0)
+
+
 def test_a_picture_of_another_size_is_refused(measurer: Measurer) -> None:
     with pytest.raises(BadPicture, match="picture of 640x481: commissioned was 640x480"):
         measurer.measure(np.zeros((481, 640), np.uint8))
@@ -257,6 +274,25 @@ def test_a_file_that_is_no_reference_is_refused(tmp_path: Path, reference: Refer
     np.savez(path, header=np.array([{"a": 1}], object), light=np.zeros(1))
     with pytest.raises(BadRecipe, match="expected the file of a commissioned view"):
         read_reference(path)
+
+
+def test_flipped_bytes_are_refused_or_harmless(tmp_path: Path, reference: Reference) -> None:
+    path = tmp_path / "health.npz"
+    reference.write(path)
+    whole = path.read_bytes()
+    dice = np.random.default_rng(7)
+    refused = 0
+    for _ in range(400):
+        torn = bytearray(whole)
+        # Half of them in the zip's own tables at both ends.
+        ends = [int(dice.integers(200)), len(whole) - 1 - int(dice.integers(400)), *dice.integers(len(whole), size=2)]
+        torn[int(dice.choice(ends))] = int(dice.integers(256))
+        path.write_bytes(bytes(torn))
+        try:
+            read_reference(path)
+        except BadRecipe:
+            refused += 1
+    assert refused > 200
 
 
 @pytest.mark.parametrize(
