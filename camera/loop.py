@@ -64,11 +64,17 @@ class CameraLoop:
         self._order: JobOrder | None = None
         self._probe_ns = 0
         self.begin(profile, ring)
+        self._away_as = "camera lost"
+        """Why parts triggered before the stream are lost."""
 
     def begin(self, profile: Profile, ring: RingWriter) -> None:
-        """A stream was started with this profile, into this ring: nothing of the one before is anybody's picture."""
+        """A stream was started with this profile, into this ring: nothing of the one before is anybody's picture.
+
+        Parts that were triggered before are lost: whoever passed the eye then is not before the camera any more.
+        """
         self._condition = Condition(self_testing=profile.trigger != "hardware")
         self._stream(profile, ring)
+        self._away_as = "job change"
 
     def begin_again(self, profile: Profile, ring: RingWriter) -> None:
         """The camera was set up afresh because its pictures were bad: it is not ready until a good one passes."""
@@ -88,6 +94,7 @@ class CameraLoop:
             self._frozen,
         )
         self._mode = self._mode_of(profile)
+        self._begun_ns = now_ns()
 
     def _mode_of(self, profile: Profile) -> Mode:
         if profile.trigger == "software":
@@ -150,10 +157,11 @@ class CameraLoop:
                 self._order = heard
                 continue
             self._announcer.triggers += not heard.missed
-            if not refusal:
+            why = refusal or (self._away_as if heard.at_ns < self._begun_ns < heard.deadline_ns else "")
+            if not why:
                 self._mode.take(heard)
             elif not heard.missed:
-                self._announcer.lost(heard.part, heard.at_ns, refusal)
+                self._announcer.lost(heard.part, heard.at_ns, why)
 
     def _look_after(self) -> None:
         """Ask whether it is there: after parts lost in a row, and now and then while nothing is under way."""

@@ -69,6 +69,26 @@ def test_a_wrong_size_is_a_fault_and_asks_for_a_fresh_set_up(source: ScriptedSou
     assert not rig.loop.wants_setup
 
 
+def test_a_part_that_passed_the_eye_before_the_camera_was_back_gets_no_late_picture(
+    source: ScriptedSource, box: MakeBox
+) -> None:
+    begun_ns = now_ns()
+    rig = box(source)
+    rig.ready()
+    shots = source.edges
+    rig.trigger(1, begun_ns)
+    assert rig.answer(1) == "camera lost"
+    assert source.edges == shots
+    assert rig.part(2) == "ready"
+    before_ns = now_ns()
+    rig.loop.set_aside("being set up for job 2")
+    rig.loop.begin(PROFILE, rig.ring)
+    rig.trigger(3, before_ns)
+    assert rig.answer(3) == "job change"
+    rig.ready()
+    assert rig.part(4) == "ready"
+
+
 def test_pictures_that_nobody_asked_for_are_a_fault_while_idle(source: ScriptedSource, box: MakeBox) -> None:
     rig = box(source)
     rig.ready()
@@ -96,8 +116,7 @@ def test_a_frame_no_trigger_has_made_is_nobodys(source: ScriptedSource, box: Mak
         assert rig.answer(part) == "ready"
         assert rig.pixels(part) == bytes([(source.level - 1) % 200 + 20]) * PROFILE.size_bytes
         rig.turns(0.15)
-    assert rig.state is not None
-    assert rig.state.strays == 5
+    rig.until(lambda: rig.state is not None and rig.state.strays == 5)
 
 
 def test_a_trigger_the_camera_did_not_take_is_counted_as_early(source: ScriptedSource, box: MakeBox) -> None:
