@@ -1,7 +1,8 @@
 """Each fault of a camera costs exactly its parts, is said once with what to do, and heals by itself."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from okng.bus.clock import SECOND, now_ns
 from okng.bus.messages import FrameReady, Health
 from okng.camera.frame import read_picture
+from okng.camera.profiles import Profile
 from okng.simline.scene import Scene
 
 from .process_line import Line, numbered, reasons
@@ -169,3 +171,16 @@ def test_a_camera_held_by_another_program_is_taken_when_it_is_free(line: Line) -
     assert isinstance(line.part(2), FrameReady)
     assert line.log.count("in use by another program") == 1
     assert line.log.count("ready again after") == 1
+
+
+def test_a_simulated_camera_held_by_another_process_is_taken_when_that_one_ends(
+    line: Line, open_rig: Callable[..., Any]
+) -> None:
+    rig = open_rig(Profile("Mono8", 160, 120))
+    line.start().ready(Health.LOST)
+    line.until(lambda: "in use by another program" in line.states[-1].detail)
+    assert "SN0000" in line.states[-1].detail
+    assert line.log.count("camera top lost") == 1
+    rig.source.close()
+    line.ready()
+    assert isinstance(line.part(1), FrameReady)
