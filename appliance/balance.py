@@ -13,7 +13,7 @@ def balance_lines(found: Balance) -> list[str]:
         f"   of UNJUDGED: late {found.late}, missed {found.missed}, closed after a restart of io {found.recovered}",
         f"rejects ordered {found.ordered} = NG {found.ng} + UNJUDGED {found.unjudged}",
         f"rejects ordered {found.ordered} = confirmed {found.confirmed} + unconfirmed {found.unconfirmed}",
-        f"pictures kept {found.pictures}",
+        f"pictures kept {found.pictures}, of other views {found.views}",
     ]
     return [*sums, *(f"WRONG: {problem}" for problem in found.problems), _verdict(found)]
 

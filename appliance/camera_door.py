@@ -9,11 +9,8 @@ from typing import Any
 
 import click
 
-from ..bus.errors import BadSettings
-from ..settings import Settings, read_settings
-
-FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
+from .camera_choice import FILE, chosen, default_settings, options_of, settings_at, which_camera
+from .tune_door import tune
 
 
 class CameraGroup(click.Group):
@@ -26,19 +23,6 @@ class CameraGroup(click.Group):
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             return "run", self.commands["run"], args
         return super().resolve_command(ctx, args)
-
-
-def _which(command: Any) -> Any:
-    """The options that say which camera is meant."""
-    for option in (
-        click.option(
-            "--settings", "settings_file", type=FILE, default=None, envvar="OKNG_SETTINGS", help="Of the box."
-        ),
-        click.option("--producer", type=FILE, default=None, help="GenTL producer (.cti), for a camera by its serial."),
-        click.option("--as-found", is_flag=True, help="Leave the recipe out: take the camera as it is set."),
-    ):
-        command = option(command)
-    return click.argument("name")(command)
 
 
 @click.group(cls=CameraGroup)
@@ -54,8 +38,8 @@ def run_process(name: str, settings_file: Path | None) -> None:
     from ..camera.process import run
     from .jobs import Jobs
 
-    settings, file = _settings(settings_file)
-    options = _options(settings, file, name)
+    settings, file = settings_at(settings_file)
+    options = options_of(settings, file, name)
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
     jobs = Jobs(settings, file)
     setup = jobs.setup(jobs.active(), name)
@@ -74,8 +58,8 @@ def list_(settings_file: Path | None, producers: tuple[Path, ...], as_json: bool
     known = [file.resolve() for file in producers]
     if not known:
         known = producers_in_path()
-        if settings_file is not None or _default_settings().exists():
-            settings, _ = _settings(settings_file)
+        if settings_file is not None or default_settings().exists():
+            settings, _ = settings_at(settings_file)
             known += [options.producer.resolve() for options in settings.camera.values() if options.producer]
     listing = list_cameras(sorted(set(known)))
     devices = video_devices()
@@ -88,7 +72,7 @@ def list_(settings_file: Path | None, producers: tuple[Path, ...], as_json: bool
 
 
 @camera.command()
-@_which
+@which_camera
 @click.argument("words", nargs=-1)
 @click.option("--all", "whole", is_flag=True, help="Experts' and gurus' features, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -97,7 +81,7 @@ def show(words: tuple[str, ...], whole: bool, as_json: bool, **which: Any) -> No
     from .camera_hand import opened
     from .camera_tools import feature_lines, matching
 
-    with opened(_chosen(**which)[0]) as source:
+    with opened(chosen(**which)[0]) as source:
         found = matching(source.features(), words, whole=whole)
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(each) for each in found], indent=2))
@@ -106,7 +90,7 @@ def show(words: tuple[str, ...], whole: bool, as_json: bool, **which: Any) -> No
 
 
 @camera.command(name="set")
-@_which
+@which_camera
 @click.argument("changes", nargs=-1, required=True, metavar="FEATURE=VALUE...")
 def set_(changes: tuple[str, ...], **which: Any) -> None:
     """Write features of camera NAME in this order, and print what they are then. FEATURE alone runs a command.
@@ -117,13 +101,13 @@ def set_(changes: tuple[str, ...], **which: Any) -> None:
     from .camera_hand import opened
     from .camera_tools import change
 
-    with opened(_chosen(**which)[0]) as source:
+    with opened(chosen(**which)[0]) as source:
         for each in changes:
             click.echo(change(source, each))
 
 
 @camera.command()
-@_which
+@which_camera
 @click.argument("out", type=FILE)
 @click.option("--raw", is_flag=True, help="The bytes as the camera sent them.")
 @click.option(
@@ -134,7 +118,7 @@ def snap(out: Path, raw: bool, count: int, **which: Any) -> None:
     from .camera_hand import in_hand
     from .camera_tools import snapped
 
-    options, profile, plan = _chosen(**which)
+    options, profile, plan = chosen(**which)
     with in_hand(options, profile, plan) as hand:
         for number in range(count):
             file = out if count == 1 else out.with_stem(f"{out.stem}-{number:04d}")
@@ -142,7 +126,7 @@ def snap(out: Path, raw: bool, count: int, **which: Any) -> None:
 
 
 @camera.command()
-@_which
+@which_camera
 @click.option("--seconds", type=click.FloatRange(0.5, 86_400), default=5.0, show_default=True)
 @click.option(
     "--rate", type=click.FloatRange(0.1, 100_000), default=None, help="Frames a second; default: the recipe's."
@@ -153,7 +137,7 @@ def stream(seconds: float, rate: float | None, as_json: bool, **which: Any) -> N
     from .camera_hand import in_hand
     from .camera_tools import streamed
 
-    options, profile, plan = _chosen(**which)
+    options, profile, plan = chosen(**which)
     with in_hand(options, profile, plan) as hand:
         if rate is not None or profile is not None:
             wanted = rate if rate is not None else (profile.frame_rate_hz if profile else 30.0)
@@ -163,40 +147,4 @@ def stream(seconds: float, rate: float | None, as_json: bool, **which: Any) -> N
     sys.exit(1 if found.lost else 0)
 
 
-# ---- which camera ----
-
-
-def _default_settings() -> Path:
-    installed, demo = Path("/etc/okng/okng.toml"), Path("demo-out/okng.toml")
-    return demo if demo.exists() and not installed.exists() else installed
-
-
-def _settings(file: Path | None) -> tuple[Settings, Path]:
-    chosen = file or _default_settings()
-    return read_settings(chosen), chosen
-
-
-def _options(settings: Settings, file: Path, name: str) -> Any:
-    if name not in settings.camera:
-        raise BadSettings(f"{file}: [camera.{name}]: no such camera; there are {', '.join(settings.cameras)}")
-    return settings.camera[name]
-
-
-def _chosen(name: str, settings_file: Path | None, producer: Path | None, as_found: bool) -> tuple[Any, Any, Any]:
-    """The options of the camera that is meant, and the recipe's profile and development plan of it (None: as found)."""
-    from ..camera.options import CameraOptions
-    from .jobs import Jobs
-
-    if producer is not None:
-        return CameraOptions(producer=producer.resolve(), serial=name), None, None
-    if settings_file is None and not _default_settings().exists():
-        return CameraOptions(serial=name), None, None
-    settings, file = _settings(settings_file)
-    if name not in settings.camera and settings_file is None:
-        return CameraOptions(serial=name), None, None
-    options = _options(settings, file, name)
-    if as_found:
-        return options, None, None
-    jobs = Jobs(settings, file)
-    setup = jobs.setup(jobs.active(), name)
-    return options, setup.profile, setup.plan
+camera.add_command(tune)

@@ -26,7 +26,7 @@ class CameraHand:
 
     def __init__(self, source: Source, profile: Profile, plan: DevelopPlan) -> None:
         """source: open, not streaming. BadSettings: the camera refuses the profile. BadRecipe: a reference misfits."""
-        self.source = source
+        self.source, self.plan = source, plan
         self.profile = profile
         self._developer = Developer(plan)
         self._slot = bytearray()

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..bus.channel import Publisher, Subscriber, camera_address, io_address
 from ..bus.clock import SECOND, now_ns
-from ..bus.errors import CameraLost
+from ..bus.errors import BadPicture, CameraLost
 from ..bus.messages import FrameLost, FrameReady
 from ..bus.part import Trigger
 from ..bus.ring import RingShelf
@@ -56,7 +56,11 @@ def _shot(publisher: Publisher, frames: Subscriber, shelf: RingShelf, part: int,
     while (left_ms := (at + WAIT_NS - now_ns()) // 1_000_000) > 0:
         message = frames.receive(int(left_ms))
         if isinstance(message, FrameReady) and message.part == part:
-            picture = read_picture(shelf, message)
+            try:
+                picture = read_picture(shelf, message)
+            except BadPicture as error:
+                log.warning("no picture of part %d: %s", part, error)
+                return False
             if picture is None:
                 return False
             if picture.ndim == 3:

@@ -112,6 +112,26 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """What one camera's pictures are compared with: as they were commissioned, and how far they may drift."""
+
+    camera: str
+    focus_low: float
+    """Share of the commissioned sharpness, which is 1.0."""
+    brightness: float
+    """As commissioned, grey levels."""
+    brightness_low: float
+    brightness_high: float
+    uniformity_high: float
+    """Commissioned is 0.0."""
+    noise: float
+    """As commissioned, grey levels."""
+    noise_high: float
+    shift_px: float
+    angle_deg: float
+
+
+@dataclass(frozen=True, slots=True)
 class InspectState:
     """What inspect says of itself, at each change and every 500 ms."""
 
@@ -123,6 +143,8 @@ class InspectState:
     detail: str
     alarms: tuple[str, ...] = ()
     """What has drifted in the pictures, for people, as `top: lamp: ...`; never a verdict."""
+    image_limits: tuple[ImageLimits, ...] = ()
+    """One for each camera that was commissioned."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def push(
             cursor = replace(cursor, planned=events[-1].seq)
             _note(file, cursor)
         for event in events:
-            done = _push_picture(reader.store, blobs, event, done)
+            done = _push_pictures(reader.store, blobs, event, done)
         body = b"".join(event.body + b"\n" for event in events)
         key = batch_key(name, STREAM, cursor.lineage, events[0].seq, events[-1].seq)
         blobs.put_if_absent(key, body, hashlib.sha256(body).hexdigest())
@@ -95,8 +95,15 @@ def _batch(reader: LedgerReader, cursor: Cursor, most: int) -> list[Event]:
     return events
 
 
-def _push_picture(store: Path, blobs: BlobStore, event: Event, done: Pushed) -> Pushed:
+def _push_pictures(store: Path, blobs: BlobStore, event: Event, done: Pushed) -> Pushed:
+    """The picture of the part, and those of its other views."""
     record: dict[str, Any] = json.loads(event.body)
+    for held in (record, *record.get("views", ())):
+        done = _push_picture(store, blobs, {"part": record["part"], **held}, done)
+    return done
+
+
+def _push_picture(store: Path, blobs: BlobStore, record: dict[str, Any], done: Pushed) -> Pushed:
     if not record["picture_kept"]:
         return done
     picture, sha256 = store / record["picture"], record["picture_sha256"]

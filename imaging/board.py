@@ -83,5 +83,5 @@ class Board:
                 f"{seen} corners of the ChArUco board of {self.columns}x{self.rows} squares are seen, expected "
                 f"{FEWEST_CORNERS} or more: bring more of it into the picture, sharp and without glare"
             )
-        on_board, there = board.matchImagePoints(corners, ids)
+        on_board, there = board.matchImagePoints(list(corners), np.asarray(ids))
         return np.asarray(on_board, np.float32).reshape(-1, 3), np.asarray(there, np.float32).reshape(-1, 2)

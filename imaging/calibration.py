@@ -67,11 +67,11 @@ def calibrate(
     if plane is not None and plane not in names:
         raise BadPicture(f"{plane}: it tells the plane and does not show the board")
     flags = 0 if len(names) >= _K3_VIEWS else cv2.CALIB_FIX_K3
-    error, camera, distortion, turns, shifts, _, _, view_errors = cv2.calibrateCameraExtended(
+    reprojection_px, matrix, distortion, turns, shifts, _, _, view_errors = cv2.calibrateCameraExtended(
         on_board, there, (width, height), np.eye(3), np.zeros(5), flags=flags
     )
     at = names.index(plane) if plane is not None else len(names) - 1
-    camera = np.asarray(camera, np.float64)
+    camera = np.asarray(matrix, np.float64)
     to_mm = _to_mm(camera, np.asarray(turns[at], np.float64), np.asarray(shifts[at], np.float64))
     middle = (width - 1) / 2, (height - 1) / 2
     mm_per_px, rectified = _rectified(to_mm, middle)
@@ -83,7 +83,7 @@ def calibrate(
         distortion=_five(np.asarray(distortion, np.float64)),
         plane=_rows(rectified) if plane is not None else None,
         mm_per_px=mm_per_px,
-        reprojection_px=float(error),
+        reprojection_px=float(reprojection_px),
         pictures=len(names),
         made_at=made_at,
     )

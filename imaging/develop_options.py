@@ -20,7 +20,7 @@ class DevelopOptions(BaseModel):
     flat: File = ""
     """Picture of an evenly bright sheet, not saturated, likewise; empty: no flat-field correction."""
     lens: File = ""
-    """Calibration of lens and plane as JSON (`okng camera tune NAME --calibrate`); empty: none."""
+    """Calibration of lens and plane as JSON (`okng camera tune lens`); empty: none."""
     undistort: bool = False
     """Straighten what the lens bends. Needs `lens`."""
     rectify: bool = False

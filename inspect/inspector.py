@@ -1,11 +1,14 @@
 """One picture at a time becomes a verdict: one job, that is one recipe and the model it names."""
 
+from pathlib import Path
+
 from ..bus.clock import MS, now_ns
 from ..bus.errors import BadBundle, BadPicture, BadRecipe
-from ..bus.messages import FrameReady, Job
+from ..bus.messages import FrameReady, ImageLimits, Job
 from ..bus.part import Outcome, Verdict
 from ..bus.ring import RingShelf
-from ..camera.frame import read_picture
+from ..camera.frame import make_ready, read_picture
+from ..imaging.plan import plan_of
 from ..models.bundle import open_bundle
 from ..models.detector import Detector
 from ..models.parity import check_golden
@@ -24,12 +27,14 @@ class Inspector:
         active: ActiveRecipe,
         options: InspectOptions,
         cameras: tuple[str, ...],
+        run_dir: Path,
         wanted: Job | None = None,
     ) -> None:
         """Load, warm up and prove the bundle. BadBundle, BadSettings, BadRecipe.
 
         number: what the PLC calls the job. cameras: those of the box, each of which the recipe has to speak of.
-        wanted: what it has to be, as io read it (BadRecipe: it is another).
+        run_dir: where the cameras' rings lie, and how their raw pixels become pictures. wanted: what it has to be, as
+        io read it (BadRecipe: it is another).
         """
         self.number, self.active = number, active
         self._recipe: Recipe = active.recipe
@@ -48,6 +53,10 @@ class Inspector:
         self._detector = Detector(self._bundle, options.provider, options.threads)
         self.prove()
         self._views = {camera: View(active, camera) for camera in cameras}
+        for view in self._views.values():  # the tables of a lens take longer than the first part's deadline
+            section = view.section
+            plan = plan_of(section.develop, active.folder, section.width, section.height)
+            make_ready(run_dir, view.camera, plan, section.width, section.height, section.pixel_format)
         self._typical_ns = 0
 
     @property
@@ -59,6 +68,11 @@ class Inspector:
     def alarms(self) -> tuple[str, ...]:
         """What has drifted in the pictures as of the last part of each camera, for people. Never a verdict."""
         return tuple(each for view in self._views.values() if view.watch is not None for each in view.watch.alarms)
+
+    @property
+    def image_limits(self) -> tuple[ImageLimits, ...]:
+        """What the pictures of each commissioned camera are compared with."""
+        return tuple(view.watch.limits for view in self._views.values() if view.watch is not None)
 
     def prove(self) -> None:
         """Score the golden pictures on this box. BadBundle: not as stored. Doubles as the warm-up."""

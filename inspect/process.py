@@ -50,7 +50,7 @@ def run(
     shelf = RingShelf(run_dir)
 
     def load(wanted_number: int, wanted: Job | None) -> Inspector:
-        return Inspector(wanted_number, read(wanted_number), options, cameras, wanted)
+        return Inspector(wanted_number, read(wanted_number), options, cameras, run_dir, wanted)
 
     try:
         inspector = load(number, None)
@@ -153,4 +153,6 @@ class _Loop:
                 if words.split(": ")[:2] not in [known.split(": ")[:2] for known in self._alarms]:
                     log.warning("the pictures have drifted: %s", words)
             self._alarms = alarms
-        self._publisher.send(InspectState(health, active.job, active.provider, self._judged, detail, alarms))
+        self._publisher.send(
+            InspectState(health, active.job, active.provider, self._judged, detail, alarms, active.image_limits)
+        )

@@ -47,7 +47,7 @@ def _shown(watch: Watch, history: History) -> dict[str, Any]:
         abort(404)
     state = watch.latest_state()
     alarms = [advice(sentence, gettext) for sentence in state.get("drift", ())]
-    bands = bands_of(getattr(watch.inspect, "image_limits", ()))
+    bands = bands_of(watch.inspect.image_limits if watch.inspect is not None else ())
     try:
         found: ImageHistory | None = history.image(camera, PARTS)
         since = [_since(history, one) for one in alarms]

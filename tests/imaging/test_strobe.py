@@ -11,11 +11,12 @@ def scan(
     start: float, stop: float, step: float, lit: tuple[float, float], exposure_us: float = 200.0
 ) -> list[tuple[float, float]]:
     """Brightness at each delay of a flash that must fall into an exposure which begins at lit[0]."""
-    made, delay = [], start
-    while delay <= stop:
-        overlap = max(0.0, min(delay + (lit[1] - lit[0]), exposure_us + lit[0]) - max(delay, lit[0]))
-        made.append((delay, 12 + 150 * overlap / (lit[1] - lit[0])))
-        delay += step
+    begin, end = lit
+    made = []
+    for number in range(round((stop - start) / step) + 1):
+        delay = start + number * step
+        overlap = max(0.0, min(delay + end - begin, exposure_us + begin) - max(delay, begin))
+        made.append((delay, 12 + 150 * overlap / (end - begin)))
     return made
 
 
