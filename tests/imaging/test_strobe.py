@@ -23,7 +23,7 @@ def scan(
 def test_the_middle_of_the_plateau_is_taken() -> None:
     found = best_delay(scan(0, 400, 10, (100, 150)))
     assert found.found
-    assert found.plateau_us == (100, 250)
+    assert list(found.plateau_us) == [100, 250]
     assert found.delay_us == 175
     assert "bright from 100 to 250 us" in found.words
 
