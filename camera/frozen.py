@@ -15,9 +15,9 @@ import numpy.typing as npt
 from .options import MustDiffer
 
 Bytes = npt.NDArray[np.uint8]
-SAMPLES = 16384
+SAMPLES = 8192
 """Bytes compared, spread over the whole picture: equal by chance in less than one of 10**6 pictures where as few as one
-pixel in a thousand differs from picture to picture."""
+pixel in five hundred differs from picture to picture."""
 PROOF = 16
 """So many pictures in a row with noise all over: from then on two equal ones are a fault."""
 _BANDS = 32
@@ -26,6 +26,8 @@ _SMALL = 8.0
 _CLIPPED = 0.9
 """A band with more than this share of its pixels at 0 or 255 has no noise to show."""
 _REMEMBERED = 256
+_AT_FIRST, _EVERY = 256, 8
+"""So many pictures are each held against the one before; after that, two of so many are."""
 
 
 class FrozenWatch:
@@ -41,6 +43,7 @@ class FrozenWatch:
         self._last = 0
         self._high: npt.NDArray[np.int16] | None = None
         self._noisy = 0
+        self._looked = 0
         self._seen: deque[int] = deque(maxlen=_REMEMBERED)
         self._repeats = False
 
@@ -52,7 +55,7 @@ class FrozenWatch:
     def is_frozen(self, pixels: Bytes, high: Bytes) -> bool:
         """Take in one picture. True: it is the one before again, and this camera never sends one twice.
 
-        pixels: all its raw bytes. high: the 8 high bits of its pixels.
+        pixels: all its raw bytes. high: the 8 high bits of pixels from all over it, from above to below.
         """
         if self._rule == "off":
             return False
@@ -71,6 +74,12 @@ class FrozenWatch:
         return same and armed
 
     def _learn(self, high: Bytes, same: bool) -> None:
+        self._looked += 1
+        turn = self._looked % _EVERY if self._looked > _AT_FIRST else 1
+        if turn > 1:
+            return
+        if turn == 0:
+            self._high = None  # the next one is held against this, not against one of long before
         bands = _spread(high, SAMPLES).astype(np.int16)
         bands = bands[: bands.size // _BANDS * _BANDS].reshape(_BANDS, -1)
         before, self._high = self._high, bands

@@ -12,7 +12,8 @@ from okng.bus.messages import Health
 from okng.camera.condition import Condition
 from okng.camera.frozen import PROOF, FrozenWatch
 from okng.camera.options import CameraOptions
-from okng.camera.picture_faults import ADVICE, LOST_AS, Limits, PictureFaults, high_bytes, light_of
+from okng.camera.picture_faults import ADVICE, LOST_AS, Limits, PictureFaults, grid_of, high_bytes
+from okng.camera.picture_faults import light_of as light_of_grid
 from okng.camera.profiles import Profile
 from okng.camera.source import Grab
 from okng.imaging.formats import FORMATS, PixelFormat
@@ -21,6 +22,10 @@ Bytes = npt.NDArray[np.uint8]
 LIMITS = Limits(2, 254)
 NOISE = np.random.default_rng(7)
 WIDTH, HEIGHT = 320, 240
+
+
+def light_of(pixels: Bytes, name: str, limits: Limits = LIMITS) -> str:
+    return light_of_grid(pixels, FORMATS[name], limits, grid_of(pixels, FORMATS[name]))
 
 
 def packed(samples: npt.NDArray[np.uint16], name: str) -> Bytes:
@@ -45,7 +50,7 @@ def test_in_every_format_black_is_black_and_white_is_white(name: str) -> None:
     for level, found in ((0, "black"), (top, "overexposed"), (top // 2, "")):
         pixels = packed(np.full(WIDTH * HEIGHT, level, np.uint16), name)
         assert pixels.size == FORMATS[name].payload_bytes(WIDTH, HEIGHT)
-        assert light_of(pixels, FORMATS[name], LIMITS) == found, level
+        assert light_of(pixels, name) == found, level
 
 
 @pytest.mark.parametrize("name", ["Mono8", "Mono10", "Mono10p", "Mono10Packed", "Mono12p", "Mono12Packed", "Mono16"])
@@ -59,25 +64,25 @@ def test_the_high_bytes_are_the_high_bits(name: str) -> None:
 
 def test_a_dark_field_with_one_bright_speck_is_a_picture() -> None:
     picture = np.zeros((HEIGHT * 4, WIDTH * 4), np.uint8)
-    assert light_of(picture.reshape(-1), FORMATS["Mono8"], LIMITS) == "black"
+    assert light_of(picture.reshape(-1), "Mono8") == "black"
     picture[401:405, 803:807] = 90
-    assert light_of(picture.reshape(-1), FORMATS["Mono8"], LIMITS) == "", "16 pixels of 1.2 million"
+    assert light_of(picture.reshape(-1), "Mono8") == "", "16 pixels of 1.2 million"
     picture[:] = 0
     picture[401, 803:807] = 255
-    assert light_of(picture.reshape(-1), FORMATS["Mono8"], LIMITS) == "black", "four hot pixels are no light"
+    assert light_of(picture.reshape(-1), "Mono8") == "black", "four hot pixels are no light"
 
 
 def test_a_bright_field_with_one_dark_part_is_a_picture() -> None:
     picture = np.full((HEIGHT * 4, WIDTH * 4), 255, np.uint8)
-    assert light_of(picture.reshape(-1), FORMATS["Mono8"], LIMITS) == "overexposed"
+    assert light_of(picture.reshape(-1), "Mono8") == "overexposed"
     picture[401:405, 803:807] = 90
-    assert light_of(picture.reshape(-1), FORMATS["Mono8"], LIMITS) == ""
+    assert light_of(picture.reshape(-1), "Mono8") == ""
 
 
 def test_the_limits_can_be_switched_off() -> None:
     black, white = np.zeros(10_000, np.uint8), np.full(10_000, 255, np.uint8)
     off = Limits(-1, 256)
-    assert light_of(black, FORMATS["Mono8"], off) == light_of(white, FORMATS["Mono8"], off) == ""
+    assert light_of(black, "Mono8", off) == light_of(white, "Mono8", off) == ""
 
 
 def scene(at: int = 0, noise: float = 0.0) -> Bytes:
