@@ -15,8 +15,19 @@ from pathlib import Path
 from . import genapi
 
 NAME = "okngsim.cti"
-SOURCES = ("gentl.c", "sensor.c", "scene.c")
-_HEADERS = ("gentl.h", "sensor.h", "scene.h")
+SOURCES = (
+    "gentl.c",
+    "sensor.c",
+    "registers.c",
+    "usersets.c",
+    "lines.c",
+    "exposure.c",
+    "stream.c",
+    "scene.c",
+    "render.c",
+    "pixels.c",
+)
+_HEADERS = ("gentl.h", "sensor.h", "scene.h", "pixels.h")
 _FLAGS = ("-std=gnu11", "-D_GNU_SOURCE", "-O3", "-g1", "-Wall", "-Wextra", "-fPIC", "-shared", "-fvisibility=hidden")
 _LIBRARIES = ("-lpthread", "-lm")
 _HERE = Path(__file__).resolve().parent

@@ -9,6 +9,7 @@
  */
 #include "sensor.h"
 
+#define WITH_CAMERA_XML
 #include "genapi.h"
 
 #include <dirent.h>
@@ -384,8 +385,10 @@ API IFGetNumDevices(void *interface, uint32_t *count)
     if (!is_module(interface, INTERFACE))
         return bad_handle();
     *count = 0;
+    pthread_mutex_lock(&library);
     for (struct camera *camera = cameras; camera; camera = camera->next)
         *count += camera->present;
+    pthread_mutex_unlock(&library);
     return GC_SUCCESS;
 }
 
@@ -393,10 +396,32 @@ API IFGetDeviceID(void *interface, uint32_t index, char *out, size_t *size)
 {
     if (!is_module(interface, INTERFACE))
         return bad_handle();
-    for (struct camera *camera = cameras; camera; camera = camera->next)
+    struct camera *found = NULL;
+    pthread_mutex_lock(&library);
+    for (struct camera *camera = cameras; camera && !found; camera = camera->next)
         if (camera->present && index-- == 0)
-            return put_text((struct answer){NULL, out, size}, camera->id);
-    return fail(GC_INVALID_INDEX, "there are fewer cameras");
+            found = camera;
+    pthread_mutex_unlock(&library);
+    if (!found)
+        return fail(GC_INVALID_INDEX, "there are fewer cameras");
+    return put_text((struct answer){NULL, out, size}, found->id); /* a camera stays until the library is closed */
+}
+
+static struct camera *find_listed(const char *id, bool *present)
+{
+    pthread_mutex_lock(&library);
+    struct camera *camera = id ? find(id) : NULL;
+    *present = camera && camera->present;
+    pthread_mutex_unlock(&library);
+    return camera;
+}
+
+static bool is_open(struct camera *camera)
+{
+    pthread_mutex_lock(&camera->lock);
+    const bool open = camera->open;
+    pthread_mutex_unlock(&camera->lock);
+    return open;
 }
 
 static gc_error device_info(struct camera *camera, int32_t command, struct answer answer)
@@ -408,7 +433,7 @@ static gc_error device_info(struct camera *camera, int32_t command, struct answe
     case DEVICE_TLTYPE: return put_text(answer, TECHNOLOGY);
     case DEVICE_DISPLAYNAME: return put_text(answer, camera->id);
     case DEVICE_ACCESS_STATUS:
-        if (camera->open)
+        if (is_open(camera))
             return put_int32(answer, ACCESS_OPEN_READWRITE);
         return put_int32(answer, camera_free_to_open(camera) ? ACCESS_READWRITE : ACCESS_BUSY);
     case DEVICE_USER_DEFINED_NAME: return put_text(answer, camera->serial);
@@ -423,7 +448,8 @@ API IFGetDeviceInfo(void *interface, const char *id, int32_t command, int32_t *t
 {
     if (!is_module(interface, INTERFACE))
         return bad_handle();
-    struct camera *camera = id ? find(id) : NULL;
+    bool present;
+    struct camera *camera = find_listed(id, &present);
     if (!camera)
         return fail(GC_INVALID_ID, "no such camera");
     return device_info(camera, command, (struct answer){type, out, size});
@@ -434,8 +460,9 @@ API IFOpenDevice(void *interface, const char *id, int32_t flags, void **device)
     (void)flags; /* there is one way to open a simulated camera: exclusively */
     if (!is_module(interface, INTERFACE))
         return bad_handle();
-    struct camera *camera = id ? find(id) : NULL;
-    if (!camera || !camera->present)
+    bool present;
+    struct camera *camera = find_listed(id, &present);
+    if (!camera || !present)
         return fail(GC_INVALID_ID, "no such camera");
     gc_error result = camera_open(camera);
     if (result == GC_SUCCESS)
@@ -495,9 +522,12 @@ API DevOpenDataStream(void *device, const char *id, void **stream)
     CAMERA_OR_FAIL(camera, device, DEVICE);
     if (!id || strcmp(id, STREAM_NAME) != 0)
         return fail(GC_INVALID_ID, "no such stream");
-    if (camera->stream.open)
-        return fail(GC_RESOURCE_IN_USE, "the stream is open already");
+    pthread_mutex_lock(&camera->lock);
+    const bool was_open = camera->stream.open;
     camera->stream.open = true;
+    pthread_mutex_unlock(&camera->lock);
+    if (was_open)
+        return fail(GC_RESOURCE_IN_USE, "the stream is open already");
     *stream = &camera->stream.module;
     return GC_SUCCESS;
 }
@@ -574,10 +604,8 @@ API DSStopAcquisition(void *stream, int32_t flags)
     return GC_SUCCESS;
 }
 
-API DSGetInfo(void *stream, int32_t command, int32_t *type, void *out, size_t *size)
+static gc_error stream_info(const struct camera *camera, int32_t command, struct answer answer)
 {
-    CAMERA_OR_FAIL(camera, stream, STREAM);
-    const struct answer answer = {type, out, size};
     const struct stream *state = &camera->stream;
     switch (command) {
     case STREAM_ID: return put_text(answer, STREAM_NAME);
@@ -591,29 +619,44 @@ API DSGetInfo(void *stream, int32_t command, int32_t *type, void *out, size_t *s
     case STREAM_IS_GRABBING: return put_bool(answer, state->grabbing);
     case STREAM_DEFINES_PAYLOADSIZE: return put_bool(answer, false); /* the camera's own PayloadSize holds */
     case STREAM_TLTYPE: return put_text(answer, TECHNOLOGY);
-    case STREAM_NUM_CHUNKS_MAX: return put_size(answer, 0);
+    case STREAM_NUM_CHUNKS_MAX: return put_size(answer, CHUNKS);
     case STREAM_BUF_ANNOUNCE_MIN: return put_size(answer, 1);
     case STREAM_BUF_ALIGNMENT: return put_size(answer, 1);
     default: return unknown_command();
     }
 }
 
+API DSGetInfo(void *stream, int32_t command, int32_t *type, void *out, size_t *size)
+{
+    CAMERA_OR_FAIL(camera, stream, STREAM);
+    pthread_mutex_lock(&camera->lock);
+    gc_error result = stream_info(camera, command, (struct answer){type, out, size});
+    pthread_mutex_unlock(&camera->lock);
+    return result;
+}
+
 API DSGetBufferID(void *stream, uint32_t index, void **buffer)
 {
     CAMERA_OR_FAIL(camera, stream, STREAM);
-    if (index >= camera->stream.announced_count)
+    pthread_mutex_lock(&camera->lock);
+    struct buffer *found = index < camera->stream.announced_count ? camera->stream.announced[index] : NULL;
+    pthread_mutex_unlock(&camera->lock);
+    if (!found)
         return fail(GC_INVALID_INDEX, "there are fewer buffers");
-    *buffer = camera->stream.announced[index];
+    *buffer = found;
     return GC_SUCCESS;
 }
 
-API DSGetBufferInfo(void *stream, void *handle, int32_t command, int32_t *type, void *out, size_t *size)
+static size_t image_bytes(const struct buffer *buffer)
 {
-    CAMERA_OR_FAIL(camera, stream, STREAM);
-    const struct buffer *buffer = handle;
-    const struct answer answer = {type, out, size};
-    if (!stream_has(camera, buffer))
-        return bad_handle();
+    size_t chunks = 0;
+    for (size_t i = 0; i < buffer->chunk_count; i++)
+        chunks += buffer->chunks[i].length;
+    return buffer->filled - chunks;
+}
+
+static gc_error buffer_info(const struct buffer *buffer, int32_t command, struct answer answer)
+{
     switch (command) {
     case BUFFER_BASE: return put_pointer(answer, buffer->bytes);
     case BUFFER_SIZE: return put_size(answer, buffer->size);
@@ -640,22 +683,47 @@ API DSGetBufferInfo(void *stream, void *handle, int32_t command, int32_t *type, 
     case BUFFER_PIXELFORMAT: return put_uint64(answer, buffer->pixel_format);
     case BUFFER_PIXELFORMAT_NAMESPACE: return put_uint64(answer, NAMESPACE_PFNC_32BIT);
     case BUFFER_DELIVERED_IMAGEHEIGHT: return put_size(answer, buffer->height);
-    case BUFFER_DELIVERED_CHUNKPAYLOADSIZE: return put_size(answer, 0);
+    case BUFFER_DELIVERED_CHUNKPAYLOADSIZE: return put_size(answer, buffer->filled - image_bytes(buffer));
     case BUFFER_PIXEL_ENDIANNESS: return put_int32(answer, ENDIANNESS_LITTLE);
     case BUFFER_DATA_LARGER_THAN_BUFFER: return put_bool(answer, false);
-    case BUFFER_CONTAINS_CHUNKDATA: return put_bool(answer, false);
+    case BUFFER_CONTAINS_CHUNKDATA: return put_bool(answer, buffer->chunk_count > 0);
     default: return unknown_command();
     }
 }
 
+API DSGetBufferInfo(void *stream, void *buffer, int32_t command, int32_t *type, void *out, size_t *size)
+{
+    CAMERA_OR_FAIL(camera, stream, STREAM);
+    pthread_mutex_lock(&camera->lock);
+    gc_error result = stream_has(camera, buffer) ? buffer_info(buffer, command, (struct answer){type, out, size})
+                                                 : bad_handle();
+    pthread_mutex_unlock(&camera->lock);
+    return result;
+}
+
+static gc_error chunk_data(const struct buffer *buffer, struct gc_chunk *chunks, size_t *count)
+{
+    if (!buffer->chunk_count) {
+        *count = 0;
+        return fail(GC_NO_DATA, "the frame has no chunks");
+    }
+    if (chunks && *count < buffer->chunk_count)
+        return fail(GC_BUFFER_TOO_SMALL, "the chunks do not fit");
+    if (chunks)
+        memcpy(chunks, buffer->chunks, buffer->chunk_count * sizeof *chunks);
+    *count = buffer->chunk_count;
+    return GC_SUCCESS;
+}
+
 API DSGetBufferChunkData(void *stream, void *buffer, struct gc_chunk *chunks, size_t *count)
 {
-    (void)chunks;
     CAMERA_OR_FAIL(camera, stream, STREAM);
-    if (!stream_has(camera, buffer) || !count)
-        return bad_handle();
-    *count = 0;
-    return fail(GC_NO_DATA, "the camera sends no chunks");
+    if (!count)
+        return fail(GC_INVALID_PARAMETER, "no place for the count");
+    pthread_mutex_lock(&camera->lock);
+    gc_error result = stream_has(camera, buffer) ? chunk_data(buffer, chunks, count) : bad_handle();
+    pthread_mutex_unlock(&camera->lock);
+    return result;
 }
 
 API DSGetNumBufferParts(void *stream, void *buffer, uint32_t *count)
@@ -687,10 +755,13 @@ API GCRegisterEvent(void *source, int32_t type, void **event)
     /* any other code than NOT_IMPLEMENTED here breaks harvesters' create (its issue 436) */
     if (!camera || type != EVENT_NEW_BUFFER)
         return fail(GC_NOT_IMPLEMENTED, "this event is not sent");
-    if (camera->stream.event_on)
-        return fail(GC_RESOURCE_IN_USE, "the event is registered already");
+    pthread_mutex_lock(&camera->lock);
+    const bool was_on = camera->stream.event_on;
     camera->stream.event_on = true;
-    camera->stream.killed = false;
+    camera->stream.kills = was_on ? camera->stream.kills : 0;
+    pthread_mutex_unlock(&camera->lock);
+    if (was_on)
+        return fail(GC_RESOURCE_IN_USE, "the event is registered already");
     *event = &camera->stream.event;
     return GC_SUCCESS;
 }
@@ -700,7 +771,9 @@ API GCUnregisterEvent(void *source, int32_t type)
     struct camera *camera = camera_of(source, STREAM);
     if (!camera || type != EVENT_NEW_BUFFER)
         return fail(GC_NOT_IMPLEMENTED, "this event is not sent");
+    pthread_mutex_lock(&camera->lock);
     camera->stream.event_on = false;
+    pthread_mutex_unlock(&camera->lock);
     return GC_SUCCESS;
 }
 
@@ -735,10 +808,8 @@ API EventGetDataInfo(void *event, const void *in, size_t in_size, int32_t comman
     }
 }
 
-API EventGetInfo(void *event, int32_t command, int32_t *type, void *out, size_t *size)
+static gc_error event_info(const struct camera *camera, int32_t command, struct answer answer)
 {
-    CAMERA_OR_FAIL(camera, event, EVENT);
-    const struct answer answer = {type, out, size};
     switch (command) {
     case EVENT_TYPE: return put_int32(answer, EVENT_NEW_BUFFER);
     case EVENT_NUM_IN_QUEUE: return put_size(answer, camera->stream.output.count);
@@ -747,6 +818,15 @@ API EventGetInfo(void *event, int32_t command, int32_t *type, void *out, size_t 
     case EVENT_DATA_SIZE_MAX: return put_size(answer, sizeof(struct gc_new_buffer));
     default: return unknown_command();
     }
+}
+
+API EventGetInfo(void *event, int32_t command, int32_t *type, void *out, size_t *size)
+{
+    CAMERA_OR_FAIL(camera, event, EVENT);
+    pthread_mutex_lock(&camera->lock);
+    gc_error result = event_info(camera, command, (struct answer){type, out, size});
+    pthread_mutex_unlock(&camera->lock);
+    return result;
 }
 
 API EventFlush(void *event)
@@ -759,7 +839,7 @@ API EventKill(void *event)
 {
     CAMERA_OR_FAIL(camera, event, EVENT);
     pthread_mutex_lock(&camera->lock);
-    camera->stream.killed = true;
+    camera->stream.kills++; /* ends one wait, under way or to come */
     pthread_cond_broadcast(&camera->changed);
     pthread_mutex_unlock(&camera->lock);
     return GC_SUCCESS;
@@ -810,7 +890,7 @@ static gc_error read_xml(const struct module *module, uint64_t offset, void *out
 
 static gc_error read_port(struct module *module, uint64_t address, void *out, size_t size)
 {
-    if (module->kind == REMOTE && camera_lost(module->camera))
+    if (module->kind == REMOTE && camera_is_lost(module->camera))
         return fail(GC_IO, "the camera is gone");
     if (address >= XML_AT)
         return checked(read_xml(module, address - XML_AT, out, size), "no such register");

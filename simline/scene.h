@@ -6,8 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* PFNC numbers of the formats the camera can deliver. */
-enum { PFNC_MONO8 = 0x01080001, PFNC_BAYER_RG8 = 0x01080009, PFNC_RGB8 = 0x02180014 };
+/* A mishap the world has planned (`simline/mishaps.py`). */
+struct plan {
+    uint32_t times, wait, every, done;
+    int64_t value;
+    uint64_t reserved;
+};
+#define PLANS_ROOM 32
 
 /* Head of the file, little-endian, 4096 bytes with the padding; the pixels follow. */
 struct scene_head {
@@ -26,6 +31,10 @@ struct scene_head {
     /* Faults from outside and counters for the judge. */
     uint32_t drop_next, incomplete_next, freeze, unplugged, repeat_next, late_us;
     uint32_t trigger_seen, line0_missed;
+    uint32_t missed;    /* triggers of any source the camera could not take */
+    uint32_t clockless; /* 1: the camera has no timestamps and no TimestampLatch */
+    uint8_t reserved_too[88];
+    struct plan plans[PLANS_ROOM];
 };
 #define SCENE_PIXELS_AT 4096u
 
@@ -35,15 +44,20 @@ struct scene {
     int handle;   /* open file; -1 for the built-in test pattern */
     int8_t *grain; /* one table of noise, made anew when the amplitude changes */
     int grain_amplitude;
+    uint8_t *samples; /* what the sensor sees, before it is made into a format with other bytes */
+    size_t samples_room;
 };
 
 /* What part of the scene is wanted, and how bright. */
 struct view {
     uint32_t width, height, offset_x, offset_y;
-    uint32_t pixel_format; /* a PFNC number from above */
-    int64_t encoder;       /* belt counts at the start of the exposure */
+    uint32_t whole_height, line; /* of how many lines in all this view is a strip, and its first one */
+    uint32_t pixel_format;       /* a PFNC number of pixels.h */
+    int64_t encoder;             /* belt counts at the start of the exposure */
     double exposure_us, gain_db;
-    uint64_t seed; /* the same seed and scene give the same noise */
+    double light;       /* share of the light that counts; 1: all */
+    double black_level; /* added to each sample, in levels of 8 bits */
+    uint64_t seed;      /* the same seed and scene give the same noise */
 };
 
 /* Map the file. False, with errno set, when it cannot be opened or is no scene. */
@@ -51,14 +65,18 @@ bool scene_open(struct scene *scene, const char *path);
 /* A still test pattern in memory, for a camera without a world. False: no memory. */
 bool scene_test_pattern(struct scene *scene);
 void scene_close(struct scene *scene);
+/* Bytes of pixels the file holds now: it may grow. */
+uint64_t scene_pixel_room(const struct scene *scene);
 
-/* Write the view into out (view_bytes). Without motion the picture is centred in the view; the rest is background. */
-void scene_render(struct scene *scene, const struct view *view, uint8_t *out);
-size_t view_bytes(uint32_t width, uint32_t height, uint32_t pixel_format);
+/* Write the view into out (view_bytes). Without motion the picture is centred in the view; the rest is background.
+ * Returns the mean level of the sensor's samples, 0..255, where it is asked for, else 0. */
+double scene_render(struct scene *scene, const struct view *view, uint8_t *out, bool mean_wanted);
 
 /* Faults and counters: other processes touch them at any time. */
 uint32_t scene_flag(const uint32_t *word);
 bool scene_take(uint32_t *counter); /* true, and one less, when it was not 0 */
 void scene_count(uint32_t *counter);
+/* One occasion for a planned mishap (`enum mishap`): true when it is due. value may be NULL. */
+bool scene_mishap(struct scene *scene, unsigned kind, int64_t *value);
 
 #endif

@@ -7,7 +7,8 @@ it is written, so a reader that sees it odd or changed copies again. Single word
     28 u32 format         32 i64 origin      40 f64 px_per_count               48 i64 encoder  56 u64 scene id
     64 u32 background     68 u32 noise       72 f64 reference exposure in us
     128 u32 drop_next     132 incomplete_next 136 freeze       140 unplugged   144 repeat_next 148 late_us
-    152 u32 trigger_seen  156 u32 line0_missed                 4096 pixels
+    152 u32 trigger_seen  156 u32 line0_missed                 160 u32 missed  164 u32 clockless
+    256 planned mishaps (`mishaps.py`)                         4096 pixels
 """
 
 import contextlib
@@ -15,11 +16,16 @@ import mmap
 import os
 import socket
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
+
+from . import mishaps
+from .mishaps import Mishap
+from .optics import Optics
 
 Picture = npt.NDArray[np.uint8]
 
@@ -29,7 +35,21 @@ PIXELS_AT = 4096
 MONO8, RGB8 = 0, 1
 FAULT_WORDS = {"drop": 128, "incomplete": 132, "freeze": 136, "unplug": 140, "repeat": 144, "late": 148}
 """Where each camera fault is asked for. `late` takes microseconds, the others 1."""
-_TRIGGER_SEEN, _LINE0_MISSED = 152, 156
+_TRIGGER_SEEN, _LINE0_MISSED, _MISSED, _CLOCKLESS = 152, 156, 160, 164
+_PULSE = struct.Struct("<BI")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What was shown last, as it was given: to be seen anew through other optics."""
+
+    picture: Picture
+    scene_id: int
+    origin: int
+    px_per_count: float
+    background: int
+    noise: int
+    reference_exposure_us: float
 
 
 class BadScene(ValueError):
@@ -49,6 +69,8 @@ class Scene:
         self.path = folder / f"{serial}.scene"
         self._line0_at = str(folder / f"{serial}.line0")
         self._eye: socket.socket | None = None
+        self._optics = Optics()
+        self._shown: _Shown | None = None
         size = PIXELS_AT + capacity_bytes
         if not self.path.exists():
             self._make(size)
@@ -65,6 +87,7 @@ class Scene:
         if self._words[3] % 2:
             self._words[3] += 1  # a writer died in the middle of a picture
         self.clear_faults()
+        self.set_clock(True)
 
     def _make(self, size: int) -> None:
         # Whole before it is seen: cameras are found by looking for *.scene.
@@ -88,24 +111,49 @@ class Scene:
 
         picture: uint8, rows x columns (Mono8) or rows x columns x 3 (RGB8).
         origin: encoder counts at which it is centred. px_per_count: how far it moves per count, 0 for not at all.
+        Through the optics; the picture is kept by reference, to be seen anew when they change.
         Raises BadScene where it does not fit.
         """
-        rows, columns = picture.shape[:2]
-        colour = picture.ndim == 3
+        self._shown = _Shown(picture, scene_id, origin, px_per_count, background, noise, reference_exposure_us)
+        self._write(self._shown)
+
+    def set_optics(self, optics: Optics) -> None:
+        """Put other optics between the world and the camera: what is shown now is seen through them from here on."""
+        self._optics = optics
+        if self._shown is not None:
+            self._write(self._shown)
+
+    @property
+    def optics(self) -> Optics:
+        """What is between the world and the camera."""
+        return self._optics
+
+    def _write(self, shown: _Shown) -> None:
+        rows, columns = shown.picture.shape[:2]
+        colour = shown.picture.ndim == 3
         stride = columns * (3 if colour else 1)
         if rows * stride > self._capacity:
             raise BadScene(
                 f"{self.path}: picture of {columns}x{rows} needs {rows * stride} bytes, expected at most "
                 f"{self._capacity}"
             )
+        seen = self._optics.seen(shown.picture, shown.background)
         words = self._words
         words[3] = words[3] + 1 & 0xFFFFFFFF
         try:
             words[4], words[5], words[6], words[7] = columns, rows, stride, RGB8 if colour else MONO8
-            struct.pack_into("<qd", self._map, 32, origin, px_per_count)
-            struct.pack_into("<QIId", self._map, 56, scene_id, background, noise, reference_exposure_us)
+            struct.pack_into("<qd", self._map, 32, shown.origin, shown.px_per_count)
+            struct.pack_into(
+                "<QIId",
+                self._map,
+                56,
+                shown.scene_id,
+                shown.background,
+                shown.noise,
+                shown.reference_exposure_us,
+            )
             into = np.frombuffer(self._map, np.uint8, rows * stride, PIXELS_AT)
-            into[:] = picture.reshape(-1)
+            into[:] = seen.reshape(-1)
         finally:
             words[3] = words[3] + 1 & 0xFFFFFFFF
 
@@ -114,17 +162,44 @@ class Scene:
         self._longs[6] = counts
 
     def fault(self, kind: str, value: int = 1) -> None:
-        """Ask for a fault of FAULT_WORDS; 0 takes it back."""
+        """Ask for a fault of FAULT_WORDS at once; 0 takes it back. `plan` knows more kinds, and when."""
         self._words[FAULT_WORDS[kind] // 4] = value
 
     def pending(self, kind: str) -> int:
         """Return what is still asked for: a one-shot fault goes to 0 when the camera has done it."""
         return self._words[FAULT_WORDS[kind] // 4]
 
+    def plan(self, kind: Mishap | str, at: int = 1, times: int = 1, every: int = 1, value: int | None = None) -> None:
+        """Plan a mishap from now on: at its at-th occasion (1: the next one), then every so many, times in all.
+
+        times: mishaps.FOREVER until it is taken back, 0 takes it back. value: how much, see `Mishap`; None: the usual.
+        ValueError: no such kind, or a number out of range.
+        """
+        kind = Mishap(kind)
+        entry = mishaps.packed(at, times, every, mishaps.DEFAULTS.get(kind, 1) if value is None else value)
+        begin = mishaps.offset_of(kind)
+        self._words[begin // 4] = 0  # the camera leaves it alone until it is whole
+        self._map[begin + 4 : begin + mishaps.ENTRY_BYTES] = entry[4:]
+        self._words[begin // 4] = times
+
+    def planned(self, kind: Mishap | str) -> int:
+        """Return how often a planned mishap is still to happen."""
+        return self._words[mishaps.offset_of(Mishap(kind)) // 4]
+
+    def happened(self, kind: Mishap | str) -> int:
+        """Return how often a mishap has happened since it was planned."""
+        return self._words[mishaps.offset_of(Mishap(kind)) // 4 + 3]
+
+    def set_clock(self, present: bool) -> None:
+        """Give the camera a clock, or take it: without one no frame has a stamp, and there is no TimestampLatch."""
+        self._words[_CLOCKLESS // 4] = 0 if present else 1
+
     def clear_faults(self) -> None:
-        """Take all faults back."""
+        """Take all faults and planned mishaps back."""
         for kind in FAULT_WORDS:
             self.fault(kind, 0)
+        for planned in Mishap:
+            self.plan(planned, times=0)
 
     @property
     def exposures(self) -> int:
@@ -136,12 +211,21 @@ class Scene:
         """How many rising edges on Line0 the camera could not take, modulo 2**32."""
         return self._words[_LINE0_MISSED // 4]
 
-    def pulse_line0(self) -> bool:
-        """Send one rising edge to the camera's Line0. Returns False where no camera listens."""
+    @property
+    def missed_triggers(self) -> int:
+        """How many triggers of any source the camera could not take, modulo 2**32."""
+        return self._words[_MISSED // 4]
+
+    def pulse_line0(self, width_us: int = 1000) -> bool:
+        """Send one pulse to the camera's Line0: its rising edge now. Returns False where no camera listens."""
+        return self.pulse_line(0, width_us)
+
+    def pulse_line(self, line: int, width_us: int = 1000) -> bool:
+        """The same on Line0 or Line1. The falling edge comes width_us (0..2**32-1) later, in the camera."""
         if self._eye is None:
             self._eye = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
-            self._eye.sendto(b"\x01", self._line0_at)
+            self._eye.sendto(_PULSE.pack(line, width_us), self._line0_at)
         except OSError:
             return False  # unplugged, not yet there, or its inbox is full: the edge is gone, as on a cut wire
         return True
