@@ -46,6 +46,7 @@ from .supervisor import Child, Readiness, Supervisor, box_children, wait_until
 from .teaching import told
 from .workspace import (
     CAMERA,
+    OTHERS,
     RecipeFacts,
     Workspace,
     belt_for,
@@ -90,6 +91,7 @@ class DemoOptions:
     out: Path = Path("demo-out")
     keep_model: bool = False
     bench: bool = False
+    cameras: int = 1
 
 
 def demo(options: DemoOptions, console: Console | None = None) -> int:
@@ -110,6 +112,9 @@ class Demonstration:
             raise BadSettings(f"port {options.modbus_port} of 127.0.0.1 is in use: choose another --modbus-port")
         self.rate = options.rate or 5.0
         self.belt = belt_for(self.rate, DEADLINE_MS, varying=options.varying)
+        self.others = {name: f"SN000{at + 1}" for at, name in enumerate(OTHERS[: options.cameras - 1])}
+        """Serial numbers of the further cameras by name."""
+        self.cameras = (CAMERA, *self.others)
         self.space = make_workspace(options.out, keep_model=options.keep_model)
         self.outcome: Outcome | None = None
 
@@ -135,14 +140,15 @@ class Demonstration:
                     language=self.options.language,
                     producer=producer,
                     bench=self.options.bench,
+                    others=self.others,
                 )
                 name = self.options.parts.resolve().name if self.options.parts else "rendered-parts"
                 name = name.lower().replace("_", "-")
-                recipe = RecipeFacts(name, view, colour, DEADLINE_MS)
+                recipe = RecipeFacts(name, view, colour, DEADLINE_MS, others=tuple(self.others))
                 write_recipe(self.space, recipe, self.belt)
                 teach_s = self._teach(presenter, name)
             self._choose_rate()
-            write_recipe(self.space, replace(recipe, health=self._commission()), self.belt)
+            write_recipe(self.space, replace(recipe, health=self._commission(), loose=self._loose()), self.belt)
             self.outcome = self._run({**plan, "belt": self.belt}, teach_s)
         except KeyboardInterrupt:
             self.say("broken off before the line ran")
@@ -174,6 +180,7 @@ class Demonstration:
             "scan_ms": 2.0 if options.bench else 5.0,
             "faults": {"percent": options.faults},
             "realtime": True,
+            "others": list(self.others.values()),
         }
 
     def _teach(self, presenter: Presenter, name: str) -> float:
@@ -193,13 +200,17 @@ class Demonstration:
             return ""
         return self.space.health.name
 
+    def _loose(self) -> float | None:
+        """The further cameras see coarser pictures than the model was taught from, so their limit is a wider one."""
+        return 1.5 * open_bundle(self.space.slot).manifest.threshold.value if self.others else None
+
     def _choose_rate(self) -> None:
         """Where nobody asked for a rate: one that this box judges with room to spare, as a commissioning would find."""
         detector = Detector(open_bundle(self.space.slot), "cpu", 1)
         entry = detector.bundle.manifest.input
         cut = np.zeros((1, entry.height, entry.width, entry.channels), np.uint8)
         took_ms = sorted(detector.find_cut(cut).took_ns / 1e6 for _ in range(RATE_SHOTS))
-        middle, worst = took_ms[RATE_SHOTS // 2], took_ms[-1]
+        middle, worst = (each * len(self.cameras) for each in (took_ms[RATE_SHOTS // 2], took_ms[-1]))
         if self.options.rate is None and self.options.headless:
             self.rate = max(SLOWEST_RATE, min(FASTEST_RATE, BUSY_SHARE * 1000 / middle, 1000 / worst))
             self.belt = belt_for(self.rate, DEADLINE_MS, varying=self.options.varying)
@@ -255,7 +266,7 @@ class Demonstration:
         write_plan(self.space, plan)
         stop = Stop()
         with self.space.log.open("ab") as log_file:
-            children = box_children(self.space.settings, (CAMERA,), web=bool(self.options.port))
+            children = box_children(self.space.settings, self.cameras, web=bool(self.options.port))
             supervisor = Supervisor(children, self.space.run_dir, log_file)
             supervisor.start()
             try:
@@ -272,7 +283,7 @@ class Demonstration:
                 webbrowser.open(f"http://127.0.0.1:{self.options.port}")
 
     def _belt(self, supervisor: Supervisor, plan: dict[str, Any], stop: Stop) -> None:
-        killed = (f"camera-{CAMERA}", "inspect", "records", "web")
+        killed = (*(f"camera-{name}" for name in self.cameras), "inspect", "records", "web")
         running = tuple(child.name for child in supervisor.children)
         total = plan["count"]
         killer = Killer(tuple(n for n in killed if n in running), self.options.kills, total or 1, self.options.seed)

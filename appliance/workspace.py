@@ -16,6 +16,8 @@ from ..bus.errors import BadSettings
 MARK = ".okng-demo"
 SERIAL = "SN0000"
 CAMERA = "top"
+OTHERS = ("side", "rear", "low")
+"""Further cameras of a demonstration, each with its own serial number."""
 LARGE, SMALL = (40.0, 60.0, 3.0), (18.0, 32.0, 2.0)
 """Length, pitch and its jitter of the parts, mm: small ones where large ones would need too fast a belt."""
 FAST_MM_S = 1200.0
@@ -135,9 +137,20 @@ def make_workspace(out: Path, *, keep_model: bool) -> Workspace:
 
 
 def write_settings(
-    space: Workspace, *, modbus_port: int, web_port: int, language: str, producer: Path, bench: bool
+    space: Workspace,
+    *,
+    modbus_port: int,
+    web_port: int,
+    language: str,
+    producer: Path,
+    bench: bool,
+    others: dict[str, str],
 ) -> None:
-    """Write the box's settings of this demonstration."""
+    """Write the box's settings of this demonstration. others: serial numbers of the further cameras by name."""
+    further = "".join(
+        f'[camera.{name}]\ndriver = "gentl"\nproducer = "{producer}"\nserial = "{serial}"\nring_slots = 32\n\n'
+        for name, serial in others.items()
+    )
     text = f"""\
 # Settings of the demonstration, written by `okng demo`. A real box has /etc/okng/okng.toml.
 recipe = "recipe.yaml"
@@ -154,7 +167,7 @@ serial = "{SERIAL}"
 ring_slots = 32
 must_differ = true
 
-[plc]
+{further}[plc]
 role = "modbus_server"
 host = "127.0.0.1"
 port = {modbus_port}
@@ -191,6 +204,10 @@ class RecipeFacts:
     deadline_ms: int
     health: str = ""
     """File of the reference that pictures are compared with, beside the recipe; empty: none."""
+    others: tuple[str, ...] = ()
+    """Further cameras, which see the same in half the size."""
+    loose: float | None = None
+    """Limit of the further cameras' regions; None: the model's own."""
 
 
 def write_recipe(space: Workspace, facts: RecipeFacts, belt: dict[str, Any]) -> None:
@@ -200,13 +217,7 @@ def write_recipe(space: Workspace, facts: RecipeFacts, belt: dict[str, Any]) -> 
         "description": "Written by okng demo.",
         "deadline_ms": facts.deadline_ms,
         "bundle": "current",
-        "camera": {
-            "pixel_format": "RGB8" if facts.colour else "Mono8",
-            "width": facts.view[0],
-            "height": facts.view[1],
-            "trigger": "software",
-            "exposure_us": 200.0,
-        },
+        "camera": _section(facts, 1),
         "regions": [{"name": "whole", "box": "full"}],
         "distances": {
             "eye_to_gate_mm": belt["eye_to_gate_mm"],
@@ -215,9 +226,33 @@ def write_recipe(space: Workspace, facts: RecipeFacts, belt: dict[str, Any]) -> 
             "margin_ms": 200.0,
         },
     }
+    if facts.others:
+        del content["camera"]
+        content["cameras"] = {CAMERA: _section(facts, 1), **{name: _section(facts, 2) for name in facts.others}}
+        content["regions"] = [{"name": "whole", "camera": CAMERA, "box": "full"}]
+        content["regions"] += [
+            {
+                "name": f"whole-{name}",
+                "camera": name,
+                "box": "full",
+                **({"threshold": facts.loose} if facts.loose else {}),
+            }
+            for name in facts.others
+        ]
     if facts.health:
-        content["health"] = {"reference": facts.health}
+        content["health"] = {CAMERA: {"reference": facts.health}}
     space.recipe.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def _section(facts: RecipeFacts, shrink: int) -> dict[str, Any]:
+    """How one camera is set; shrink: how many times smaller it sees."""
+    return {
+        "pixel_format": "RGB8" if facts.colour else "Mono8",
+        "width": facts.view[0] // shrink // 4 * 4,
+        "height": facts.view[1] // shrink // 2 * 2,
+        "trigger": "software",
+        "exposure_us": 200.0,
+    }
 
 
 def belt_for(rate: float, deadline_ms: int, *, varying: bool) -> dict[str, Any]:

@@ -96,6 +96,8 @@ class Plan:
     count: int | None = None
     """Parts to run; None: each picture of the source once."""
     serial: str = "SN0000"
+    others: tuple[str, ...] = ()
+    """Serials of further cameras that see the same part, in half the size."""
     seed: int = _bounded(1, 0, 2**63 - 1)
     width: int | None = _bounded(None, 16, 4096, "px")
     """Field of view; None: 320 for rendered parts, for a folder the median of its pictures."""

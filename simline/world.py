@@ -23,7 +23,8 @@ from .journal import Journal
 from .leash import take_leash
 from .pictures import BadPictures, Looks, open_looks
 from .plan import Plan, read_plan
-from .scene import BadScene, Picture, Scene
+from .scene import BadScene, Picture
+from .scenes import Scenes
 from .wires import State, Wires, Word
 
 AHEAD = 8
@@ -35,7 +36,7 @@ BOUNCE_MM = 0.2
 class World:
     """The line as it physically is. `tick` is called every `tick_ms`."""
 
-    def __init__(self, plan: Plan, looks: Looks, scene: Scene, wires: Wires, journal: Journal) -> None:
+    def __init__(self, plan: Plan, looks: Looks, scene: Scenes, wires: Wires, journal: Journal) -> None:
         """Lay the parts on the belt and look up what will be done to each."""
         belt = plan.belt
         self._plan, self._looks, self._scene, self._wires, self._journal = plan, looks, scene, wires, journal
@@ -210,7 +211,7 @@ def run(plan: Plan, wires: Wires) -> None:
     looks = open_looks(plan)
     wires[Word.PARTS] = len(looks)
     tick_ns = round(plan.tick_ms * 1e6)
-    with Scene(Path(plan.scenes), plan.serial, looks.view.size_bytes) as scene:
+    with Scenes(Path(plan.scenes), (plan.serial, *plan.others), looks.view.size_bytes) as scene:
         journal = Journal(Path(plan.out) / "world.jsonl")
         world = World(plan, looks, scene, wires, journal)
         try:

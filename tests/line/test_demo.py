@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from okng.records.read import LedgerReader
+
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
 pytestmark = [pytest.mark.line, pytest.mark.timeout(420)]
@@ -90,6 +92,25 @@ def test_speed_changes_stops_faults_and_kills_leave_the_zeros(tmp_path: Path) ->
     )
     zeros(found)
     assert found["ok"] > 60
+
+
+def test_two_cameras_of_different_sizes_see_each_part_and_one_of_them_fails(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    asked = ("--cameras", "2", "--count", "150", "--rate", "7", "--size", "128", "--faults", "6", "--kills", "1")
+    found = demo(out, *asked)
+    zeros(found)
+    assert found["ok"] > 40
+    reader = LedgerReader(out / "store")
+    rows = reader.rows(200)
+    judged = [row for row in rows if row.outcome in ("OK", "NG")]
+    assert len(judged) > 60
+    two = [row for row in rows if {view.camera for view in row.views} | {row.camera} >= {"top", "side"}]
+    assert len(two) > 40, "both views of a part are known"
+    kept = [view for row in rows for view in row.views if view.picture]
+    assert all((out / "store" / view.picture).is_file() for view in kept)
+    sizes = {(row.camera, row.width, row.height) for row in rows if row.width}
+    sizes |= {(view.camera, view.width, view.height) for row in rows for view in row.views if view.width}
+    assert sizes == {("top", 320, 320), ("side", 160, 160)}
 
 
 @pytest.mark.data
