@@ -114,8 +114,9 @@ class Scene:
         Through the optics; the picture is kept by reference, to be seen anew when they change.
         Raises BadScene where it does not fit.
         """
-        self._shown = _Shown(picture, scene_id, origin, px_per_count, background, noise, reference_exposure_us)
-        self._write(self._shown)
+        shown = _Shown(picture, scene_id, origin, px_per_count, background, noise, reference_exposure_us)
+        self._write(shown)
+        self._shown = shown
 
     def set_optics(self, optics: Optics) -> None:
         """Put other optics between the world and the camera: what is shown now is seen through them from here on."""
