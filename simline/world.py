@@ -23,7 +23,7 @@ from .journal import Journal
 from .leash import take_leash
 from .pictures import BadPictures, Looks, open_looks
 from .plan import Plan, read_plan
-from .scene import BadScene, Picture
+from .scene import BadScene, Picture, Scene
 from .scenes import Scenes
 from .wires import State, Wires, Word
 
@@ -36,7 +36,7 @@ BOUNCE_MM = 0.2
 class World:
     """The line as it physically is. `tick` is called every `tick_ms`."""
 
-    def __init__(self, plan: Plan, looks: Looks, scene: Scenes, wires: Wires, journal: Journal) -> None:
+    def __init__(self, plan: Plan, looks: Looks, scene: Scene | Scenes, wires: Wires, journal: Journal) -> None:
         """Lay the parts on the belt and look up what will be done to each."""
         belt = plan.belt
         self._plan, self._looks, self._scene, self._wires, self._journal = plan, looks, scene, wires, journal

@@ -106,8 +106,9 @@ def test_two_cameras_of_different_sizes_see_each_part_and_one_of_them_fails(tmp_
     assert len(judged) > 60
     two = [row for row in rows if {view.camera for view in row.views} | {row.camera} >= {"top", "side"}]
     assert len(two) > 40, "both views of a part are known"
-    kept = [view for row in rows for view in row.views if view.picture]
-    assert all((out / "store" / view.picture).is_file() for view in kept)
+    kept = [view.picture for row in rows for view in row.views if view.picture]
+    assert kept
+    assert all((out / "store" / picture).is_file() for picture in kept)
     sizes = {(row.camera, row.width, row.height) for row in rows if row.width}
     sizes |= {(view.camera, view.width, view.height) for row in rows for view in row.views if view.width}
     assert sizes == {("top", 320, 320), ("side", 160, 160)}
