@@ -71,6 +71,11 @@ class Assembly:
         self.lost_track = False
         """True: the frame numbers do not tell any more where a picture begins. The next `fire` or epoch will."""
 
+    @property
+    def resting(self) -> bool:
+        """True while more frames of a picture that is spoiled may come: the camera would not take a trigger yet."""
+        return self._rest_of is not None or (self.lost_track and not self._wary)
+
     def fire(self) -> None:
         """A trigger is about to be fired, and nothing that was fired before is waited for any more."""
         if self.lost_track:
@@ -105,6 +110,7 @@ class Assembly:
         if seen > self._incomplete:
             self._incomplete = seen
             if self._have:
+                self._have += 1
                 self._end("incomplete")
             else:
                 self._reason = "incomplete"
@@ -131,9 +137,11 @@ class Assembly:
             self._end(self._reason)
         reason, self._reason = self._reason, "gap"
         if picture == self._rest_of:
+            if position == frames - 1:
+                self._rest_of = None
             return
         if position != self._have:
-            self._rest_of = picture
+            self._rest_of = picture if position < frames - 1 else None
             self._waiting.append(Taken(None, reason))
             return
         self._lay(grab, picture, into, at)
@@ -142,7 +150,7 @@ class Assembly:
         """The frame is the next one of its picture, and lies at that place of the slot."""
         size = self._profile.frame_bytes
         if not self._have:
-            self._first, self._picture = grab, picture
+            self._first, self._picture, self._rest_of = grab, picture, None
             if at:  # another picture was broken off by it
                 into[:size] = into[at : at + size]
         fault = self._check(grab)
@@ -166,5 +174,5 @@ class Assembly:
             gap=max(self._picture - told - 1, 0),
         )
         self._waiting.append(Taken(whole, fault))
+        self._rest_of = self._picture if fault and self._have < self._profile.frames else None
         self._told, self._have, self._first = self._picture, 0, None
-        self._rest_of = self._picture if fault else None

@@ -13,6 +13,8 @@ DISTRUST_NS = 500 * MS
 """After pictures that nobody asked for, none is believed to be a part's for this long."""
 _ASKED_WITHIN_NS = SECOND
 _AFRESH_AFTER, _AFRESH_CAP = 5, 80
+_ANEW_NS = 100 * MS
+"""Bad pictures closer together than this count as one: a burst is one fault."""
 _HEALED_BY_SETUP = ("repeated", "frozen", "wrong size", "unasked", "too fast")
 _TRIAL_NS, _TRIAL_CAP_NS = 2 * SECOND, 64 * SECOND
 
@@ -50,9 +52,9 @@ class Condition:
     def blame(self, fault: str, at_ns: int) -> None:
         """A picture has come that is none. fault: one of ADVICE."""
         self.health, self.detail = Health.FAULT, ADVICE[fault]
-        self._bad_ns = at_ns
+        before_ns, self._bad_ns = self._bad_ns, at_ns
         self.test_ns = max(self.test_ns, at_ns + SELF_TEST_EVERY_NS)
-        if fault in _HEALED_BY_SETUP:
+        if fault in _HEALED_BY_SETUP and (not self._bad or at_ns - before_ns >= _ANEW_NS):
             self._bad += 1
             if self._bad >= self._afresh_after:
                 self.wants_setup = True

@@ -46,7 +46,7 @@ class Streaming(Protocol):
 class _OneFrame:
     """A picture of one frame, with the face of an Assembly."""
 
-    lost_track = False
+    lost_track = resting = False
 
     def __init__(self, source: Grabbing, faults: PictureFaults) -> None:
         self._source, self._faults = source, faults
@@ -99,6 +99,7 @@ class Intake:
         self.timeouts = 0
         """Parts lost in a row because nothing came in time."""
         self.last_exposed_ns = 0
+        self._rest_until_ns = 0
 
     def _fresh(self, *, any_number: bool = False) -> Assembly | _OneFrame:
         if self.profile.frames == 1:
@@ -119,6 +120,11 @@ class Intake:
     def dated(self) -> bool:
         """True: the device's own clock dates a frame, so one that comes late is known for what it is."""
         return self.source.health().clock == "latch"
+
+    @property
+    def resting(self) -> bool:
+        """True while frames of a picture that is spoiled may still come: the camera would not take a trigger."""
+        return self._pictures.resting and now_ns() < self._rest_until_ns
 
     def fire(self) -> None:
         """A trigger is about to be fired from here."""
@@ -163,6 +169,8 @@ class Intake:
 
     def _enter(self, taken: Taken, slot: int) -> None:
         fault, grab = taken.fault, taken.grab
+        if fault:
+            self._rest_until_ns = now_ns() + self.patience_ns
         if fault in ADVICE:
             self.condition.blame(fault, now_ns())
         reason = LOST_AS.get(fault, fault)

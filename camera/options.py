@@ -48,7 +48,7 @@ class CameraOptions(BaseModel):
     noise may send a picture twice. true and false are `on` and `off`."""
     black_level: int = Field(default=2, ge=-1, le=254)
     """A picture with no pixel above this (of 255; the 8 high bits of deeper formats) is black; -1: none is."""
-    white_level: int = Field(default=254, ge=1, le=256)
+    white_level: int = Field(default=250, ge=1, le=256)
     """A picture with no pixel below this is overexposed; 256: none is."""
 
     @field_validator("must_differ", mode="before")

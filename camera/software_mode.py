@@ -46,17 +46,18 @@ class SoftwareMode:
     def turn(self) -> None:
         """Fire what is next, and wait a little for its frame. CameraLost."""
         intake, condition = self._intake, self._intake.condition
-        if not intake.waiting and self._queue:
+        free = not intake.waiting and not intake.resting
+        if free and self._queue:
             trigger = self._queue[0]
             if trigger.deadline_ns <= now_ns():
                 self._announcer.lost(trigger.part, trigger.at_ns, "too late")
             else:
                 self._fire(trigger.part, trigger.at_ns, trigger.deadline_ns)
             self._queue.popleft()  # not before: a camera lost at the command leaves the part to `lose`
-        elif not intake.waiting and condition.health is not Health.READY and now_ns() >= condition.test_ns:
+        elif free and condition.health is not Health.READY and now_ns() >= condition.test_ns:
             condition.test_ns = now_ns() + SELF_TEST_EVERY_NS
             self._fire(0, 0, condition.test_ns)
-        intake.take(SLICE_NS if intake.waiting else DRAIN_NS)
+        intake.take(SLICE_NS if intake.waiting or intake.resting else DRAIN_NS)
 
     def lose(self, reason: str) -> None:
         """Answer everything that waits for its turn."""

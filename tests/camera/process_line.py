@@ -7,12 +7,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from okng.appliance.supervisor import Child, Supervisor
 from okng.bus.channel import Publisher, Subscriber, camera_address, io_address
-from okng.bus.clock import MS, now_ns
+from okng.bus.clock import MS, SECOND, now_ns
 from okng.bus.heartbeat import Pulse
 from okng.bus.messages import CameraState, FrameLost, FrameReady, Health
 from okng.bus.part import Trigger
@@ -33,16 +34,31 @@ class Line:
         self.states: list[CameraState] = []
         self.log_file = run_dir.parent / "camera.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.supervisor: Supervisor | None = None
+        self.child: Child | None = None
+        self._output: BinaryIO | None = None
 
     def start(self, **said: Any) -> "Line":
+        command = self._command(said)
+        with self.log_file.open("w") as log:
+            self.process = subprocess.Popen(command, stderr=log)
+        return self
+
+    def supervise(self, opening_s: float = 15.0, **said: Any) -> "Line":
+        """As start, under the real supervisor: what ends or hangs is started again."""
+        self._output = self.log_file.open("wb")
+        self.child = Child("camera-top", self._command(said), opening_ns=int(opening_s * SECOND))
+        self.supervisor = Supervisor([self.child], self.run_dir, self._output)
+        self.supervisor.start()
+        return self
+
+    def _command(self, said: dict[str, Any]) -> list[str]:
         options = {"producer": str(self.producer), "serial": "SN0000", "margin_ms": 400} | said.pop("options", {})
         profile = {"pixel_format": "Mono8", "width": 160, "height": 120, "exposure_us": 1000.0}
         scripted, plan = said.pop("scripted", None), said.pop("plan", {})
         text = json.dumps({"options": options, "scripted": scripted, "plan": plan, "profile": profile | said})
         self.states.clear()
-        with self.log_file.open("w") as log:
-            self.process = subprocess.Popen([sys.executable, str(SCRIPT), str(self.run_dir), text], stderr=log)
-        return self
+        return [sys.executable, str(SCRIPT), str(self.run_dir), text]
 
     def ready(self, health: Health = Health.READY) -> "Line":
         """Wait until the camera says so."""
@@ -56,6 +72,8 @@ class Line:
             self._hear(50)
 
     def _hear(self, wait_ms: int) -> Answer | None:
+        if self.supervisor is not None:
+            self.supervisor.watch()
         message = self.heard.receive(wait_ms)
         if isinstance(message, CameraState):
             self.states.append(message)
@@ -106,6 +124,10 @@ class Line:
         return self.log_file.read_text()
 
     def close(self) -> None:
+        if self.supervisor is not None:
+            self.supervisor.stop()
+        if self._output is not None:
+            self._output.close()
         if self.process is not None:
             self.process.kill()
             self.process.wait()

@@ -197,10 +197,11 @@ def test_bad_pictures_in_a_row_ask_for_a_set_up_less_and_less_often() -> None:
     condition = Condition(self_testing=True)
     asked = []
     for at in range(1, 50):
-        condition.blame("wrong size", at)
+        for frame in range(3):
+            condition.blame("wrong size", at * SECOND + frame)
         if condition.wants_setup:
             asked.append(at)
-            condition.set_up_again(at)
+            condition.set_up_again(at * SECOND)
     assert asked == [5, 15, 35]
     assert how(condition) is Health.FAULT
 
