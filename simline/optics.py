@@ -66,12 +66,13 @@ class Optics:
         if light is None:
             return made
         lit = made * (light[:, :, None] if made.ndim == 3 else light)
-        return np.clip(np.rint(lit), 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(np.rint(lit), 0, 255), np.uint8)
 
     def _moved(self, picture: Picture, background: int) -> Picture:
         rows, columns = picture.shape[:2]
         matrix = cv2.getRotationMatrix2D(((columns - 1) / 2, (rows - 1) / 2), self.rotation_deg, 1.0)
-        matrix[:, 2] += self.shift_x_px, self.shift_y_px
+        matrix[0, 2] += self.shift_x_px
+        matrix[1, 2] += self.shift_y_px
         made = cv2.warpAffine(
             picture,
             matrix,

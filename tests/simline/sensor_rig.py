@@ -67,10 +67,10 @@ class Rig:
     def get(self, name: str) -> Any:
         return self.nodes.get_node(name).value
 
-    def start(self, buffers: int = 8, **features: Any) -> None:
+    def start(self, **features: Any) -> None:
         self.stop()
         self.set(**features)
-        self.acquirer.num_buffers = buffers
+        self.acquirer.num_buffers = 8
         self.acquirer.start()
 
     def stop(self) -> None:
@@ -116,8 +116,8 @@ class Rig:
         return self.must_fetch()
 
 
-TRIGGERED = {"TriggerSelector": "FrameStart", "TriggerMode": "On", "TriggerSource": "Software"}
-QUICK = {**TRIGGERED, "ExposureTime": 100.0}
+TRIGGERED: dict[str, Any] = {"TriggerSelector": "FrameStart", "TriggerMode": "On", "TriggerSource": "Software"}
+QUICK: dict[str, Any] = {**TRIGGERED, "ExposureTime": 100.0}
 
 
 @contextlib.contextmanager
