@@ -121,10 +121,13 @@ def _moved(seen: Changes) -> str:
             "put the camera back and tighten it, or commission the view again"
         )
     spots, marks = ([place for place in places if place.fixed] for places in (seen.spots, seen.marks))
-    if spots and marks and not _glaring(seen):
+    # Dirt does not move the background at all, not even by what would be allowed.
+    stirred = seen.shift.share >= 0.12 or seen.angle.share >= 0.25
+    if spots and (marks or stirred) and not _glaring(seen):
+        became = f"darker at {_at(spots[0])}" + (f" and brighter at {_at(marks[0])}" if marks else "")
         return (
-            f"camera moved: the background became darker at {_at(spots[0])} and brighter at {_at(marks[0])}: "
-            "put the camera back and tighten it, or see what lies there"
+            f"camera moved: the background became {became} and lies {seen.shift.by:.1f} px off, "
+            f"turned by {seen.angle.by:+.1f} degrees: put the camera back and tighten it, or see what lies there"
         )
     return ""
 

@@ -22,9 +22,9 @@ _ONE_WAY = ("focus", "background_focus", "noise", "saturation", "lost")
 """Changes that matter upward only: lost sharpness, not gained."""
 _CHANCE = 4.2
 """A limit is at least this many standard deviations of what a window would show by chance."""
-_CHANCE_ALONE = 6.0
+_CHANCE_ALONE = 5.0
 """The same without a fixed background: parts stray less evenly than lamps."""
-_CELL_CHANCE = 7.0
+_CELL_CHANCE = 6.5
 """The same for one cell of some thousand."""
 _MIDDLE = 1.1
 """The mean of the middle half strays this much more than the mean of all, for normal figures."""
@@ -49,11 +49,10 @@ class Drift:
         self._streak = dict.fromkeys(Cause, 0)
         self._words: dict[Cause, str] = {}
         self._needed = (options.window + 1) // 2
-        loss = -math.log(1 - min(options.local_change, 0.99))
+        self._loss = np.float32(-math.log(1 - min(options.local_change, 0.99)))
         # A few pictures tell little of one cell's spread; its neighbours' help.
         near = np.sqrt(cv2.blur(np.square(reference.spread), (3, 3), borderType=cv2.BORDER_REPLICATE))
-        by_chance = np.maximum(reference.spread, near) * np.float32(_CELL_CHANCE * self._stray(options.window))
-        self._cell_limit = np.maximum(np.float32(loss), by_chance)
+        self._cell_spread = np.maximum(reference.spread, near)
         self._alarms: tuple[Alarm, ...] = ()
 
     @property
@@ -93,7 +92,7 @@ class Drift:
         options, window = self._options, self._options.window
         spans = [window] if len(self._parts) < 2 * window else [window, 2 * window]
         found = [_Span(list(self._parts)[-span:], self._reference, self._stray(span)) for span in spans]
-        spots, marks = self._places(found[0])
+        spots, marks = self._places(found)
 
         def change(name: str, limit: float, figures: Sequence[str], by: Callable[[_Span], float]) -> Change:
             seen = max((Change(by(span), span.limit(limit, figures), False) for span in found), key=_share)
@@ -126,15 +125,18 @@ class Drift:
         """How much the middle of so many parts strays against the commissioned one, as a share of one part's spread."""
         return _MIDDLE * math.sqrt(1 / span + 1 / self._reference.pictures)
 
-    def _places(self, span: "_Span") -> tuple[tuple[Place, ...], tuple[Place, ...]]:
+    def _places(self, spans: Sequence["_Span"]) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
         """Return the places that are darker, and brighter, than level and shape of the light explain."""
-        off = middle_cells([part.local for part in span.parts])
         back = _BACK if self._on.get("spots", False) else 1.0
-        dark, bright = (
-            self._hanging(np.asarray(sign * off > self._cell_limit * np.float32(back), np.uint8)) for sign in (-1, 1)
-        )
-        self._on["spots"] = bool(dark)
-        return dark, bright
+        dark, bright = np.zeros((2, *self._cell_spread.shape), np.uint8)
+        for span in spans:
+            off = middle_cells([part.local for part in span.parts])
+            limit = np.maximum(self._loss, self._cell_spread * np.float32(_CELL_CHANCE * span.stray)) * np.float32(back)
+            dark |= off < -limit
+            bright |= off > limit
+        spots, marks = self._hanging(dark), self._hanging(bright)
+        self._on["spots"] = bool(spots)
+        return spots, marks
 
     def _hanging(self, cells: Cells) -> tuple[Place, ...]:
         """Return what hangs together, largest first; nothing where it is most of the picture.

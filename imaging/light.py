@@ -81,10 +81,8 @@ class LightField:
         names = list(range(self._terms))
         if not self.backed or self._terms < _SHAPES:
             base = everywhere.reshape(-1) if everywhere.any() else np.ones(light.size, np.bool_)
-            # A bow would be told from the parts against the background, which is the parts' own business.
-            self._terms = (
-                min(3, _told_by(shapes[base][:, :_SHAPES])) if self.backed else _told_by(shapes[base][:, :_SHAPES])
-            )
+            # No bow: told from the parts, it would be the difference between their middle and their rim.
+            self._terms = min(3, _told_by(shapes[base][:, :_SHAPES]))
             names = [*range(self._terms), *([_SHAPES] if self.backed else [])]
         self._at = np.flatnonzero(base)
         self._part = part.reshape(-1)
