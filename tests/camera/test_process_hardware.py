@@ -3,7 +3,9 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from okng.bus.clock import MS, now_ns
@@ -86,3 +88,39 @@ def test_hardware_a_trigger_missed_by_the_box_uses_its_frame_up(line: Line, scen
     assert reasons([answer]) == [(2, "ready")]
     assert isinstance(answer, FrameReady)
     assert answer.number == 2
+
+
+def test_hardware_a_trigger_during_an_exposure_is_named_and_counted(line: Line, scene: Scene) -> None:
+    line.start(trigger="hardware", exposure_us=500_000.0, options=WIDE | {"margin_ms": 900}).ready()
+    pulse(line, scene, 1)
+    time.sleep(0.25)
+    pulse(line, scene, 2)
+    time.sleep(0.4)
+    pulse(line, scene, 3)
+    answers = line.answers(3)
+    assert sorted(reasons(answers)) == [(1, "ready"), (2, "missed trigger"), (3, "ready")]
+    numbers = {each.part: each.number for each in answers if isinstance(each, FrameReady)}
+    assert numbers[3] == numbers[1] + 1, "no number was skipped, only a count"
+    line.until(lambda: line.states[-1].delivered == 2)
+    state = line.states[-1]
+    assert (state.triggers, state.missed, state.early, state.gaps, state.strays) == (3, 1, 1, 0, 0)
+
+
+def test_hardware_a_line_scan_finds_its_trigger_and_a_lost_frame_shifts_nothing(line: Line, scene: Scene) -> None:
+    pictures = [np.random.default_rng(seed).integers(20, 230, (120, 160), np.uint8) for seed in range(5)]
+    profile: dict[str, Any] = {"frames": 4, "frame_rate_hz": 200.0, "features": [["SimLineScan", "On"]]}
+    line.start(trigger="hardware", options=WIDE, **profile).ready()
+    found = []
+    for part, picture in enumerate(pictures, 1):
+        scene.show(picture, part)
+        if part == 3:
+            scene.plan("drop", at=2)
+        pulse(line, scene, part)
+        (answer,) = line.answers(1)
+        found.append(reasons([answer])[0])
+        if isinstance(answer, FrameReady):
+            shown = read_picture(line.shelf, answer)
+            assert shown is not None
+            assert np.array_equal(shown, picture)
+        time.sleep(0.25)
+    assert found == [(1, "ready"), (2, "ready"), (3, "gap"), (4, "ready"), (5, "ready")]
