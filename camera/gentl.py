@@ -57,6 +57,7 @@ _KINDS: dict[str, Kind] = {
     "IString": "text",
     "ICommand": "command",
 }
+_UNDERRUN_EVERY_NS = SECOND // 2
 _OPEN_TO_ALL = (0, 1)
 """Device access status: unknown, read-write."""
 _VISIBILITIES: tuple[Visibility, ...] = ("beginner", "expert", "guru", "invisible")
@@ -128,6 +129,7 @@ class GentlSource(Source):
         self._latch_names: tuple[str, str] | None = None
         self._tick_hz = SECOND
         self._counts_triggers = False
+        self._underruns = self._underrun_due_ns = 0
 
     def discover(self) -> list[CameraInfo]:
         """List what the producer sees. While a camera is open: what was seen when it was opened."""
@@ -238,6 +240,7 @@ class GentlSource(Source):
 
     def _start(self, buffers: int) -> None:
         with _door("start"):
+            self._underruns = self._underrun_due_ns = 0
             self._acquirer.num_buffers = buffers
             self._acquirer.start()
 
@@ -299,11 +302,15 @@ class GentlSource(Source):
             return Latch(before_ns, int(node.value) * SECOND // self._tick_hz, after_ns)
 
     def _underrun(self) -> int:
+        """Asked of the producer twice a second at most: its answer waits for the sensor's own work."""
+        at_ns = now_ns()
         if self._acquirer is None or not self._acquirer.data_streams:
-            return 0
-        with contextlib.suppress(*_FOREIGN):
-            return int(self._acquirer.data_streams[0].num_underrun)
-        return 0
+            self._underruns = 0
+        elif at_ns >= self._underrun_due_ns:
+            self._underrun_due_ns = at_ns + _UNDERRUN_EVERY_NS
+            with contextlib.suppress(*_FOREIGN):
+                self._underruns = int(self._acquirer.data_streams[0].num_underrun)
+        return self._underruns
 
     def _close(self) -> None:
         acquirer, self._acquirer = self._acquirer, None
