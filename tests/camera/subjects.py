@@ -13,11 +13,13 @@ from okng.bus.clock import MS, SECOND
 from okng.camera.gentl import GentlSource
 from okng.camera.profiles import Profile
 from okng.camera.replay import ReplaySource
-from okng.camera.source import ClockKind, Grab, Source
+from okng.camera.source import ClockKind, Source
 from okng.camera.video import VideoSource
 from okng.simline.scene import Scene
 
 from .conftest import SERIAL
+from .fake_gige import SERIAL as GIGE_SERIAL
+from .fake_gige import FakeGige
 from .rtsp import HEIGHT, TRANSFER_NS, WIDTH, RtspCamera
 
 FREE_RUN = Profile("Mono8", 160, 120, trigger="off", exposure_us=200, frame_rate_hz=100)
@@ -46,6 +48,8 @@ class Subject:
     """A feature and a value that the camera refuses."""
     latency_ns: int = 0
     """A triggered frame is due so long after the trigger, at most."""
+    forgets: bool = True
+    """A trigger that has no frame yet is forgotten when the stream is stopped; else it waits inside the camera."""
     window_ns: int = field(default=MS)
     """A frame may be dated this long before its trigger: clocks are not the same."""
 
@@ -128,5 +132,20 @@ def rtsp_stream(camera: RtspCamera) -> Subject:
     )
 
 
-def numbers(grabs: list[Grab]) -> list[int]:
-    return [grab.number for grab in grabs]
+def aravis(camera: FakeGige) -> Subject:
+    """Its rate is 25 Hz after each start, its exposure shows nothing; a trigger is seen within 40 ms."""
+    from okng.camera.aravis import AravisSource
+
+    return Subject(
+        AravisSource,
+        triggered=replace(FREE_RUN, trigger="software"),
+        serial=GIGE_SERIAL,
+        dated=True,
+        lose=camera.kill,
+        lost_within_ns=9 * SECOND,
+        find_again=camera.start,
+        beyond=("Width", 100000),
+        latency_ns=SECOND,
+        forgets=False,
+        hardware=True,
+    )
