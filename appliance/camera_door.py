@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from .camera_choice import FILE, chosen, default_settings, options_of, settings_at, which_camera
+from .camera_choice import FILE, FOLDER, chosen, default_settings, options_of, settings_at, which_camera
 from .tune_door import tune
 
 
@@ -131,8 +131,9 @@ def snap(out: Path, raw: bool, count: int, **which: Any) -> None:
 @click.option(
     "--rate", type=click.FloatRange(0.1, 100_000), default=None, help="Frames a second; default: the recipe's."
 )
+@click.option("--record", type=FOLDER, default=None, help="Keep every frame in this new folder, for driver = replay.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def stream(seconds: float, rate: float | None, as_json: bool, **which: Any) -> None:
+def stream(seconds: float, rate: float | None, record: Path | None, as_json: bool, **which: Any) -> None:
     """Let camera NAME run free and say what comes: rate, gaps, incomplete frames, delay, clock. Exit 1: frames lost."""
     from .camera_hand import in_hand
     from .camera_tools import streamed
@@ -142,7 +143,7 @@ def stream(seconds: float, rate: float | None, as_json: bool, **which: Any) -> N
         if rate is not None or profile is not None:
             wanted = rate if rate is not None else (profile.frame_rate_hz if profile else 30.0)
             hand.restart(dataclasses.replace(hand.profile, frame_rate_hz=wanted))
-        found = streamed(hand, seconds)
+        found = streamed(hand, seconds, record)
     click.echo(json.dumps(dataclasses.asdict(found), indent=2) if as_json else "\n".join(found.lines()))
     sys.exit(1 if found.lost else 0)
 

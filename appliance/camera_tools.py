@@ -1,5 +1,6 @@
 """What `okng camera` prints, and the small works behind it."""
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from ..bus.clock import MS, SECOND, now_ns
 from ..bus.errors import BadSettings, CameraLost
 from ..camera.discovery import PATH, Listing
 from ..camera.features import Feature, Visibility, read_value
+from ..camera.recorder import Recorder
 from ..camera.source import Source
 from .camera_hand import CameraHand
 
@@ -139,16 +141,29 @@ class Streamed:
         yield f"mean level of the last picture: {self.mean_level:.1f}"
 
 
-def streamed(hand: CameraHand, seconds: float) -> Streamed:
-    """Take every frame for so long. CameraLost: it is gone, or sends nothing."""
+def streamed(hand: CameraHand, seconds: float, record: Path | None = None) -> Streamed:
+    """Take every frame for so long; record: a new folder to keep them in. CameraLost: it is gone, or sends nothing.
+
+    BadSettings: the folder is not empty. StoreLost: it cannot be written.
+    """
+    with contextlib.ExitStack() as held:
+        recorder = None if record is None else held.enter_context(Recorder(record))
+        return _streamed(hand, seconds, recorder)
+
+
+def _streamed(hand: CameraHand, seconds: float, recorder: Recorder | None) -> Streamed:
     source, exposure_ns = hand.source, hand.profile.exposure_ns
     before, begun_ns = source.health(), now_ns()
     until_ns, delays = begun_ns + round(seconds * SECOND), []
     grab = hand.grab()
-    count = 1
-    while now_ns() < until_ns:
-        grab = hand.grab()
+    count = 0
+    while True:
         count += not grab.repeated
+        if recorder is not None and not grab.repeated:
+            recorder.add(grab, hand.raw)
+        if now_ns() >= until_ns:
+            break
+        grab = hand.grab()
         delays.append((grab.received_ns - grab.exposed_at_ns - exposure_ns) / MS)
     took_s = (now_ns() - begun_ns) / SECOND
     source.probe()

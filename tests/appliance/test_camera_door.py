@@ -98,6 +98,16 @@ def test_a_stream_is_counted(world: Path) -> None:
     assert (found["gaps"], found["incomplete"], found["clock"]) == (0, 0, "latch")
 
 
+def test_a_stream_is_recorded_for_replay(world: Path, tmp_path: Path) -> None:
+    out = tmp_path / "recorded"
+    words = ["stream", "SN0000", "--producer", str(build()), "--seconds", "0.5", "--rate", "20", "--record", str(out)]
+    done = okng(world, *words)
+    assert done.returncode == 0, done.stderr
+    rows = (out / "frames.csv").read_text().splitlines()
+    assert len(rows) - 1 == len(list(out.glob("*.png"))) >= 5
+    assert okng(world, *words).returncode == 78, "a recording is not written over"
+
+
 def test_a_camera_in_use_is_said(world: Path) -> None:
     words = ["stream", "SN0000", "--producer", str(build()), "--seconds", "8"]
     surroundings = os.environ | {"OKNG_SIM": str(world)}

@@ -11,6 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
+from okng.appliance.camera_hand import in_hand
+from okng.appliance.camera_tune import scanned
+from okng.camera.options import CameraOptions
+from okng.camera.profiles import Profile
 from okng.imaging.board import Board
 from okng.imaging.lens_file import read_lens_file
 from okng.imaging.picture import Picture
@@ -134,3 +138,19 @@ def test_a_lamp_that_does_not_follow_is_said(okng: Run, scene: Scene) -> None:
     done = okng(*words, "--step", "0.1")
     assert done.returncode == 1, done.stderr
     assert "the lamp does not follow the strobe output" in done.stdout
+
+
+def test_the_flash_is_set_to_the_middle_of_the_plateau(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OKNG_SIM", str(tmp_path / "sim"))
+    scene.show(textured(120.0), 1, reference_exposure_us=400.0)
+    lamp = (("SimStrobeDuration", 100.0),)
+    profile = Profile("Mono8", 320, 240, trigger="off", exposure_us=400.0, features=lamp)
+    with in_hand(CameraOptions(producer=build(), serial="SN0000"), profile, None) as hand:
+        *lines, found = scanned(hand, None, "SimStrobeDelay", (0.0, 700.0), 50.0)
+        assert found is True
+        delay = float(hand.source.get("SimStrobeDelay"))
+    assert 0 <= delay <= 300, "the whole flash lies in the exposure"
+    assert any(str(line).startswith("in the recipe: features: {SimStrobeDelay: ") for line in lines)
+    assert len(lines) == 15 + 2
