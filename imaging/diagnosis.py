@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from .picture import Box
 
+_OTHER = 3.0
+"""So many times the change allowed to the parts' brightness is no change of the light's shape."""
+
 
 class Cause(StrEnum):
     """Where to look."""
@@ -93,12 +96,15 @@ def told_by(seen: Changes) -> dict[Cause, str]:
     moved = _moved(seen)
     if moved:
         return {Cause.CAMERA_MOVED: moved}
+    if seen.part.share >= _OTHER and seen.light.share < 0.8 and not _glaring(seen):
+        # No part, or quite another: its shadow and its edges change the rest.
+        return {Cause.PRODUCT: _product(seen)}
     found = {Cause.LAMP: _lamp(seen), Cause.LENS: _lens(seen), Cause.PRODUCT: _product(seen)}
     return {cause: words for cause, words in found.items() if words}
 
 
 def _moved(seen: Changes) -> str:
-    if _glaring(seen) and seen.light.share >= 2:
+    if seen.saturation.on and seen.light.by > 0 and seen.light.share >= 2:
         return ""  # dazzled: what is left of the background is no longer its picture
     if (seen.shift.on or seen.angle.on) and not seen.lost.on:
         ways = []
@@ -158,12 +164,12 @@ def _lamp(seen: Changes) -> str:
 
 
 def _lens(seen: Changes) -> str:
-    if seen.focus.on and not _background_sharp(seen):
+    if seen.focus.on and not _background_sharp(seen) and not _blinded(seen):
         return (
             f"lens: sharpness {100 * (1 - seen.focus.by):.0f} % of the commissioned: "
             "check focus and aperture and tighten them, clean the lens"
         )
-    if seen.background_focus.on and not seen.lost.on and not _glaring(seen):
+    if seen.background_focus.on and not seen.lost.on and not _glaring(seen) and not _blinded(seen):
         return (
             f"lens: sharpness of the background {100 * (1 - seen.background_focus.by):.0f} % of the commissioned: "
             "check focus and aperture and tighten them, clean the lens"
@@ -177,7 +183,7 @@ def _lens(seen: Changes) -> str:
 
 
 def _product(seen: Changes) -> str:
-    if max(seen.light.share, seen.shape.share) >= 0.8 or _glaring(seen):
+    if seen.light.share >= 0.8 or _glaring(seen) or (seen.shape.share >= 0.8 and seen.part.share < _OTHER):
         return ""
     if seen.part.on:
         return (
@@ -206,6 +212,11 @@ def _at(place: Place) -> str:
     """Middle of a place, px."""
     x, y, w, h = place.box
     return f"{x + w // 2},{y + h // 2}"
+
+
+def _blinded(seen: Changes) -> bool:
+    """So dark, or so much at the end of the scale, that there is nothing left to be sharp."""
+    return seen.light.by <= -0.7 or seen.saturation.by >= 0.5
 
 
 def _glaring(seen: Changes) -> bool:
