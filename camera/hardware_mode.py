@@ -4,7 +4,7 @@ from ..bus.clock import now_ns
 from ..bus.part import Trigger
 from .announcer import Announcer
 from .intake import DRAIN_NS, SLICE_NS, Intake
-from .pairing import Expected
+from .waiting import Expected
 
 _IDLE_MS, _ARRIVAL_MS = 100, 2
 

@@ -11,10 +11,11 @@ from .condition import Condition
 from .frozen import FrozenWatch
 from .options import CameraOptions
 from .pace import Pace
-from .pairing import Arrived, Expected, Match, Missing, Pairing
+from .pairing import Pairing
 from .picture_faults import ADVICE, LOST_AS, PictureFaults
 from .profiles import Profile
 from .source import CameraHealth, Grab
+from .waiting import Arrived, Expected, Match, Missing
 
 SLICE_NS = 20 * MS
 """Longest wait for a frame in one turn: the heartbeat must be stamped, the triggers read."""

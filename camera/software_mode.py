@@ -8,8 +8,8 @@ from ..bus.part import Trigger
 from .announcer import Announcer
 from .condition import SELF_TEST_EVERY_NS
 from .intake import DRAIN_NS, SLICE_NS, Intake
-from .pairing import Expected
 from .source import FrameSource
+from .waiting import Expected
 
 _IDLE_MS = 100
 _SLACK_NS = 300_000

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from okng.camera.pairing import Arrived, Expected, Match, Missing, Pairing
+from okng.camera.pairing import Pairing
+from okng.camera.waiting import Arrived, Expected, Match, Missing
 
 BEFORE, AFTER, PATIENCE, HOLD = 30, 5, 50, 300
 
