@@ -1,7 +1,7 @@
 """Alarms from the middle of many parts: one odd part raises none, and each cause is named by its own signs."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from okng.imaging.drift import Drift, middle
 from okng.imaging.health import Measurer
 from okng.imaging.health_options import HealthOptions
 from okng.imaging.measures import Measures
+from okng.imaging.picture import Picture
 from okng.imaging.reference import Reference
 
 OPTIONS = HealthOptions(reference="health.npz")
@@ -184,17 +185,16 @@ def test_what_is_gross_is_named_alone(reference: Reference, well: list[Measures]
     run(drift, well)
     turned = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), 10.0, 1.0)
     pushed = np.array([[1.0, 0.0, 60.0], [0.0, 1.0, 40.0]])
+    spoil: dict[str, Callable[[Picture], Any]] = {
+        "lens covered": lambda p: p // 60,
+        "lamp into the lens": lambda p: np.full_like(p, 255),
+        "far out of focus": lambda p: cv2.GaussianBlur(p, (0, 0), 5),
+        "turned away": lambda p: cv2.warpAffine(p, turned, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT),
+        "pushed aside": lambda p: cv2.warpAffine(p, pushed, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT),
+        "brighter parts": lambda p: np.where(p > 60, p + (255 - p) // 3, p),
+    }
     for index in range(2 * WINDOW):
-        seen = Scene(41).part(index)
-        shown = {
-            "lens covered": lambda p: p // 60,
-            "lamp into the lens": lambda p: np.full_like(p, 255),
-            "far out of focus": lambda p: cv2.GaussianBlur(p, (0, 0), 5),
-            "turned away": lambda p: cv2.warpAffine(p, turned, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT),
-            "pushed aside": lambda p: cv2.warpAffine(p, pushed, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT),
-            "brighter parts": lambda p: np.where(p > 60, p + (255 - p) // 3, p),
-        }[kind](seen)
-        alarms = drift.add(measurer.measure(np.asarray(shown, np.uint8)))
+        alarms = drift.add(measurer.measure(np.asarray(spoil[kind](Scene(41).part(index)), np.uint8)))
     assert causes(alarms) == {cause}
 
 
