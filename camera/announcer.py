@@ -14,6 +14,8 @@ from .starts import keep_starts, read_starts, starts_file
 
 log = logging.getLogger(__name__)
 _STATE_EVERY_NS = 500 * MS
+_LOG_AGAIN_NS = 10 * SECOND
+"""The same words are not logged again sooner: a fault that comes and goes is told by the state, not by lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,10 @@ class Laid:
     sequence: int
     ready_ns: int
     """When it did."""
+
+
+_WORDS = 32
+"""Different words remembered for that; then it begins anew."""
 
 
 class Announcer:
@@ -40,6 +46,7 @@ class Announcer:
         self._keep()
         self._said: tuple[Health, str, Setup | None] | None = None
         self._said_ns = 0
+        self._logged_ns: dict[tuple[Health, str], int] = {}
         self.setup: Setup | None = None
         """What the camera is set up for; None: nothing yet."""
         self.ring = ""
@@ -128,14 +135,16 @@ class Announcer:
 
     def _log(self, health: Health, detail: str) -> None:
         """A change for the better or worse, once; a loss is logged by `lose`."""
+        at_ns = now_ns()
         if health is Health.READY and self._starts.lost_ns:
-            took_s = (now_ns() - self._starts.lost_ns) / SECOND
+            took_s = (at_ns - self._starts.lost_ns) / SECOND
             log.info("camera %s: ready again after %.1f s", self._camera, took_s)
             self._starts = replace(self._starts, lost_ns=0)
             self._keep()
-            return
-        level = logging.WARNING if health is Health.FAULT else logging.INFO
-        log.log(level, "camera %s: %s%s", self._camera, health, f": {detail}" if detail else "")
+        elif at_ns - self._logged_ns.get((health, detail), -_LOG_AGAIN_NS) >= _LOG_AGAIN_NS:
+            self._logged_ns = (self._logged_ns if len(self._logged_ns) < _WORDS else {}) | {(health, detail): at_ns}
+            level = logging.WARNING if health is Health.FAULT else logging.INFO
+            log.log(level, "camera %s: %s%s", self._camera, health, f": {detail}" if detail else "")
 
     def lose(self, reason: str) -> None:
         """The camera is gone. Logged once, however many processes try to have it back."""

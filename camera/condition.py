@@ -15,7 +15,7 @@ _ASKED_WITHIN_NS = SECOND
 _AFRESH_AFTER, _AFRESH_CAP = 5, 80
 _ANEW_NS = 100 * MS
 """Bad pictures closer together than this count as one: a burst is one fault."""
-_HEALED_BY_SETUP = ("repeated", "frozen", "wrong size", "unasked", "too fast")
+_HEALED_BY_SETUP = ("repeated", "frozen", "wrong size", "unasked", "too fast", "silent")
 _TRIAL_NS, _TRIAL_CAP_NS = 2 * SECOND, 64 * SECOND
 
 
@@ -62,7 +62,7 @@ class Condition:
     def missing(self, at_ns: int) -> None:
         """A picture that was asked for has not come, or not whole."""
         self._missing += 1
-        if self._missing >= SILENT_AFTER and self.health is not Health.FAULT:
+        if self._missing >= SILENT_AFTER and (self.health is not Health.FAULT or self.detail == ADVICE["silent"]):
             self.blame("silent", at_ns)
 
     def unasked(self, at_ns: int, limit: int) -> None:

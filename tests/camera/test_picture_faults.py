@@ -214,6 +214,10 @@ def test_parts_without_a_picture_in_a_row_are_a_fault_one_is_not() -> None:
     assert how(condition) is Health.READY
     condition.missing(5)
     assert (how(condition), condition.detail) == (Health.FAULT, ADVICE["silent"])
+    assert not condition.wants_setup
+    for at in range(1, 5):
+        condition.missing(at * SECOND)
+    assert condition.wants_setup, "somebody may have set its trigger otherwise"
 
 
 def test_after_pictures_nobody_asked_for_none_is_believed_for_a_while() -> None:

@@ -1,5 +1,6 @@
 """The real camera process over the real bus: each trigger gets its own picture, or is told that there is none."""
 
+import itertools
 import signal
 import time
 from collections.abc import Iterator
@@ -156,3 +157,18 @@ def test_each_picture_names_how_it_is_developed(line: Line) -> None:
     picture = read_picture(line.shelf, ready)
     assert picture is not None
     assert picture.shape == (16, 32)
+
+
+def test_in_free_run_too_a_line_scan_is_put_together(line: Line) -> None:
+    line.start(trigger="off", frames=4, frame_rate_hz=200.0).ready()
+    frames: list[Answer] = []
+    end = time.monotonic() + 20
+    while len(frames) < 5 and time.monotonic() < end:
+        if (message := line._hear(50)) is not None:
+            frames.append(message)
+    assert len(frames) == 5
+    for frame in frames:
+        assert isinstance(frame, FrameReady)
+        assert (frame.part, frame.height, frame.size_bytes) == (0, 120, 19200)
+    numbers = [frame.number for frame in frames if isinstance(frame, FrameReady)]
+    assert all((later - earlier) % 4 == 0 for earlier, later in itertools.pairwise(numbers))

@@ -1,8 +1,7 @@
 """Each fault of a camera costs exactly its parts, is said once with what to do, and heals by itself."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from okng.bus.clock import SECOND, now_ns
 from okng.bus.messages import FrameReady, Health
 from okng.camera.frame import read_picture
-from okng.camera.profiles import Profile
 from okng.simline.scene import Scene
 
 from .process_line import Line, numbered, reasons
@@ -147,40 +145,3 @@ def test_a_camera_that_answers_but_sends_nothing_is_said_and_heals(line: Line, s
     line.ready()
     assert scene.pending("drop") == 0
     assert isinstance(line.part(6), FrameReady)
-
-
-def test_a_camera_that_somebody_else_has_set_up_is_set_up_afresh(line: Line) -> None:
-    line.start(scripted={"fates": ["ok", "ok", *["small"] * 6], "in_use": 0}, width=64, height=48).ready()
-    assert isinstance(line.part(1), FrameReady)
-    first = line.states[-1].epoch
-    assert reasons([line.part(2)]) == [(2, "wrong size")]
-    line.ready(Health.FAULT)
-    line.until(lambda: line.states[-1].epoch == first + 1)
-    line.ready()
-    assert isinstance(line.part(3), FrameReady)
-    assert line.log.count("another size or format") == 1
-    assert line.end() == 0
-
-
-def test_a_camera_held_by_another_program_is_taken_when_it_is_free(line: Line) -> None:
-    line.start(scripted={"fates": [], "in_use": 6}, width=64, height=48).ready(Health.LOST)
-    assert "SN0000 is in use by another program" in line.states[-1].detail
-    assert "close that program" in line.states[-1].detail
-    assert reasons([line.part(1)]) == [(1, "camera lost")]
-    line.ready()
-    assert isinstance(line.part(2), FrameReady)
-    assert line.log.count("in use by another program") == 1
-    assert line.log.count("ready again after") == 1
-
-
-def test_a_simulated_camera_held_by_another_process_is_taken_when_that_one_ends(
-    line: Line, open_rig: Callable[..., Any]
-) -> None:
-    rig = open_rig(Profile("Mono8", 160, 120))
-    line.start().ready(Health.LOST)
-    line.until(lambda: "in use by another program" in line.states[-1].detail)
-    assert "SN0000" in line.states[-1].detail
-    assert line.log.count("camera top lost") == 1
-    rig.source.close()
-    line.ready()
-    assert isinstance(line.part(1), FrameReady)
