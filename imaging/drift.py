@@ -26,6 +26,8 @@ _CHANCE_ALONE = 5.0
 """The same without a fixed background: parts stray less evenly than lamps."""
 _CELL_CHANCE = 6.5
 """The same for one cell of some thousand."""
+_MOST_GRIDS = 32
+"""Parts, spread over a window, that places are told from: more would cost more and hardly show more."""
 _MIDDLE = 1.1
 """The mean of the middle half strays this much more than the mean of all, for normal figures."""
 _LOST = 0.5
@@ -130,8 +132,10 @@ class Drift:
         back = _BACK if self._on.get("spots", False) else 1.0
         dark, bright = np.zeros((2, *self._cell_spread.shape), np.uint8)
         for span in spans:
-            off = middle_cells([part.local for part in span.parts])
-            limit = np.maximum(self._loss, self._cell_spread * np.float32(_CELL_CHANCE * span.stray)) * np.float32(back)
+            parts = span.parts[:: -(-len(span.parts) // _MOST_GRIDS)]
+            off = middle_cells([part.local for part in parts])
+            stray = np.float32(_CELL_CHANCE * self._stray(len(parts)))
+            limit = np.maximum(self._loss, self._cell_spread * stray) * np.float32(back)
             dark |= off < -limit
             bright |= off > limit
         spots, marks = self._hanging(dark), self._hanging(bright)

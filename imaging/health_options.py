@@ -14,8 +14,8 @@ class HealthOptions(BaseModel):
 
     reference: str = Field(min_length=1, max_length=200)
     """File made at commissioning (`okng health commission`), beside the recipe."""
-    window: int = Field(default=8, ge=1, le=1000)
-    """Parts the drift is told from: one odd part is no drift."""
+    window: int = Field(default=8, ge=1, le=100)
+    """Parts the drift is told from: one odd part is no drift. The work per part grows with it."""
     focus_loss: float = Field(default=0.18, gt=0.0, le=1.0)
     """Share of the commissioned sharpness that may be lost."""
     brightness_change: float = Field(default=0.07, gt=0.0, le=1.0)
