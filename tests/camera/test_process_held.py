@@ -1,4 +1,4 @@
-"""A camera that another program holds, or has set up otherwise: said once, with what to do, and taken back by itself."""
+"""A camera that another program holds, or has set up otherwise: said once with what to do, and taken back by itself."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
