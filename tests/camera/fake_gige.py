@@ -29,9 +29,11 @@ _NEW_NETWORK = 0x40000000
 class FakeGige:
     """The camera, its wire, and the way there."""
 
-    def __init__(self) -> None:
-        """CalledProcessError: this machine makes no network namespaces."""
+    def __init__(self, binding: Path) -> None:
+        """binding: folder with `gi`. CalledProcessError: this machine makes no network namespaces."""
         self._camera, self._host = (f"okng{os.getpid()}{end}" for end in "ch")
+        self.command = ["ip", "netns", "exec", self._host, "env", f"PYTHONPATH={binding}"]
+        """Runs a program at the host's end of the wire, with the binding."""
         self._process: subprocess.Popen[bytes] | None = None
         self._libc = ctypes.CDLL(None, use_errno=True)
         try:
@@ -127,7 +129,7 @@ def gige_wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeGige]:
     if os.geteuid() != 0:
         pytest.skip("network namespaces need root")
     try:
-        wire = FakeGige()
+        wire = FakeGige(folder)
     except subprocess.CalledProcessError as error:
         pytest.skip(f"this machine makes no network namespaces: {error.stderr.decode().strip()}")
     yield wire

@@ -110,7 +110,7 @@ def video_file(file: Path) -> Subject:
         lambda: VideoSource(str(file), 0),
         triggered=replace(FREE_RUN, trigger="software"),
         lose=lambda: time.sleep(1.5),
-        latency_ns=SECOND,
+        latency_ns=200 * MS,
         beyond=("Width", 100000),
     )
 

@@ -21,6 +21,14 @@ __all__ = ["gige", "gige_wire", "rtsp"]
 SUBJECTS = ("simulated", "viky", "replay", "video file", "rtsp", "aravis")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_streams() -> Iterator[None]:
+    """FFmpeg studies a stream for up to a second before it gives the first frame: here it need not."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp|analyzeduration;50000")
+        yield
+
+
 @pytest.fixture(params=SUBJECTS)
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
     def fixture(name: str) -> object:
