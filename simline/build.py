@@ -21,6 +21,7 @@ SOURCES = (
     "registers.c",
     "usersets.c",
     "lines.c",
+    "trigger.c",
     "exposure.c",
     "stream.c",
     "scene.c",

@@ -1,8 +1,6 @@
-/* Triggers and exposures.
+/* One exposure: what the world has planned for it, how bright it is, its pixels.
  *
- * An exposure's pixels are drawn when it starts, so what the world shows later cannot get into it. Then it is read out,
- * which takes SimReadoutTime, and delivered. Whether a trigger is taken meanwhile is what TriggerOverlap says; one that
- * is not is missed, as in life. All of it under the camera's lock.
+ * They are drawn when it starts, so what the world shows later cannot get into it. All of it under the camera's lock.
  */
 #include "sensor.h"
 
@@ -13,9 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK_NS 20000000ull /* how often an idle camera looks whether it was unplugged */
-#define NEVER UINT64_MAX
-#define TURN_NS 50000u /* behind its rate: no burst to catch up, and the consumer gets a turn at the lock */
 #define AUTO_LEVEL 110.0
 #define AUTO_SLACK 0.05
 #define AUTO_TRIES 8
@@ -29,21 +24,33 @@ size_t camera_image_bytes(const struct camera *camera)
 void exposures_reset(struct camera *camera)
 {
     camera->exposing = camera->reading = camera->last = NULL;
+    camera->sending_count = 0;
     camera->waiting = false;
     camera->burst_left = camera->burst_at = camera->unwanted = 0;
     camera->due_ns = 0;
     camera->is_due = false;
 }
 
-/* ---- one exposure ---- */
+bool has_memory(const struct camera *camera)
+{
+    return camera->sending_count + (camera->reading != NULL) < SHOTS;
+}
 
-/* A place that is not in use, and if possible not the last picture's. */
+static bool is_used(const struct camera *camera, const struct shot *shot)
+{
+    for (unsigned i = 0; i < camera->sending_count; i++)
+        if (camera->sending[i] == shot)
+            return true;
+    return shot == camera->exposing || shot == camera->reading;
+}
+
+/* A place that is not in use, and if possible not the last picture's. There is one: has_memory was asked. */
 static struct shot *free_shot(struct camera *camera)
 {
     struct shot *found = NULL;
     for (unsigned i = 0; i < SHOTS; i++) {
         struct shot *shot = &camera->shots[i];
-        if (shot != camera->exposing && shot != camera->reading && (!found || found == camera->last))
+        if (!is_used(camera, shot) && (!found || found == camera->last))
             found = shot;
     }
     return found;
@@ -153,6 +160,8 @@ static void plan_frame(struct camera *camera, struct shot *shot)
     shot->late_us = __atomic_exchange_n(&scene->head->late_us, 0, __ATOMIC_ACQ_REL);
     if (scene_mishap(scene, MISHAP_LATE, &value))
         shot->late_us += (uint32_t)value;
+    if (scene_mishap(scene, MISHAP_HELD, &value))
+        shot->held_us = (uint32_t)value;
     if (scene_mishap(scene, MISHAP_BURST, &value))
         shot->followers = (uint32_t)value;
     if (scene_mishap(scene, MISHAP_CLOCK_JUMP, &value))
@@ -166,7 +175,7 @@ static void plan_frame(struct camera *camera, struct shot *shot)
     shot->crash = scene_mishap(scene, MISHAP_CRASH, NULL);
 }
 
-static void expose(struct camera *camera, double delay_us)
+void expose(struct camera *camera, double delay_us)
 {
     const struct settings *now = &camera->set.now;
     struct scene_head *head = camera->scene.head;
@@ -204,168 +213,4 @@ static void expose(struct camera *camera, double delay_us)
     camera->stream.started++;
     scene_count(&head->trigger_seen);
     pthread_cond_broadcast(&camera->changed);
-}
-
-/* ---- triggers ---- */
-
-static bool streaming(struct camera *camera)
-{
-    return camera->acquiring && camera->stream.grabbing && !camera_lost(camera);
-}
-
-static void miss(struct camera *camera, uint32_t source)
-{
-    camera->missed++;
-    scene_count(&camera->scene.head->missed);
-    if (source == TRIGGER_SOURCE_LINE0)
-        scene_count(&camera->scene.head->line0_missed);
-    if (camera->set.now.counter_source == COUNTER_EVENT_SOURCE_FRAME_TRIGGER_MISSED)
-        camera->set.counter++;
-}
-
-/* True where TriggerOverlap lets a trigger in now. */
-static bool lets_in(const struct camera *camera, uint32_t overlap)
-{
-    switch (overlap) {
-    case TRIGGER_OVERLAP_READ_OUT: return !camera->waiting && !camera->exposing;
-    case TRIGGER_OVERLAP_PREVIOUS_FRAME: return !camera->waiting;
-    default: return !camera->waiting && !camera->exposing && !camera->reading;
-    }
-}
-
-/* Begin now, or as soon as the delay is over and the sensor is free. */
-static void take_trigger(struct camera *camera, double delay_us)
-{
-    if (!camera->exposing && delay_us <= 0) {
-        expose(camera, 0.0);
-        return;
-    }
-    camera->waiting = true;
-    camera->start_delay_us = delay_us;
-    camera->start_ns = monotonic_ns() + span_ns(delay_us);
-    pthread_cond_broadcast(&camera->changed);
-}
-
-static void trigger(struct camera *camera, uint32_t selector, uint32_t source)
-{
-    const struct settings *now = &camera->set.now;
-    const struct trigger_setting *mine = &now->trigger[selector];
-    const bool bursts = now->trigger[TRIGGER_SELECTOR_FRAME_BURST_START].mode == TRIGGER_MODE_ON;
-    const bool single = now->trigger[TRIGGER_SELECTOR_FRAME_START].mode == TRIGGER_MODE_ON;
-    if (mine->mode != TRIGGER_MODE_ON || mine->source != source || !streaming(camera))
-        return;
-    if (now->counter_source == COUNTER_EVENT_SOURCE_FRAME_TRIGGER)
-        camera->set.counter++;
-    advance(camera); /* what has ended by now is no obstacle */
-    if (selector == TRIGGER_SELECTOR_FRAME_BURST_START) {
-        if (camera->burst_left || !lets_in(camera, mine->overlap)) {
-            miss(camera, source);
-            return;
-        }
-        camera->burst_left = now->burst_frames;
-        camera->burst_at = 0;
-        if (single)
-            return; /* each frame waits for a trigger of its own */
-    } else if ((bursts && !camera->burst_left) || !lets_in(camera, mine->overlap)) {
-        miss(camera, source);
-        return;
-    }
-    camera->burst_left -= camera->burst_left > 0;
-    take_trigger(camera, mine->delay_us);
-}
-
-void software_trigger(struct camera *camera)
-{
-    trigger(camera, camera->set.now.trigger_selector, TRIGGER_SOURCE_SOFTWARE);
-}
-
-void edge(struct camera *camera, uint32_t line, bool rising)
-{
-    const struct settings *now = &camera->set.now;
-    if (now->counter_source == COUNTER_EVENT_SOURCE_LINE0 + line &&
-        rising == (now->counter_activation == COUNTER_EVENT_ACTIVATION_RISING_EDGE))
-        camera->set.counter++;
-    /* a burst is begun before a frame of it can be */
-    for (uint32_t selector = TRIGGER_SELECTOR_FRAME_BURST_START + 1; selector-- > 0;)
-        if (rising == (now->trigger[selector].activation == TRIGGER_ACTIVATION_RISING_EDGE))
-            trigger(camera, selector, TRIGGER_SOURCE_LINE0 + line);
-}
-
-/* ---- what goes on by itself ---- */
-
-/* When the next frame begins that needs no trigger of its own; NEVER: none does. */
-static uint64_t unasked_at(struct camera *camera, uint64_t now_ns)
-{
-    const struct settings *now = &camera->set.now;
-    const bool bursts = now->trigger[TRIGGER_SELECTOR_FRAME_BURST_START].mode == TRIGGER_MODE_ON;
-    const bool single = now->trigger[TRIGGER_SELECTOR_FRAME_START].mode == TRIGGER_MODE_ON;
-    if (camera->exposing || camera->reading || camera->waiting)
-        return NEVER;
-    if (camera->unwanted)
-        return now_ns;
-    if (single || (bursts && !camera->burst_left))
-        return NEVER;
-    const bool limited = now->frame_rate_enable && !bursts;
-    if (!camera->is_due) { /* the period counts from where the frame before was due */
-        const uint64_t period_ns = limited ? (uint64_t)((double)SECOND_NS / now->frame_rate_hz) : 0;
-        camera->due_ns = camera->due_ns + period_ns < now_ns ? now_ns + TURN_NS : camera->due_ns + period_ns;
-        camera->is_due = true;
-    }
-    return camera->due_ns;
-}
-
-static uint64_t sooner(uint64_t one, uint64_t other)
-{
-    return one < other ? one : other;
-}
-
-uint64_t advance(struct camera *camera)
-{
-    if (!streaming(camera)) {
-        camera->exposing = camera->reading = NULL; /* nothing of it comes any more */
-        camera->waiting = false;
-        camera->burst_left = camera->unwanted = 0;
-        return monotonic_ns() + LOOK_NS;
-    }
-    for (;;) {
-        const uint64_t now_ns = monotonic_ns();
-        uint64_t next_ns = now_ns + LOOK_NS;
-        if (camera->reading && now_ns >= camera->reading->out_ns) {
-            struct shot *shot = camera->reading;
-            camera->reading = NULL;
-            deliver(camera, shot);
-            camera->unwanted += shot->followers;
-            continue;
-        }
-        if (camera->exposing && now_ns >= camera->exposing->ends_ns && !camera->reading) {
-            camera->reading = camera->exposing;
-            camera->exposing = NULL;
-            camera->reading->out_ns = camera->reading->ends_ns + span_ns(camera->set.now.readout_us) +
-                                      camera->reading->late_us * 1000ull;
-            continue;
-        }
-        if (camera->waiting && !camera->exposing && now_ns >= camera->start_ns) {
-            camera->waiting = false;
-            expose(camera, camera->start_delay_us);
-            continue;
-        }
-        const uint64_t unasked_ns = unasked_at(camera, now_ns);
-        if (unasked_ns <= now_ns) {
-            camera->is_due = false;
-            if (camera->unwanted)
-                camera->unwanted--;
-            else
-                camera->burst_left -= camera->burst_left > 0;
-            expose(camera, 0.0);
-            continue;
-        }
-        next_ns = sooner(next_ns, unasked_ns);
-        if (camera->reading)
-            next_ns = sooner(next_ns, camera->reading->out_ns);
-        if (camera->exposing && !camera->reading)
-            next_ns = sooner(next_ns, camera->exposing->ends_ns);
-        if (camera->waiting && !camera->exposing)
-            next_ns = sooner(next_ns, camera->start_ns);
-        return next_ns;
-    }
 }

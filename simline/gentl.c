@@ -207,20 +207,19 @@ static void look_for_cameras(void)
 
 API GCInitLib(void)
 {
-    if (initialised)
-        return fail(GC_RESOURCE_IN_USE, "the library is initialised already");
     pthread_mutex_lock(&library);
+    const bool was = initialised;
     initialised = true;
-    look_for_cameras();
+    if (!was)
+        look_for_cameras();
     pthread_mutex_unlock(&library);
-    return GC_SUCCESS;
+    return was ? fail(GC_RESOURCE_IN_USE, "the library is initialised already") : GC_SUCCESS;
 }
 
 API GCCloseLib(void)
 {
-    if (!initialised)
-        return fail(GC_NOT_INITIALIZED, "the library is not initialised");
     pthread_mutex_lock(&library);
+    const bool was = initialised;
     while (cameras) {
         struct camera *camera = cameras;
         cameras = camera->next;
@@ -228,7 +227,7 @@ API GCCloseLib(void)
     }
     initialised = false;
     pthread_mutex_unlock(&library);
-    return GC_SUCCESS;
+    return was ? GC_SUCCESS : fail(GC_NOT_INITIALIZED, "the library is not initialised");
 }
 
 API GCGetLastError(int32_t *error, char *text, size_t *size)

@@ -31,6 +31,8 @@ class Mishap(StrEnum):
     """The frame before once more: number, stamp and pixels."""
     LATE = "late"
     """It comes late by value us; the camera takes no trigger meanwhile."""
+    HELD = "held"
+    """It stays in the camera for value us, which takes triggers meanwhile; the frames after it wait behind it."""
     WRONG_SIZE = "wrong_size"
     """Half as many lines as were asked for."""
     WRONG_FORMAT = "wrong_format"
@@ -58,6 +60,7 @@ class Mishap(StrEnum):
 KINDS = tuple(Mishap)
 DEFAULTS = {
     Mishap.LATE: 100_000,
+    Mishap.HELD: 100_000,
     Mishap.BRIGHT: 8,
     Mishap.BURST: 5,
     Mishap.CLOCK_JUMP: 10**12,

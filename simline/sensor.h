@@ -1,7 +1,7 @@
 /* One simulated camera: its registers, its exposures, its stream of buffers. Knows nothing of GenTL's calls.
  *
  * sensor.c its life and clock | registers.c what can be set | usersets.c what it keeps | lines.c its trigger inputs
- * exposure.c triggers and exposures | stream.c buffers and chunks
+ * trigger.c triggers | exposure.c one exposure | stream.c buffers and chunks
  */
 #ifndef OKNG_SENSOR_H
 #define OKNG_SENSOR_H
@@ -19,7 +19,7 @@
 #define CHUNKS 4
 #define USER_SETS 3
 #define EDGES_MAX 64
-#define SHOTS 3
+#define SHOTS 8 /* frames the camera has memory for */
 
 /* Every GenTL handle points to one of these, so that a call can see what it was given. */
 enum module_kind { SYSTEM = 1, INTERFACE, DEVICE, REMOTE, STREAM, EVENT };
@@ -100,11 +100,11 @@ struct registers {
 struct shot {
     uint8_t *image;
     size_t room, bytes;
-    uint64_t frame, at_ns, ends_ns, out_ns, counter;
+    uint64_t frame, at_ns, ends_ns, out_ns, sent_ns, counter;
     uint32_t width, height, offset_x, offset_y, pixel_format;
     double exposure_us;
     bool dropped, incomplete, crash;
-    uint32_t late_us, followers;
+    uint32_t late_us, held_us, followers;
 };
 
 struct edge {
@@ -134,6 +134,8 @@ struct camera {
 
     struct shot shots[SHOTS];
     struct shot *exposing, *reading, *last; /* NULL: none */
+    struct shot *sending[SHOTS];            /* read out, in order, each waiting for its moment */
+    unsigned sending_count;
     bool waiting;                           /* a trigger was taken whose exposure has not begun */
     uint64_t start_ns;                      /* when it is to begin */
     double start_delay_us;                  /* what TriggerDelay was then */
@@ -186,7 +188,10 @@ gc_error user_set_at_power_up(struct camera *camera, uint32_t which);
 void lines_open(struct camera *camera);
 void lines_close(struct camera *camera);
 
-/* Triggers and exposures; under the lock. */
+/* Begin an exposure; delay_us: how long its trigger has waited. Under the lock, as all of these. */
+void expose(struct camera *camera, double delay_us);
+/* False: all the camera's memory holds frames that are not sent yet. */
+bool has_memory(const struct camera *camera);
 void edge(struct camera *camera, uint32_t line, bool rising);
 void software_trigger(struct camera *camera);
 void exposures_reset(struct camera *camera);

@@ -29,12 +29,12 @@ with Scene(folder, "SN0000", 80 * 70 * 3) as scene:
     frames = 0
     for opening in range(2):
         with opened(Path(sys.argv[1])) as rig:
-            for name in names:
+            for name in names if opening == 0 else names[::6]:
                 scene.show(part, 1, px_per_count=0.5, noise=3, reference_exposure_us=100.0)
                 rig.start(**QUICK, PixelFormat=name, Width=36, Height=34, ChunkModeActive=True, ChunkEnable=True,
                           UserSetSelector="UserSet1", UserSetSave=True)
-                for kind in ("incomplete", "wrong_size", "wrong_format", "repeat", "freeze", "black"):
-                    scene.plan(kind)
+                for kind in ("incomplete", "wrong_size", "wrong_format", "repeat", "freeze", "black", "held"):
+                    scene.plan(kind, value=1000)
                     rig.fire()
                     frames += rig.fetch(2.0) is not None
                 scene.set_encoder(opening * 31)
@@ -115,7 +115,7 @@ def test_no_byte_outside_and_nothing_undefined(tmp_path: Path) -> None:
     done = play(tmp_path, library, preload, ASAN_OPTIONS="detect_leaks=0:abort_on_error=0:exitcode=99")
     assert done.returncode == 0, done.stderr[-4000:]
     assert "runtime error" not in done.stderr
-    assert int(done.stdout.split()[-1]) > 2 * 5 * len(FORMATS)
+    assert int(done.stdout.split()[-1]) > 5 * len(FORMATS)
 
 
 def test_no_two_threads_at_one_datum_at_once(tmp_path: Path) -> None:
@@ -131,4 +131,4 @@ def test_no_two_threads_at_one_datum_at_once(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-4000:]
     found = "".join(file.read_text(encoding="utf-8") for file in tmp_path.glob("races*"))
     assert "checked.cti" not in found, found[:4000]
-    assert int(done.stdout.split()[-1]) > 2 * 5 * len(FORMATS)
+    assert int(done.stdout.split()[-1]) > 5 * len(FORMATS)
