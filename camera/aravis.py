@@ -8,7 +8,6 @@ What is written around here, and why (Aravis 0.8, measured against its own GigE 
 """
 
 import contextlib
-import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import Any
 from ..bus.clock import SECOND, now_ns
 from ..bus.errors import BadSettings, CameraLost
 from ..imaging.formats import FORMATS
+from .aravis_formats import format_names
 from .aravis_nodes import Nodes, door, load
 from .devclock import Latch
 from .features import Feature, Value
@@ -28,15 +28,6 @@ from .source import CameraInfo, RawGrab, Source
 _FRESH_NS = 1 * SECOND
 """A frame this young proves that the camera is there; no register is asked."""
 _CLOSE_S = 0.5
-_PFNC = {"Mono10p": 0x010A0046, "Mono12p": 0x010C0047}
-"""Those the library has no name for, by the PFNC's 32-bit values."""
-_PARTS = re.compile(r"(Mono|Bayer)(RG|GR|GB|BG)?(\d+)(p|Packed|)")
-_LIBRARY_NAMES = {
-    "RGB8": "RGB_8_PACKED",
-    "BGR8": "BGR_8_PACKED",
-    "YUV422_8": "YUV_422_YUYV_PACKED",
-    "YUV422_8_UYVY": "YUV_422_PACKED",
-}
 
 
 @dataclass
@@ -63,7 +54,7 @@ class AravisSource(Source):
         """BadSettings: Aravis is not installed."""
         super().__init__()
         self._library = load()
-        self._names = _format_names(self._library)
+        self._names = format_names(self._library)
         self._taken: _Taken | None = None
         self._came_ns = 0
 
@@ -283,18 +274,3 @@ class AravisSource(Source):
         thread = threading.Thread(target=held.clear, name="aravis close", daemon=True)
         thread.start()
         thread.join(_CLOSE_S)
-
-
-def _format_names(library: Any) -> dict[int, str]:
-    """PFNC names by the 32 bits that travel."""
-    names = {code: name for name, code in _PFNC.items()}
-    for name in FORMATS:
-        parts = _PARTS.fullmatch(name)
-        if parts is not None:
-            own = f"{parts[1]}_{parts[2] + '_' if parts[2] else ''}{parts[3]}{parts[4].replace('Packed', '_Packed')}"
-        else:
-            own = _LIBRARY_NAMES[name]
-        code = getattr(library, f"PIXEL_FORMAT_{own.upper()}", None)
-        if code is not None:
-            names[int(code) & 0xFFFFFFFF] = name
-    return names

@@ -9,36 +9,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 import cv2
 
 from ..bus.clock import SECOND, now_ns
 from ..bus.errors import CameraLost, OkngError
-from ..imaging.picture import Picture
 from .capture import Address, Capture, OpenCapture
+from .claims import Claims, Seen
 from .freshness import Freshness
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-_WAITING = 64
-"""Triggers that may wait for their frame; one more is lost."""
 _ASKED = 4
 _HIGHEST_RATE_HZ = 240
 """Streams that do not know their rate tell 90000 or the like."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One frame that is somebody's."""
-
-    number: int
-    """Free run: of the frame; else of the trigger. From 1 in each stream."""
-    captured_ns: int
-    """When all of it was here, less what it is known to have been held up."""
-    picture: Picture | None
-    """BGR or grey. None: broken on its way."""
 
 
 class Reader:
@@ -54,16 +39,8 @@ class Reader:
         self._moved_ns = now_ns()
         """When the thread last came back from OpenCV."""
         self._asked: deque[Callable[[Capture], None]] = deque()
-        self._live = False
-        self._triggered = False
-        self._age_ns = self._period_ns = self._since_ns = self._next_ns = 0
-        self._stream = self._number = 0
-        self._pending: deque[tuple[int, int]] = deque()
-        """Triggers without a frame: number, moment after which their frame must begin."""
-        self._seen: deque[Seen] = deque()
-        self._room = 1
-        self.dropped = 0
-        """Frames nobody took in time, and triggers beyond the bound, this stream."""
+        self._claims = Claims()
+        self._age_ns = self._period_ns = self._next_ns = 0
         self._thread = threading.Thread(target=self._run, name=f"video {address.name}"[:60], daemon=True)
         self._thread.start()
 
@@ -111,43 +88,39 @@ class Reader:
         """
         with self._changed:
             self._check()
-            self._triggered, self._age_ns, self._period_ns = triggered, age_ns, period_ns
-            self._room = room if triggered else 1
-            self._since_ns = self._next_ns = self._moved_ns = now_ns()
-            self._stream += 1
-            self._number = self.dropped = 0
-            self._pending.clear()
-            self._seen.clear()
-            self._live = True
+            self._age_ns, self._period_ns = age_ns, period_ns
+            self._next_ns = now_ns()
+            if self._address.kind == "file":  # it has stood still meanwhile
+                self._moved_ns = self._next_ns
+            self._claims.begin(self._next_ns, room, triggered=triggered)
             self._changed.notify_all()
 
     def end(self) -> None:
         """End the stream. Frames go on to be read, and thrown away."""
         with self._changed:
-            self._live = False
-            self._pending.clear()
-            self._seen.clear()
+            self._claims.end()
 
     def trigger(self, at_ns: int) -> None:
         """The next frame that begins after that moment is this trigger's. CameraLost."""
         with self._changed:
             self._check()
-            self._number += 1
-            if len(self._pending) + len(self._seen) >= _WAITING:
-                self.dropped += 1
-                return
-            self._pending.append((self._number, at_ns))
+            self._claims.trigger(at_ns)
+
+    @property
+    def dropped(self) -> int:
+        """Frames nobody took in time, and triggers beyond the bound, this stream."""
+        return self._claims.dropped
 
     def take(self, until_ns: int) -> Seen | None:
         """Return the next frame; None: none came by that moment. CameraLost: none will."""
         with self._changed:
-            while not self._seen:
+            while not self._claims.seen:
                 self._check()
                 left_ns = until_ns - now_ns()
                 if left_ns <= 0:
                     return None
                 self._changed.wait(min(left_ns, self._silent_ns) / SECOND)
-            return self._seen.popleft()
+            return self._claims.seen.popleft()
 
     def check(self) -> None:
         """CameraLost: no frame for too long, or no more to come."""
@@ -166,7 +139,7 @@ class Reader:
         if self._failed is not None:
             raise CameraLost(str(self._failed)) from self._failed
         silent_ns = now_ns() - self._moved_ns - self._period_ns
-        if silent_ns > self._silent_ns and (self._live or self._address.kind != "file"):
+        if silent_ns > self._silent_ns and (self._claims.live or self._address.kind != "file"):
             raise CameraLost(f"{self._address.name}: no frame for {silent_ns / SECOND:.1f} s")
 
     # ---- the thread ----
@@ -223,8 +196,8 @@ class Reader:
         while True:
             with self._changed:
                 while not self._stopping and not self._asked:
-                    wait_ns = self._next_ns - now_ns() if self._live else SECOND
-                    if self._address.kind != "file" or (self._live and wait_ns <= 0):
+                    wait_ns = self._next_ns - now_ns() if self._claims.live else SECOND
+                    if self._address.kind != "file" or (self._claims.live and wait_ns <= 0):
                         self._next_ns += self._period_ns
                         return True
                     self._changed.wait(wait_ns / SECOND)
@@ -248,26 +221,10 @@ class Reader:
     def _look(self, capture: Capture, captured_ns: int) -> None:
         """Keep the frame where it is somebody's."""
         with self._changed:
-            stream, number = self._stream, self._claim(captured_ns - self._age_ns)
-        if number is None:
+            claim = self._claims.claim(captured_ns - self._age_ns)
+        if claim is None:
             return
         picture = capture.retrieve()
         with self._changed:
-            if not self._live or stream != self._stream:
-                return
-            while len(self._seen) >= self._room:
-                self._seen.popleft()
-                self.dropped += 1
-            self._seen.append(Seen(number, captured_ns, picture))
+            self._claims.give(claim, captured_ns, picture)
             self._changed.notify_all()
-
-    def _claim(self, began_ns: int) -> int | None:
-        """Whose a frame is that began at that moment; None: nobody's."""
-        if not self._live or began_ns < self._since_ns:
-            return None
-        if not self._triggered:
-            self._number += 1
-            return self._number
-        if not self._pending or began_ns < self._pending[0][1]:
-            return None
-        return self._pending.popleft()[0]

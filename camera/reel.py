@@ -40,6 +40,14 @@ class Reel:
         return pixels
 
 
+def first_frame(shot: Shot) -> tuple[int, int, str]:
+    """Width, height, px, and pixel format that a sequence is played in, unless a profile says otherwise. BadPicture."""
+    scene = load_scene(shot.file)
+    pixel_format = shot.pixel_format or ("Mono8" if scene.ndim == 2 else "RGB8")
+    across = 2 if FORMATS[pixel_format].colour in ("yuyv", "uyvy") and shot.pixel_format else 1
+    return scene.shape[1] // across, scene.shape[0], pixel_format
+
+
 def as_sent(shot: Shot, profile: Profile, strips: int, strip: int) -> bytes:
     """Make one frame: the profile's region around the centre of the picture, moved by its offsets. BadPicture."""
     fmt = FORMATS[profile.pixel_format]

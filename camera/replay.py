@@ -15,9 +15,9 @@ from ..bus.clock import SECOND, now_ns
 from ..bus.errors import BadPicture, BadSettings, CameraLost
 from ..imaging.formats import FORMATS
 from .devclock import Latch
-from .features import Feature, Value
+from .features import Feature, Kind, Value
 from .profiles import Profile
-from .reel import Reel
+from .reel import Reel, first_frame
 from .sequence import read_sequence
 from .shutter import EvenPace, RecordedPace, Shutter
 from .source import CameraInfo, RawGrab, Source
@@ -62,20 +62,38 @@ class ReplaySource(Source):
         self._shutter.rewind()
 
     def describe(self, name: str) -> Feature:
-        """A folder can be set to nothing but a profile."""
+        """Say what the first picture is; it can be set by a profile only."""
+        for feature in self.features():
+            if feature.name == name:
+                return feature
         raise BadSettings(f"{name}: a folder of pictures has no such feature")
+
+    def features(self) -> list[Feature]:
+        """Width, Height and PixelFormat: of the profile; before there is one, of the first picture. CameraLost."""
+        if not self._opened:
+            raise CameraLost("no camera is open")
+        profile = self._profile
+        if profile is not None:
+            return _facts(profile.width, profile.height, profile.pixel_format)
+        try:
+            return _facts(*first_frame(self._shots[0]))
+        except BadPicture as error:
+            raise CameraLost(f"{self._folder}: {error}") from error
 
     def get(self, name: str) -> Value:
         """As describe."""
-        raise BadSettings(f"{name}: a folder of pictures has no such feature")
+        value = self.describe(name).value
+        if value is None:
+            raise BadSettings(f"{name}: cannot be read")
+        return value
 
     def set(self, name: str, value: Value) -> None:
         """As describe."""
-        raise BadSettings(f"{name} = {value}: a folder of pictures has no such feature")
+        raise BadSettings(f"{name} = {value}: {self.describe(name).fault(value)}")
 
     def execute(self, name: str) -> None:
         """As describe."""
-        raise BadSettings(f"{name}: a folder of pictures has no such feature")
+        raise BadSettings(f"{self.describe(name).name}: not a command")
 
     # ---- the private half ----
 
@@ -200,6 +218,18 @@ class ReplaySource(Source):
     def _look_for_folder(self) -> None:
         if not self._folder.is_dir():
             raise CameraLost(f"{self._folder}: the folder is gone")
+
+
+def _facts(width: int, height: int, pixel_format: str) -> list[Feature]:
+    values: tuple[tuple[str, Kind, Value, str], ...] = (
+        ("Width", "integer", width, "px"),
+        ("Height", "integer", height, "px"),
+        ("PixelFormat", "text", pixel_format, ""),
+    )
+    return [
+        Feature(name, kind, None, None, None, (), writable=False, value=value, unit=unit)
+        for name, kind, value, unit in values
+    ]
 
 
 def _sleep_until(at_ns: int) -> None:

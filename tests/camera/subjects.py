@@ -97,6 +97,7 @@ def replay(folder: Path) -> Subject:
         clock="latch",
         lose=lose,
         find_again=find_again,
+        beyond=("Width", 100000),
     )
 
 

@@ -7,13 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from harvesters.util import pfnc
 
 from okng.bus.clock import MS, SECOND, now_ns
 from okng.bus.errors import BadSettings, CameraLost
 from okng.camera.aravis import AravisSource
+from okng.camera.aravis_formats import format_names
+from okng.camera.aravis_nodes import load
 from okng.camera.frame_ids import FrameIds
 from okng.camera.profiles import Profile
 from okng.imaging.develop import Developer
+from okng.imaging.formats import FORMATS
 from okng.imaging.plan import DevelopPlan
 
 from .conftest import Rig
@@ -215,6 +219,13 @@ def test_without_the_library_its_packages_are_named(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "gi", None)
     with pytest.raises(BadSettings, match=r"gir1\.2-aravis-0\.8"):
         AravisSource()
+
+
+@pytest.mark.usefixtures("gige_wire")
+def test_its_names_of_the_formats_are_those_of_the_convention() -> None:
+    found = format_names(load())
+    assert {FORMATS[name].name for name in found.values()} == set(FORMATS)
+    assert {code: str(pfnc.dict_by_ints[code]) for code in found} == found
 
 
 # ---- frame numbers ----

@@ -392,7 +392,7 @@ def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     [
         ({"trigger": "hardware"}, "trigger = hardware"),
         ({"user_set": "UserSet1"}, "user_set"),
-        ({"features": (("Gamma", 1.0),)}, "Gamma = 1.0"),
+        ({"features": (("Gamma", 1.0),)}, "Gamma: .* no such feature"),
         ({"pixel_format": "YUV422_8", "width": 33}, "Width = 33"),
     ],
 )
@@ -445,6 +445,32 @@ def test_triggers_that_wait_have_a_bound(tmp_path: Path) -> None:
         after = rig.shoot()
     assert after is not None
     assert (after.number, after.gap) == (71, 6)
+
+
+@pytest.mark.parametrize("name", ["Mono12p", "YUV422_8", "BayerGB8", "RGB8"])
+def test_a_recording_says_what_it_is(tmp_path: Path, name: str) -> None:
+    raw = sent(colours(), name)
+    with Recorder(tmp_path / "r") as recorder:
+        recorder.add(Grab(1, 1, 64, 48, name, len(raw), 5, None, 5, "", 0, False), raw)
+    with ReplaySource(tmp_path / "r") as source:
+        source.open("")
+        assert [feature.value for feature in source.features()] == [64, 48, name]
+        assert (source.get("Width"), source.get("PixelFormat")) == (64, name)
+        source.configure(replace(FREE, width=32, pixel_format=name))  # type: ignore[arg-type]
+        assert source.get("Width") == 32
+        with pytest.raises(BadSettings, match="Width = 40: the camera does not let it be written"):
+            source.set("Width", 40)
+
+
+def test_a_folder_says_what_its_first_picture_is(tmp_path: Path) -> None:
+    with ReplaySource(numbered(tmp_path, 1)) as source:
+        with pytest.raises(CameraLost):
+            source.features()
+        source.open("")
+        assert [feature.value for feature in source.features()] == [64, 48, "Mono8"]
+        (tmp_path / "01.png").write_bytes(b"no picture")
+        with pytest.raises(CameraLost, match=r"01\.png"):
+            source.get("Width")
 
 
 def test_one_camera_at_a_time(tmp_path: Path) -> None:

@@ -447,6 +447,25 @@ def test_a_device_that_hangs_holds_nobody_up(fake: Fake, monkeypatch: pytest.Mon
         assert time.monotonic() - begun < 3
 
 
+def test_a_stream_that_is_started_again_and_again_does_not_hide_a_hang(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video, "SILENT_NS", 300 * MS)
+    with (rig := device(fake)).source:
+        fired(rig)
+        fake.hang.clear()
+        begun, words = time.monotonic(), ""
+        while not words and time.monotonic() - begun < 5:  # as the loop does after each part without a picture
+            try:
+                rig.source.trigger()
+                rig.grab(0.05)
+                rig.source.stop()
+                rig.source.start()
+            except CameraLost as error:
+                words = str(error)
+        assert "no frame for" in words
+
+
 def test_a_question_to_a_device_that_hangs_is_given_up(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(video, "SILENT_NS", 300 * MS)
     with (rig := device(fake, FREE)).source:
