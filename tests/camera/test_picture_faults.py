@@ -118,6 +118,15 @@ def test_without_noise_it_is_never_a_fault(step: int) -> None:
     assert not watch.armed
 
 
+@pytest.mark.parametrize("step", [1, 3])
+def test_a_line_without_noise_that_stops_after_long_is_no_fault(step: int) -> None:
+    watch = FrozenWatch("auto")
+    moving = [scene(at * step) for at in range(4 * PROOF)]
+    assert not any(looks(watch, moving))
+    assert not watch.armed, "the background stood still"
+    assert looks(watch, [moving[-1]] * 3) == [False] * 3
+
+
 def test_a_replay_of_a_few_noisy_pictures_is_never_a_fault() -> None:
     watch = FrozenWatch("auto")
     folder = [scene(30, 2.0) for _ in range(PROOF - 4)]
