@@ -202,7 +202,7 @@ class Demonstration:
 
     def _loose(self) -> float | None:
         """The further cameras see coarser pictures than the model was taught from, so their limit is a wider one."""
-        return 1.5 * open_bundle(self.space.slot).manifest.threshold.value if self.others else None
+        return 2.0 * open_bundle(self.space.slot).manifest.threshold.value if self.others else None
 
     def _choose_rate(self) -> None:
         """Where nobody asked for a rate: one that this box judges with room to spare, as a commissioning would find."""
