@@ -160,7 +160,10 @@ class Proof:
             outcome.used.append(self._used())
 
     def close(self) -> None:
-        """Stop all."""
+        """Stop all, once the plugged camera has had the time to answer its last part."""
+        end = time.monotonic() + 2.0
+        while self.outcome.side_delivered < self.outcome.side_triggers and time.monotonic() < end:
+            self._hear(20)
         self.outcome.side_restarts = self.children[PLUGGED].restarts
         self.supervisor.stop()
         self._log.close()
