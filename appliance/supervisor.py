@@ -31,8 +31,8 @@ RETRY_NS = 60 * SECOND
 SILENT_NS = 2 * SECOND
 """A process that was READY and whose loop has not turned for this long is killed (WatchdogSec of the units)."""
 OPENING_NS = 15 * SECOND
-"""A camera process that is not READY may be inside its maker's library this long: it looks for cameras on every network
-card, and reads a camera's description over the wire. Beyond that the library hangs, and the process is killed."""
+"""A camera process that is starting or lost may be inside its maker's library this long: it looks for cameras on every
+network card, and reads a camera's description over the wire. Beyond that the library hangs: the process is killed."""
 CAMERA_LOST = 75
 """Exit code of a camera process whose camera is gone: no crash, started again at once. The new one waits for the camera
 by itself; where it ends the same way without having been READY, or soon, it waits 0.2, 0.5, 1, 2, 5, 5 ... s here."""
@@ -57,7 +57,7 @@ class Child:
     never_give_up: bool = False
     """io: the PLC already holds the line, so it is started again without end."""
     opening_ns: int | None = None
-    """A camera: how long one turn of its loop may take while it is not READY. None: not watched until it is."""
+    """A camera: how long one turn may take while it is starting or lost. None: not watched until it is READY."""
     process: subprocess.Popen[bytes] | None = None
     starts: deque[int] = field(default_factory=deque)
     due_ns: int = 0
@@ -123,7 +123,8 @@ class Supervisor:
         if beat is not None and beat.pid == pid:
             turned_ns = beat.turned_ns
             child.was_ready = child.was_ready or beat.health is Health.READY
-            if beat.health is Health.READY:
+            streams = beat.health is Health.FAULT and child.opening_ns is not None
+            if beat.health is Health.READY or streams:
                 limit_ns = SILENT_NS
         return 0 if limit_ns is None or at - turned_ns <= limit_ns else at - turned_ns
 

@@ -63,6 +63,7 @@ class CameraLoop:
         self._frozen = FrozenWatch(options.must_differ)
         self._order: JobOrder | None = None
         self._probe_ns = 0
+        self._between_streams = False
         self.begin(profile, ring)
         self._away_as = "camera lost"
         """Why parts triggered before the stream are lost."""
@@ -94,6 +95,7 @@ class CameraLoop:
             self._frozen,
         )
         self._mode = self._mode_of(profile)
+        self._between_streams = False
         self._begun_ns = now_ns()
 
     def _mode_of(self, profile: Profile) -> Mode:
@@ -126,6 +128,7 @@ class CameraLoop:
         """The stream is about to be stopped to be set up anew: answer everything that waits."""
         if self._condition.health is not Health.FAULT:
             self._condition.health, self._condition.detail = Health.STARTING, detail
+        self._between_streams = True
         self._lose_all(reason)
         self.stamp()
 
@@ -140,7 +143,8 @@ class CameraLoop:
         self._announcer.state(Health.LOST, reason, self._source.health())
 
     def _say(self, oldest_ns: int) -> None:
-        self._heartbeat.health = self._condition.health
+        # Whoever watches the heartbeat gives it more time while the camera is set up, also because of a fault.
+        self._heartbeat.health = Health.STARTING if self._between_streams else self._condition.health
         self._heartbeat.turn(oldest_ns)
         self._announcer.state(self._condition.health, self._condition.detail, self._source.health())
 
