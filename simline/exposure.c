@@ -77,12 +77,14 @@ static double lamp_share(const struct settings *now, double delay_us)
     return end > begin ? (end - begin) / now->exposure_us : 0.0;
 }
 
-/* ExposureAuto and GainAuto, Once: each frame a step towards a middling level, then off. */
+/* ExposureAuto and GainAuto, Once: each frame a step towards a middling level, then off; at once where the world says
+ * that exposure and gain change nothing. */
 static void step_automatic(struct camera *camera, double mean)
 {
     struct settings *now = &camera->set.now;
     const double wanted = AUTO_LEVEL / fmax(mean, 1.0);
-    const bool there = fabs(wanted - 1.0) <= AUTO_SLACK || ++camera->auto_tries > AUTO_TRIES;
+    const bool there = fabs(wanted - 1.0) <= AUTO_SLACK || ++camera->auto_tries > AUTO_TRIES ||
+                       camera->scene.head->reference_us <= 0;
     if (now->exposure_auto == EXPOSURE_AUTO_ONCE) {
         now->exposure_us = there ? now->exposure_us : fmin(1e6, fmax(10.0, now->exposure_us * wanted));
         now->exposure_auto = there ? EXPOSURE_AUTO_OFF : EXPOSURE_AUTO_ONCE;
@@ -186,7 +188,6 @@ void expose(struct camera *camera, double delay_us)
     *shot = (struct shot){
         .image = shot->image,
         .room = shot->room,
-        .bytes = shot->bytes, /* where it is the last picture, it may be shown again */
         .frame = camera->frame + 1,
         .at_ns = at_ns,
         .ends_ns = at_ns + span_ns(now->exposure_us),

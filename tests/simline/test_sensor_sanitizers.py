@@ -74,15 +74,16 @@ def compile_with(folder: Path, *flags: str) -> Path:
 
 
 def runtime(name: str) -> Path:
-    """The sanitizer's library, to be loaded before Python."""
-    if shutil.which("gcc") is None:
-        pytest.skip("gcc is missing: apt-get install gcc libc6-dev")
-    asked = subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=True)
-    path = Path(asked.stdout.strip())
+    """A library of gcc's, to be loaded before Python. Skips at a desk, fails in CI, where it is missing."""
+    path = Path()
+    if shutil.which("gcc") is not None:
+        asked = subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=True)
+        path = Path(asked.stdout.strip())
     if not path.is_absolute():
+        message = f"{name} is not installed (apt-get install gcc libc6-dev)"
         if os.environ.get("CI") == "true":
-            pytest.fail(f"{name} is missing: apt-get install gcc")
-        pytest.skip(f"{name} is missing: apt-get install gcc")
+            pytest.fail(message)
+        pytest.skip(message)
     return path.resolve()
 
 

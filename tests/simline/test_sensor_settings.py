@@ -154,6 +154,13 @@ def test_exposure_auto_once_finds_a_middling_level_and_is_off_again(scene: Scene
     rig.set(ExposureTime=50.0)
 
 
+def test_exposure_auto_gives_up_at_once_where_exposure_changes_nothing(scene: Scene, rig: Rig) -> None:
+    scene.show(np.full((16, 32), 20, np.uint8), 1)
+    rig.start(ExposureAuto="Once")
+    rig.shoot()
+    assert (rig.get("ExposureAuto"), rig.get("ExposureTime")) == ("Off", REFERENCE_US)
+
+
 def test_gain_auto_once_finds_a_middling_level_and_ends_at_its_limit(scene: Scene, rig: Rig) -> None:
     show(scene, 40)
     rig.start(GainAuto="Once")
