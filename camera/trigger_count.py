@@ -20,6 +20,8 @@ class TriggerCount:
         """Count in the last frame that had its part."""
         self._asked: deque[int] = deque(maxlen=_KEPT)
         """Start of the window of each trigger since then."""
+        self._moves = False
+        """True once the count has moved on: until then the camera may have a counter that does not count."""
 
     def ask(self, from_ns: int) -> None:
         """A trigger has come, in order."""
@@ -30,7 +32,7 @@ class TriggerCount:
     def step(self, count: int | None) -> int | None:
         """Return the triggers counted since the frame before, this frame's own included; None: it cannot be told.
 
-        A count that went back was set back, or is full: nothing is concluded from it.
+        A count that went back was set back, or is full: nothing is concluded from it, nor from one that never moves.
         """
         last, self._last = self._last, count
         if last is None or count is None:
@@ -38,11 +40,12 @@ class TriggerCount:
         if count < last:
             self._anchor = None
             return None
-        return count - last
+        self._moves = self._moves or count > last
+        return count - last if self._moves else None
 
     def agrees(self, count: int | None, from_ns: int) -> bool:
         """False where so many triggers cannot lie between the last frame that had its part and the part at from_ns."""
-        if count is None or self._anchor is None:
+        if count is None or self._anchor is None or not self._moves:
             return True
         return count - self._anchor == sum(1 for asked_ns in self._asked if asked_ns <= from_ns)
 

@@ -32,8 +32,10 @@ def doubts(pairs: Pairing[str]) -> bool:
 
 
 def begun(patience: int = PATIENCE) -> Pairing[str]:
-    """One part has had its frame, with count 1."""
+    """One part has had its frame, with count 1; the count has moved before."""
     pairs: Pairing[str] = Pairing(5, HOLD)
+    pairs.expect(expected(9, 500))
+    assert said(pairs.arrive(frame(490, 0, "z", 0))) == [(9, "z")]
     pairs.expect(expected(1, 1000, patience=patience))
     assert said(pairs.arrive(frame(990, 0, "a", 1))) == [(1, "a")]
     return pairs
@@ -97,6 +99,15 @@ def test_a_frame_that_no_trigger_made_is_nobodys() -> None:
     assert pairs.arrive(frame(1085, 0, "burst", 1)) == []
     assert said(pairs.arrive(frame(1095, 0, "b", 2))) == [(2, "b")]
     assert (pairs.strays, pairs.unasked) == (1, 1)
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_a_counter_that_does_not_count_is_not_believed(dated: bool) -> None:
+    pairs: Pairing[str] = Pairing(5, HOLD)
+    for part in range(1, 6):
+        pairs.expect(expected(part, 1000 * part))
+        assert said(pairs.arrive(frame(1000 * part - 10, 0, str(part), 7, dated=dated))) == [(part, str(part))]
+    assert (pairs.strays, pairs.early) == (0, 0)
 
 
 def test_more_edges_than_parts_cost_no_part() -> None:
