@@ -8,6 +8,7 @@ from ..bus.messages import FrameReady, ImageLimits, Job
 from ..bus.part import Outcome, Verdict
 from ..bus.ring import RingShelf
 from ..camera.frame import make_ready, read_picture
+from ..imaging.picture import Picture
 from ..imaging.plan import plan_of
 from ..models.bundle import open_bundle
 from ..models.detector import Detector
@@ -94,28 +95,31 @@ class Inspector:
             return self._unjudged(ready, started, f"picture is {sent}, not {wanted.width}x{wanted.height}")
         try:
             picture = read_picture(shelf, ready)
+            if picture is None:
+                return self._unjudged(ready, started, "picture gone from the ring before it was read")
+            made = self._judged(ready, view, picture, started)
         except BadPicture as error:
             return self._unjudged(ready, started, str(error))
-        if picture is None:
-            return self._unjudged(ready, started, "picture gone from the ring before it was read")
+        self._typical_ns += (made.done_ns - started - self._typical_ns) // 8
+        return made
+
+    def _judged(self, ready: FrameReady, view: View, picture: Picture, started: int) -> Verdict:
+        """Find the part, read its codes, see its regions, judge. BadPicture: it is not what the job was made for."""
         found = view.find(picture)
         image = () if view.watch is None else (view.watch.look(picture),)
         placements = () if found is None else (found.placement,)
         if found is not None and not found.placement.found:
-            extras = Extras(image, placements)
-            return self._unjudged(ready, started, "part not found in the picture", extras)
+            return self._unjudged(ready, started, "part not found in the picture", Extras(image, placements))
         codes = list(view.read_codes(picture, found))
         doubts = [reason for _, reason in codes if reason]
         seen = []
         for cut in view.cuts(picture, found):
             if isinstance(cut, str):
                 doubts.append(cut)
-                continue
-            seen.append(self._seen(cut))
+            else:
+                seen.append(self._seen(cut))
         judged = judge(self._recipe.rules, view.regions, seen, doubts)
-        made = self._made(ready, started, judged, Extras(image, placements, tuple(read for read, _ in codes)))
-        self._typical_ns += (made.done_ns - started - self._typical_ns) // 8
-        return made
+        return self._made(ready, started, judged, Extras(image, placements, tuple(read for read, _ in codes)))
 
     def _seen(self, cut: Cut) -> Seen:
         region, box = cut.region, cut.box

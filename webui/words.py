@@ -213,6 +213,10 @@ REASONS = (
     saying(r"^part not found in the picture", N_("The part was not found in the picture: check where it lies")),
     saying(r"^code (?P<name>\S+) unreadable$", N_("Code %(name)s cannot be read: dirty, damaged or missing")),
     saying(r"^code (?P<name>\S+) does not match", N_("Code %(name)s is not of the kind this recipe expects")),
+    saying(
+        r"^region (?P<name>\S+) lies partly outside the picture$",
+        N_("Region %(name)s is partly outside the picture: check where the part lies"),
+    ),
 )
 """Why a part is not OK."""
 

@@ -74,7 +74,7 @@ class Bench:
         self.shelf = RingShelf(folder)
         self.camera, self._parts = camera, itertools.count(1)
 
-    def judge(self, picture: Picture) -> Verdict:
+    def judge(self, picture: Picture, pixel_format: str = "Mono8") -> Verdict:
         part_, (slot, into) = next(self._parts), self.ring.begin()
         with into:
             into[: picture.size] = picture.tobytes()
@@ -91,7 +91,7 @@ class Bench:
             epoch=1,
             width=columns,
             height=rows,
-            pixel_format="Mono8",
+            pixel_format=pixel_format,
             size_bytes=picture.size,
             triggered_at_ns=at,
             exposed_at_ns=at,
@@ -210,6 +210,13 @@ def test_regions_lie_in_the_developed_picture(bench: MakeBench) -> None:
     assert verdict.defects[0].x - 14 <= FLAW[0] - 100 <= verdict.defects[0].x + verdict.defects[0].w + 14
     with pytest.raises(BadRecipe, match="bore reaches to 400,300"):
         bench(section=crop, regions=[{"name": "bore", "box": [300, 200, 100, 100]}])
+
+
+def test_a_picture_of_another_kind_than_the_model_takes_is_unjudged(bench: MakeBench) -> None:
+    line = bench(section={"pixel_format": "BayerRG8"})
+    verdict = line.judge(part(), pixel_format="BayerRG8")
+    assert verdict.outcome is Outcome.UNJUDGED
+    assert "3 channels" in verdict.reasons[0]
 
 
 @pytest.mark.parametrize(
