@@ -148,8 +148,12 @@ def _lamp(seen: Changes) -> str:
         more = f"{100 * seen.saturation.by:.0f} % more of the picture at the end of the scale"
         return f"lamp: {more}: set lamp, exposure and gain as commissioned"
     if seen.shape.on:
+        # What does not stand still may have changed the light's shape itself.
+        doubt = (
+            "" if math.isfinite(seen.part.by) else " (or the camera or the parts moved: no fixed background is in view)"
+        )
         return (
-            f"lamp: the light's shape changed by {100 * seen.shape.by:.0f} % over the picture: "
+            f"lamp: the light's shape changed by {100 * seen.shape.by:.0f} % over the picture{doubt}: "
             "align and clean the lamp, keep other light away"
         )
     if seen.noise.on:

@@ -215,6 +215,9 @@ def test_what_cannot_be_told_raises_nothing(reference: Reference, well: list[Mea
     assert run(Drift(OPTIONS, blind), parts) == [set()] * len(parts)
     blurred = [replace(part, focus=0.5) for part in parts]
     assert run(Drift(OPTIONS, blind), blurred)[-1] == {Cause.LENS}
+    drift = Drift(OPTIONS, blind)
+    assert run(drift, [replace(part, slope_x=0.3) for part in parts])[-1] == {Cause.LAMP}
+    assert "no fixed background is in view" in drift.alarms[0].words
 
 
 def test_the_middle_is_the_mean_of_the_middle_half() -> None:
