@@ -1,10 +1,12 @@
-"""The simulated camera's features and pixel formats, in one table.
+"""The simulated camera's features, in one table.
 
 Features follow the SFNC's names; those that only a simulated camera has begin with `Sim`.
 """
 
 from dataclasses import dataclass
 from typing import Literal
+
+from .formats import FORMATS
 
 WIDTH_MAX = HEIGHT_MAX = 4096
 """Largest region of the sensor in pixels."""
@@ -36,55 +38,8 @@ class Node:
     signed: bool = False
     chunk: bool = False
     """It comes with each frame, behind the pixels."""
-
-
-FORMATS: tuple[tuple[str, int], ...] = (
-    ("Mono8", 0x01080001),
-    ("Mono10", 0x01100003),
-    ("Mono10p", 0x010A0046),
-    ("Mono10Packed", 0x010C0004),
-    ("Mono12", 0x01100005),
-    ("Mono12p", 0x010C0047),
-    ("Mono12Packed", 0x010C0006),
-    ("Mono16", 0x01100007),
-    ("BayerGR8", 0x01080008),
-    ("BayerRG8", 0x01080009),
-    ("BayerGB8", 0x0108000A),
-    ("BayerBG8", 0x0108000B),
-    ("BayerGR10", 0x0110000C),
-    ("BayerRG10", 0x0110000D),
-    ("BayerGB10", 0x0110000E),
-    ("BayerBG10", 0x0110000F),
-    ("BayerBG10p", 0x010A0052),
-    ("BayerGB10p", 0x010A0054),
-    ("BayerGR10p", 0x010A0056),
-    ("BayerRG10p", 0x010A0058),
-    ("BayerGR10Packed", 0x010C0026),
-    ("BayerRG10Packed", 0x010C0027),
-    ("BayerGB10Packed", 0x010C0028),
-    ("BayerBG10Packed", 0x010C0029),
-    ("BayerGR12", 0x01100010),
-    ("BayerRG12", 0x01100011),
-    ("BayerGB12", 0x01100012),
-    ("BayerBG12", 0x01100013),
-    ("BayerBG12p", 0x010C0053),
-    ("BayerGB12p", 0x010C0055),
-    ("BayerGR12p", 0x010C0057),
-    ("BayerRG12p", 0x010C0059),
-    ("BayerGR12Packed", 0x010C002A),
-    ("BayerRG12Packed", 0x010C002B),
-    ("BayerGB12Packed", 0x010C002C),
-    ("BayerBG12Packed", 0x010C002D),
-    ("BayerGR16", 0x0110002E),
-    ("BayerRG16", 0x0110002F),
-    ("BayerGB16", 0x01100030),
-    ("BayerBG16", 0x01100031),
-    ("RGB8", 0x02180014),
-    ("BGR8", 0x02180015),
-    ("YUV422_8", 0x02100032),
-    ("YUV422_8_UYVY", 0x0210001F),
-)
-"""Name and number of each pixel format. Source: EMVA Pixel Format Naming Convention, 32-bit values."""
+    tip: str = ""
+    """What it does, for those no convention explains."""
 
 
 def _numbered(*names: str) -> tuple[tuple[str, int], ...]:
@@ -130,9 +85,27 @@ NODES: tuple[Node, ...] = (
     Node("AcquisitionFrameRate", "float", 0x1068, 8, low=0.1, high=2000, unit="Hz"),
     Node("Gain", "float", 0x1070, 8, low=0, high=24, unit="dB", locked="GainAuto"),
     Node("TimestampLatchValue", "integer", 0x1078, 8, "RO", present="SimHasClock"),
-    Node("SimClockOffset", "integer", 0x1080, 8, low=-(2**62), high=2**62, signed=True),
-    Node("SimClockDrift", "float", 0x1088, 8, low=-1000, high=1000, unit="ppm"),
-    Node("SimTimestamps", "enumeration", 0x1090, choices=_OFF_ON),
+    Node(
+        "SimClockOffset",
+        "integer",
+        0x1080,
+        8,
+        low=-(2**62),
+        high=2**62,
+        signed=True,
+        tip="What the device's clock is ahead of the host's monotonic clock, in ns.",
+    ),
+    Node(
+        "SimClockDrift",
+        "float",
+        0x1088,
+        8,
+        low=-1000,
+        high=1000,
+        unit="ppm",
+        tip="How much faster the device's clock runs.",
+    ),
+    Node("SimTimestamps", "enumeration", 0x1090, choices=_OFF_ON, tip="Off: frames come without a stamp."),
     Node("AcquisitionFrameRateEnable", "boolean", 0x1094),
     Node("AcquisitionBurstFrameCount", "integer", 0x1098, low=1, high=1024),
     Node("TriggerOverlap", "enumeration", 0x109C, choices=_numbered("Off", "ReadOut", "PreviousFrame")),
@@ -167,14 +140,75 @@ NODES: tuple[Node, ...] = (
     Node("ExposureAuto", "enumeration", 0x10F0, choices=_numbered("Off", "Once")),
     Node("GainAuto", "enumeration", 0x10F4, choices=_numbered("Off", "Once")),
     Node("BlackLevel", "float", 0x10F8, 8, low=0, high=64, unit="DN"),
-    Node("SimStrobeDelay", "float", 0x1100, 8, low=0, high=1_000_000, unit="us"),
-    Node("SimStrobeDuration", "float", 0x1108, 8, low=0, high=1_000_000, unit="us"),
-    Node("SimReadoutTime", "float", 0x1110, 8, low=0, high=1_000_000, unit="us"),
-    Node("SimLineScan", "enumeration", 0x1118, choices=_OFF_ON),
-    Node("SimMissedTriggers", "integer", 0x1120, 8, access="RO"),
-    Node("SimHasClock", "integer", 0x1128, access="RO"),
+    Node(
+        "SimStrobeDelay",
+        "float",
+        0x1100,
+        8,
+        low=0,
+        high=1_000_000,
+        unit="us",
+        tip="From the trigger to the start of the lamp's pulse.",
+    ),
+    Node(
+        "SimStrobeDuration",
+        "float",
+        0x1108,
+        8,
+        low=0,
+        high=1_000_000,
+        unit="us",
+        tip="The lamp's pulse; only light during the exposure counts. 0: the lamp is always on.",
+    ),
+    Node(
+        "SimReadoutTime",
+        "float",
+        0x1110,
+        8,
+        low=0,
+        high=1_000_000,
+        unit="us",
+        tip="From the end of an exposure until its frame is delivered.",
+    ),
+    Node(
+        "SimLineScan",
+        "enumeration",
+        0x1118,
+        choices=_OFF_ON,
+        tip="On: each frame of a burst shows the lines below those of the frame before.",
+    ),
+    Node(
+        "SimMissedTriggers",
+        "integer",
+        0x1120,
+        8,
+        access="RO",
+        tip="Triggers of this stream that the camera could not take.",
+    ),
+    Node("SimHasClock", "integer", 0x1128, access="RO", tip="0: there is no clock, and no TimestampLatch."),
     Node("ChunkFrameID", "integer", 0xC000, 8, access="RO", chunk=True),
     Node("ChunkTimestamp", "integer", 0xC008, 8, access="RO", chunk=True),
     Node("ChunkExposureTime", "float", 0xC010, 8, access="RO", unit="us", chunk=True),
     Node("ChunkCounterValue", "integer", 0xC018, 8, access="RO", chunk=True),
 )
+
+CATEGORIES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("DeviceControl", ("Device", "TimestampLatch")),
+    ("ImageFormatControl", ("Width", "Height", "Offset", "PixelFormat")),
+    ("AcquisitionControl", ("Acquisition", "Trigger", "Exposure")),
+    ("AnalogControl", ("Gain", "BlackLevel")),
+    ("DigitalIOControl", ("Line",)),
+    ("CounterAndTimerControl", ("Counter",)),
+    ("ChunkDataControl", ("Chunk",)),
+    ("UserSetControl", ("UserSet",)),
+    ("TransportLayerControl", ("PayloadSize", "TLParamsLocked")),
+    ("SimulationControl", ("Sim",)),
+)
+"""Categories of the SFNC, and how the names of their features begin."""
+
+
+def category_of(node: Node) -> str:
+    """Return the category a feature is listed in; empty: it is not a feature, only the limit of one."""
+    if node.name.endswith("Room"):
+        return ""
+    return next(category for category, beginnings in CATEGORIES if node.name.startswith(beginnings))

@@ -1,13 +1,14 @@
 """The simulated camera's feature list: GenApi XML for the GenTL consumer, register addresses for the C side.
 
-Both come from the one table in `features.py`, as a C header, so that they cannot differ.
+Both come from the tables in `features.py` and `formats.py`, as a C header, so that they cannot differ.
 """
 
 from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
 from . import mishaps
-from .features import FORMATS, HEIGHT_MAX, LOCK, NODES, WIDTH_MAX, Node
+from .features import CATEGORIES, HEIGHT_MAX, LOCK, NODES, WIDTH_MAX, Node, category_of
+from .formats import FORMATS
 
 __all__ = ("FORMATS", "NODES", "c_header", "camera_xml")
 
@@ -49,8 +50,10 @@ def _limits(node: Node) -> str:
 
 
 def _conditions(node: Node) -> str:
-    """What decides whether it is there and can be written; the schema wants them before the value."""
-    parts = [f"<pIsAvailable>{node.present}</pIsAvailable>"] if node.present else []
+    """Its tip, and what decides whether it is there and can be written; the schema wants them before the value."""
+    parts = [f"<ToolTip>{escape(node.tip)}</ToolTip>"] if node.tip else []
+    if node.present:
+        parts.append(f"<pIsAvailable>{node.present}</pIsAvailable>")
     if node.locked:
         parts.append(f"<pIsLocked>{node.locked}{'' if node.locked == LOCK else 'Reg'}</pIsLocked>")
     return "".join(parts)
@@ -84,9 +87,17 @@ def _feature(node: Node) -> str:
 
 def camera_xml() -> str:
     """Return the GenApi description of the remote device."""
-    listed = "".join(f"<pFeature>{node.name}</pFeature>" for node in NODES if not node.name.endswith("Room"))
+    names = [category for category, _ in CATEGORIES]
+    listed = "".join(f"<pFeature>{name}</pFeature>" for name in names)
+    categories = "\n".join(
+        f'<Category Name="{name}">'
+        + "".join(f"<pFeature>{node.name}</pFeature>" for node in NODES if category_of(node) == name)
+        + "</Category>"
+        for name in names
+    )
     body = "\n".join(_feature(node) for node in NODES)
-    return f'{_HEAD}\n<Category Name="Root">{listed}</Category>\n{body}\n<Port Name="Device"/></RegisterDescription>\n'
+    root = f'<Category Name="Root">{listed}</Category>'
+    return f'{_HEAD}\n{root}\n{categories}\n{body}\n<Port Name="Device"/></RegisterDescription>\n'
 
 
 def _constant(name: str) -> str:

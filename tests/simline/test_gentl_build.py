@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from okng.simline import build as builder
+from okng.simline.features import CATEGORIES
 from okng.simline.genapi import NODES, c_header, camera_xml
 
 GENTL_1_5 = 57
@@ -112,4 +113,5 @@ def test_every_feature_has_its_own_register() -> None:
         cells = set(range(node.address, node.address + node.length))
         assert not cells & taken, node.name
         taken |= cells
-    assert camera_xml().count("<pFeature>") == sum(not node.name.endswith("Room") for node in NODES)
+    features = sum(not node.name.endswith("Room") for node in NODES)
+    assert camera_xml().count("<pFeature>") == features + len(CATEGORIES), "each in one category, and they in the root"
