@@ -2,22 +2,22 @@
 
 What is written around here, and why (Aravis 0.8, measured against its own GigE camera):
 - a camera that another program holds opens all the same, without control: that is refused.
-- a lost camera only ever times out. `control-lost` comes after 6 s; a register that does not answer says so in 3 s.
+- a lost camera only ever times out. `control-lost` comes after 6 s, a register that does not answer says so in 3 to
+  5 s: a thread of its own asks (asker.py).
 - `get_data` copies, so a frame is copied twice on its way.
 - frame numbers of GigE Vision 1.x have 16 bits; they are counted on here.
 """
 
 import contextlib
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..bus.clock import SECOND, now_ns
-from ..bus.errors import BadSettings, CameraLost
+from ..bus.clock import MS, SECOND, now_ns
+from ..bus.errors import BadSettings, CameraBusy, CameraLost
 from ..imaging.formats import FORMATS
 from .aravis_formats import format_names
 from .aravis_nodes import Nodes, door, load
+from .asker import Asker
 from .devclock import Latch
 from .features import Feature, Value
 from .frame_ids import FrameIds
@@ -27,7 +27,11 @@ from .source import CameraInfo, RawGrab, Source
 
 _FRESH_NS = 1 * SECOND
 """A frame this young proves that the camera is there; no register is asked."""
-_CLOSE_S = 0.5
+_PATIENCE_NS = 1500 * MS
+"""Longest wait for an answer. Aravis itself asks again for 3 s; a loop that stands still for 2 s is taken for dead."""
+_LISTING_NS = 10 * SECOND
+"""The same for all features at once."""
+_CLOSE_NS = 500 * MS
 
 
 @dataclass
@@ -38,13 +42,31 @@ class _Taken:
     camera: Any
     device: Any
     nodes: Nodes
+    asker: Asker
     handler: int
-    lost: list[str]
+    gone: list[str]
     """Filled by the library's own thread."""
     stream: Any = None
     ids: FrameIds = field(default_factory=FrameIds)
     latch: tuple[str, str] | None = None
     tick_hz: int = SECOND
+
+    @property
+    def lost(self) -> str:
+        """Why it is no longer asked; empty: it is there."""
+        return self.asker.lost or (self.gone[0] if self.gone else "")
+
+    def release(self) -> None:
+        """Give others the control; a reference that is still held somewhere must not keep it. CameraLost."""
+        self.stream = None
+        if not self.lost and hasattr(self.device, "leave_control"):
+            with door("release"):
+                self.device.leave_control()
+
+    def command(self, name: str) -> None:
+        """Run a command without a look at what it is. CameraLost, BadSettings."""
+        with door(name):
+            self.device.execute_command(name)
 
 
 class AravisSource(Source):
@@ -83,28 +105,33 @@ class AravisSource(Source):
 
     def describe(self, name: str) -> Feature:
         """Say what a feature is and can be."""
-        with self._asked() as taken:
-            return taken.nodes.describe(name)
+        taken = self._opened()
+        return taken.asker.ask(lambda: taken.nodes.describe(name))
 
     def features(self) -> list[Feature]:
         """List every feature from the root category down."""
-        with self._asked() as taken:
-            return taken.nodes.features()
+        taken = self._opened()
+        return taken.asker.ask(taken.nodes.features, _LISTING_NS)
 
     def get(self, name: str) -> Value:
         """Read a feature."""
-        with self._asked() as taken:
-            return taken.nodes.get(name)
+        taken = self._opened()
+        return taken.asker.ask(lambda: taken.nodes.get(name))
 
     def set(self, name: str, value: Value) -> None:
         """Write a feature; what is refused is told with what is allowed."""
-        with self._asked() as taken:
-            taken.nodes.set(name, value)
+        taken = self._opened()
+        taken.asker.ask(lambda: taken.nodes.set(name, value))
 
     def execute(self, name: str) -> None:
         """Run a command."""
-        with self._asked() as taken:
-            taken.nodes.execute(name)
+        taken = self._opened()
+        taken.asker.ask(lambda: taken.nodes.execute(name))
+
+    def has(self, name: str) -> bool:
+        """True where the feature exists and is available now."""
+        taken = self._opened()
+        return taken.asker.ask(lambda: taken.nodes.has(name))
 
     # ---- the private half ----
 
@@ -132,11 +159,11 @@ class AravisSource(Source):
             raise CameraLost(str(error)) from error
         device = camera.get_device()
         if hasattr(device, "is_controller") and not device.is_controller():
-            raise BadSettings(f"camera {info.serial} is in use by another program")
+            raise CameraBusy(f"camera {info.serial} is in use by another program")
         nodes = Nodes(self._library, device)
-        lost: list[str] = []
-        handler = device.connect("control-lost", lambda *_: lost.append("it has stopped to answer"))
-        taken = _Taken(info.id, camera, device, nodes, handler, lost)
+        gone: list[str] = []
+        handler = device.connect("control-lost", lambda *_: gone.append(f"{info.serial}: it does not answer any more"))
+        taken = _Taken(info.id, camera, device, nodes, Asker(info.serial, _PATIENCE_NS), handler, gone)
         latch, value = name_of(nodes, "TimestampLatch"), name_of(nodes, "TimestampLatchValue")
         if latch and value:
             taken.latch = (latch, value)
@@ -144,47 +171,42 @@ class AravisSource(Source):
                 taken.tick_hz = int(nodes.get("GevTimestampTickFrequency")) or SECOND
         return taken
 
-    @contextlib.contextmanager
-    def _asked(self) -> Iterator[_Taken]:
-        """The open camera, for one question. One that did not answer once is not asked again: each takes seconds."""
-        taken = self._opened()
-        self._raise_if_lost(taken)
-        try:
-            yield taken
-        except CameraLost as error:
-            taken.lost.append(str(error))
-            raise
-
     def _opened(self) -> _Taken:
         if self._taken is None:
             raise CameraLost("no camera is open")
         return self._taken
 
     def _configure(self, profile: Profile) -> Profile:
-        with self._asked() as taken:
-            return Writer(taken.nodes).write(profile)
+        self._opened()
+        return Writer(self).write(profile)
 
     def _start(self, buffers: int) -> None:
-        with self._asked() as taken, door("start"):
-            payload = taken.camera.get_payload()
-            taken.ids = FrameIds()
-            taken.stream = taken.camera.create_stream(None, None)
-            for _ in range(buffers):
-                taken.stream.push_buffer(self._library.Buffer.new_allocate(payload))
-            taken.device.execute_command("AcquisitionStart")
+        taken = self._opened()
+
+        def begin() -> None:
+            with door("start"):
+                payload = taken.camera.get_payload()
+                taken.ids = FrameIds()
+                taken.stream = taken.camera.create_stream(None, None)
+                for _ in range(buffers):
+                    taken.stream.push_buffer(self._library.Buffer.new_allocate(payload))
+                taken.device.execute_command("AcquisitionStart")
+
+        taken.asker.ask(begin)
         self._came_ns = 0
 
     def _stop(self) -> None:
         taken = self._taken
-        if taken is None or taken.lost:  # each question to a lost one takes seconds
+        if taken is None or taken.lost:
             return
-        with contextlib.suppress(BadSettings, CameraLost), door("stop"):
-            taken.device.execute_command("AcquisitionStop")
-        taken.stream = None
+        with contextlib.suppress(BadSettings, CameraLost):
+            taken.asker.ask(lambda: taken.command("AcquisitionStop"))
+            taken.stream = None
 
     def _trigger(self) -> None:
-        with self._asked() as taken, door("TriggerSoftware"):
-            taken.device.execute_command("TriggerSoftware")
+        taken = self._opened()
+        self._raise_if_lost(taken)
+        taken.asker.ask(lambda: taken.command("TriggerSoftware"))
 
     def _grab(self, into: memoryview, timeout_ns: int) -> RawGrab | None:
         taken = self._opened()
@@ -237,25 +259,28 @@ class AravisSource(Source):
         )
 
     def _probe(self) -> None:
-        with self._asked() as taken, door("probe"):
-            if now_ns() - self._came_ns >= _FRESH_NS:
-                taken.device.get_integer_feature_value("Width")
+        taken = self._opened()
+        self._raise_if_lost(taken)
+        if now_ns() - self._came_ns >= _FRESH_NS:
+            taken.asker.ask(lambda: taken.nodes.get("Width"))
 
     def _raise_if_lost(self, taken: _Taken) -> None:
         if taken.lost:
-            raise CameraLost(f"{taken.id}: {taken.lost[0]}")
+            raise CameraLost(taken.lost)
 
     def _latch(self) -> Latch | None:
-        latch = self._opened().latch
-        if latch is None:
+        taken = self._opened()
+        if taken.latch is None:
             return None
-        command, value = latch
-        with self._asked() as taken, door(command):
+        command, value = taken.latch
+
+        def ask() -> Latch:
             before_ns = now_ns()
-            taken.device.execute_command(command)
+            taken.command(command)
             after_ns = now_ns()
-            ticks = int(taken.device.get_integer_feature_value(value))
-        return Latch(before_ns, ticks * SECOND // taken.tick_hz, after_ns)
+            return Latch(before_ns, int(taken.nodes.get(value)) * SECOND // taken.tick_hz, after_ns)
+
+        return taken.asker.ask(ask)
 
     def _underrun(self) -> int:
         taken = self._taken
@@ -268,9 +293,12 @@ class AravisSource(Source):
         if taken is None:
             return
         taken.device.disconnect(taken.handler)
-        # Letting go of a camera that does not answer takes 10 s: not in this thread.
-        held = [taken]
+        asker, held = taken.asker, [taken]
         del taken
-        thread = threading.Thread(target=held.clear, name="aravis close", daemon=True)
-        thread.start()
-        thread.join(_CLOSE_S)
+
+        def let_go() -> None:
+            with contextlib.suppress(BadSettings, CameraLost):
+                held[0].release()
+            held.clear()
+
+        asker.end(let_go, _CLOSE_NS)  # of a camera that does not answer this takes 10 s

@@ -18,6 +18,10 @@ from okng.camera.source import Grab, Source
 from okng.simline.build import build
 from okng.simline.scene import Scene
 
+from .fake_gige import gige, gige_wire
+from .rtsp import rtsp
+
+__all__ = ["gige", "gige_wire", "rtsp"]
 Picture = npt.NDArray[np.uint8]
 SERIAL = "SN0000"
 CAPACITY = 320 * 240 * 3

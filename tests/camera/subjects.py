@@ -143,7 +143,7 @@ def aravis(camera: FakeGige) -> Subject:
         serial=GIGE_SERIAL,
         dated=True,
         lose=camera.kill,
-        lost_within_ns=9 * SECOND,
+        lost_within_ns=5 * SECOND,
         find_again=camera.start,
         beyond=("Width", 100000),
         latency_ns=SECOND,

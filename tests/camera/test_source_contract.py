@@ -13,11 +13,10 @@ from okng.camera.profiles import Profile
 from okng.camera.source import FrameSource, Grab, Source
 from okng.simline.scene import Scene
 
-from .fake_gige import FakeGige, gige, gige_wire
-from .rtsp import RtspCamera, rtsp
+from .fake_gige import FakeGige
+from .rtsp import RtspCamera
 from .subjects import Subject, aravis, replay, rtsp_stream, simulated, video_file, viky
 
-__all__ = ["gige", "gige_wire", "rtsp"]
 SUBJECTS = ("simulated", "viky", "replay", "video file", "rtsp", "aravis")
 
 

@@ -16,11 +16,10 @@ from okng.bus.clock import MS
 from okng.bus.messages import FrameLost, FrameReady, Health
 from okng.camera.frame import read_picture
 
-from .fake_gige import SERIAL, FakeGige, gige_wire
+from .fake_gige import SERIAL, FakeGige
 from .process_line import Line
-from .rtsp import HEIGHT, TRANSFER_NS, WIDTH, RtspCamera, made_ms, rtsp
+from .rtsp import HEIGHT, TRANSFER_NS, WIDTH, RtspCamera, made_ms
 
-__all__ = ["gige_wire", "rtsp"]
 SCRIPT = Path(__file__).with_name("run_source.py")
 PROFILE: dict[str, Any] = {"pixel_format": "Mono8", "width": WIDTH, "height": HEIGHT, "exposure_us": 200.0}
 

@@ -29,9 +29,8 @@ from okng.imaging.picture import Picture
 from okng.imaging.plan import DevelopPlan
 
 from .conftest import Rig
-from .rtsp import HEIGHT, TRANSFER_NS, WIDTH, RtspCamera, made_ms, rtsp
+from .rtsp import HEIGHT, TRANSFER_NS, WIDTH, RtspCamera, made_ms
 
-__all__ = ["rtsp"]
 FREE = Profile("Mono8", 160, 120, trigger="off", exposure_us=1000, frame_rate_hz=100)
 FIRED = replace(FREE, trigger="software")
 ROOM = 4_000_000
