@@ -45,6 +45,10 @@ class BadSettings(Refused):
     """A key of the box's settings is unknown, missing or out of range."""
 
 
+class CameraBusy(BadSettings):
+    """Another program holds the camera: it may be had once that lets go."""
+
+
 class BadRecipe(Refused):
     """A key of a recipe is unknown, missing or out of range."""
 

@@ -105,6 +105,8 @@ class Heartbeat:
         if not self._announced and self.health is not Health.STARTING:
             self._announced = True
             self._notifier.ready()
+        elif not self._announced:
+            self._notifier.starting()
         if oldest_ns == 0 or now_ns() - oldest_ns < self._notifier.watchdog_ns:
             self._notifier.watchdog()
 

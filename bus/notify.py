@@ -7,7 +7,10 @@ import contextlib
 import os
 import socket
 
-from .clock import now_ns
+from .clock import SECOND, now_ns
+
+EXTEND_S = 20
+"""How long one turn may take before a process is up: a producer looks for cameras on every network card."""
 
 
 class Notifier:
@@ -23,11 +26,22 @@ class Notifier:
         self.watchdog_ns = int(asked_us) * 1000 if asked_us.isdecimal() else 0
         """The manager kills a process that is silent this long; 0: it does not watch."""
         self._fed_ns = 0
+        self._extended_ns = -SECOND
 
     def _say(self, words: str) -> None:
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.sendto(words.encode(), socket.MSG_DONTWAIT, self._address)
+
+    def starting(self) -> None:
+        """Not up yet, and still moving: the manager waits on, at most EXTEND_S from now. Once a second at most.
+
+        A camera process waits for its camera for as long as that takes; one that hangs meanwhile is ended all the same.
+        """
+        at_ns = now_ns()
+        if self._socket is not None and at_ns - self._extended_ns >= SECOND:
+            self._extended_ns = at_ns
+            self._say(f"EXTEND_TIMEOUT_USEC={EXTEND_S * 1_000_000}")
 
     def ready(self) -> None:
         """Start-up is done; from now on the watchdog counts."""

@@ -14,6 +14,8 @@ from .starts import keep_starts, read_starts, starts_file
 
 log = logging.getLogger(__name__)
 _STATE_EVERY_NS = 500 * MS
+_JOIN_NS = 300 * MS
+"""A reader tries again to connect every 20 to 200 ms; before it has, io could hear READY and inspect no picture."""
 _LOG_AGAIN_NS = 10 * SECOND
 """The same words are not logged again sooner: a fault that comes and goes is told by the state, not by lines."""
 
@@ -40,6 +42,7 @@ class Announcer:
         """Bind the camera's address. zmq.ZMQError: another process has it."""
         self._camera, self._file = camera, starts_file(run_dir, camera)
         self._publisher = Publisher(camera_address(run_dir, camera))
+        self._joined_ns = now_ns() + _JOIN_NS
         before = read_starts(self._file)
         self._starts = replace(before, processes=before.processes + 1)
         self._epochs_before = self._starts.epochs
@@ -62,6 +65,11 @@ class Announcer:
     def is_lost(self) -> bool:
         """True: the camera is lost, and has been since a process before this, or since `lose`."""
         return self._starts.lost_ns != 0
+
+    @property
+    def heard(self) -> bool:
+        """False: readers that were there before this process may not have found its address yet."""
+        return now_ns() >= self._joined_ns
 
     def ready(self, part: int, triggered_at_ns: int, laid: Laid) -> None:
         """A picture of that part (0: nobody's) lies in the ring."""

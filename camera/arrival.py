@@ -14,7 +14,7 @@ from typing import Protocol
 
 from ..bus.channel import Subscriber
 from ..bus.clock import MS, now_ns
-from ..bus.errors import BadSettings, CameraLost
+from ..bus.errors import CameraBusy, CameraLost
 from ..bus.heartbeat import Heartbeat
 from ..bus.messages import Health, JobOrder
 from ..bus.stop import Stop
@@ -24,8 +24,6 @@ from .source import CameraHealth
 LOOK_EVERY_NS = 250 * MS
 GROWTH_BYTES = 64 * 1024 * 1024
 """A process that has grown by this much while it looked is ended."""
-IN_USE = "in use by another program"
-"""A driver's words for a camera that somebody else holds; all else it refuses needs a person."""
 _TURN_MS = 50
 
 
@@ -33,7 +31,7 @@ class Opening(Protocol):
     """What is needed of a camera here; as FrameSource."""
 
     def open(self, serial: str) -> None:
-        """Take the camera. CameraLost: not there. BadSettings: in use, or never to be had."""
+        """Take the camera. CameraLost: not there. CameraBusy: somebody has it. BadSettings: never to be had."""
 
     def health(self) -> CameraHealth:
         """Counts so far."""
@@ -69,9 +67,7 @@ class Arrival:
                 return True
             except CameraLost as error:
                 self._lose(f"{error}: check its cable, power and network")
-            except BadSettings as error:
-                if IN_USE not in str(error):
-                    raise
+            except CameraBusy as error:
                 self._lose(f"{error}: close that program, or take its camera out of its settings")
             looked = True
             stop.take()  # a producer may have taken SIGINT

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import cv2
 
 from ..bus.clock import MS, now_ns
-from ..bus.errors import BadSettings, CameraLost
+from ..bus.errors import BadSettings, CameraBusy, CameraLost
 from ..imaging.picture import Picture
 
 Kind = Literal["device", "stream", "file"]
@@ -113,7 +113,7 @@ class OpenCvCapture:
             raise CameraLost(f"{address.name}: no stream within {OPEN_MS // 1000} s")
         if address.kind == "file":
             raise BadSettings(f"video = {address.name!r}: not a video that can be decoded")
-        raise BadSettings(f"{address.name} is in use by another program, or is no camera")
+        raise CameraBusy(f"{address.name} is in use by another program, or is no camera")
 
     def grab(self) -> bool:
         """As Capture."""

@@ -28,7 +28,7 @@ from harvesters.core import Callback, Harvester
 from harvesters.util import pfnc
 
 from ..bus.clock import SECOND, now_ns
-from ..bus.errors import BadSettings, CameraLost
+from ..bus.errors import BadSettings, CameraBusy, CameraLost
 from ..imaging.formats import FORMATS
 from .devclock import Latch
 from .features import Feature, Kind, Value, Visibility
@@ -160,7 +160,7 @@ class GentlSource(Source):
                 self._find_latch()
         except BadSettings as error:
             self._close()
-            raise BadSettings(f"camera {serial or listed} is in use by another program ({error})") from error
+            raise CameraBusy(f"camera {serial or listed} is in use by another program ({error})") from error
         except CameraLost:
             self._close()
             raise

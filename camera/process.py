@@ -11,12 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..bus.channel import Subscriber, io_address
-from ..bus.errors import BadSettings, CameraLost, Refused
+from ..bus.errors import CameraLost, Refused
 from ..bus.heartbeat import Heartbeat
 from ..bus.messages import Health, JobOrder, JobPhase
 from ..bus.part import Trigger
 from ..bus.ring import RingWriter
 from ..bus.stop import Stop
+from ..imaging.develop import check_plan
 from .announcer import Announcer
 from .arrival import Arrival
 from .follower import Follower, ReadSetup
@@ -53,7 +54,7 @@ def run(name: str, options: CameraOptions, setup: Setup, run_dir: Path, read: Re
             camera = _Camera(name, options, Follower(setup, read), run_dir, source, announcer)
             held.callback(camera.close)
             return camera.serve(stop, bus, heartbeat)
-        except BadSettings as error:
+        except Refused as error:
             log.error("camera %s: %s", name, error)
             return REFUSED
         except CameraLost:  # said and logged where it was seen
@@ -84,6 +85,7 @@ class _Camera:
         """Open, set up, loop. CameraLost, BadSettings."""
         source = self._source
         try:
+            _check(self._follower.setup)
             if not Arrival(source, self._options.serial, self._announcer, heartbeat, bus).wait(stop):
                 return STOPPED
             got = self._start(self._follower.setup.profile)
@@ -95,6 +97,9 @@ class _Camera:
             raise
         stop.take()  # harvesters takes SIGINT for itself; gentl.py gives it back, other drivers may not
         self._set_up(self._follower.setup)
+        while not self._announcer.heard:
+            heartbeat.turn()
+            time.sleep(0.02)
         loop = CameraLoop(source, got, self._options, self._ring_for(got), bus, self._announcer, heartbeat)
         try:
             while not stop.asked.is_set():
@@ -117,8 +122,11 @@ class _Camera:
         self._announcer.state(Health.LOST, reason, self._source.health())
 
     def _set_up(self, setup: Setup) -> None:
-        """From the next frame on the camera is set up for that, and says so. OSError: the run folder takes no file."""
-        self._announcer.develop = setup.plan.write(self._run_dir)
+        """From the next frame on the camera is set up for that, and says so. CameraLost: the run folder is full."""
+        try:
+            self._announcer.develop = setup.plan.write(self._run_dir)
+        except OSError as error:
+            raise CameraLost(f"{self._run_dir}: takes no file: {error.strerror}") from error
         self._follower.setup = self._announcer.setup = setup
 
     def close(self) -> None:
@@ -159,6 +167,7 @@ class _Camera:
 
     def _change(self, setup: Setup, loop: CameraLoop) -> None:
         """Go over to another setup. Refused: the camera cannot be set so, and is as it was before."""
+        _check(setup)
         before = self._follower.setup
         if setup.profile != before.profile:
             loop.set_aside(f"being set up for job {setup.number}")
@@ -189,3 +198,9 @@ class _Camera:
             return self._start(profile, stamp)
         except Refused as error:
             raise CameraLost(f"it cannot be set to its job again: {error}") from error
+
+
+def _check(setup: Setup) -> None:
+    """BadRecipe: dark, flat or lens do not fit the camera's pictures; found before anything is changed."""
+    profile = setup.profile
+    check_plan(setup.plan, profile.width, profile.height, profile.pixel_format)

@@ -96,7 +96,7 @@ class FrameSource(Protocol):
         """List the cameras there are. BadSettings: the producer or folder is missing or broken."""
 
     def open(self, serial: str) -> None:
-        """Take the camera; an empty serial takes the only one. CameraLost: not there. BadSettings: in use."""
+        """Take the camera; an empty serial takes the only one. CameraLost: not there. CameraBusy: in use."""
 
     def close(self) -> None:
         """Let go of it. Never raises; a second call does nothing."""

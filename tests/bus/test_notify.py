@@ -46,6 +46,20 @@ def test_ready_goes_out_once_and_not_before_the_load_is_done(manager: socket.soc
     assert heard(manager)[-1] == "STOPPING=1"
 
 
+def test_a_process_that_waits_is_given_time_as_long_as_it_moves(manager: socket.socket, tmp_path: Path) -> None:
+    beat = Heartbeat(tmp_path, "camera-top")
+    for _ in range(50):
+        beat.turn()
+    assert heard(manager).count("EXTEND_TIMEOUT_USEC=20000000") == 1
+    beat.health = Health.READY
+    beat.turn()
+    assert heard(manager)[0] == "READY=1"
+    time.sleep(1.1)
+    beat.turn()
+    assert not any(word.startswith("EXTEND") for word in heard(manager))
+    beat.close()
+
+
 def test_the_watchdog_is_fed_by_turns_and_not_more_often_than_needed(manager: socket.socket, tmp_path: Path) -> None:
     beat = Heartbeat(tmp_path, "io")
     for _ in range(100):

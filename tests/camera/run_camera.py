@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from unittest.mock import patch
 
-from okng.bus.errors import BadSettings
+from okng.bus.errors import CameraBusy
 from okng.camera import process
 from okng.camera.options import CameraOptions
 from okng.camera.profiles import Profile, Setup
@@ -22,7 +22,7 @@ def scripted(fates: list[str], in_use: int) -> ScriptedSource:
     """A camera that does this."""
     source = ScriptedSource()
     source.fates.extend(fates)
-    source.refusals.extend([BadSettings("camera SN0000 is in use by another program (busy)")] * in_use)
+    source.refusals.extend([CameraBusy("camera SN0000 is in use by another program (busy)")] * in_use)
     return source
 
 

@@ -171,4 +171,5 @@ def test_in_free_run_too_a_line_scan_is_put_together(line: Line) -> None:
         assert isinstance(frame, FrameReady)
         assert (frame.part, frame.height, frame.size_bytes) == (0, 120, 19200)
     numbers = [frame.number for frame in frames if isinstance(frame, FrameReady)]
-    assert all((later - earlier) % 4 == 0 for earlier, later in itertools.pairwise(numbers))
+    # A frame that a busy machine loses ends its picture, the next one begins at the next frame: none shares one.
+    assert all(later - earlier >= 4 for earlier, later in itertools.pairwise(numbers))

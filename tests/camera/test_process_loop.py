@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 
 from okng.bus.clock import now_ns
-from okng.bus.errors import BadSettings, CameraLost
+from okng.bus.errors import BadSettings, CameraBusy, CameraLost
 from okng.bus.messages import FrameReady, Health
 from okng.bus.stop import Stop
 from okng.camera.arrival import Arrival
@@ -227,7 +227,7 @@ def test_free_run_faster_than_set_is_said(source: ScriptedSource, box: MakeBox) 
 
 def test_a_camera_held_by_another_program_is_asked_for_until_it_is_free(source: ScriptedSource, box: MakeBox) -> None:
     rig = box(source)
-    source.refusals.extend([BadSettings("camera SN1 is in use by another program (busy)")] * 4)
+    source.refusals.extend([CameraBusy("camera SN1 is in use by another program (busy)")] * 4)
     rig.trigger(7)
     arrival = Arrival(source, "SN1", rig.announcer, rig.heartbeat, rig.bus)
     said: list[str] = []
