@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from rich.console import Console
 
@@ -28,8 +29,10 @@ from ..bus.messages import StationState
 from ..bus.part import Record
 from ..bus.stop import Stop
 from ..fleet.activate import activate
+from ..models.box import Box
 from ..models.bundle import open_bundle
 from ..models.detector import Detector
+from ..models.pictures import files_in, read
 from ..records.check import check as check_store
 from ..records.export import export_jsonl
 from ..simline.build import build as build_camera
@@ -62,6 +65,7 @@ from .workspace import (
 log = logging.getLogger(__name__)
 DEADLINE_MS = 400
 RATE_SHOTS = 31
+COARSE_GOODS, COARSE_MARGIN = 60, 1.25
 SLOWEST_RATE, FASTEST_RATE = 2.0, 20.0
 """Parts a second that the demonstration chooses by itself."""
 BUSY_SHARE = 0.5
@@ -201,8 +205,17 @@ class Demonstration:
         return self.space.health.name
 
     def _loose(self) -> float | None:
-        """The further cameras see coarser pictures than the model was taught from, so their limit is a wider one."""
-        return 2.0 * open_bundle(self.space.slot).manifest.threshold.value if self.others else None
+        """Limit of the further cameras: told from goods in their coarser size, which nobody taught the model."""
+        if not self.others:
+            return None
+        detector = Detector(open_bundle(self.space.slot), "cpu", 1)
+        scores = []
+        for file in files_in(self.space.goods)[:COARSE_GOODS]:
+            picture = read(file)
+            size = (picture.shape[1] // 2 // 4 * 4, picture.shape[0] // 2 // 2 * 2)
+            small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+            scores.append(detector.find(small, Box(0, 0, *size)).score)
+        return max(detector.bundle.manifest.threshold.value, COARSE_MARGIN * max(scores))
 
     def _choose_rate(self) -> None:
         """Where nobody asked for a rate: one that this box judges with room to spare, as a commissioning would find."""
