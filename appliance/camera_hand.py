@@ -114,7 +114,8 @@ def in_hand(options: CameraOptions, profile: Profile | None, plan: DevelopPlan |
     """
     with opened(options) as source:
         wanted = profile_as_found(source) if profile is None else free_running(profile)
-        yield CameraHand(source, wanted, plan or DevelopPlan())
+        whole = profile is None or profile.frames == 1  # references of a picture of many frames fit no single one
+        yield CameraHand(source, wanted, plan if plan is not None and whole else DevelopPlan())
 
 
 def free_running(profile: Profile) -> Profile:
