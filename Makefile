@@ -26,7 +26,9 @@ APT := ca-certificates gcc libc6-dev libpython3.11
 # What the tests need on top: a browser and fonts for the page; foreign peers for Modbus, serial lines, MQTT and TLS, and
 # tshark to look at the wire; systemd-analyze; sqlite3 as a peer.
 APT_TEST := chromium fonts-noto-cjk fonts-dejavu-core mbpoll libmodbus-dev pkg-config socat mosquitto mosquitto-clients \
-    tshark openssl iproute2 systemd sqlite3 dmtx-utils qrencode zint
+    tshark openssl iproute2 systemd sqlite3 dmtx-utils qrencode zint gir1.2-gst-rtsp-server-1.0 python3-gi \
+    gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly aravis-tools \
+    gir1.2-aravis-0.8
 # Peers written in JavaScript. A node that is there already, from wherever, is left alone.
 APT_TEST += $(if $(and $(shell command -v node),$(shell command -v npm)),,nodejs npm)
 

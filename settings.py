@@ -115,10 +115,7 @@ def read_settings(path: Path) -> Settings:
 
 def _rooted(settings: Settings, folder: Path) -> Settings:
     """The same settings with every path made absolute, relative ones counted from the file's folder."""
-    cameras = {
-        name: camera.model_copy(update={"producer": folder / camera.producer}) if camera.producer else camera
-        for name, camera in settings.camera.items()
-    }
+    cameras = {name: camera.rooted(folder) for name, camera in settings.camera.items()}
     return settings.model_copy(
         update={
             "box": settings.box.model_copy(update={"run_dir": folder / settings.box.run_dir}),

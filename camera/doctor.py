@@ -25,8 +25,10 @@ _PATH = "GENICAM_GENTL64_PATH"
 
 def camera_findings(name: str, options: CameraOptions, run_dir: Path) -> list[Finding]:
     """Look at one camera of the settings: its driver, and whether it is seen. Opens none."""
-    if options.driver == "folder":
+    if options.driver == "replay":
         return [_folder_finding(name, options.folder)]
+    if options.driver in ("video", "aravis"):
+        return [_driver_finding(name, options)]
     producer = _producer_finding(name, options.producer)
     if producer.ok is False:
         return [producer]
@@ -38,6 +40,29 @@ def _folder_finding(name: str, folder: Path | None) -> Finding:
         advice = f"Set camera.{name}.folder to a folder of pictures."
         return Finding(f"camera {name}", False, f"{folder}: no such folder", advice)
     return Finding(f"camera {name}", True, f"plays the pictures of {folder}")
+
+
+def _driver_finding(name: str, options: CameraOptions) -> Finding:
+    """Whether the driver is there, and a camera's device or file; a stream shows only when it is opened."""
+    what = f"camera {name}"
+    if options.driver == "aravis":
+        from .aravis_nodes import PACKAGES, load
+
+        try:
+            load()
+        except OkngError as error:
+            return Finding(what, False, str(error), f"Install {PACKAGES}, and let this Python see Debian's `gi`.")
+        return Finding(what, True, f"camera {options.serial or '(the only one)'} through Aravis")
+    from .capture import parse_address
+
+    try:
+        address = parse_address(options.video)
+    except OkngError as error:
+        return Finding(what, False, str(error), f"Mend camera.{name}.video.")
+    if address.kind != "stream" and not Path(address.text).exists():
+        advice = f"Plug it in, or mend camera.{name}.video."
+        return Finding(what, False, f"{address.name}: no such {address.kind}", advice)
+    return Finding(what, True, f"{address.kind} {address.name}")
 
 
 def _producer_finding(name: str, producer: Path | None) -> Finding:

@@ -239,6 +239,8 @@ class GentlSource(Source):
         return got
 
     def _start(self, buffers: int) -> None:
+        if self._acquirer is None:
+            raise CameraLost("start: no camera is open")
         with _door("start"):
             self._underruns = self._underrun_due_ns = 0
             self._acquirer.num_buffers = buffers
@@ -249,6 +251,8 @@ class GentlSource(Source):
             self._acquirer.stop()
 
     def _trigger(self) -> None:
+        if self._nodes is None:
+            raise CameraLost("trigger: no camera is open")
         with _door("TriggerSoftware"):
             self._nodes.TriggerSoftware.execute()
 

@@ -16,14 +16,24 @@ class CameraOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    driver: Literal["gentl", "folder"] = "gentl"
-    """`gentl`: any GenICam camera through its maker's GenTL producer. `folder`: replay of pictures."""
+    driver: Literal["gentl", "replay", "video", "aravis"] = "gentl"
+    """`gentl`: any GenICam camera through its maker's GenTL producer. `replay`: a folder of pictures, or a recording.
+    `video`: a V4L2 device, a network stream or a video file. `aravis`: GigE and USB3 Vision without a producer."""
     producer: Path | None = None
     """The producer's `.cti` file. None: the only one in the folders of GENICAM_GENTL64_PATH."""
     serial: str = Field(default="", max_length=64)
     """Serial number of the camera; empty where the producer lists only one."""
     folder: Path | None = None
-    """Pictures to replay, for the `folder` driver."""
+    """Pictures to replay, or a recording of `okng camera stream --record`."""
+    replay_timing: Literal["recorded", "rate", "consumed"] = "recorded"
+    """Free run of a replay: as it was recorded (at the recipe's rate where that is not known), at the recipe's rate, or
+    as fast as the frames are taken."""
+    replay_loop: bool = True
+    """True: after the last picture the first one comes again. False: no more come, and parts are lost."""
+    video: str = Field(default="", max_length=1024)
+    """`/dev/videoN` (better: a link of `/dev/v4l/by-id`), the URL of a stream (`rtsp://user:password@host/path`; the
+    password is never shown), or a video file. `transfer_ms` must then be an upper bound of the time from the scene to
+    here (of a stream 100 to 500 ms), and `margin_ms` longer than two frames."""
     buffers: int = Field(default=8, ge=8, le=256)
     """Buffers the camera's producer fills ahead."""
     ring_slots: int = Field(default=8, ge=4, le=1024)
@@ -58,6 +68,19 @@ class CameraOptions(BaseModel):
 
     @model_validator(mode="after")
     def _driver_has_what_it_needs(self) -> Self:
-        if self.driver == "folder" and self.folder is None:
-            raise ValueError("driver = 'folder': expected a folder of pictures in `folder`")
+        if self.driver == "replay" and self.folder is None:
+            raise ValueError("driver = 'replay': expected a folder of pictures in `folder`")
+        if self.driver == "video" and not self.video:
+            raise ValueError("driver = 'video': expected /dev/videoN, a URL or a file in `video`")
         return self
+
+    def rooted(self, base: Path) -> Self:
+        """The same with relative paths counted from base."""
+        file = self.video and "://" not in self.video
+        return self.model_copy(
+            update={
+                "producer": self.producer and base / self.producer,
+                "folder": self.folder and base / self.folder,
+                "video": str(base / self.video) if file else self.video,
+            }
+        )

@@ -1,8 +1,8 @@
 """A camera, as the rest of the room sees it, and the half of it that is the same for every driver.
 
 `Source` finishes the public methods: it checks arguments, keeps epochs, counts, maps the device's clock and sees
-repeated and skipped frames. A driver (`gentl.py`, `folder.py`) writes the private ones and translates its maker's
-errors.
+repeated and skipped frames. A driver (`gentl.py`, `replay.py`, `video.py`, `aravis.py`) writes the private ones and
+translates its maker's errors.
 """
 
 from abc import ABC, abstractmethod
@@ -55,7 +55,7 @@ class Grab:
     size_bytes: int
     """Bytes written; 0: the frame did not fit into the slot, only its measures are known."""
     exposed_at_ns: int
-    """Start of exposure: the device's stamp, mapped; without one, received_ns minus the exposure."""
+    """Start of exposure: the device's stamp, mapped; without one, received_ns minus transfer and exposure."""
     device_ns: int | None
     received_ns: int
     taken_at: str
@@ -165,6 +165,8 @@ class Source(ABC):
         self._epoch = 0
         self._streaming = False
         self._exposure_ns = 0
+        self._transfer_ns = 0
+        """From the end of exposure until a frame is here, where a driver knows it: dates frames without a clock."""
         self._clock = DeviceClock()
         self._delays = LeastDelay()
         self._last: RawGrab | None = None
@@ -347,7 +349,7 @@ class Source(ABC):
             height=raw.height,
             pixel_format=raw.pixel_format,
             size_bytes=raw.size_bytes,
-            exposed_at_ns=raw.received_ns - self._exposure_ns if mapped is None else mapped,
+            exposed_at_ns=raw.received_ns - self._transfer_ns - self._exposure_ns if mapped is None else mapped,
             device_ns=raw.device_ns,
             received_ns=raw.received_ns,
             taken_at=utc_now(),
@@ -375,12 +377,20 @@ def make_source(options: CameraOptions) -> Source:
 
     BadSettings: the producer or folder is missing. CameraLost: of several producers none sees the camera.
     """
-    if options.driver == "folder":
-        from .folder import FolderSource
+    if options.driver == "replay":
+        from .replay import ReplaySource
 
         if options.folder is None:
             raise BadSettings("folder: expected a folder of pictures")
-        return FolderSource(Path(options.folder))
+        return ReplaySource(Path(options.folder), options.replay_timing, loop=options.replay_loop)
+    if options.driver == "video":
+        from .video import VideoSource
+
+        return VideoSource(options.video, round(options.transfer_ms * MS))
+    if options.driver == "aravis":
+        from .aravis import AravisSource
+
+        return AravisSource()
     from .discovery import producer_of
     from .gentl import GentlSource
 

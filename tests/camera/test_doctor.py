@@ -1,6 +1,7 @@
 """What the doctor says of cameras: seen, not seen, the wrong one, and a producer that crashes."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,8 +91,28 @@ def test_a_camera_that_okng_holds_is_left_alone(producer: Path, tmp_path: Path) 
     assert "held by okng camera top" in camera.found
 
 
+def test_video_cameras_are_looked_for_without_being_opened(tmp_path: Path) -> None:
+    def found(video: str) -> tuple[bool | None, str]:
+        (finding,) = camera_findings("top", CameraOptions(driver="video", video=video), tmp_path)
+        return finding.ok, finding.found
+
+    (tmp_path / "a.mp4").write_bytes(b"")
+    assert found(str(tmp_path / "a.mp4")) == (True, f"file {tmp_path / 'a.mp4'}")
+    assert found("/dev/video99") == (False, "/dev/video99: no such device")
+    assert found("rtsp://admin:geheim@cam/1") == (True, "stream rtsp://cam/1")
+    ok, words = found("gopher://cam")
+    assert (ok, "gopher" in words) == (False, True)
+
+
+def test_aravis_that_is_not_there_is_named_with_its_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gi", None)
+    (finding,) = camera_findings("top", CameraOptions(driver="aravis"), tmp_path)
+    assert finding.ok is False
+    assert "gir1.2-aravis-0.8" in finding.advice
+
+
 def test_a_folder_of_pictures_is_a_camera_too(tmp_path: Path) -> None:
-    (found,) = camera_findings("top", CameraOptions(driver="folder", folder=tmp_path), tmp_path)
+    (found,) = camera_findings("top", CameraOptions(driver="replay", folder=tmp_path), tmp_path)
     assert found.ok is True
-    (found,) = camera_findings("top", CameraOptions(driver="folder", folder=tmp_path / "none"), tmp_path)
+    (found,) = camera_findings("top", CameraOptions(driver="replay", folder=tmp_path / "none"), tmp_path)
     assert found.ok is False

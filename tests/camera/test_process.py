@@ -137,7 +137,7 @@ def test_a_folder_is_a_camera_too(line: Line, tmp_path: Path) -> None:
 
     for number in (1, 2):
         cv2.imwrite(str(tmp_path / f"{number}.png"), numbered(number * 40))
-    line.start(options={"driver": "folder", "folder": str(tmp_path), "producer": None, "serial": ""}).ready()
+    line.start(options={"driver": "replay", "folder": str(tmp_path), "producer": None, "serial": ""}).ready()
     shown = []
     for part in range(1, 5):
         answer = line.part(part)

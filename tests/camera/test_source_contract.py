@@ -154,8 +154,10 @@ def test_a_camera_with_another_serial_is_lost(source: Source, subject: Subject) 
 def test_nothing_works_before_it_is_open(source: Source, subject: Subject) -> None:
     for use in (
         lambda: source.configure(subject.free_run),
+        source.start,
         source.probe,
-        source.features if subject.beyond else source.probe,
+        source.trigger,
+        source.features,
     ):
         with pytest.raises(CameraLost):
             use()
