@@ -104,7 +104,8 @@ def places(one: Seen, min_px: int) -> list[Defect]:
 def heat_map(one: Seen) -> HeatMap:
     """Return the map as grey levels: 128 at the threshold, 255 at twice the threshold and above."""
     unit = max(abs(one.threshold), 1e-6)
-    beyond = np.clip((one.heat.astype(np.float64) - one.threshold) / unit, -1.0, 1.0)  # any finite heat, without overflow
+    # In double: any finite heat fits, without overflow.
+    beyond = np.clip((one.heat.astype(np.float64) - one.threshold) / unit, -1.0, 1.0)
     grey = np.clip(np.rint(LEVEL_AT_THRESHOLD * (1 + beyond)), 0, 255).astype(np.uint8)
     rows, columns = one.heat.shape
     x, y, w, h = one.box
