@@ -52,13 +52,14 @@ test-units: setup-test  ## The tests that start no line and no browser
 	@$(VENV)/bin/pytest -m 'not line and not ui' $(PYTEST)
 
 .PHONY: bench
-bench: setup-test  ## Figures: line, wires to the PLC and camera beside their bare peers; unpacking, alignment, image health
+bench: setup-test  ## Figures: line, wires to the PLC and camera beside their bare peers; unpacking, alignment, image health, codes
 	@$(PY) bench/line.py
 	@$(PY) bench/plc.py
 	@$(PY) bench/camera.py
 	@$(PY) bench/unpack.py
 	@$(PY) bench/align.py
 	@$(PY) bench/health.py
+	@$(PY) bench/codes.py
 
 .PHONY: proof
 proof: setup invariants proxy  ## 10,000 parts with speed changes, stops, 2 % faults and 20 kills of each process, and the two below
