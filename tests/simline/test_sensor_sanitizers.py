@@ -99,7 +99,7 @@ def play(folder: Path, library: Path, preload: Path, **environment: str) -> subp
         env={
             **os.environ,
             "OKNG_SIM": str(world),
-            "LD_PRELOAD": f"{preload} {runtime('libstdc++.so')}",
+            "LD_PRELOAD": f"{preload} {runtime('libstdc++.so.6')}",
             "PYTHONMALLOC": "malloc",
             **environment,
         },
