@@ -4,10 +4,8 @@ Each door imports its own room only when it opens: `okng io` loads no numpy, `ok
 """
 
 import contextlib
-import faulthandler
 import json
 import logging
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ import click
 
 from . import __version__
 from .appliance.camera_door import camera
+from .appliance.doors import DEMO, FILE, FOLDER, INSTALLED, become_process, default_settings
 from .appliance.health_door import health
 from .bus.errors import BadSettings, Fault, Lost, OkngError
 
@@ -24,21 +23,12 @@ EXIT_FAULT = 70
 EXIT_LOST = 75
 EXIT_REFUSED = 78
 LOG_FORMAT = "%(asctime)s.%(msecs)03d %(levelname)s %(processName)s %(threadName)s %(name)s: %(message)s"
-FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
-INSTALLED, DEMO = Path("/etc/okng/okng.toml"), Path("demo-out/okng.toml")
-
-
-def _settings() -> Path:
-    """The box's settings; on a desk without any, those of the demonstration run last in this folder."""
-    return DEMO if DEMO.exists() and not INSTALLED.exists() else INSTALLED
-
 
 settings_option = click.option(
     "--settings",
     "settings_file",
     type=FILE,
-    default=_settings,
+    default=default_settings,
     envvar="OKNG_SETTINGS",
     show_default=f"{INSTALLED}, else {DEMO}",
     help="Settings of the box.",
@@ -80,22 +70,13 @@ def _extra(name: str, library: str) -> Iterator[None]:
         raise BadSettings(f"{library} is not installed: pip install 'okng[{name}]'") from error
 
 
-def _process(name: str) -> None:
-    """Make this a process of the box: its name in the log, its stacks on demand."""
-    import multiprocessing
-
-    multiprocessing.current_process().name = name
-    faulthandler.enable()
-    faulthandler.register(signal.SIGUSR1)
-
-
 @cli.command()
 @settings_option
 def io(settings_file: Path) -> None:
     """Talk to the PLC: part numbers, deadlines, dispositions. No numpy in here."""
     from .plc_io.process import run
 
-    _process("io")
+    become_process("io")
     settings, jobs = _jobs(settings_file)
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
     table = jobs.table()
@@ -108,7 +89,7 @@ def inspect_(settings_file: Path) -> None:
     """Judge the pictures by the recipe and its model."""
     from .inspect.process import run
 
-    _process("inspect")
+    become_process("inspect")
     settings, jobs = _jobs(settings_file)
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
     sys.exit(run(jobs.active(), jobs.recipe, settings.inspect, settings.cameras, settings.box.run_dir))
@@ -120,7 +101,7 @@ def records(settings_file: Path) -> None:
     """Write the ledger and the pictures: the only writer."""
     from .records.process import run
 
-    _process("records")
+    become_process("records")
     settings, _ = _read(settings_file)
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
     sys.exit(run(settings.records, settings.cameras, settings.box.run_dir))
@@ -132,7 +113,7 @@ def web(settings_file: Path) -> None:
     """Serve the operator's page. May be killed at any time."""
     from .webui.process import run
 
-    _process("web")
+    become_process("web")
     settings, _ = _read(settings_file)
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
     box = settings.box
@@ -152,7 +133,7 @@ def opcua(settings_file: Path, name: str | None) -> None:
     with _extra("opcua", "asyncua"):
         from .plc_io.opcua_process import run
 
-    _process("opcua")
+    become_process("opcua")
     settings, jobs = _jobs(settings_file)
     if settings.opcua is None:
         raise BadSettings(f"{settings_file}: [opcua]: missing; it says where the MES finds the line")
@@ -170,7 +151,7 @@ def mqtt(settings_file: Path) -> None:
     with _extra("mqtt", "paho"):
         from .plc_io.mqtt_process import run
 
-    _process("mqtt")
+    become_process("mqtt")
     settings = read_settings(settings_file)
     if settings.mqtt is None:
         raise BadSettings(f"{settings_file}: [mqtt]: missing; it says where the broker is")

@@ -7,9 +7,7 @@ import click
 
 from ..bus.errors import BadSettings
 from ..settings import Settings, read_settings
-
-FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
+from .doors import FILE, default_settings
 
 
 def which_camera(command: Any) -> Any:
@@ -21,12 +19,6 @@ def which_camera(command: Any) -> Any:
     ):
         command = option(command)
     return click.argument("name")(command)
-
-
-def default_settings() -> Path:
-    """The box's settings; on a desk without any, those of the demonstration run last in this folder."""
-    installed, demo = Path("/etc/okng/okng.toml"), Path("demo-out/okng.toml")
-    return demo if demo.exists() and not installed.exists() else installed
 
 
 def settings_at(file: Path | None) -> tuple[Settings, Path]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from .camera_choice import FILE, FOLDER, chosen, default_settings, options_of, settings_at, which_camera
+from .camera_choice import chosen, options_of, settings_at, which_camera
+from .doors import FILE, FOLDER, become_process, default_settings
 from .tune_door import tune
 
 
@@ -38,6 +39,7 @@ def run_process(name: str, settings_file: Path | None) -> None:
     from ..camera.process import run
     from .jobs import Jobs
 
+    become_process(f"camera-{name}")
     settings, file = settings_at(settings_file)
     options = options_of(settings, file, name)
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)

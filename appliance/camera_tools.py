@@ -5,15 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from ..bus.clock import MS, SECOND, now_ns
-from ..bus.errors import BadSettings, CameraLost
+from ..bus.errors import BadSettings
 from ..camera.discovery import PATH, Listing
 from ..camera.features import Feature, Visibility, read_value
 from ..camera.recorder import Recorder
 from ..camera.source import Source
+from ..models.pictures import encode_png
 from .camera_hand import CameraHand
 
 _PLAIN: tuple[Visibility, ...] = ("beginner", "expert")
@@ -83,21 +81,12 @@ def snapped(hand: CameraHand, file: Path, *, raw: bool) -> str:
     if raw:
         content, what = hand.raw, f"{profile.width}x{profile.frame_height} {profile.pixel_format}, raw"
     else:
-        content, what = png(picture), f"{picture.shape[1]}x{picture.shape[0]}, mean {float(picture.mean()):.1f}"
+        content, what = encode_png(picture), f"{picture.shape[1]}x{picture.shape[0]}, mean {float(picture.mean()):.1f}"
     try:
         file.write_bytes(content)
     except OSError as error:
         raise BadSettings(f"{file}: cannot be written: {error.strerror}") from error
     return f"{file}: {what}"
-
-
-def png(picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
-    """The picture as a PNG file. OpenCV's files are BGR."""
-    turned = np.ascontiguousarray(picture[:, :, ::-1]) if picture.ndim == 3 else picture
-    done, content = cv2.imencode(".png", turned)
-    if not done:
-        raise CameraLost("the picture cannot be encoded")
-    return content.tobytes()
 
 
 @dataclass(frozen=True, slots=True)

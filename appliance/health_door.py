@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
+from .doors import FILE, FOLDER
+
 _BOX = (click.INT, click.INT, click.INT, click.INT)
 
 

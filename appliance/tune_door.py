@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import click
 
-from .camera_choice import FILE, FOLDER, chosen, which_camera
+from .camera_choice import chosen, which_camera
+from .doors import FILE, FOLDER
 
 _BOX = (click.INT, click.INT, click.INT, click.INT)
 _BoxArgument = tuple[int, int, int, int] | None

@@ -143,6 +143,19 @@ def test_without_any_producer_it_is_said_what_to_do(world: Path) -> None:
     assert "expected the camera maker's GenTL producer" in okng(world, "show", "SN0000").stderr
 
 
+def test_the_process_names_itself_and_leaves_its_stacks_on_demand(world: Path, tmp_path: Path) -> None:
+    """The supervisor ends a process that hangs by SIGABRT and counts on its stacks in the log."""
+    said = (
+        "import faulthandler, multiprocessing, okng.appliance.camera_door as door\n"
+        "def look(file):\n"
+        "    raise SystemExit(f'{multiprocessing.current_process().name} {faulthandler.is_enabled()}')\n"
+        "door.settings_at = look\n"
+        "door.camera(['top'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", said], check=False, capture_output=True, text=True, timeout=60)
+    assert done.stderr.strip() == "camera-top True"
+
+
 def test_a_name_that_is_no_tool_is_a_camera_of_the_settings(world: Path, tmp_path: Path) -> None:
     done = okng(world, "top", "--settings", str(tmp_path / "none.toml"))
     assert done.returncode == 78
