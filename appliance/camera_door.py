@@ -54,12 +54,13 @@ def run_process(name: str, settings_file: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(settings_file: Path | None, producers: tuple[Path, ...], as_json: bool) -> None:
     """List the cameras that the producers see: those given, of the settings, and in GENICAM_GENTL64_PATH."""
-    from ..camera.discovery import list_cameras, producers_in_path, video_devices
+    from ..camera.discovery import list_cameras, video_devices
+    from ..camera.producers import producers_in_path
     from .camera_tools import camera_lines
 
     known = [file.resolve() for file in producers]
     if not known:
-        known = producers_in_path()
+        known = [file.resolve() for file in producers_in_path()]
         if settings_file is not None or default_settings().exists():
             settings, _ = settings_at(settings_file)
             known += [options.producer.resolve() for options in settings.camera.values() if options.producer]

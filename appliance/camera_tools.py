@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ..bus.clock import MS, SECOND, now_ns
 from ..bus.errors import BadSettings
-from ..camera.discovery import PATH, Listing
+from ..camera.discovery import Listing
 from ..camera.features import Feature, Visibility, read_value
+from ..camera.producers import PATH
 from ..camera.recorder import Recorder
 from ..camera.source import Source
 from ..models.pictures import encode_png

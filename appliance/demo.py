@@ -57,6 +57,7 @@ from .workspace import (
     make_workspace,
     port_is_free,
     removed,
+    seen_size,
     write_plan,
     write_recipe,
     write_settings,
@@ -212,7 +213,7 @@ class Demonstration:
         scores = []
         for file in files_in(self.space.goods)[:COARSE_GOODS]:
             picture = read(file)
-            size = (picture.shape[1] // 2 // 4 * 4, picture.shape[0] // 2 // 2 * 2)
+            size = seen_size((picture.shape[1], picture.shape[0]), 2)
             small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
             scores.append(detector.find(small, Box(0, 0, *size)).score)
         return max(detector.bundle.manifest.threshold.value, COARSE_MARGIN * max(scores))

@@ -244,12 +244,18 @@ def write_recipe(space: Workspace, facts: RecipeFacts, belt: dict[str, Any]) -> 
     space.recipe.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
+def seen_size(view: tuple[int, int], shrink: int) -> tuple[int, int]:
+    """Width and height of a camera that sees the view so many times smaller, in steps the simulated camera takes."""
+    return view[0] // shrink // 4 * 4, view[1] // shrink // 2 * 2
+
+
 def _section(facts: RecipeFacts, shrink: int) -> dict[str, Any]:
     """How one camera is set; shrink: how many times smaller it sees."""
+    width, height = seen_size(facts.view, shrink)
     return {
         "pixel_format": "RGB8" if facts.colour else "Mono8",
-        "width": facts.view[0] // shrink // 4 * 4,
-        "height": facts.view[1] // shrink // 2 * 2,
+        "width": width,
+        "height": height,
         "trigger": "software",
         "exposure_us": 200.0,
     }

@@ -28,6 +28,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from okng.appliance.result import Spread
 from okng.bus.channel import Subscriber, camera_address
 from okng.bus.clock import now_ns
 from okng.bus.errors import OkngError
@@ -61,12 +62,6 @@ class Seen:
     dropped: int
     """Frame numbers skipped, and pictures gone from the ring before they were read."""
     frames: int
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The value that `share` of them do not exceed; 0 for none."""
-    ordered = sorted(values)
-    return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else 0.0
 
 
 def bare(case: str, rate_hz: float, seconds: float) -> Seen:
@@ -103,12 +98,13 @@ def bare(case: str, rate_hz: float, seconds: float) -> Seen:
     camera.destroy()
     harvester.reset()
     dropped = numbers[-1] - numbers[0] + 1 - len(numbers)
+    spread = Spread.of(took)
     return Seen(
         len(took) / seconds,
         cpu_s * 1000 / len(took),
         0.0,
-        percentile(took, 0.5),
-        percentile(took, 0.99),
+        spread.p50,
+        spread.p99,
         dropped,
         len(took),
     )
@@ -171,13 +167,13 @@ def read(run_dir: Path, case: str, seconds: float, model: Path | None) -> Seen:
     if not took:
         raise SystemExit("the camera process gave no frame")
     dropped = numbers[-1] - numbers[0] + 1 - len(numbers) + gone
-    count = len(took)
+    count, spread = len(took), Spread.of(took)
     return Seen(
         count / seconds,
         holder_s * 1000 / count,
         cpu_s * 1000 / count,
-        percentile(took, 0.5),
-        percentile(took, 0.99),
+        spread.p50,
+        spread.p99,
         dropped,
         count,
     )
@@ -289,6 +285,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.role:
         sys.exit(side(options))
+    from okng.bench.line import machine  # it brings the whole demonstration, which the sides do without
+
     machine_ = machine()
     build()
     os.environ.pop("OKNG_SIM", None)  # no world: the built-in picture
@@ -349,13 +347,6 @@ def side(options: argparse.Namespace) -> int:
     )
     sys.stdout.write(json.dumps({name: getattr(seen, name) for name in Seen.__slots__}) + "\n")
     return 0
-
-
-def machine() -> dict[str, Any]:
-    """What it ran on, without names of hosts."""
-    texts = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    model = next((text.partition(":")[2].strip() for text in texts if text.startswith("model name")), "unknown")
-    return {"cpu": model, "cores": os.cpu_count(), "load_at_start": os.getloadavg()[0]}
 
 
 if __name__ == "__main__":

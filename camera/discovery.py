@@ -1,6 +1,5 @@
 """What cameras this box sees: every producer is looked at by a process of its own, so none takes the others along."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,10 +7,9 @@ from pathlib import Path
 
 from ..bus.errors import BadSettings, CameraLost, OkngError
 from .doctor import look
+from .producers import PATH, producers_in_path
 from .source import CameraInfo
 
-PATH = "GENICAM_GENTL64_PATH"
-"""Folders of producers, as the GenTL standard has it."""
 _AT_ONCE = 4
 _VIDEO = Path("/sys/class/video4linux")
 
@@ -23,12 +21,6 @@ class Listing:
     cameras: tuple[CameraInfo, ...]
     troubles: tuple[str, ...]
     """Producers that could not be looked at, and why."""
-
-
-def producers_in_path() -> list[Path]:
-    """Every `.cti` in the folders of GENICAM_GENTL64_PATH, each once, sorted."""
-    folders = [Path(part) for part in os.environ.get(PATH, "").split(os.pathsep) if part]
-    return sorted({file.resolve() for folder in folders for file in folder.glob("*.cti")})
 
 
 def list_cameras(producers: Sequence[Path]) -> Listing:
@@ -53,7 +45,7 @@ def producer_of(serial: str) -> Path:
     An empty serial takes the only producer there is. BadSettings: there is none, or several and nothing tells which.
     CameraLost: none of them sees it.
     """
-    producers = producers_in_path()
+    producers = sorted({file.resolve() for file in producers_in_path()})  # a link and its file are one
     if not producers:
         raise BadSettings(f"producer: not set, and no .cti lies in {PATH}: expected the camera maker's GenTL producer")
     if len(producers) == 1:

@@ -5,7 +5,6 @@ python -m okng.camera.doctor [PRODUCER]      what that producer sees, as JSON
 
 import dataclasses
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,12 +14,12 @@ from ..bus.doctor import Finding
 from ..bus.errors import OkngError
 from ..bus.heartbeat import Pulse
 from .options import CameraOptions
+from .producers import PATH, producers_in_path
 from .source import CameraInfo
 
 LOOK_S = 30.0
 """Longest time a producer gets to list its cameras; those of a network wait for answers."""
 _MOVING_NS = 10**9
-_PATH = "GENICAM_GENTL64_PATH"
 
 
 def camera_findings(name: str, options: CameraOptions, run_dir: Path) -> list[Finding]:
@@ -68,11 +67,10 @@ def _driver_finding(name: str, options: CameraOptions) -> Finding:
 def _producer_finding(name: str, producer: Path | None) -> Finding:
     what = f"camera {name}: driver"
     if producer is None:
-        folders = [Path(part) for part in os.environ.get(_PATH, "").split(os.pathsep) if part]
-        files = sorted(file for folder in folders for file in folder.glob("*.cti"))
+        files = producers_in_path()
         if len(files) != 1:
             advice = f"Install the camera maker's GenTL producer and set camera.{name}.producer to its .cti file."
-            return Finding(what, False, f"{len(files)} producers in {_PATH}, none named in the settings", advice)
+            return Finding(what, False, f"{len(files)} producers in {PATH}, none named in the settings", advice)
         producer = files[0]
     if not producer.is_file():
         advice = f"Install the camera maker's GenTL producer, or mend camera.{name}.producer."

@@ -14,7 +14,6 @@ What is written around here, and why (harvesters 1.4.3 [m]: measured, see its is
 
 import contextlib
 import logging
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ from ..bus.errors import BadSettings, CameraBusy, CameraLost
 from ..imaging.formats import FORMATS
 from .devclock import Latch
 from .features import Feature, Kind, Value, Visibility
+from .producers import PATH, producers_in_path
 from .profiles import Profile
 from .sfnc import Writer, name_of
 from .source import CameraInfo, RawGrab, Source
@@ -107,11 +107,10 @@ def find_producer(producer: Path | None) -> Path:
         if not producer.is_file():
             raise BadSettings(f"producer = {str(producer)!r}: no such file")
         return producer
-    folders = [Path(part) for part in os.environ.get("GENICAM_GENTL64_PATH", "").split(os.pathsep) if part]
-    found = sorted(file for folder in folders for file in folder.glob("*.cti"))
+    found = producers_in_path()
     if len(found) != 1:
         names = ", ".join(map(str, found)) or "none"
-        raise BadSettings(f"producer: not set, expected one .cti in GENICAM_GENTL64_PATH, found {names}")
+        raise BadSettings(f"producer: not set, expected one .cti in {PATH}, found {names}")
     return found[0]
 
 

@@ -92,7 +92,7 @@ class Aligner:
             self._options.method
         ](grey)
         if guess is None:
-            return Found(Placement(camera, False, 0.0, 0.0, 0.0, 0.0), None, self._centre)
+            return Found(Placement(camera, False, 0.0, 0.0, 0.0, 0.0), None)
         motion = guess
         for reach in (8, 3):
             motion = self._refined(grey, motion, reach)
@@ -105,8 +105,8 @@ class Aligner:
         )
         found = inside and score >= self._options.min_score
         if not found:
-            return Found(Placement(camera, False, score, 0.0, 0.0, 0.0), None, self._centre)
-        return Found(Placement(camera, True, score, shift_x, shift_y, motion.degrees), motion, self._centre)
+            return Found(Placement(camera, False, score, 0.0, 0.0, 0.0), None)
+        return Found(Placement(camera, True, score, shift_x, shift_y, motion.degrees), motion)
 
     def _repeats(self, grey: Grey) -> bool:
         """A grid or a knurl looks the same a pitch further: nobody could say which one was found."""

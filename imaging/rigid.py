@@ -87,8 +87,6 @@ class Found:
     placement: Placement
     motion: Motion | None
     """None: it was not found."""
-    centre: Point
-    """Of the pattern in the golden picture."""
 
     def cut(self, picture: Picture, box: Box) -> Picture | None:
         """The region as it would lie in the golden picture; None: it reaches out of this one, or nothing was found."""

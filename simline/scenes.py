@@ -2,7 +2,7 @@
 
 import contextlib
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -20,32 +20,15 @@ class Scenes:
             self._opened = opened.pop_all()
         self._struck = 0
 
-    def show(
-        self,
-        picture: Picture,
-        scene_id: int,
-        origin: int = 0,
-        px_per_count: float = 0.0,
-        background: int = 40,
-        noise: int = 0,
-        reference_exposure_us: float = 0.0,
-    ) -> None:
-        """As Scene.show, to all."""
-        small = picture
-        if len(self._scenes) > 1:
+    def show(self, picture: Picture, scene_id: int, *, px_per_count: float = 0.0, **more: Any) -> None:
+        """As Scene.show, to all. BadScene."""
+        first, *others = self._scenes
+        first.show(picture, scene_id, px_per_count=px_per_count, **more)
+        if others:
             size = (picture.shape[1] // 2, picture.shape[0] // 2)
             small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-        for at, scene in enumerate(self._scenes):
-            scale = 1.0 if at == 0 else 0.5
-            scene.show(
-                picture if at == 0 else small,
-                scene_id,
-                origin=origin,
-                px_per_count=px_per_count * scale,
-                background=background,
-                noise=noise,
-                reference_exposure_us=reference_exposure_us,
-            )
+            for scene in others:
+                scene.show(small, scene_id, px_per_count=px_per_count / 2, **more)
 
     def fault(self, kind: str, value: int = 1) -> None:
         """As Scene.fault: asked of the cameras in turn, taken back from all."""

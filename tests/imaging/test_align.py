@@ -126,7 +126,7 @@ def test_a_motion_is_fitted_back_from_its_points(motion: Motion, points: list[tu
 
 def found_at(motion: Motion) -> Found:
     shift_x, shift_y = motion.shift_of(CENTRE)
-    return Found(Placement("top", True, 1.0, shift_x, shift_y, motion.degrees), motion, CENTRE)
+    return Found(Placement("top", True, 1.0, shift_x, shift_y, motion.degrees), motion)
 
 
 def test_a_region_that_only_moved_keeps_the_sensors_own_pixels(golden: Picture) -> None:
