@@ -17,6 +17,8 @@ PROOF ?=
 PYTEST ?=
 
 VENV := .venv
+# torch never enters the line's own environment: its libraries and pins are others.
+TRAIN := .venv-train
 PY := $(VENV)/bin/python
 DONE := $(VENV)/.okng
 PIP := $(PY) -m pip --disable-pip-version-check --no-input -qq
@@ -50,6 +52,10 @@ test: setup-test lint  ## All checks and all tests
 .PHONY: test-units
 test-units: setup-test  ## The tests that start no line and no browser
 	@$(VENV)/bin/pytest -m 'not line and not ui' $(PYTEST)
+
+.PHONY: test-train
+test-train: $(TRAIN)/.okng/train  ## The tests of supervised training, in an environment of its own with torch (6 GB)
+	@$(TRAIN)/bin/python -m pytest -m train tests/training_torch $(PYTEST)
 
 .PHONY: bench
 bench: setup-test  ## Figures: line, wires to the PLC and camera beside their bare peers; unpacking, alignment, image health, codes
@@ -104,7 +110,7 @@ setup-test: setup $(DONE)/test $(DONE)/peers
 
 .PHONY: clean
 clean:  ## Remove what was built; the virtual environment goes too
-	@rm -rf $(VENV) tests/peers/node_modules build dist okng.egg-info simline/okngsim.cti .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(TRAIN) tests/peers/node_modules build dist okng.egg-info simline/okngsim.cti .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@find webui -name '*.mo' -delete
 
@@ -144,6 +150,16 @@ $(DONE)/peers: tests/peers/package-lock.json $(DONE)/test
 	@echo "node packages: the tests' peers"
 	@cd tests/peers && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
+
+TRAIN_LOCKS := base cpu test train track search
+
+$(TRAIN)/.okng/train: requirements/build.txt $(TRAIN_LOCKS:%=requirements/%.txt) setup.cfg pyproject.toml scripts/python.sh
+	@python=$$(scripts/python.sh); echo "virtual environment for training: $$python"; "$$python" -m venv --clear $(TRAIN)
+	@$(TRAIN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes -r requirements/build.txt
+	@echo "python packages: torch, the trainer and its tests"
+	@$(TRAIN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes $(TRAIN_LOCKS:%=-r requirements/%.txt)
+	@$(TRAIN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --no-deps --no-build-isolation -e .
+	@mkdir -p $(@D) && touch $@
 
 TEST_EXTRAS := fleet tls opcua mqtt gpio test
 
