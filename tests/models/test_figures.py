@@ -1,12 +1,21 @@
 """Figures against scipy (`beta.ppf`, 1.17) and against brute force."""
 
 import math
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from okng.models.figures import at_least, auroc, beta_quantile, clopper_pearson, parts_needed
+from okng.models.figures import (
+    at_least,
+    auroc,
+    auroc_interval,
+    average_precision,
+    beta_quantile,
+    clopper_pearson,
+    parts_needed,
+)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +93,58 @@ def test_auroc_refuses_what_it_cannot_rank() -> None:
 def test_parts_needed_as_on_the_design_page() -> None:
     assert parts_needed(0.01) == 299
     assert parts_needed(0.005) == 598
+
+
+def drawn(seed: int, bad: int, good: int, apart: float) -> tuple[list[float], list[bool]]:
+    rng = random.Random(seed)
+    scores = [rng.gauss(apart, 1.0) for _ in range(bad)] + [rng.gauss(0.0, 1.0) for _ in range(good)]
+    return scores, [True] * bad + [False] * good
+
+
+def test_the_interval_has_delongs_variance() -> None:
+    scores, labels = drawn(1, 40, 70, 1.2)
+    # With ties, and defects of two kinds, one of them not seen at all: DeLong's interval is the wider one.
+    scores = [round(score + (4.0 if at % 2 else -2.0) * (at < 40), 1) for at, score in enumerate(scores)]
+    wins = [[1.0 if b > g else 0.5 if b == g else 0.0 for g in scores[40:]] for b in scores[:40]]
+    area = sum(map(sum, wins)) / (40 * 70)
+    rows = [sum(row) / 70 for row in wins]
+    columns = [sum(row[at] for row in wins) / 40 for at in range(70)]
+    spread = sum((row - area) ** 2 for row in rows) / 39 / 40 + sum((c - area) ** 2 for c in columns) / 69 / 70
+    reach = 1.959964 * math.sqrt(spread) / (area * (1 - area))
+    low, high = auroc_interval(scores, labels)
+    logit = math.log(area / (1 - area))
+    assert math.log(low / (1 - low)) == pytest.approx(logit - reach, abs=1e-6)
+    assert math.log(high / (1 - high)) == pytest.approx(logit + reach, abs=1e-6)
+
+
+@pytest.mark.parametrize(("bad", "good", "apart"), [(40, 60, 1.5), (20, 30, 3.0), (8, 200, 2.0)])
+def test_the_interval_holds_the_truth(bad: int, good: int, apart: float) -> None:
+    truth = 0.5 * math.erfc(-apart / 2.0)
+    held = 0
+    for seed in range(300):
+        low, high = auroc_interval(*drawn(seed, bad, good, apart))
+        held += low <= truth <= high
+    assert held >= 0.95 * 300
+
+
+def test_a_perfect_ranking_is_no_certainty() -> None:
+    low, high = auroc_interval([3.0, 4.0, 1.0, 2.0], [True, True, False, False])
+    assert 0.2 < low < 0.75
+    assert high == 1.0
+    many = auroc_interval(*drawn(0, 100, 100, 40.0))
+    assert many[0] > 0.96
+    assert auroc_interval([1.0, 2.0, 3.0, 4.0], [True, True, False, False]) == pytest.approx((0.0, 1.0 - low))
+    assert auroc_interval([1.0], [True]) == (0.0, 1.0)
+    with pytest.raises(ValueError, match="confidence"):
+        auroc_interval([1.0, 2.0], [True, False], 1.0)
+
+
+def test_average_precision_is_the_mean_precision_at_each_defect() -> None:
+    assert average_precision([4, 3, 2, 1], [True, False, True, False]) == pytest.approx((1 + 2 / 3) / 2)
+    assert average_precision([1, 1, 1, 1], [True, False, False, False]) == pytest.approx(0.25)
+    assert average_precision([2, 1], [True, False]) == 1.0
+    assert math.isnan(average_precision([1.0], [False]))
+    with pytest.raises(ValueError, match="NaN"):
+        average_precision([math.nan, 1.0], [True, False])
+    with pytest.raises(ValueError, match="labels"):
+        average_precision([1.0], [True, False])
