@@ -75,6 +75,7 @@ def extract(cuts: Cuts, layout: Layout, threads: int, progress: Callable[[float]
             found: npt.NDArray[np.float32] = session.run(["cells"], {"picture": picture[None]})[0]
             return found
         finally:
+            session.hand_over()
             free.put(session)
 
     features = np.empty((len(cuts), layout.cells, CHANNELS), np.float32)

@@ -113,7 +113,7 @@ def test_a_provider_that_silently_falls_back_is_refused(
     real = onnxruntime.InferenceSession
 
     def fall_back(model: bytes, options: object, providers: object) -> object:
-        return real(model, options, providers=["CPUExecutionProvider"])
+        return real(model, providers=["CPUExecutionProvider"])
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", fall_back)
     with pytest.raises(BadSettings, match="did not start, CPUExecutionProvider did"):
