@@ -99,6 +99,21 @@ class CameraState:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreement:
+    """Regions that several cameras see of one place: how many of them have to object before the part is NG."""
+
+    name: str
+    members: tuple[str, ...]
+    """`CAMERA/REGION` of each that has a word in it; all of them have to speak before the part may be OK."""
+    needed: int
+    """So many members that object make the part NG; 0: the mean of their scores, as shares of their limits, above 1."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.needed <= len(self.members):
+            raise ValueError(f"agreement {self.name}: {self.needed} needed of {len(self.members)} members")
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What is being inspected by what. io lets a part pass only for a verdict of the active job."""
 
@@ -106,9 +121,11 @@ class Job:
     revision: str
     """First 12 hex digits of the recipe file's sha256."""
     model: str
-    """Digest of the bundle."""
+    """Digest of the bundle; of several, or of none, the sha256 of their digests (`inspect/job.py`)."""
     deadline_ns: int
     """From trigger to verdict."""
+    agreements: tuple[Agreement, ...] = ()
+    """Where no camera objects for itself. Empty: the first that objects decides."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,42 @@ class CodeRead:
 
 
 @dataclass(frozen=True, slots=True)
+class Measurement:
+    """One figure that was measured on the part, with what it may be."""
+
+    camera: str
+    """Whose picture it was measured in; empty: it was put together from several."""
+    region: str
+    """Name of the recipe's region or tool, or of the agreement it belongs to."""
+    name: str
+    """What was measured, for example `width`."""
+    value: float
+    """NaN where it could not be measured."""
+    unit: str
+    """`mm`, `px`, `count`, `share`, `level`, or empty."""
+    low: float | None
+    """Smallest value that is good; None: no limit."""
+    high: float | None
+
+    @property
+    def within(self) -> bool:
+        """True for a number that keeps its limits."""
+        low, high = self.low, self.high
+        return self.value == self.value and (low is None or self.value >= low) and (high is None or self.value <= high)
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What one view says of a region about which several cameras have to agree."""
+
+    agreement: str
+    region: str
+    outcome: Outcome
+    share: float
+    """Score as a share of its limit; above 1 it objects. 0 where there is no sound score, or no limit above 0."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What inspect says of one part. Not yet what is done with it."""
 
@@ -197,7 +233,7 @@ class Verdict:
     revision: str
     """First 12 hex digits of the recipe file's sha256."""
     model: str
-    """Digest of the bundle: sha256 of its manifest.json, 64 hex digits."""
+    """Digest of the bundle, 64 hex digits, as in `Job`."""
     camera: str
     triggered_at_ns: int
     """`Trigger.at_ns` of the part as the camera was told: a number used again is not the same part."""
@@ -213,6 +249,12 @@ class Verdict:
     image: tuple[ImageHealth, ...] = ()
     placements: tuple[Placement, ...] = ()
     codes: tuple[CodeRead, ...] = ()
+    measures: tuple[Measurement, ...] = ()
+    votes: tuple[Vote, ...] = ()
+    """Of this view, where several have to agree. `outcome` counts them as if each view decided for itself, so that who
+    knows of no agreement rejects."""
+    apart: Outcome | None = None
+    """What this view says apart from its votes; None: it has none."""
 
     def __post_init__(self) -> None:
         check_part(self.part)

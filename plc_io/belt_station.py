@@ -56,6 +56,7 @@ class BeltStation:
             recipe=job.recipe,
             utc=utc,
         )
+        self._tracker.agreements = job.agreements
         self._tracker.accepts = False
         self._fitted = job
         self.tally = self._tracker.tally
@@ -283,6 +284,6 @@ class BeltStation:
         tracker, job = self._tracker, self.job
         if job is not self._fitted:
             self._fitted = job
-            tracker.recipe, tracker.deadline_ns = job.recipe, job.deadline_ns
+            tracker.recipe, tracker.deadline_ns, tracker.agreements = job.recipe, job.deadline_ns, job.agreements
             self._blockers = ("io: the job has changed, cameras and inspect have not been looked at since",)
         tracker.accepts = self.ready or (bool(tracker.fault) and not self._stopped)

@@ -328,7 +328,7 @@ class Station:
             ),
             self._utc(),
             set(self._views),
-            Views(self._views) if len(self._views) > 1 else None,
+            Views(self._views, self.job.agreements) if len(self._views) > 1 else None,
         )
         self.tally.trigger(missed=not accepted)
         self._events.append(part.trigger)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..bus.clock import utc_now
-from ..bus.messages import Counters
+from ..bus.messages import Agreement, Counters
 from ..bus.part import LAST_PART, Action, Delivery, Disposition, Outcome, Receipt, Record, Trigger, Verdict, Why
 from .belt import Belt, Gate, Lane
 from .lane_track import LaneTrack, Tracked
@@ -79,6 +79,8 @@ class Tracker:
         Views(views)
         self.belt, self.views, self.deadline_ns = belt, views, deadline_ns
         self.station, self.recipe = station, recipe
+        self.agreements: tuple[Agreement, ...] = ()
+        """Of the active job: where several views have to object before a part is NG."""
         self.tally = Tally()
         self.accepts = True
         """False: the box is not ready. A part that comes is missed: numbered, recorded, rejected."""
@@ -134,7 +136,9 @@ class Tracker:
             recipe=self.recipe,
             missed=not self.accepts,
         )
-        tracked = Tracked(trigger, self._utc(), track, at_mm, Views(self.views), doubtful=bool(trouble))
+        tracked = Tracked(
+            trigger, self._utc(), track, at_mm, Views(self.views, self.agreements), doubtful=bool(trouble)
+        )
         track.add(tracked)
         self._open[number] = tracked
         self.tally.trigger(missed=trigger.missed)

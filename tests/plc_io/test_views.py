@@ -4,9 +4,11 @@ from dataclasses import replace
 from itertools import permutations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from okng.bus.messages import FrameReady
-from okng.bus.part import CodeRead, HeatMap, ImageHealth, Outcome, Placement, Verdict
+from okng.bus.messages import Agreement, FrameReady
+from okng.bus.part import CodeRead, HeatMap, ImageHealth, Measurement, Outcome, Placement, Verdict, Vote
 from okng.plc_io.views import Views
 
 CAMERAS = ("top", "side", "back")
@@ -140,3 +142,85 @@ def test_a_deciding_view_without_a_picture_still_brings_those_of_the_others() ->
 def test_one_camera_is_its_own_whole_verdict() -> None:
     said = seen("top", Outcome.NG)
     assert Views(("top",)).add(said) == said
+
+
+def weld(needed: int = 2) -> tuple[Agreement, ...]:
+    return (Agreement("weld", tuple(f"{camera}/seam" for camera in CAMERAS), needed),)
+
+
+def voted(camera: str, vote: Outcome, *, alone: Outcome = Outcome.OK, share: float = 0.5) -> Verdict:
+    outcome = next(each for each in (Outcome.NG, Outcome.UNJUDGED, Outcome.OK) if each in (vote, alone))
+    return replace(verdict(camera, outcome, share * 4.0), votes=(Vote("weld", "seam", vote, share),), apart=alone)
+
+
+@pytest.mark.parametrize("order", list(permutations(CAMERAS)))
+def test_a_defect_that_two_views_have_to_see_is_outvoted_when_one_does(order: tuple[str, ...]) -> None:
+    views = Views(CAMERAS, weld())
+    said = [
+        views.add(voted(each, Outcome.NG if each == "side" else Outcome.OK, share=2.0 if each == "side" else 0.5))
+        for each in order
+    ]
+    assert said[:2] == [None, None]
+    assert said[2] is not None
+    assert (said[2].outcome, said[2].reasons, said[2].defects) == (Outcome.OK, (), ())
+    assert said[2].camera != "side"
+    assert said[2].measures == (Measurement("", "weld", "objections", 1.0, "count", None, 1.0),)
+
+
+@pytest.mark.parametrize("order", list(permutations(CAMERAS)))
+def test_it_is_ng_as_soon_as_two_do_and_the_worse_of_them_is_shown(order: tuple[str, ...]) -> None:
+    views, shares = Views(CAMERAS, weld()), {"top": 0.5, "side": 2.0, "back": 3.0}
+    found = None
+    for camera in order:
+        if found is None:
+            share = shares[camera]
+            found = views.add(voted(camera, Outcome.NG if share > 1 else Outcome.OK, share=share))
+    assert found is not None
+    assert (found.outcome, found.camera) == (Outcome.NG, "back")
+    assert found.reasons == ("2 of 3 views object to weld, limit 2", "back says so")
+    assert not views.open
+
+
+def test_what_a_view_objects_to_by_itself_decides_at_once() -> None:
+    for alone in (Outcome.NG, Outcome.UNJUDGED):
+        found = Views(CAMERAS, weld()).add(voted("top", Outcome.OK, alone=alone))
+        assert found is not None
+        assert found.outcome is alone
+
+
+def test_a_vote_that_could_not_be_judged_never_passes() -> None:
+    found = Views(CAMERAS, weld()).add(voted("top", Outcome.UNJUDGED))
+    assert found is not None
+    assert (found.outcome, found.reasons[0]) == (Outcome.UNJUDGED, "not all views of weld could be judged")
+
+
+def test_a_view_that_forgets_its_vote_or_is_missing_never_passes() -> None:
+    views = Views(CAMERAS, weld())
+    assert views.add(voted("top", Outcome.OK)) is None
+    assert views.add(verdict("side")) is None
+    found = views.add(voted("back", Outcome.OK))
+    assert found is not None
+    assert found.outcome is Outcome.UNJUDGED
+
+    views = Views(CAMERAS, weld())
+    assert views.add(voted("top", Outcome.NG, share=2.0)) is None
+    lost = views.lost("side")
+    assert lost is not None
+    assert (lost.outcome, lost.reasons) == (Outcome.UNJUDGED, ("no picture by camera side", "top says so"))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(Outcome), st.sampled_from(Outcome)), min_size=3, max_size=3), st.integers(1, 3)
+)
+def test_a_part_passes_only_when_all_views_are_there_and_too_few_object(
+    words: list[tuple[Outcome, Outcome]], needed: int
+) -> None:
+    views, found = Views(CAMERAS, weld(needed)), None
+    for camera, (vote, alone) in zip(CAMERAS, words, strict=True):
+        assert found is None or not views.open
+        if found is None:
+            found = views.add(voted(camera, vote, alone=alone, share=2.0 if vote is Outcome.NG else 0.5))
+    assert found is not None
+    votes = [vote for vote, _ in words]
+    fine = all(alone is Outcome.OK for _, alone in words) and Outcome.UNJUDGED not in votes
+    assert (found.outcome is Outcome.OK) == (fine and votes.count(Outcome.NG) < needed)
