@@ -10,6 +10,7 @@
      |    +-- BadRecipe         the same for a recipe
      |    +-- BadBundle         digest, shape or golden pictures of a model bundle are wrong
      |    +-- BadPicture        a picture does not decode, or has the wrong size or format
+     |    +-- BadData           a set of labelled pictures is broken, changed, or on both sides of its split
      |    +-- BadLedger         the ledger cannot be opened, or is of another version
      +-- Fault             stop vouching: drop READY, wait for FAULT_RESET
 
@@ -59,6 +60,10 @@ class BadBundle(Refused):
 
 class BadPicture(Refused):
     """A picture does not decode, or has the wrong size or pixel format."""
+
+
+class BadData(Refused):
+    """A set of labelled pictures is broken, has changed, or would be on both sides of its split."""
 
 
 class BadLedger(Refused):
