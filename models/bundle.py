@@ -1,7 +1,8 @@
 """A model bundle on disk: read once, verified whole, and the verified bytes are the ones that are used.
 
-    model.onnx  manifest.json  report.json  golden/expected.json  golden/*.png
+    model.onnx  manifest.json  report.json  golden/expected.json  golden/*.png  [report.html  lesson.npz  signature.sig]
 
+The signature is made over all the others, so it alone stands in no manifest; who checks it is `fleet/signing.py`.
 Writing is all or nothing: everything goes into a folder beside the goal, is synced, and is then renamed.
 """
 
@@ -10,10 +11,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -24,6 +26,10 @@ from .manifest import EXPECTED, MANIFEST, MODEL, MOST_BYTES, REPORT, Finite, Man
 SCORE_TOLERANCE = 1e-3
 """Largest difference of a golden score between the place of teaching and this device."""
 MOST_GOLDEN_BYTES = 64 << 20
+SIGNATURE = "signature.sig"
+LESSON = "lesson.npz"
+"""What teaching kept of the good parts, to add more later. Checked like the rest, never held in memory."""
+_CHUNK_BYTES = 1 << 20
 
 
 class _GoldenEntry(BaseModel):
@@ -31,6 +37,8 @@ class _GoldenEntry(BaseModel):
     score: Finite
     ok: bool
     """What the score means by the bundle's own threshold."""
+    spots: int | None = Field(default=None, ge=0, le=100_000)
+    """Places above their limit; None: not counted."""
 
 
 class _Expected(BaseModel):
@@ -47,6 +55,8 @@ class Golden:
     png: bytes
     score: float
     ok: bool
+    spots: int | None = None
+    """Places above their limit; None: not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,10 @@ class Bundle:
     tolerance: float
     """Largest difference allowed of a golden score."""
     report: dict[str, Any]
+    lesson: Path | None = None
+    """Where the verified lesson lies, if there is one."""
+    signed: bool = False
+    """True: a signature lies in the folder. Whose it is, and whether it holds, was not looked at."""
 
 
 def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
@@ -78,7 +92,12 @@ def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
         raise BadBundle(f"{folder / MANIFEST}: sha256 {found}: expected {digest}")
     manifest = parse(text, str(folder / MANIFEST))
     _check_listing(folder, manifest)
-    contents = {name: _verified(folder / name, entry.sha256, entry.size) for name, entry in manifest.files.items()}
+    contents = {}
+    for name, entry in manifest.files.items():
+        if name in (MODEL, EXPECTED, REPORT) or name.startswith("golden/"):
+            contents[name] = _verified(folder / name, entry.sha256, entry.size)
+        else:
+            _check_streamed(folder / name, entry.sha256, entry.size)
     model = contents[MODEL]
     opset = guard.check_model(model, str(folder / MODEL)).opset
     if opset != manifest.opset:
@@ -89,7 +108,7 @@ def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
         path = f"golden/{name}"
         if path not in contents or len(contents[path]) > MOST_GOLDEN_BYTES:
             raise BadBundle(f"{folder / EXPECTED}: picture {name!r} is not in the bundle, or too large")
-        golden.append(Golden(name, contents[path], entry.score, entry.ok))
+        golden.append(Golden(name, contents[path], entry.score, entry.ok, entry.spots))
     return Bundle(
         folder=folder,
         digest=found,
@@ -98,6 +117,8 @@ def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
         golden=tuple(golden),
         tolerance=expected.tolerance,
         report=_report(contents[REPORT], folder / REPORT),
+        lesson=folder / LESSON if LESSON in manifest.files else None,
+        signed=(folder / SIGNATURE).is_file(),
     )
 
 
@@ -166,25 +187,43 @@ def _check_listing(folder: Path, manifest: Manifest) -> None:
         name = path.relative_to(folder).as_posix()
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
             raise BadBundle(f"{path}: a link or device: expected plain files")
-        if path.is_file() and name not in manifest.files and name != MANIFEST:
+        if path.is_file() and name not in manifest.files and name not in (MANIFEST, SIGNATURE):
             raise BadBundle(f"{path}: not in the manifest")
 
 
 def _verified(path: Path, sha256: str, size: int) -> bytes:
     """Bytes of one file, read once. The size is checked before anything is read."""
+    with _opened(path, size) as file:
+        data = file.read(size + 1)
+    _check_digest(path, hashlib.sha256(data), sha256)
+    return data
+
+
+def _check_streamed(path: Path, sha256: str, size: int) -> None:
+    """The same check of a file whose bytes nobody needs now: piece by piece, so that a large one costs no memory."""
+    found = hashlib.sha256()
+    with _opened(path, size) as file:
+        while piece := file.read(_CHUNK_BYTES):
+            found.update(piece)
+    _check_digest(path, found, sha256)
+
+
+@contextmanager
+def _opened(path: Path, size: int) -> Iterator[BinaryIO]:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         with os.fdopen(handle, "rb") as file:
             found = os.fstat(file.fileno()).st_size
             if found != size or found > MOST_BYTES:
                 raise BadBundle(f"{path}: {found} bytes: the manifest says {size}")
-            data = file.read(size + 1)
+            yield file
     except OSError as error:
         raise BadBundle(f"{path}: cannot be read: {error.strerror}") from error
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != sha256:
-        raise BadBundle(f"{path}: damaged: sha256 {digest}: the manifest says {sha256}")
-    return data
+
+
+def _check_digest(path: Path, found: "hashlib._Hash", sha256: str) -> None:
+    if found.hexdigest() != sha256:
+        raise BadBundle(f"{path}: damaged: sha256 {found.hexdigest()}: the manifest says {sha256}")
 
 
 def _expected(data: bytes, path: Path) -> _Expected:

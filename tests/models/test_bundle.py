@@ -94,7 +94,7 @@ def test_no_folder_and_an_empty_one_are_told(tmp_path: Path) -> None:
     ("key", "value", "told"),
     [
         ("surprise", 1, "surprise"),
-        ("format", 2, "format"),
+        ("format", 3, "format"),
         ("version", "1", "version"),
         ("opset", 99, "opset"),
         ("train", {"x": float("nan")}, "NaN|not a manifest"),
@@ -152,3 +152,38 @@ def test_nothing_is_overwritten_unasked(make_bundle: MakeBundle, tiny: Any, tmp_
     with pytest.raises(BadBundle, match="other files"):
         write_bundle(tmp_path / "mine", files, tiny.fields(), replace=True)
     assert (tmp_path / "mine" / "diary.txt").read_text() == "dear"
+
+
+def test_a_lesson_is_checked_and_not_held_in_memory(tmp_path: Path, tiny: Any) -> None:
+    files = {**tiny.contents(tiny.graph().SerializeToString()), "lesson.npz": b"features" * 1_000_000}
+    write_bundle(tmp_path / "b", files, tiny.fields())
+    opened = open_bundle(tmp_path / "b")
+    assert opened.lesson == tmp_path / "b" / "lesson.npz"
+    with (tmp_path / "b" / "lesson.npz").open("r+b") as file:
+        file.seek(5_000_000)
+        file.write(b"X")
+    with pytest.raises(BadBundle, match=r"lesson\.npz: damaged"):
+        open_bundle(tmp_path / "b")
+
+
+def test_a_signature_lies_beside_the_manifest_and_is_told(make_bundle: MakeBundle) -> None:
+    bundle = make_bundle()
+    assert not bundle.signed
+    assert bundle.lesson is None
+    (bundle.folder / "signature.sig").write_bytes(b"{}")
+    signed = open_bundle(bundle.folder)
+    assert signed.signed
+    assert signed.digest == bundle.digest
+    (bundle.folder / "signature.sig").unlink()
+    (bundle.folder / "signature.sig").symlink_to("/etc/hostname")
+    with pytest.raises(BadBundle, match=r"signature\.sig: a link"):
+        open_bundle(bundle.folder)
+
+
+def test_golden_places_are_read(tmp_path: Path, tiny: Any) -> None:
+    files = tiny.contents(tiny.graph().SerializeToString())
+    expected = json.loads(files["golden/expected.json"])
+    expected["pictures"]["10.png"]["spots"] = 2
+    files["golden/expected.json"] = json.dumps(expected).encode()
+    write_bundle(tmp_path / "b", files, tiny.fields())
+    assert [golden.spots for golden in open_bundle(tmp_path / "b").golden] == [2, None, None]
