@@ -14,17 +14,34 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ..bus.errors import BadBundle
 
-FORMAT = 1
+FORMAT = 2
+"""What is written. Format 1, anomaly models only, is read still."""
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
 EXPECTED = "golden/expected.json"
 REPORT = "report.json"
+LESSON = "lesson.npz"
+"""Not in every bundle: features of the goods it was taught from, for adding goods later."""
 MOST_BYTES = 512 << 20
 """Largest file of a bundle, 512 MiB."""
 MOST_MANIFEST_BYTES = 4 << 20
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+ClassName = Annotated[str, Field(pattern=r"^[\w][\w ./+()-]{0,59}$")]
+Adapter = Literal["anomaly", "classification", "yolo", "torchvision_detection", "segmentation"]
+"""How the outputs of a graph are read."""
+CLASS_LIMIT = 0.5
+"""Of a class for which nobody named a limit."""
+PortName: str = Field(default="", max_length=100)
+_READ_BY: dict[Adapter, tuple[str, ...]] = {
+    "anomaly": ("score", "heat"),
+    "classification": ("logits",),
+    "segmentation": ("logits",),
+    "torchvision_detection": ("boxes", "labels", "scores"),
+    "yolo": ("predictions",),
+}
 
 
 class _Part(BaseModel):
@@ -51,20 +68,79 @@ class Input(_Part):
 
 
 class Output(_Part):
-    """What the graph gives: float32 score `[1]` and heat `[1, rows, columns]`."""
+    """What the graph gives and how it is read (`models/adapter_*.py`). Names that the adapter does not use are empty.
 
-    score: str = Field(min_length=1, max_length=100)
-    heat: str = Field(min_length=1, max_length=100)
+    anomaly                score float32 [n], heat float32 [n, rows, columns]
+    classification         logits float32 [n, C]
+    segmentation           logits float32 [n, C, rows, columns]
+    torchvision_detection  boxes float32 [k, 4] (x0 y0 x1 y1, input pixels), labels int64 [k], scores float32 [k]
+    yolo                   predictions float32 [n, 4 + C, N] (`v8`) or [n, N, 5 + C] (`v5`), boxes as centre and size
+    """
+
+    adapter: Adapter = "anomaly"
+    score: str = PortName
+    heat: str = PortName
+    logits: str = PortName
+    predictions: str = PortName
+    boxes: str = PortName
+    labels: str = PortName
+    scores: str = PortName
+    features: str | None = Field(default=None, min_length=1, max_length=100)
+    """Name of a further output, float32 [n, k]: what the model has seen in the mean. None: it has none."""
     rows: int = Field(ge=1, le=1024)
+    """Of the heat map, whether the graph gives it or it is drawn from what was found."""
     columns: int = Field(ge=1, le=1024)
+    classes: tuple[ClassName, ...] = Field(default=(), max_length=2000)
+    """The defects, by channel or label. What is good or background is none of them."""
+    numbers: tuple[Annotated[int, Field(ge=0, le=10_000)], ...] = Field(default=(), max_length=2000)
+    """Channel or label of each class. Empty: in order from 1, because 0 is good or background; for yolo from 0."""
+    activation: Literal["softmax", "sigmoid", "none"] = "softmax"
+    """What makes confidences of logits; `none`: they are confidences already."""
+    layout: Literal["v8", "v5"] = "v8"
+    """Of yolo predictions: `v5` has a confidence that there is anything, and boxes in rows."""
+    overlap: float = Field(default=0.5, gt=0, le=1)
+    """Of yolo boxes of one class that overlap by more (intersection over union), only the best is kept."""
+    area_limits_px: dict[ClassName, Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]] = Field(
+        default_factory=dict, max_length=2000
+    )
+    """Of a segmentation: smallest area of a class that counts, picture pixels. Classes left out: any area."""
+
+    @model_validator(mode="after")
+    def _has_what_the_adapter_reads(self) -> Self:
+        for name in _READ_BY[self.adapter]:
+            if not getattr(self, name):
+                raise ValueError(f"{name}: expected the name of an output, adapter {self.adapter} reads it")
+        if bool(self.classes) == (self.adapter == "anomaly"):
+            raise ValueError(f"classes: {len(self.classes)} found: an anomaly model has none, every other at least one")
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError("classes: a name stands twice")
+        if self.numbers and (len(self.numbers) != len(self.classes) or len(set(self.numbers)) != len(self.numbers)):
+            raise ValueError(f"numbers: expected {len(self.classes)} different ones, one for each class")
+        if unknown := set(self.area_limits_px) - set(self.classes):
+            raise ValueError(f"area_limits_px: {sorted(unknown)}: no such class")
+        return self
+
+    @property
+    def class_numbers(self) -> tuple[int, ...]:
+        """Channel or label of each class."""
+        first = 0 if self.adapter == "yolo" else 1
+        return self.numbers or tuple(range(first, first + len(self.classes)))
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """Names of the outputs that the adapter reads, in its own order; features are not among them."""
+        return tuple(getattr(self, name) for name in _READ_BY[self.adapter])
 
 
 class Threshold(_Part):
     """A score above `value` is not OK."""
 
     value: Finite
+    """Of all that know classes 1: their score is a share of the class's limit."""
     method: str = Field(max_length=1000)
     """How it was found, for people."""
+    target: str = Field(default="", max_length=1000)
+    """What was promised, for people."""
     overkill_percent: float = Field(ge=0, le=100)
     """Share of good parts expected above it."""
     overkill_low_percent: float = Field(ge=0, le=100)
@@ -72,12 +148,23 @@ class Threshold(_Part):
     overkill_high_percent: float = Field(ge=0, le=100)
     goods: int = Field(ge=0)
     """Held-out good parts it rests on."""
+    escape_percent: Percent | None = None
+    """Share of defective parts expected at or below it; None: no defective part was there to tell."""
+    escape_low_percent: Percent | None = None
+    """95 % interval of that share."""
+    escape_high_percent: Percent | None = None
+    defects: int = Field(default=0, ge=0)
+    """Defective parts the share of escapes rests on."""
+    class_limits: dict[ClassName, Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]] = Field(
+        default_factory=dict, max_length=2000
+    )
+    """Confidence, 0..1, above which a class makes a region NG. Classes left out: 0.5."""
 
 
 class Manifest(_Part):
     """The whole manifest."""
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 2
     name: str = Field(pattern=r"^[\w][\w .+-]{0,99}$")
     version: str = Field(pattern=r"^\d{1,6}\.\d{1,6}\.\d{1,6}$")
     created_at: str = Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
@@ -85,6 +172,8 @@ class Manifest(_Part):
     input: Input
     output: Output
     threshold: Threshold
+    budget_ms: float | None = Field(default=None, gt=0, le=60_000, allow_inf_nan=False)
+    """Longest one inference may take on a box; a bundle that takes longer does not activate. None: not promised."""
     opset: int = Field(ge=7, le=26)
     backbone_sha256: Sha256 | None = None
     """Digest of the feature extractor the model was taught on."""
@@ -110,7 +199,15 @@ class Manifest(_Part):
         for name in (MODEL, EXPECTED, REPORT):
             if name not in self.files:
                 raise ValueError(f"files: {name} is missing")
+        if unknown := set(self.threshold.class_limits) - set(self.output.classes):
+            raise ValueError(f"threshold.class_limits: {sorted(unknown)}: no such class")
+        if self.format == 1 and self.output.adapter != "anomaly":
+            raise ValueError(f"output.adapter: {self.output.adapter}: expected format 2")
         return self
+
+    def class_limit(self, name: str) -> float:
+        """Limit of a class, by the bundle."""
+        return self.threshold.class_limits.get(name, CLASS_LIMIT)
 
 
 def canonical(fields: dict[str, Any]) -> bytes:
@@ -120,8 +217,11 @@ def canonical(fields: dict[str, Any]) -> bytes:
 
 
 def sealed(fields: dict[str, Any]) -> tuple[Manifest, bytes]:
-    """Return the manifest of these fields (`check` is added) and its bytes. ValidationError: a field is wrong."""
-    plain = {name: value for name, value in fields.items() if name != "check"}
+    """Return the manifest of these fields (`check` is added) and its bytes. ValidationError: a field is wrong.
+
+    It is of the newest format, whatever the fields say.
+    """
+    plain = {**{name: value for name, value in fields.items() if name != "check"}, "format": FORMAT}
     manifest = Manifest.model_validate({**plain, "check": "0" * 64})
     whole = manifest.model_dump(mode="json", exclude={"check"})
     whole["check"] = hashlib.sha256(canonical(whole)).hexdigest()
