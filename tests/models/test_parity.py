@@ -1,4 +1,4 @@
-"""The gate: a bundle that scores otherwise, or takes longer than promised, is not used; a busy box is not blamed on it."""
+"""The gate: a bundle that scores otherwise or takes longer than promised is not used; a busy box is not its fault."""
 
 import json
 from collections.abc import Callable, Iterator
