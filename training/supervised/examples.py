@@ -182,21 +182,9 @@ def cut_mask(masks: Sequence[tuple[int, npt.NDArray[np.bool_]]], box: Box, size_
 
 
 def _cut_boxes(one: Known, box: Box, size_px: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Boxes in pixels of the model's input; where only masks are known, one box a connected piece."""
-    found = list(one.boxes)
-    if not found:
-        for kind, mask in one.masks:
-            # Pieces a few pixels apart are one defect: a broken scratch is one scratch.
-            reach = max(1, min(mask.shape) // 64)
-            joined = cv2.dilate(mask.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-            _, pieces = cv2.connectedComponents(joined)
-            pieces = np.where(mask, pieces, 0)
-            for piece in np.unique(pieces[pieces > 0]):
-                rows, columns = np.nonzero(pieces == piece)
-                left, top = int(columns.min()), int(rows.min())
-                found.append((kind, Box(left, top, int(columns.max()) - left + 1, int(rows.max()) - top + 1)))
+    """Boxes in pixels of the model's input, cut at the region's edge."""
     boxes, kinds = [], []
-    for kind, where in found:
+    for kind, where in one.boxes:
         left, top = max(where.x, box.x), max(where.y, box.y)
         right, bottom = min(where.x + where.w, box.x + box.w), min(where.y + where.h, box.y + box.h)
         if right > left and bottom > top:

@@ -1,9 +1,9 @@
 """The network: a backbone, a light decoder over its maps, the head of the task; and the form that is deployed.
 
     picture uint8 [n, h, w, c] -> float, RGB -> backbone -> decoder (1x1 to one width, added from coarse to fine)
-        segmentation    logits [n, 1 + classes, h/4, w/4], channel 0 is background
-        detection       found  [n, 4 + classes, cells]: centre x, y, width, height in input pixels, then 0..1 by class
-        classification  logits [n, 1 + classes], place 0 is good
+        segmentation    logits      [n, 1 + classes, h/4, w/4], channel 0 is background
+        detection       predictions [n, 4 + classes, cells]: centre x, y, width, height in input pixels, then 0..1
+        classification  logits      [n, 1 + classes], place 0 is good
 
 The decoder is a feature pyramid (T.-Y. Lin, arXiv:1612.03144). The detector has no anchors (Z. Tian, FCOS,
 arXiv:1904.01355): each cell says what lies at it, how large that is, and how far off its centre. Group normalisation
@@ -23,7 +23,9 @@ DETECTED_AT = (8, 16)
 """Reductions at which the detector looks."""
 _RARE = 0.01
 """What a cell's class score begins at: most cells hold nothing."""
-OUTPUTS: dict[Task, str] = {"segmentation": "logits", "detection": "found", "classification": "logits"}
+FEATURES = "features"
+"""Second output: mean of each channel of the backbone's last map, for charts of drift."""
+OUTPUTS: dict[Task, str] = {"segmentation": "logits", "detection": "predictions", "classification": "logits"}
 
 
 class Decoder(nn.Module):  # type: ignore[misc]  # torch is not in the line's environment
@@ -118,10 +120,14 @@ class Net(nn.Module):  # type: ignore[misc]
 
     def forward(self, picture: torch.Tensor) -> torch.Tensor:
         """Return the raw output for pictures uint8 `[n, h, w, c]`."""
+        return self.head(self.decoder(self.maps(picture)[self.skipped :]))
+
+    def maps(self, picture: torch.Tensor) -> list[torch.Tensor]:
+        """Return the backbone's maps of pictures uint8 `[n, h, w, c]`."""
         pixels = picture.permute(0, 3, 1, 2).float()
         if self.channels == 1:
             pixels = torch.cat([pixels, pixels, pixels], 1)
-        return self.head(self.decoder(self.backbone(pixels)[self.skipped :]))
+        return self.backbone(pixels)
 
 
 class Deployed(nn.Module):  # type: ignore[misc]
@@ -131,12 +137,13 @@ class Deployed(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.net = net
 
-    def forward(self, picture: torch.Tensor) -> torch.Tensor:
-        """Return what the graph gives for pictures uint8 `[n, h, w, c]`."""
-        found = self.net(picture)
-        if self.net.task != "detection":
-            return found
-        return torch.cat([found[:, :4], torch.sigmoid(found[:, 4:])], 1)
+    def forward(self, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what the graph gives for pictures uint8 `[n, h, w, c]`: the task's output and the features."""
+        maps = self.net.maps(picture)
+        found = self.net.head(self.net.decoder(maps[self.net.skipped :]))
+        if self.net.task == "detection":
+            found = torch.cat([found[:, :4], torch.sigmoid(found[:, 4:])], 1)
+        return found, _mean(maps[-1])
 
 
 def cell_centres(rows: int, columns: int, reduction: int, device: torch.device | str = "cpu") -> torch.Tensor:

@@ -53,8 +53,8 @@ class TrainOptions(_Options):
     version: str = Field(default="1.0.0", pattern=r"^\d{1,6}\.\d{1,6}\.\d{1,6}$")
     size_px: int = Field(default=256, ge=32, le=2048, multiple_of=32)
     """Side of the model's square input; a region is stretched to it."""
-    channels: Literal[1, 3] = 3
-    """1: grey, 3: RGB; must be what the line's camera gives."""
+    channels: Literal[0, 1, 3] = 0
+    """1: grey, 3: RGB; must be what the line's camera gives. 0: as the pictures are."""
     region: Box | None = None
     """Part of each picture, pixels. None: each whole picture."""
     backbone: str = Field(default=OWN_BACKBONE, pattern=r"^[a-z][a-z0-9_]{0,59}$")
