@@ -161,7 +161,7 @@ $(TRAIN)/.okng/train: requirements/build.txt $(TRAIN_LOCKS:%=requirements/%.txt)
 	@$(TRAIN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --no-deps --no-build-isolation -e .
 	@mkdir -p $(@D) && touch $@
 
-TEST_EXTRAS := fleet tls opcua mqtt gpio test
+TEST_EXTRAS := fleet tls sign opcua mqtt gpio test
 
 $(DONE)/test: $(DONE)/runtime-$(RUNTIME) $(TEST_EXTRAS:%=requirements/%.txt) scripts/apt.sh
 	@scripts/apt.sh $(APT_TEST)

@@ -60,6 +60,7 @@ HELD_BY: dict[str, str] = {
     "mlflow": "training",
     "optuna": "training",
     "boto3": "fleet",
+    "model_signing": "fleet.signing",
     "botocore": "fleet",
     "psycopg": "fleet",
     "msgspec": "bus",
