@@ -43,7 +43,7 @@ def test_a_mask_file_counts_whatever_is_not_black(tmp_path: Path) -> None:
     mask = MaskFile(tmp_path / "m.png", "")
     assert box_of(mask.mask(6, 5)) == Box(2, 1, 2, 2)
     assert box_of(MaskFile(tmp_path / "m.png", "", Box(3, 0, 3, 5)).mask(6, 5)) == Box(3, 1, 1, 2)
-    with pytest.raises(BadPicture, match="m.png: 6x5 pixels: its picture has 7x5"):
+    with pytest.raises(BadPicture, match=r"m\.png: 6x5 pixels: its picture has 7x5"):
         mask.mask(7, 5)
 
 

@@ -99,7 +99,8 @@ class Sample:
         """Return the pixels of all its defects, `[h, w]` bool: none for a good part. None: not known. BadPicture."""
         if not self.annotations:
             return np.zeros((self.height, self.width), bool) if self.ok else None
-        return np.logical_or.reduce(list(self.masks().values()))
+        joined: Mask = np.logical_or.reduce(list(self.masks().values()))
+        return joined
 
     def boxes(self) -> tuple[tuple[str, Box], ...]:
         """Return class and box of each defect."""
@@ -127,6 +128,8 @@ class Dataset:
     classes: tuple[str, ...]
     """Classes of defects by picture label, in the source's own order where it has one, else sorted; without `good`."""
     left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a person should know, and nothing was left out for."""
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 Each says its pixels when asked, and not before: a set of ten thousand pictures holds no mask in memory.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,8 +60,8 @@ class Polygons:
         for outline in self.outlines:
             # OpenCV's pixel middles are whole numbers, and it paints the line as well: half a pixel is taken off.
             one = np.zeros_like(drawn)
-            points = np.round((np.array(outline, np.float64) - 0.5) * 16.0).astype(np.int32)[None]
-            cv2.fillPoly(one, points, 1, cv2.LINE_8, 4)
+            points = np.round((np.array(outline, np.float64) - 0.5) * 16.0).astype(np.int32)
+            cv2.fillPoly(one, [points], 1, cv2.LINE_8, 4)
             drawn |= _middles_in(one, np.array(outline, np.float64))
         return drawn.astype(bool)
 
@@ -114,8 +115,16 @@ def read_mask(path: Path) -> Mask:
         raise BadPicture(f"{path}: does not decode as a mask: {error.err}") from error
     if pixels is None:
         raise BadPicture(f"{path}: does not decode as a mask ({len(data)} bytes)")
-    found: Mask = pixels.any(2)
+    found: Mask = np.asarray(pixels.any(2), bool)
     return found
+
+
+def hash_of(path: Path) -> str:
+    """Return the sha256 of a file, 64 hex digits. BadPicture: it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise BadPicture(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def write_mask(path: Path, mask: Mask) -> None:
@@ -137,8 +146,8 @@ def around(points: Sequence[Point], width: int, height: int) -> Box | None:
     found = np.array(points, np.float64).reshape(-1, 2)
     if not len(found) or not np.isfinite(found).all():
         return None
-    # A coordinate that differs from a whole one by rounding of the format alone is that whole one.
-    low, high = np.floor(found.min(0) + 1e-3), np.ceil(found.max(0) - 1e-3)
+    # Formats round: a fiftieth of a pixel beyond a whole one is that whole one.
+    low, high = np.floor(found.min(0) + 0.02), np.ceil(found.max(0) - 0.02)
     left, top = (max(int(value), 0) for value in low)
     right, bottom = min(int(high[0]), width), min(int(high[1]), height)
     if left >= width or top >= height or right <= 0 or bottom <= 0:
