@@ -1,28 +1,41 @@
 """A bundle becomes the one in use: proved on this box, then one link is switched. Old or new, never neither.
 
+    signature, where an authority is named  ->  trial in a throw-away process  ->  golden pictures and time  ->  link
+
 `current` is a link to a bundle's folder, `last-good` beside it the one before.
 """
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from ..bus.errors import BadBundle, StoreLost
 from ..models.bundle import open_bundle
 from ..models.detector import Detector
-from ..models.parity import GoldenReport, require_golden
+from ..models.parity import GoldenReport, require_gate
+from ..models.sandbox import trial
 from ..records.durable import sync_folder
+from .signing import verify
 
 LAST_GOOD = "last-good"
 
 
-def activate(bundle: Path, slot: Path, provider: str = "cpu", threads: int = 1) -> GoldenReport:
-    """Prove the bundle with its golden pictures on this box, then let the link `slot` point at it.
+def activate(
+    bundle: Path,
+    slot: Path,
+    provider: str = "cpu",
+    threads: int = 1,
+    authorities: Sequence[Path] = (),
+) -> GoldenReport:
+    """Prove the bundle on this box, then let the link `slot` point at it.
 
-    BadBundle: damaged, or its golden pictures do not score as stored; the link is as it was. BadSettings: no such
-    provider here. StoreLost: the disk does not let us; the link points at the old bundle or the new one.
+    authorities: certificates one of which must vouch for the bundle's signature; none: no signature is asked for.
+    BadBundle: damaged, not signed as asked, fails its trial, scores otherwise than stored, or is slower than promised;
+    the link is as it was. BadSettings: no such provider here. StoreLost: the disk does not let us; the link points at
+    the old bundle or the new one.
     """
-    report = require_golden(Detector(open_bundle(bundle), provider, threads))
+    report = proved(bundle, provider, threads, authorities)
     if slot.exists() and not slot.is_symlink():
         raise BadBundle(f"{slot}: is no link; expected the link that `okng sync` switches, or nothing")
     try:
@@ -33,6 +46,14 @@ def activate(bundle: Path, slot: Path, provider: str = "cpu", threads: int = 1) 
     except OSError as error:
         raise StoreLost(f"{slot}: {error}") from error
     return report
+
+
+def proved(bundle: Path, provider: str, threads: int, authorities: Sequence[Path] = ()) -> GoldenReport:
+    """Return how the bundle scored on this box, after everything that must hold before it is used. As `activate`."""
+    if authorities:
+        verify(bundle, authorities)
+    trial(bundle)
+    return require_gate(Detector(open_bundle(bundle), provider, threads))
 
 
 def active(slot: Path) -> Path | None:

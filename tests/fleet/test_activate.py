@@ -130,7 +130,7 @@ def test_a_slot_that_is_no_link_is_left_alone(tmp_path: Path) -> None:
 def test_killed_at_any_file_operation_it_is_the_old_or_the_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, die_at: Callable[[int, Callable[[], None]], bool]
 ) -> None:
-    for name in ("open_bundle", "Detector", "require_golden"):
+    for name in ("open_bundle", "Detector", "require_gate", "trial"):
         monkeypatch.setattr(room, name, lambda *_: None)
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
