@@ -134,6 +134,7 @@ def test_a_foreign_authority_is_refused(signed: Path, root: Signing, tmp_path: P
         verify(signed, (root.certificate,))
 
 
+@pytest.mark.filterwarnings("ignore:The 'warn' method:DeprecationWarning")  # the library's own
 def test_a_certificate_that_is_not_for_signing_is_refused(signed: Path, root: Signing, tmp_path: Path) -> None:
     clerk = Signing(tmp_path, "clerk", root, signs=False)
     sign(signed, clerk.key, clerk.certificate)
