@@ -90,3 +90,7 @@ class Measured:
         if self.trouble:
             return math.inf
         return max([0.0, *(each.ratio for each in self.readings), *(each.score for each in self.places)])
+
+
+class NotMeasured(Exception):
+    """The value cannot be told from what is seen; the text says why. The Ruler makes it `Measured.trouble`."""

@@ -128,7 +128,7 @@ class CaliperOptions(_Rule):
     sigma_px: float = Field(default=1.0, ge=0.4, le=20.0)
     """Of the Gaussian whose derivative finds the edges; about that of the edges themselves, more for more noise."""
     min_contrast: float = Field(default=15.0, ge=1.0, le=255.0)
-    """Grey levels of the step at an edge; less is none."""
+    """Grey levels of the step at an edge; less is none. A step more blurred than `sigma_px` shows less than it has."""
     lines: int = Field(default=1, ge=1, le=64)
     """Scans side by side that share the breadth. From 2 on there is a least, a mean and a largest value."""
     judge: Literal["each", "mean", "min", "max"] = "each"
