@@ -20,7 +20,7 @@ def scored(label: str, *scores: float) -> list[Scored]:
 
 def test_rates_are_counted_at_the_threshold() -> None:
     parts = [*scored("good", 1, 2, 5), *scored("crack", 5, 6), *scored("pit", 2, 9, math.inf)]
-    metrics = summarise(parts, 5.0, unjudged=1)
+    metrics = summarise(parts, 5.0)
     assert (metrics.escape.events, metrics.escape.n) == (2, 5)
     assert (metrics.overkill.events, metrics.overkill.n) == (0, 3)
     assert metrics.overkill.high == pytest.approx(1 - 0.025 ** (1 / 3))
@@ -30,7 +30,7 @@ def test_rates_are_counted_at_the_threshold() -> None:
 
 
 def test_an_unjudged_good_is_overkill_and_never_an_escape() -> None:
-    metrics = summarise([*scored("good", math.inf), *scored("bad", math.inf)], 5.0, unjudged=2)
+    metrics = summarise([*scored("good", math.inf), *scored("bad", math.inf)], 5.0)
     assert metrics.overkill.rate == 1.0
     assert metrics.escape.rate == 0.0
     assert math.isnan(metrics.auroc)
