@@ -37,22 +37,26 @@ def checkup(settings_file: Path) -> list[Finding]:
 
 
 def _model(settings: Settings) -> list[Finding]:
-    """The recipe and its bundle, golden pictures scored on this box."""
+    """The recipe and its bundles, golden pictures scored on this box."""
     try:
         active = read_recipe(settings.recipe)
     except OkngError as error:
         return [Finding("recipe", False, str(error), "Mend the recipe; nothing is inspected without one.")]
     recipe = Finding("recipe", True, f"{active.recipe.name}, revision {active.revision}")
+    return [recipe, *(_bundle(folder, settings) for folder in dict.fromkeys(active.bundles.values()))]
+
+
+def _bundle(folder: Path, settings: Settings) -> Finding:
     try:
-        bundle = open_bundle(active.bundle)
+        bundle = open_bundle(folder)
         report = check_golden(Detector(bundle, settings.inspect.provider, settings.inspect.threads))
     except OkngError as error:
-        return [recipe, Finding("model", False, str(error), "Teach a model or fetch the bundle again.")]
+        return Finding("model", False, str(error), "Teach a model or fetch the bundle again.")
     found = f"{bundle.digest[:12]}: {report.detail}"
     advice = (
         "" if report.passed else "This box computes otherwise than the one that made the model. Do not use it here."
     )
-    return [recipe, Finding("model", report.passed, found, advice)]
+    return Finding("model", report.passed, found, advice)
 
 
 def _jobs(settings: Settings, settings_file: Path) -> list[Finding]:

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..bus.active_job import active_job_file, kept_job
-from ..bus.clock import MS
 from ..bus.errors import BadSettings, Refused
 from ..bus.messages import Job
 from ..camera.profiles import Setup
+from ..inspect.job import job_of, model_of
 from ..inspect.recipe import ActiveRecipe, read_recipe
-from ..models.manifest import digest
 from ..plc_io.commissioning import blocker, read_commissioned
 from ..plc_io.job_desk import JobTable, ReadJob
 from ..settings import Settings
@@ -52,16 +51,7 @@ class Jobs:
 
     def job(self, number: int) -> Job:
         """What io has to know of a job. BadSettings, BadRecipe, BadBundle."""
-        return self._job(self.recipe(number))
-
-    @staticmethod
-    def _job(active: ActiveRecipe) -> Job:
-        return Job(
-            recipe=active.recipe.name,
-            revision=active.revision,
-            model=digest(active.bundle),
-            deadline_ns=active.recipe.deadline_ms * MS,
-        )
+        return job_of(self.recipe(number), self._cameras)
 
     def read(self, number: int) -> ReadJob:
         """The same with why READY must stay off by it. BadSettings, BadRecipe, BadBundle."""
@@ -70,7 +60,7 @@ class Jobs:
             active.recipe.section(camera)
         saved = read_commissioned(options.file).get(active.revision)
         why = blocker(way_of(active.recipe, options), saved, required=options.required)
-        return ReadJob(self._job(active), (why,) if why else ())
+        return ReadJob(job_of(active, self._cameras), (why,) if why else ())
 
     def table(self) -> JobTable:
         """All of it for io. BadSettings, BadRecipe, BadBundle: of the job to begin with."""
@@ -83,7 +73,7 @@ class Jobs:
 
 
 def checked(path: Path) -> str:
-    """Read a recipe, every file it names and every file of its bundle; return what they are. BadRecipe, BadBundle."""
+    """Read a recipe, every file it names and every file of its bundles; return what they are. BadRecipe, BadBundle."""
     from ..imaging.develop import Developer  # these bring numpy, which the process at the PLC does without
     from ..inspect.view import View
     from ..models.bundle import open_bundle
@@ -92,8 +82,9 @@ def checked(path: Path) -> str:
     for camera in active.recipe.cameras or ("camera",):
         Developer(setup_of(1, active, camera).plan)
         View(active, camera)
-    opened = open_bundle(active.bundle)
-    return f"{path}: {active.recipe.name}, revision {active.revision}, model {opened.digest[:12]}"
+    opened = [open_bundle(folder) for folder in active.bundles.values()]
+    model = model_of(bundle.digest for bundle in opened)
+    return f"{path}: {active.recipe.name}, revision {active.revision}, model {model[:12] if opened else 'none'}"
 
 
 @dataclass(frozen=True, slots=True)

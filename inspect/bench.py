@@ -76,7 +76,7 @@ class Bench:
             found = self._get(order, order.next_number, order.next_job)
             wanted = found or holds
         if order.phase is not JobPhase.COMMIT:  # then the old job may still be taken back
-            self._at_hand = [made for made in self._at_hand if made is self.active or made is wanted]
+            self._let_go([made for made in self._at_hand if made is not self.active and made is not wanted])
         refusal = self._refusal(order)
         if not self._owes_answer or order.phase is JobPhase.STEADY or (found is None and not refusal):
             return None
@@ -87,6 +87,12 @@ class Bench:
         """Wait a little for a job that is being loaded: a runtime that is torn down while it loads may crash."""
         if self._loading is not None:
             self._loading.join(_CLOSE_S)
+        self._let_go(list(self._at_hand))
+
+    def _let_go(self, done: list[Inspector]) -> None:
+        for made in done:
+            self._at_hand.remove(made)
+            made.close()
 
     def _get(self, order: JobOrder, number: int, job: Job) -> Inspector | None:
         """The inspector of that job, or None and it is being loaded, unless it was refused."""

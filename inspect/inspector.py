@@ -1,26 +1,28 @@
-"""One picture at a time becomes a verdict: one job, that is one recipe and the model it names."""
+"""One picture at a time becomes a verdict: one job, that is one recipe and the models it names."""
 
 from pathlib import Path
 
-from ..bus.clock import MS, now_ns
-from ..bus.errors import BadBundle, BadPicture, BadRecipe
+from ..bus.clock import now_ns
+from ..bus.errors import BadPicture, BadRecipe
 from ..bus.messages import FrameReady, ImageLimits, Job
 from ..bus.part import Outcome, Verdict
 from ..bus.ring import RingShelf
 from ..camera.frame import make_ready, read_picture
 from ..imaging.picture import Picture
 from ..imaging.plan import plan_of
-from ..models.bundle import open_bundle
-from ..models.detector import Detector
-from ..models.parity import check_golden
-from .judge import Judgement, Seen, judge
+from .findings_of import seen_by_model, seen_by_tool
+from .job import agreements_of, job_of
+from .judge import Judgement, judge
+from .models_at_hand import Models
 from .options import InspectOptions
 from .recipe import ActiveRecipe, Recipe
+from .sections import Region
+from .seen import Seen
 from .view import Cut, Extras, View
 
 
 class Inspector:
-    """Judges one picture at a time by one recipe and one bundle."""
+    """Judges one picture at a time by one recipe, its bundles and its tools."""
 
     def __init__(
         self,
@@ -31,7 +33,7 @@ class Inspector:
         run_dir: Path,
         wanted: Job | None = None,
     ) -> None:
-        """Load, warm up and prove the bundle. BadBundle, BadSettings, BadRecipe.
+        """Load, warm up and prove every bundle. BadBundle, BadSettings, BadRecipe.
 
         number: what the PLC calls the job. cameras: those of the box, each of which the recipe has to speak of.
         run_dir: where the cameras' rings lie, and how their raw pixels become pictures. wanted: what it has to be, as
@@ -39,20 +41,14 @@ class Inspector:
         """
         self.number, self.active = number, active
         self._recipe: Recipe = active.recipe
-        self._bundle = open_bundle(active.bundle)
-        self.job = Job(
-            recipe=active.recipe.name,
-            revision=active.revision,
-            model=self._bundle.digest,
-            deadline_ns=active.recipe.deadline_ms * MS,
-        )
-        if wanted is not None and self.job != wanted:
-            raise BadRecipe(
-                f"{active.path}: reads as revision {self.job.revision} with model {self.job.model:.12} here, "
-                f"io reads {wanted.revision} with {wanted.model:.12}: it was changed meanwhile, ask again"
-            )
-        self._detector = Detector(self._bundle, options.provider, options.threads)
-        self.prove()
+        self._agreements = agreements_of(active, cameras)
+        if wanted is not None:
+            _check_same(active, job_of(active, cameras), wanted)  # before the time of loading is spent
+        self._models = models = Models(active, options)
+        self.job = job_of(active, cameras, models.digests)
+        if wanted is not None:
+            _check_same(active, self.job, wanted)
+        self._check_means()
         self._views = {camera: View(active, camera) for camera in cameras}
         for view in self._views.values():  # the tables of a lens take longer than the first part's deadline
             section = view.section
@@ -63,7 +59,12 @@ class Inspector:
     @property
     def provider(self) -> str:
         """Execution provider that really runs."""
-        return self._detector.provider
+        return self._models.provider
+
+    @property
+    def trouble(self) -> str:
+        """Why parts cannot be judged for now, for people: a model failed and is being loaded again. Empty: they can."""
+        return self._models.trouble
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -76,10 +77,20 @@ class Inspector:
         return tuple(view.watch.limits for view in self._views.values() if view.watch is not None)
 
     def prove(self) -> None:
-        """Score the golden pictures on this box. BadBundle: not as stored. Doubles as the warm-up."""
-        report = check_golden(self._detector)
-        if not report.passed:
-            raise BadBundle(f"{self.active.bundle}: golden pictures do not score as stored: {report.detail}")
+        """Score the golden pictures of every bundle on this box. BadBundle: not as stored."""
+        self._models.prove()
+
+    def turn(self) -> None:
+        """Keep models warm and take those that were loaded again, while no frame waits. Fault: one cannot be had."""
+        self._models.turn()
+
+    def wait_ns(self) -> int | None:
+        """Nanoseconds until `turn` has something to do; None: nothing to wait for."""
+        return self._models.wait_ns()
+
+    def close(self) -> None:
+        """Another job holds, or the process ends. Takes some seconds at most."""
+        self._models.close()
 
     def verdict(self, ready: FrameReady, shelf: RingShelf) -> Verdict:
         """Judge the part of this frame. Never raises for what is wrong with the picture: that is UNJUDGED."""
@@ -117,16 +128,28 @@ class Inspector:
             if isinstance(cut, str):
                 doubts.append(cut)
             else:
-                seen.append(self._seen(cut))
-        judged = judge(self._recipe.rules, view.regions, seen, doubts)
+                seen.append(self._seen(view, cut))
+        sections = (*view.regions, *view.tools)
+        judged = judge(self._recipe.rules, sections, seen, doubts, self._agreements, view.camera)
         return self._made(ready, started, judged, Extras(image, placements, tuple(read for read, _ in codes)))
 
-    def _seen(self, cut: Cut) -> Seen:
-        region, box = cut.region, cut.box
-        findings = self._detector.find(cut.picture, box)
-        threshold = self._bundle.manifest.threshold.value if region.threshold is None else region.threshold
-        light = float(cut.picture[box.y : box.y + box.h : 4, box.x : box.x + box.w : 4].mean())
-        return Seen(region.name, cut.place, findings.score, findings.heat, threshold, light, findings.trouble)
+    def _seen(self, view: View, cut: Cut) -> Seen:
+        section, box = cut.section, cut.box
+        if isinstance(section, Region):
+            findings = self._models.find(section, cut.picture, box)
+            return seen_by_model(cut, findings, self._models.threshold(section))
+        return seen_by_tool(cut, view.rulers[section.name].measure(cut.picture, (box.x, box.y, box.w, box.h)))
+
+    def _check_means(self) -> None:
+        """BadRecipe: a mean of shares of a limit that is not above 0."""
+        regions = {region.name: region for region in self._recipe.regions}
+        for section in self._recipe.agreements:
+            for name in section.regions if section.ng_when == "mean" else ():
+                if name in regions and self._models.threshold(regions[name]) <= 0:
+                    raise BadRecipe(
+                        f"{self.active.path}: agreements: {section.name}: ng_when = mean: expected a limit above 0, "
+                        f"region {name} has {self._models.threshold(regions[name]):g}"
+                    )
 
     def _unjudged(self, ready: FrameReady, started: int, reason: str, extras: Extras | None = None) -> Verdict:
         return self._made(ready, started, Judgement(Outcome.UNJUDGED, (reason,), (), 0.0, 0.0, ()), extras)
@@ -152,4 +175,16 @@ class Inspector:
             image=extras.image,
             placements=extras.placements,
             codes=extras.codes,
+            measures=made.measures,
+            votes=made.votes,
+            apart=made.apart,
+        )
+
+
+def _check_same(active: ActiveRecipe, found: Job, wanted: Job) -> None:
+    """BadRecipe: io reads another job in these files than is read here."""
+    if found != wanted:
+        raise BadRecipe(
+            f"{active.path}: reads as revision {found.revision} with model {found.model:.12} here, "
+            f"io reads {wanted.revision} with {wanted.model:.12}: it was changed meanwhile, ask again"
         )

@@ -1,35 +1,23 @@
-"""The judge: what the findings of one part mean. Pure: no clock, no thread, no I/O."""
+"""The judge: what all regions and tools of one view mean together. Pure: no clock, no thread, no I/O."""
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from ..bus.part import Defect, HeatMap, Outcome
-from .recipe import Region, Rules
-
-LEVEL_AT_THRESHOLD = 128
-"""Grey level of a heat map's cell that is exactly at its region's threshold."""
+from ..bus.agreement import poll
+from ..bus.messages import Agreement
+from ..bus.part import Defect, HeatMap, Measurement, Outcome, Vote
+from .recipe import Rules
+from .seen import Opinion, Seen, heat_map, measurements, opinion
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the model and the light say of one region of one part."""
+class Named(Protocol):
+    """A region or a tool of the recipe."""
 
-    region: str
-    box: tuple[int, int, int, int]
-    """x, y, width, height in sensor pixels."""
-    score: float
-    heat: NDArray[np.float32]
-    """(rows, columns) float32, same unit as score."""
-    threshold: float
-    brightness: float
-    """Mean grey level of the region, 0..255."""
-    trouble: str = ""
-    """What is wrong with the model's output, for people; empty: sound."""
+    @property
+    def name(self) -> str:
+        """Different from all others of the recipe."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,70 +31,84 @@ class Judgement:
     threshold: float
     """Of the region that is nearest to (or farthest above) its limit."""
     heat: tuple[HeatMap, ...]
+    measures: tuple[Measurement, ...] = ()
+    votes: tuple[Vote, ...] = ()
+    apart: Outcome | None = None
+    """As in a Verdict."""
 
 
-def judge(rules: Rules, regions: Sequence[Region], seen: Sequence[Seen], doubtful: Sequence[str] = ()) -> Judgement:
-    """Judge one part by its regions.
+def judge(
+    rules: Rules,
+    regions: Sequence[Named],
+    seen: Sequence[Seen],
+    doubtful: Sequence[str] = (),
+    agreements: Sequence[Agreement] = (),
+    camera: str = "",
+) -> Judgement:
+    """Judge one view of a part by its regions and tools.
 
-    doubtful: why it cannot be OK whatever the regions say: a code that was not read, a region out of the picture.
+    regions: regions and tools that this camera sees. doubtful: why it cannot be OK whatever they say: a code that was
+    not read, a region out of the picture. agreements: all of the recipe; of those with members by another camera this
+    view has its votes only. camera: whose view it is.
 
     NG wins over UNJUDGED: a defect that was seen is a defect, whatever the lamp does elsewhere. A score or map that is
     not a finite number, a region without a finding or outside its brightness is UNJUDGED, never OK.
     """
-    doubts = list(doubtful)
-    objections: list[str] = []
-    defects: list[Defect] = []
-    found = {one.region for one in seen}
-    unseen = [region.name for region in regions if region.name not in found]
-    doubts += [f"no finding in region {name}" for name in unseen if not any(f"region {name} " in d for d in doubts)]
-    sound = []
-    for one in seen:
-        if one.trouble or not math.isfinite(one.score) or one.heat.size == 0 or not bool(np.isfinite(one.heat).all()):
-            doubts.append(f"{one.trouble or 'the model gave no number'} in region {one.region}")
+    by_name = {one.region: one for one in seen}
+    held = {region.name: _held(region.name, by_name, rules, doubtful) for region in regions}
+    votes: list[Vote] = []
+    counted: list[Measurement] = []
+    for agreement in agreements:
+        names = [each.removeprefix(f"{camera}/") for each in agreement.members if each.startswith(f"{camera}/")]
+        cast = [Vote(agreement.name, name, held[name].outcome, held[name].share) for name in names if name in held]
+        if len(names) < len(agreement.members):
+            votes += cast
             continue
-        sound.append(one)
-        low, high = rules.brightness
-        if not low <= one.brightness <= high:
-            doubts.append(f"brightness {one.brightness:.0f} outside {low}..{high} in region {one.region}")
-        if one.score > one.threshold:
-            objections.append(f"score {one.score:.2f} above {one.threshold:.2f} in region {one.region}")
-            defects += places(one, rules.min_defect_px)
+        result = poll(agreement, [(camera, vote) for vote in cast], complete=True)
+        counted.append(result.measure)
+        held |= {name: _outvoted(held[name], result.outcome) for name in names if name in held}
+    sound = [one for one in seen if one.sound]
     worst = max(sound, key=lambda one: one.score - one.threshold, default=None)
-    outcome = Outcome.NG if objections else Outcome.UNJUDGED if doubts else Outcome.OK
+    objections = [reason for each in held.values() for reason in each.objections]
+    doubts = [*doubtful, *(reason for each in held.values() for reason in each.doubts)]
     return Judgement(
-        outcome=outcome,
+        outcome=_outcome(held.values(), doubtful),
         reasons=tuple(objections + doubts),
-        defects=tuple(defects),
+        defects=tuple(defect for each in held.values() for defect in each.defects),
         score=worst.score if worst else 0.0,
         threshold=worst.threshold if worst else 0.0,
-        heat=tuple(heat_map(one) for one in sound),
+        heat=tuple(heat_map(one) for one in sound if one.heat.any() or not one.is_rule),
+        measures=(*counted, *(measure for one in seen for measure in measurements(one, camera))),
+        votes=tuple(votes),
+        apart=_apart(held, {vote.region for vote in votes}, doubtful) if votes else None,
     )
 
 
-def places(one: Seen, min_px: int) -> list[Defect]:
-    """Return the connected places above the threshold as boxes in sensor pixels, the worst first, at most 16."""
-    above = (one.heat > one.threshold).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
-    rows, columns = one.heat.shape
-    x0, y0, width, height = one.box
-    found = []
-    for label in range(1, count):
-        left, top, w, h, cells = (int(v) for v in stats[label])
-        if cells * width * height / (rows * columns) < min_px:
-            continue
-        x, y = x0 + left * width // columns, y0 + top * height // rows
-        right, bottom = x0 + -(-(left + w) * width // columns), y0 + -(-(top + h) * height // rows)
-        score = float(one.heat[labels == label].max())
-        found.append(Defect("anomaly", one.region, x, y, right - x, bottom - y, score))
-    return sorted(found, key=lambda d: d.score, reverse=True)[:16]
+def _held(name: str, by_name: dict[str, Seen], rules: Rules, doubtful: Sequence[str]) -> Opinion:
+    if name in by_name:
+        return opinion(by_name[name], rules)
+    explained = any(f"region {name} " in doubt for doubt in doubtful)
+    return Opinion(Outcome.UNJUDGED, doubts=() if explained else (f"no finding in region {name}",))
 
 
-def heat_map(one: Seen) -> HeatMap:
-    """Return the map as grey levels: 128 at the threshold, 255 at twice the threshold and above."""
-    unit = max(abs(one.threshold), 1e-6)
-    # In double: any finite heat fits, without overflow.
-    beyond = np.clip((one.heat.astype(np.float64) - one.threshold) / unit, -1.0, 1.0)
-    grey = np.clip(np.rint(LEVEL_AT_THRESHOLD * (1 + beyond)), 0, 255).astype(np.uint8)
-    rows, columns = one.heat.shape
-    x, y, w, h = one.box
-    return HeatMap(x, y, w, h, columns, rows, grey.tobytes())
+def _outvoted(mine: Opinion, decided: Outcome | None) -> Opinion:
+    """A member's opinion once its agreement, all of which lies in this view, is decided."""
+    if mine.outcome is not Outcome.NG or decided is Outcome.NG:
+        return mine
+    if decided is Outcome.OK:
+        # A doubt stands for itself: it is no objection that others could outvote.
+        return Opinion(Outcome.UNJUDGED if mine.doubts else Outcome.OK, doubts=mine.doubts, share=mine.share)
+    return replace(mine, outcome=Outcome.UNJUDGED, objections=(), doubts=(*mine.objections, *mine.doubts), defects=())
+
+
+def _apart(held: dict[str, Opinion], voting: set[str], doubtful: Sequence[str]) -> Outcome:
+    """What the view says for itself. A doubt about a region that has a vote is no objection, and cannot be outvoted."""
+    doubts = [reason for name in voting if name in held for reason in held[name].doubts]
+    return _outcome([each for name, each in held.items() if name not in voting], [*doubtful, *doubts])
+
+
+def _outcome(opinions: Iterable[Opinion], doubtful: Sequence[str]) -> Outcome:
+    outcomes = {each.outcome for each in opinions}
+    if Outcome.NG in outcomes:
+        return Outcome.NG
+    return Outcome.UNJUDGED if Outcome.UNJUDGED in outcomes or doubtful else Outcome.OK

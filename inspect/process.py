@@ -1,4 +1,4 @@
-"""The inspection process: a frame comes in, a verdict goes out. One thread owns the model.
+"""The inspection process: a frame comes in, a verdict goes out. One thread owns the models.
 
 It knows no PLC and no disk. Dead, slow or confused it costs yield: a part without its verdict is rejected by io.
 Which job it judges by is io's word (`bench.py`).
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..bus.channel import Publisher, Subscriber, camera_address, inspect_address, io_address
 from ..bus.clock import MS, SECOND, now_ns
-from ..bus.errors import BadBundle
+from ..bus.errors import BadBundle, Fault
 from ..bus.heartbeat import Heartbeat
 from ..bus.messages import FrameReady, Health, InspectState, Job, JobOrder
 from ..bus.ring import RingShelf
@@ -40,7 +40,8 @@ def run(
 
     number: the job to come up with. read: reads the recipe of a job afresh (BadSettings: there is none, BadRecipe).
     BadBundle or BadSettings before READY if the bundle is damaged, scores otherwise than stored, or the provider is
-    missing. A golden picture that scores wrong later is a FAULT: READY drops, and the process ends with code 70.
+    missing. A golden picture that scores wrong later, or a model that failed and cannot be loaded again, is a FAULT:
+    READY drops, and the process ends with code 70.
     """
     stop = Stop()
     heartbeat = Heartbeat(run_dir, "inspect")
@@ -91,12 +92,13 @@ class _Loop:
         self._waiting: deque[FrameReady] = deque(maxlen=WAITING)
         self._judged, self._state_due, self._idle_since = 0, 0, now_ns()
         self._alarms: tuple[str, ...] = ()
+        self._trouble = ""
 
     def go(self, stop: Stop) -> int:
         """Turn until told to stop; return the exit code."""
         while not stop.asked.is_set():
             if not self._waiting:
-                self._frames.wait(LOADING_MS if self._bench.loading else IDLE_MS)
+                self._frames.wait(self._wait_ms())
             self._listen()
             self._follow()
             self._heartbeat.turn(oldest_ns=self._waiting[0].ready_ns if self._waiting else 0)
@@ -104,11 +106,38 @@ class _Loop:
                 self._publisher.send(self._bench.active.verdict(self._waiting.popleft(), self._shelf))
                 self._judged += 1
                 self._heartbeat.turn(done=1)
-            elif now_ns() - self._idle_since > self._options.golden_every_s * SECOND and not self._prove():
+            elif not self._keep() or (
+                now_ns() - self._idle_since > self._options.golden_every_s * SECOND and not self._prove()
+            ):
                 return 70
-            if now_ns() >= self._state_due:
-                self._say(Health.READY, "")
+            if now_ns() >= self._state_due or self._trouble != self._bench.active.trouble:
+                self._say_how_it_is()
         return 0
+
+    def _wait_ms(self) -> int:
+        """How long to wait for a frame: a job or a model that is being loaded is looked for."""
+        wait_ns = self._bench.active.wait_ns()
+        most = LOADING_MS if self._bench.loading else IDLE_MS
+        return most if wait_ns is None else min(most, max(1, wait_ns // MS))
+
+    def _keep(self) -> bool:
+        """Keep the models fit while nothing is to be judged. False: one failed and cannot be had any more."""
+        try:
+            self._bench.active.turn()
+        except Fault as error:
+            log.exception("a model cannot be had any more")
+            self._heartbeat.health = Health.FAULT
+            self._say(Health.FAULT, str(error))
+            return False
+        return True
+
+    def _say_how_it_is(self) -> None:
+        """READY; not while a model that failed is being loaded again: its regions are UNJUDGED."""
+        self._trouble = self._bench.active.trouble
+        if self._trouble:
+            self._say(Health.STARTING, f"a model failed and is loaded again: {self._trouble}")
+        else:
+            self._say(Health.READY, "")
 
     def _listen(self) -> None:
         while (message := self._frames.receive(0)) is not None:
@@ -127,7 +156,7 @@ class _Loop:
             job = self._bench.active.job
             log.info("job %d: recipe %s, model %.12s", self._bench.active.number, job.recipe, job.model)
             self._waiting.clear()
-            self._say(Health.READY, "")
+            self._say_how_it_is()
             freeze()
         if report is not None:
             self._publisher.send(report)

@@ -4,9 +4,10 @@ No numpy here: every process reads the recipe, the one that talks to the PLC too
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Protocol
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -15,130 +16,43 @@ from ..bus.complaint import complain
 from ..bus.errors import BadRecipe
 from ..imaging.align_options import AlignOptions
 from ..imaging.code_options import CodeOptions
-from ..imaging.develop_options import DevelopOptions
-from ..imaging.formats import PixelFormat
 from ..imaging.health_options import HealthOptions
+from .camera_section import CameraName, CameraSection
+from .sections import AgreementSection, BundleFolder, Distances, Name, Region, Rules
+from .tool_section import Tool
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")]
-CameraName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,23}$")]
-FeatureName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
-"""As GenApi names a feature."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+__all__ = ["ActiveRecipe", "CameraSection", "Recipe", "Region", "Rules", "read_recipe"]
 
 
-class CameraSection(_Section):
-    """What one camera is set to each time it is opened; the same fields as `camera.profiles.Profile`, and `develop`."""
-
-    pixel_format: PixelFormat = "Mono8"
-    width: int = Field(ge=16, le=16384)
-    """Pixels."""
-    height: int = Field(ge=16, le=65535)
-    """Pixels of the whole picture, also where it is put together from several frames."""
-    offset_x: int = Field(default=0, ge=0, le=16384)
-    offset_y: int = Field(default=0, ge=0, le=16384)
-    trigger: Literal["software", "hardware", "off"] = "software"
-    trigger_line: str = Field(default="Line0", pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")
-    """Hardware trigger: the camera's name of the input."""
-    trigger_edge: Literal["rising", "falling"] = "rising"
-    trigger_delay_us: float = Field(default=0.0, ge=0.0, le=10_000_000.0)
-    """From the trigger to the start of the exposure."""
-    debounce_us: float = Field(default=0.0, ge=0.0, le=1_000_000.0)
-    """Hardware trigger: shorter pulses are none."""
-    overlap: Literal["camera", "off", "readout", "previous"] = "camera"
-    """Whether a trigger is taken while the picture before is read out or exposed. `camera`: as it is."""
-    exposure_us: float = Field(default=1000.0, ge=1.0, le=60_000_000.0)
-    gain_db: float = Field(default=0.0, ge=0.0, le=48.0)
-    frame_rate_hz: float = Field(default=30.0, ge=0.1, le=100_000.0)
-    """Used in free run only."""
-    frames: int = Field(default=1, ge=1, le=1024)
-    """Frames put together to one picture, from above to below: a line-scan camera's blocks of lines."""
-    user_set: str = Field(default="", pattern=r"^[A-Za-z0-9_]{0,32}$")
-    """The camera's own settings loaded before all else, for example `UserSet1` or `Default`; empty: none."""
-    features: dict[FeatureName, bool | int | float | str] = Field(default_factory=dict, max_length=200)
-    """Further features of the camera by their names, set last, in this order, and read back."""
-    develop: DevelopOptions = DevelopOptions()
-
-    @model_validator(mode="after")
-    def _whole(self) -> "CameraSection":
-        if self.height % self.frames:
-            raise ValueError(f"frames = {self.frames}: expected a divisor of height = {self.height}")
-        if self.develop.crop != "full" and not self.develop.rectify:
-            x, y, w, h = self.develop.crop
-            if x + w > self.width or y + h > self.height:
-                raise ValueError(
-                    f"develop.crop reaches to {x + w},{y + h}: expected to lie inside {self.width}x{self.height}"
-                )
-        return self
+class _Named(Protocol):
+    """A section with a name."""
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the developed picture, px."""
-        crop = self.develop.crop
-        return (self.width, self.height) if crop == "full" else (crop[2], crop[3])
+    def name(self) -> str:
+        """Different from all others of its kind."""
+        ...
 
 
-class Region(_Section):
-    """One place on the picture that the model looks at."""
-
-    name: Name = "whole"
-    camera: CameraName | None = None
-    """Camera that sees it; None: every camera."""
-    box: tuple[int, int, int, int] | Literal["full"] = "full"
-    """x, y, width, height in px of the developed picture; `full`: the whole picture. It moves with the part."""
-    threshold: float | None = Field(default=None, allow_inf_nan=False)
-    """Score above which the region is NG. None: the bundle's own."""
-
-    @model_validator(mode="after")
-    def _inside(self) -> "Region":
-        if self.box != "full":
-            x, y, w, h = self.box
-            if x < 0 or y < 0 or w < 8 or h < 8:
-                raise ValueError("expected x and y of 0 or more, width and height of 8 or more pixels")
-        return self
-
-
-class Rules(_Section):
-    """Rules beside the model."""
-
-    brightness: tuple[int, int] = (4, 251)
-    """Mean grey level a region must have, 0..255; outside it is UNJUDGED: look at the lamp, not at the part."""
-    min_defect_px: int = Field(default=1, ge=1, le=10_000_000)
-    """A place above the threshold that covers fewer sensor pixels is not drawn as a defect. The score still rules."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Rules":
-        low, high = self.brightness
-        if not 0 <= low < high <= 255:
-            raise ValueError("brightness: expected two levels in 0..255, the lower one first")
-        return self
-
-
-class Distances(_Section):
-    """Where things stand beside the belt. Too near for deadline and margin: io refuses READY (`okng plc check`)."""
-
-    eye_to_gate_mm: float = Field(default=500.0, ge=1.0, le=100_000.0)
-    gate_to_confirm_mm: float = Field(default=100.0, ge=1.0, le=100_000.0)
-    max_speed_mm_s: float = Field(default=600.0, ge=1.0, le=20_000.0)
-    margin_ms: float = Field(default=150.0, ge=0.0, le=60_000.0)
-    """Time for the PLC's scan, the link and the valve, on top of the deadline."""
-
-
-class Recipe(_Section):
+class Recipe(BaseModel):
     """How one product is seen and judged."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
     description: str = Field(default="", max_length=500)
     deadline_ms: int = Field(ge=5, le=60_000)
     """From the trigger to the verdict; at this moment it is late."""
-    bundle: str = Field(min_length=1)
-    """Folder of the model bundle, relative to the recipe."""
+    bundle: BundleFolder | None = None
+    """Folder of the model bundle, relative to the recipe, for all regions that name none of their own."""
     camera: CameraSection | None = None
     """How every camera of the box is set; or `cameras`, by name."""
     cameras: dict[CameraName, CameraSection] = Field(default_factory=dict, max_length=16)
-    regions: tuple[Region, ...] = Field(default=(Region(),), min_length=1, max_length=64)
+    regions: tuple[Region, ...] = Field(default=(Region(),), max_length=64)
+    """What models look at. Left out: the whole picture of every camera, or nothing where there is no `bundle`."""
+    tools: tuple[Tool, ...] = Field(default=(), max_length=64)
+    """What is measured beside them, in the order it is done."""
+    agreements: tuple[AgreementSection, ...] = Field(default=(), max_length=32)
+    """Where one objection is not enough, or several are counted together. Else the first that objects decides."""
     rules: Rules = Rules()
     align: dict[CameraName, AlignOptions] | AlignOptions | None = None
     """Where the part lies: for every camera, or by its name."""
@@ -147,18 +61,30 @@ class Recipe(_Section):
     codes: tuple[CodeOptions, ...] = Field(default=(), max_length=16)
     distances: Distances = Distances()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_model_no_region(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("bundle") is None and "regions" not in given:
+            return {**given, "regions": ()}
+        return given
+
     @model_validator(mode="after")
     def _whole(self) -> "Recipe":
         if (self.camera is None) == (not self.cameras):
             raise ValueError("expected either `camera`, for every camera, or `cameras`, by name")
-        names = [region.name for region in self.regions]
-        if len(set(names)) != len(names):
-            raise ValueError(f"regions: expected different names, found {names}")
-        codes = [code.name for code in self.codes]
-        if len(set(codes)) != len(codes):
-            raise ValueError(f"codes: expected different names, found {codes}")
+        _different("regions", self.regions)
+        _different("regions and tools", (*self.regions, *self.tools))
+        _different("codes", self.codes)
+        _different("agreements", self.agreements)
         for region in self.regions:
+            if region.bundle is None and self.bundle is None:
+                raise ValueError(f"regions: {region.name}: expected `bundle`, here or for the whole recipe")
             self._inside("regions", region.name, region.camera, region.box)
+        for tool in self.tools:
+            self._inside("tools", tool.name, tool.camera, tool.box)
+        if not (self.regions or self.tools or self.codes):
+            raise ValueError("expected `bundle`, or `tools` or `codes`: a recipe has to look at something")
+        self._agreed()
         for code in self.codes:
             self._inside("codes", code.name, code.camera, code.box)
         if self.cameras and len(self.cameras) > 1:
@@ -169,9 +95,20 @@ class Recipe(_Section):
             for name in sections if isinstance(sections, dict) and self.cameras else ():
                 self._section_of(kind, name)
         for name in self.cameras:
-            if not any(region.camera in (None, name) for region in self.regions):
-                raise ValueError(f"regions: expected one or more for camera {name}")
+            if not any(each.camera in (None, name) for each in (*self.regions, *self.tools, *self.codes)):
+                raise ValueError(f"regions: expected one or more for camera {name}, or a tool or a code")
         return self
+
+    def _agreed(self) -> None:
+        known = {each.name for each in (*self.regions, *self.tools)}
+        taken: set[str] = set()
+        for agreement in self.agreements:
+            for name in agreement.regions:
+                if name not in known:
+                    raise ValueError(f"agreements: {agreement.name}: {name!r}: expected the name of a region or a tool")
+                if name in taken:
+                    raise ValueError(f"agreements: {agreement.name}: {name} is in an agreement already: expected one")
+                taken.add(name)
 
     def _section_of(self, kind: str, name: str) -> CameraSection | None:
         if self.cameras and name not in self.cameras:
@@ -209,14 +146,34 @@ class Recipe(_Section):
         return self.health.get(camera) if isinstance(self.health, dict) else self.health
 
     @property
+    def bundles(self) -> tuple[str, ...]:
+        """Folders of all bundles it takes, relative to it, each once, in the order of the regions."""
+        return tuple(dict.fromkeys(self.bundle_of(region) for region in self.regions))
+
+    def bundle_of(self, region: Region) -> str:
+        """Folder of the bundle that looks at a region, relative to the recipe."""
+        found = region.bundle or self.bundle
+        if found is None:  # pragma: no cover - refused when the recipe is read
+            raise BadRecipe(f"recipe {self.name}: regions: {region.name}: expected `bundle`")
+        return found
+
+    @property
     def files(self) -> tuple[str, ...]:
-        """Names of the files beside the recipe that it takes, sorted; the bundle is none of them."""
+        """Names of the files beside the recipe that it takes, sorted; bundles are none of them."""
         sections = [*self.cameras.values(), *([self.camera] if self.camera else [])]
         found = {name for section in sections for name in section.develop.files}
         aligns = self.align.values() if isinstance(self.align, dict) else [self.align] if self.align else []
         healths = self.health.values() if isinstance(self.health, dict) else [self.health] if self.health else []
         found |= {each.golden for each in aligns} | {each.reference for each in healths}
+        found |= {name for tool in self.tools for name in tool.files}
         return tuple(sorted(found))
+
+
+def _different(kind: str, sections: Sequence[_Named]) -> None:
+    """Raise ValueError where two have one name."""
+    names = [each.name for each in sections]
+    if len(set(names)) != len(names):
+        raise ValueError(f"{kind}: expected different names, found {names}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,9 +191,9 @@ class ActiveRecipe:
         return self.path.parent
 
     @property
-    def bundle(self) -> Path:
-        """Folder of the bundle."""
-        return (self.path.parent / self.recipe.bundle).resolve()
+    def bundles(self) -> dict[str, Path]:
+        """Folder of each bundle by what the recipe calls it. A folder may be a link: it is followed now."""
+        return {name: (self.folder / name).resolve() for name in self.recipe.bundles}
 
 
 class _NoDoubles(yaml.SafeLoader):

@@ -1,4 +1,4 @@
-"""What one camera sees of a part: where it lies, its regions, its codes, and whether the picture is a good one."""
+"""What one camera sees of a part: where it lies, regions, tools and codes, and whether the picture is a good one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,23 +10,33 @@ from ..imaging.picture import Box as Place
 from ..imaging.picture import Picture
 from ..imaging.registration import Aligner
 from ..imaging.rigid import Found
+from ..imaging.rules import Ruler
+from ..imaging.scale import scale_of
 from ..models.box import Box
 from ..models.pictures import read
 from .image_watch import ImageWatch
 from .recipe import ActiveRecipe, Region
+from .tool_section import Tool
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """One region as the model is to see it."""
+    """One region as a model is to see it, or a tool to measure it."""
 
-    region: Region
+    section: Region | Tool
     picture: Picture
-    """What the region is cut from: the picture, or the region alone, turned back to where the golden one has it."""
+    """What it is cut from: the picture, or the region alone, turned back to where the golden one has it."""
     box: Box
     """The region in `picture`."""
     place: Place
     """Where it lies in the camera's picture: the upright box round it."""
+
+    def seen_at(self, box: Box) -> Box:
+        """Where a box in `picture` lies in the camera's picture; about there, where the part lies turned."""
+        x, y, width, height = self.place
+        across, down = width / self.box.w, height / self.box.h
+        left, top = round(x + (box.x - self.box.x) * across), round(y + (box.y - self.box.y) * down)
+        return Box(left, top, max(1, round(box.w * across)), max(1, round(box.h * down)))
 
 
 class View:
@@ -38,6 +48,10 @@ class View:
         self.camera, self.section = camera, recipe.section(camera)
         self.regions = tuple(region for region in recipe.regions if region.camera in (None, camera))
         """The recipe's regions that this camera sees."""
+        self.tools = tuple(tool for tool in recipe.tools if tool.camera in (None, camera))
+        """The same of its tools."""
+        self.rulers = _rulers(active, self.tools, scale_of(self.section.develop, active.folder) if self.tools else None)
+        """What measures for each tool, by its name."""
         width, height = self.section.size
         self._whole: Place = (0, 0, width, height)
         health, align = recipe.health_of(camera), recipe.align_of(camera)
@@ -63,17 +77,17 @@ class View:
         return None if self._aligner is None else self._aligner.find(picture, self.camera)
 
     def cuts(self, picture: Picture, found: Found | None) -> Iterator[Cut | str]:
-        """Each region as the model is to see it, or why it cannot be seen. found: None, or where the part was found."""
-        for region in self.regions:
-            place = self._whole if region.box == "full" else region.box
-            if found is None or region.box == "full":
-                yield Cut(region, picture, Box(*place), place)
+        """Each region and tool as it is to see it, or why it cannot. found: None, or where the part was found."""
+        for section in (*self.regions, *self.tools):
+            place = self._whole if section.box == "full" else section.box
+            if found is None or section.box == "full":
+                yield Cut(section, picture, Box(*place), place)
                 continue
             around, cut = found.around(place, picture.shape[1], picture.shape[0]), found.cut(picture, place)
             if around is None or cut is None:
-                yield f"region {region.name} lies partly outside the picture"
+                yield f"region {section.name} lies partly outside the picture"
                 continue
-            yield Cut(region, cut, Box(0, 0, cut.shape[1], cut.shape[0]), around)
+            yield Cut(section, cut, Box(0, 0, cut.shape[1], cut.shape[0]), around)
 
     def read_codes(self, picture: Picture, found: Found | None) -> Iterator[tuple[CodeRead, str]]:
         """Each code that this camera sees, and why the part is UNJUDGED by it (empty: it is not)."""
@@ -88,6 +102,19 @@ class View:
                     continue
             read_ = reader.read(picture, place)
             yield read_, reader.reason(read_)
+
+
+def _rulers(active: ActiveRecipe, tools: tuple[Tool, ...], mm_per_px: float | None) -> dict[str, Ruler]:
+    """Make each tool ready. BadRecipe names the file, the tool and what does not fit."""
+    made = {}
+    for tool in tools:
+        template = getattr(tool, "template", "")
+        try:
+            picture = read(active.folder / template) if template else None
+            made[tool.name] = Ruler(tool, mm_per_px, picture)
+        except (BadPicture, BadRecipe) as error:
+            raise BadRecipe(f"{active.path}: tools: {error}") from error
+    return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,10 @@ class Loaded:
 
     number: int
     job: Job
+    closed: bool = False
+
+    def close(self) -> None:
+        self.closed = True
 
 
 class Loader:

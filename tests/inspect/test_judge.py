@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from okng.bus.part import Outcome
-from okng.inspect.judge import Judgement, Seen, heat_map, judge, places
+from okng.inspect.judge import Judgement, judge
 from okng.inspect.recipe import Recipe
+from okng.inspect.seen import Seen, heat_map, places
 
 
 def recipe(*names: str) -> Recipe:

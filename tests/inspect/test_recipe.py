@@ -29,7 +29,7 @@ def test_a_good_recipe_comes_in_whole(tmp_path: Path) -> None:
     assert active.recipe.name == "bottle-cap"
     assert [region.name for region in active.recipe.regions] == ["rim", "body"]
     assert active.recipe.regions[0].threshold == 3.5
-    assert active.bundle == tmp_path / "models" / "cap"
+    assert active.bundles == {"models/cap": tmp_path / "models" / "cap"}
     assert len(active.revision) == 12
 
 
