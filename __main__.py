@@ -14,8 +14,11 @@ from typing import Any
 import click
 
 from . import __version__
+from .appliance.bench_door import bench
+from .appliance.bundle_door import bundle
 from .appliance.camera_door import camera
 from .appliance.doors import DEMO, FILE, FOLDER, INSTALLED, become_process, default_settings
+from .appliance.evaluate_door import evaluate
 from .appliance.health_door import health
 from .bus.errors import BadSettings, Fault, Lost, OkngError
 
@@ -188,49 +191,6 @@ def teach(goods: Path, out: Path, name: str | None, size: int, threads: int, ove
     with teaching() as progress:
         report = teach_goods(goods, out, options, progress)
     click.echo("\n".join(told(report)))
-
-
-@cli.group()
-def bundle() -> None:
-    """Look at model bundles, and activate them."""
-
-
-@bundle.command()
-@click.argument("folder", type=FOLDER)
-def show(folder: Path) -> None:
-    """Print the manifest of a bundle, after checking every file against it."""
-    from .models.bundle import open_bundle
-
-    opened = open_bundle(folder)
-    click.echo(f"digest {opened.digest}")
-    click.echo(opened.manifest.model_dump_json(indent=2))
-
-
-@bundle.command()
-@click.argument("folder", type=FOLDER)
-@click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt"]), default="cpu", show_default=True)
-def verify(folder: Path, provider: str) -> None:
-    """Check every file, then score the golden pictures on this box."""
-    from .models.bundle import open_bundle
-    from .models.detector import Detector
-    from .models.parity import check_golden
-
-    opened = open_bundle(folder)
-    report = check_golden(Detector(opened, provider, 1))
-    click.echo(f"{opened.digest}: {report.detail}")
-    sys.exit(0 if report.passed else EXIT_REFUSED)
-
-
-@bundle.command()
-@click.argument("folder", type=FOLDER)
-@click.option("--slot", type=click.Path(path_type=Path), required=True, help="Link the recipe's `bundle` points to.")
-@click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt"]), default="cpu", show_default=True)
-def activate(folder: Path, slot: Path, provider: str) -> None:
-    """Point SLOT at a bundle, if its golden pictures score as stored. Takes effect when the line is started again."""
-    from .fleet.activate import activate as activate_bundle
-
-    report = activate_bundle(folder, slot, provider)
-    click.echo(f"{slot} -> {folder.resolve()}: {report.detail}")
 
 
 @cli.group()
@@ -422,7 +382,10 @@ def demo(**asked: Any) -> None:
     sys.exit(run_demo(DemoOptions(**asked)))
 
 
+cli.add_command(bench)
+cli.add_command(bundle)
 cli.add_command(camera)
+cli.add_command(evaluate)
 cli.add_command(health)
 
 
