@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from okng.models.pictures import encode_png
-from okng.training.data.dataset import Dataset
+from okng.training.data.dataset import Dataset, Sample
 from okng.training.data.sources import open_dataset
 
 SIDE = 96
@@ -73,7 +73,7 @@ def plates(plates_folder: Path) -> Dataset:
 def few_plates(plates: Dataset) -> Dataset:
     """16 to train on, 8 to validate by, 8 to judge on: enough to run, too few to learn."""
     wanted = {"train": 16, "val": 8, "test": 8}
-    kept = []
+    kept: list[Sample] = []
     for sample in plates.samples:
         kind = (sample.split, sample.label)
         most = wanted[sample.split or "train"] // (2 if sample.ok else 4)

@@ -53,7 +53,10 @@ def _moved(marked: Marked, options: Augment, rng: np.random.Generator) -> Marked
     ).reshape(marked.picture.shape)
     mask = marked.mask
     if mask.any():
-        mask = cv2.warpAffine(mask, matrix, (width, height), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
+        mask = np.asarray(
+            cv2.warpAffine(mask, matrix, (width, height), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT),
+            np.uint8,
+        )
     boxes, kept = _moved_boxes(marked.boxes, matrix, width, height)
     label = marked.label
     lost = len(marked.boxes) > 0 and not kept.any()
@@ -107,7 +110,7 @@ def _relit(picture: Pixels, options: Augment, rng: np.random.Generator) -> Pixel
     mean = float(values.mean())
     values = (values - mean) * contrast + (mean + brightness)
     if blur > 0.2:
-        values = cv2.GaussianBlur(values, (0, 0), blur).reshape(picture.shape)
+        values = np.asarray(cv2.GaussianBlur(values, (0, 0), blur), np.float32).reshape(picture.shape)
     if noise > 0.0:
         values += rng.standard_normal(picture.shape, np.float32) * np.float32(noise)
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)

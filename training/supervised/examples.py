@@ -15,8 +15,9 @@ import torch
 from ...bus.errors import BadPicture
 from ...models.box import Box
 from ...models.crop import crop_and_resize
-from .augment import Augment, Marked, augmented
+from .augment import Marked, augmented
 from .losses import Targets
+from .options import Augment
 
 _LEAST_COVER = 0.25
 """A pixel of the model's input is defective from this share of defective picture pixels on."""

@@ -87,8 +87,10 @@ def choose_limits(
             highest = float(mine[under]) if under < len(mine) else float(mine[-1])
             if highest <= lowest:
                 lowest = 0.98 * highest
-                above = int((goods[:, place] > lowest).sum())
-                notes.append(f"{name}: to keep the escapes asked for, {above} of {len(goods)} validation goods are NG")
+                rejected = int((goods[:, place] > lowest).sum())
+                notes.append(
+                    f"{name}: to keep the escapes asked for, {rejected} of {len(goods)} validation goods are NG"
+                )
         by_class[name] = min(HIGHEST, max(LOWEST, _between(lowest, highest)))
     target = f"overkill {options.overkill_percent:g} %"
     if options.escape_percent is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...bus.errors import BadData
 from ...models.pictures import with_channels
-from ..data.dataset import Dataset, Sample, Split
+from ..data.dataset import SPLITS, Dataset, Sample, Split
 from .examples import Examples, Known
 from .options import Task, TrainOptions
 
@@ -43,10 +43,10 @@ def material_of(dataset: Dataset, options: TrainOptions, spill: Path, tell: Call
     if not classes:
         raise BadData(f"{dataset.origin}: no class of defect in it: nothing to train (okng teach needs goods only)")
     _require_labels(dataset.samples, options.task)
-    channels = options.channels or max(sample.channels for sample in dataset.samples)
-    sides = {side: dataset.of(side) for side in ("train", "val", "test")}
-    for side, what in (("train", "to train on"), ("val", "to validate by")):
-        _require(sides[side], classes, options.task, what)
+    channels: int = options.channels or max(sample.channels for sample in dataset.samples)
+    sides: dict[Split, tuple[Sample, ...]] = {side: dataset.of(side) for side in SPLITS}
+    _require(sides["train"], classes, options.task, "to train on")
+    _require(sides["val"], classes, options.task, "to validate by")
     total = sum(map(len, sides.values()))
     size = options.size_px
     needs = total * size * size * (channels + (1 if options.task == "segmentation" else 0))

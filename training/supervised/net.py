@@ -11,6 +11,7 @@ arXiv:1904.01355): each cell says what lies at it, how large that is, and how fa
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -111,12 +112,12 @@ class Net(nn.Module):  # type: ignore[misc]
         super().__init__()
         torch.manual_seed(options.seed)
         self.task, self.channels = options.task, options.channels
-        self.backbone = make_backbone(options)
+        self.backbone: Any = make_backbone(options)
         # What the head does not use is not there: a parameter without a gradient stops a training over processes.
         self.skipped = 0 if options.task == "segmentation" else self.backbone.reductions.index(DETECTED_AT[0])
-        self.decoder = Decoder(self.backbone.channels[self.skipped :], options.width)
-        heads = {"segmentation": Segmenter, "detection": Finder, "classification": Classifier}
-        self.head = heads[options.task](options.width, classes)
+        self.decoder: Any = Decoder(self.backbone.channels[self.skipped :], options.width)
+        heads: dict[Task, Any] = {"segmentation": Segmenter, "detection": Finder, "classification": Classifier}
+        self.head: Any = heads[options.task](options.width, classes)
 
     def forward(self, picture: torch.Tensor) -> torch.Tensor:
         """Return the raw output for pictures uint8 `[n, h, w, c]`."""
@@ -127,7 +128,8 @@ class Net(nn.Module):  # type: ignore[misc]
         pixels = picture.permute(0, 3, 1, 2).float()
         if self.channels == 1:
             pixels = torch.cat([pixels, pixels, pixels], 1)
-        return self.backbone(pixels)
+        found: list[torch.Tensor] = self.backbone(pixels)
+        return found
 
 
 class Deployed(nn.Module):  # type: ignore[misc]

@@ -24,11 +24,11 @@ from ...models.parity import require_golden
 from ...models.pictures import encode_png
 from ..backbone_export import BACKBONE
 from .examples import Examples
-from .export import INPUT, OPSET, OUTPUTS, exported, require_same, torch_outputs
+from .export import INPUT, OPSET, exported, require_same, torch_outputs
 from .fit import Fitted
 from .limits import Limits, Outcome, Shares, choose_limits, needed, outcome_of, ratios
 from .material import Material
-from .net import FEATURES, Net
+from .net import FEATURES, OUTPUTS, Net
 from .options import OWN_BACKBONE, Task, TrainOptions
 
 ADAPTERS: dict[Task, str] = {
