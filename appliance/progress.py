@@ -35,12 +35,19 @@ def bar(console: Console) -> Iterator[Progress]:
 @contextmanager
 def teaching(console: Console | None = None) -> Iterator[Callable[[str, float], None]]:
     """Yield the callback that `teach` reports to: phase and its share done, 0..1."""
+    with phases("teach", console) as report:
+        yield report
+
+
+@contextmanager
+def phases(what: str, console: Console | None = None) -> Iterator[Callable[[str, float], None]]:
+    """Yield a callback for anything done in phases: name of the phase and its share done, 0..1."""
     with bar(console or Console(stderr=True)) as progress:
         tasks: dict[str, int] = {}
 
         def report(phase: str, share: float) -> None:
             if phase not in tasks:
-                tasks[phase] = progress.add_task(f"teach: {phase}", total=1.0)
+                tasks[phase] = progress.add_task(f"{what}: {phase}", total=1.0)
             progress.update(tasks[phase], completed=share)  # type: ignore[arg-type]  # rich's TaskID is an int
 
         yield report

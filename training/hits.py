@@ -47,13 +47,10 @@ def by_boxes(named: Sequence[Box], mask: Mask | None) -> Hits:
     if mask is None or not mask.any():
         return Hits(0, 0, len(named), 0)
     count, owners, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    drawn = {
-        at: Box(
-            *(int(stats[at, part]) for part in (cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP, cv2.CC_STAT_WIDTH)),
-            int(stats[at, cv2.CC_STAT_HEIGHT]),
-        )
-        for at in range(1, count)
-    }
+    drawn = {}
+    for at in range(1, count):
+        x, y, w, h = (int(value) for value in stats[at, : cv2.CC_STAT_AREA])
+        drawn[at] = Box(x, y, w, h)
     found: set[int] = set()
     false_places, matched = 0, 0
     for box in named:

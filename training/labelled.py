@@ -1,44 +1,39 @@
-"""The labelled pictures somebody names on the command line, whatever kind of folder or file it is."""
+"""The labelled pictures somebody names to evaluate on, whatever they lie in; the test side where there is one."""
 
-import hashlib
+from dataclasses import replace
 from pathlib import Path
 
-from ..bus.errors import BadPicture
-from ..models import pictures
-from .data.dataset import GOOD, Annotation, Dataset, Sample
-from .data.shapes import MaskFile, box_of, read_mask
+from .data.dataset import Dataset, Split
+from .data.folders import MASKS, SIDES
+from .data.intake import Progress, take_in
+from .data.manifest import read_manifest
+from .data.sources import SourceOptions, claims_of, told_apart
 
 
-def labelled(place: Path) -> Dataset:
-    """Return the labelled pictures to evaluate on."""
-    root = place / "test" if (place / "test").is_dir() else place
-    masks = root.parent / "ground_truth"
-    groups = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
-    samples = []
-    for group in groups:
-        for path in pictures.files_in(group):
-            data = path.read_bytes()
-            pixels = pictures.decode(data, str(path))
-            found: tuple[Annotation, ...] = ()
-            file = masks / group.name / f"{path.stem}_mask.png"
-            if group.name != GOOD and file.is_file():
-                box = box_of(read_mask(file))
-                if box is not None:
-                    found = (
-                        Annotation(group.name, box, MaskFile(file, hashlib.sha256(file.read_bytes()).hexdigest())),
-                    )
-            samples.append(
-                Sample(
-                    path,
-                    hashlib.sha256(data).hexdigest(),
-                    pixels.shape[1],
-                    pixels.shape[0],
-                    1 if pixels.ndim == 2 else 3,
-                    group.name,
-                    f"{group.name}/{path.name}",
-                    annotations=found,
-                )
-            )
-    if not samples:
-        raise BadPicture(f"{place}: no labelled pictures (expected {GOOD}/ and a folder per class of defect)")
-    return Dataset(tuple(samples), f"folder {place}", tuple(sorted({s.label for s in samples} - {GOOD})))
+def labelled(place: Path, options: SourceOptions | None = None, progress: Progress | None = None) -> Dataset:
+    """Return the labelled pictures at a place, only those of its test side when it is split.
+
+    place: any source `okng data` reads, or one side of MVTec's layout (`.../test`), whose masks lie beside it.
+    BadData: nothing that is known there, or broken files, all named.
+    """
+    options = options or SourceOptions()
+    side: Split | None = None
+    if place.name in SIDES and (place.parent / MASKS).is_dir() and options.kind in ("auto", "folders"):
+        place, side = place.parent, SIDES[place.name]
+    kind = told_apart(place) if options.kind == "auto" else options.kind
+    if kind == "manifest":
+        file = place / "manifest.json" if place.is_dir() else place
+        whole = read_manifest(file, leave_out_broken=options.leave_out_broken, progress=progress)
+        side = side or _side({sample.split for sample in whole.samples})
+        return whole.with_samples(whole.of(side)) if side is not None else whole
+    reading = claims_of(place, kind, options)
+    side = side or _side({claim.split for claim in reading.claims})
+    if side is not None:
+        reading.claims = [claim for claim in reading.claims if claim.split == side]
+    data = take_in(reading, leave_out_broken=options.leave_out_broken, threads=options.threads, progress=progress)
+    return replace(data, origin=f"{data.origin}, {side}" if side is not None else data.origin)
+
+
+def _side(there: set[Split | None]) -> Split | None:
+    """Test pictures are for this; without any, all there are."""
+    return "test" if "test" in there else None

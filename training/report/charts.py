@@ -9,7 +9,7 @@ from .page import Text, Words
 from .style import DEFECT, GOOD, GRID, LIMIT, SOFT
 
 WIDTH, HEIGHT = 560, 360
-LEFT, RIGHT, TOP, BOTTOM = 66, 18, 34, 52
+LEFT, RIGHT, TOP, BOTTOM = 66, 28, 34, 52
 """Room for the axes' words, px of the drawing."""
 BINS = 36
 
@@ -71,7 +71,7 @@ def histogram(name: Words, goods: Sequence[float], defects: Sequence[float], thr
     scores = sorted(score for score in [*goods, *defects] if math.isfinite(score))
     low, high = _shown_range(scores, sorted(score for score in goods if math.isfinite(score)), threshold)
     up, down = _counts(goods, low, high), _counts(defects, low, high)
-    most_up, most_down = max([1, *up]), max([0, *down])
+    most_up, most_down = _tallest(up), _tallest(down)
     x = Axis(words.score, low, high)
     room = HEIGHT - TOP - BOTTOM
     middle = TOP + room / 2 if most_down else float(HEIGHT - BOTTOM)
@@ -81,12 +81,15 @@ def histogram(name: Words, goods: Sequence[float], defects: Sequence[float], thr
     for counts, most, tall, colour, sign in ((up, most_up, tall_up, GOOD, -1), (down, most_down, tall_down, DEFECT, 1)):
         for at, count in enumerate(counts):
             if count:
-                height = tall * count / most
+                height = tall * min(1.0, count / most)
                 top = middle - height if sign < 0 else middle
                 drawn.append(
                     f'<rect x="{LEFT + at * wide + 0.5:.1f}" y="{top:.1f}" width="{wide - 1:.1f}" '
                     f'height="{height:.1f}" fill="{colour}"/>'
                 )
+                if count > most:  # taller than there is room for: it says how tall
+                    end = LEFT + (at + 1) * wide
+                    drawn.append(_number(f"{count}", end, top - 5 if sign < 0 else top + height + 14, "end"))
     drawn.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{middle:.1f}" y2="{middle:.1f}" stroke="{SOFT}"/>')
     drawn.append(_number(str(most_up), LEFT - 8, TOP + 4, "end"))
     drawn.append(_number("0", LEFT - 8, middle + 4, "end"))
@@ -127,6 +130,11 @@ def _counts(scores: Sequence[float], low: float, high: float) -> list[int]:
         if math.isfinite(score):
             counts[min(BINS - 1, max(0, int(BINS * (score - low) / (high - low))))] += 1
     return counts
+
+
+def _tallest(counts: Sequence[int]) -> int:
+    """Of the bars between the first and the last, which hold all that lies far off."""
+    return max(counts[1:-1]) or max(counts)
 
 
 def _svg(name: Words, drawn: Sequence[str]) -> str:
@@ -185,6 +193,9 @@ def _path(line: Line, x: Axis, y: Axis) -> str:
     for px, py in line.points:
         if not (math.isfinite(px) and math.isfinite(py)):
             continue
+        if line.step and px > x.high:  # level up to the edge, and no farther
+            made.append(f"H{_x(x, x.high):.1f}" if before is not None else "")
+            break
         here = (_x(x, px), _y(y, py))
         if line.step and before is not None:
             made.append(f"H{here[0]:.1f}")
@@ -203,7 +214,7 @@ def _mark(mark: Mark, x: Axis, y: Axis) -> str:
         return line + _words(mark.name, at + shift, TOP + 12, side, 14, halo=True)
     height = _y(y, mark.y)
     ring = f'<circle cx="{at:.1f}" cy="{height:.1f}" r="6" fill="#fff" stroke="{LIMIT}" stroke-width="3"/>'
-    below = 18 if height < TOP + 20 else -10
+    below = 20 if height < HEIGHT - BOTTOM - 30 else -12
     return ring + _words(mark.name, at + shift, height + below, side, 14, halo=True)
 
 

@@ -13,6 +13,7 @@ from .page import Text, Words, html
 
 SIDE_PX = 320
 """No side of a picture in a report is longer."""
+GAP_PX = 4
 MOST_PICTURES_BYTES = 3_500_000
 """All pictures of one report together, before base64; the whole file stays under 5 MB."""
 QUALITIES = (85, 70, 50)
@@ -41,8 +42,8 @@ class Look:
     """Half of it and below is clear, the threshold itself amber, twice it red: as on the operator's screen."""
     mask: npt.NDArray[np.bool_] | None = None
     """bool[h, w] of the picture: where people say the defect is; its outline is drawn."""
-    boxes: tuple[Box, ...] = ()
-    """Boxes of defects where there is no mask."""
+    paired: bool = False
+    """True: the bare picture stands beside it, because heat hides what it marks."""
 
 
 def gallery(looks: Sequence[Look], most_bytes: int = MOST_PICTURES_BYTES) -> str:
@@ -57,7 +58,8 @@ def gallery(looks: Sequence[Look], most_bytes: int = MOST_PICTURES_BYTES) -> str
             else ""
         )
         shown.append(f"<figure>{image}<figcaption><b>{html(look.caption)}</b>{html(look.detail)}</figcaption></figure>")
-    return f'<div class="pictures">{"".join(shown)}</div>'
+    kind = "pictures pairs" if any(look.paired for look in looks) else "pictures"
+    return f'<div class="{kind}">{"".join(shown)}</div>'
 
 
 def drawn(look: Look, most_bytes: int) -> bytes:
@@ -70,7 +72,11 @@ def drawn(look: Look, most_bytes: int) -> bytes:
     canvas = colour.astype(np.float32)
     if look.heat is not None:
         _lay_heat(canvas, look, scale)
-    outlined = _outlined(np.asarray(np.rint(canvas), np.uint8), look, scale)
+    outlined = _outlined(np.asarray(np.rint(canvas), np.uint8), look)
+    if look.paired:
+        beside = 0 if width > 1.15 * height else 1
+        gap = np.full((GAP_PX, size[0], 3) if beside == 0 else (size[1], GAP_PX, 3), 255, np.uint8)
+        outlined = np.concatenate([np.asarray(colour, np.uint8), gap, outlined], axis=beside)
     for quality in QUALITIES:
         done, data = cv2.imencode(
             ".jpg", cv2.cvtColor(outlined, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
@@ -97,7 +103,7 @@ def _lay_heat(canvas: npt.NDArray[np.float32], look: Look, scale: float) -> None
     part += (alpha * (tint - part)).astype(np.float32)
 
 
-def _outlined(canvas: Pixels, look: Look, scale: float) -> Pixels:
+def _outlined(canvas: Pixels, look: Look) -> Pixels:
     """White within black, so that it is seen on any ground."""
     if look.mask is not None and look.mask.any():
         size = (canvas.shape[1], canvas.shape[0])
@@ -105,9 +111,4 @@ def _outlined(canvas: Pixels, look: Look, scale: float) -> Pixels:
         lines, _ = cv2.findContours((share > 0.25 * share.max()).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(canvas, lines, -1, (0, 0, 0), 3, cv2.LINE_AA)
         cv2.drawContours(canvas, lines, -1, (255, 255, 255), 1, cv2.LINE_AA)
-    for box in () if look.mask is not None else look.boxes:
-        corner = (round(box.x * scale), round(box.y * scale))
-        far = (round((box.x + box.w) * scale), round((box.y + box.h) * scale))
-        cv2.rectangle(canvas, corner, far, (0, 0, 0), 3)
-        cv2.rectangle(canvas, corner, far, (255, 255, 255), 1)
     return canvas

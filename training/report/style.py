@@ -34,7 +34,7 @@ p{margin:0 0 10px;max-width:85ch}
 .lead{color:#3b454f}
 .note{color:#3b454f;font-size:15px;margin:10px 0 0}
 .warning{border-left:5px solid #b3420c;background:#fdf1ea;padding:8px 12px;margin:10px 0 0;max-width:none}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(235px,1fr));gap:12px;margin:10px 0 0}
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(200px,1fr));gap:12px;margin:10px 0 0}
 .fact{border:1px solid #d5dbe1;border-top:5px solid #5b6672;border-radius:6px;padding:10px 14px;background:#fbfcfd}
 .fact.good{border-top-color:#1f5fa8}
 .fact.bad{border-top-color:#b3420c}
@@ -55,6 +55,8 @@ figure{margin:0;min-width:0;max-width:640px}
 figcaption{font-size:15px;color:#3b454f;margin:4px 0 0}
 svg{display:block;width:100%;height:auto;font-family:inherit}
 .pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(200px,1fr));gap:16px;margin:12px 0 0;padding:0}
+.pairs{grid-template-columns:repeat(auto-fill,minmax(330px,1fr))}
+.pictures.pairs img{height:250px}
 .pictures figure{border:1px solid #d5dbe1;border-radius:6px;overflow:hidden;background:#fbfcfd}
 .pictures img{display:block;width:100%;height:200px;object-fit:contain;background:#22272d}
 .pictures figcaption{padding:6px 10px 8px;margin:0;font-size:14px;line-height:1.4;overflow-wrap:anywhere}
@@ -69,7 +71,7 @@ h2,caption{break-after:avoid}
 .facts{grid-template-columns:repeat(3,1fr)}
 .figures{grid-template-columns:repeat(2,1fr)}
 .pictures{grid-template-columns:repeat(4,1fr)}
-.pictures img{height:130px}
+.pictures img,.pictures.pairs img{height:130px}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 }
 """

@@ -10,7 +10,7 @@ from ...models.box import Box
 from .charts import Bars, histogram
 from .looks import Look, gallery
 from .page import Fact, Text, Words, facts, figure, note, page, section, table
-from .words import percent, plain
+from .words import interval, percent, plain
 
 UNLIKE = 10
 """Goods shown, at most."""
@@ -121,14 +121,14 @@ def _promise(threshold: Mapping[str, Any], scores: int) -> str:
         )
     ]
     if "overkill" in threshold:
-        low, high = percent(threshold.get("low", 0.0)), percent(threshold.get("high", 1.0))
+        span = interval({"low": threshold.get("low", 0.0), "high": threshold.get("high", 1.0)})
         shown.append(
             Fact(
                 Words("Good parts rejected (overkill)", "良品误剔率（过杀）"),
                 percent(threshold["overkill"]),
                 Words(
-                    f"Expected share; with {goods} good parts the truth lies in {low} to {high} (95 %).",
-                    f"预期比例；依据 {goods} 件良品，真实值在 {low} 至 {high} 之间（95 %）。",
+                    f"Expected share; with {goods} good parts the truth lies in {span} (95 %).",
+                    f"预期比例；依据 {goods} 件良品，真实值在 {span} 之间（95 %）。",
                 ),
                 "good",
             )
@@ -162,8 +162,8 @@ def _unlike(named: Sequence[Mapping[str, Any]], pictures: Sequence[Look]) -> str
         else table(Words("The worst first", "差异最大者在前"), [Words("file", "文件"), Words("score", "得分")], rows),
         lead=Words(
             "If one of them is no good part, take it out and teach anew: the model believes all it was shown. "
-            "Red shows where each is least usual.",
-            "如果其中有不良品，请取出后重新示教：模型相信它见过的一切。红色表示该件最异常之处。",
+            "Colour shows where each is least usual.",
+            "如果其中有不良品，请取出后重新示教：模型相信它见过的一切。着色处为该件最异常的位置。",
         ),
     )
 

@@ -1,0 +1,86 @@
+"""`okng evaluate`: what a bundle does on labelled pictures, as a table, a page and JSON."""
+
+from pathlib import Path
+
+import click
+
+from .doors import FILE, FOLDER
+
+_KINDS = ("auto", "folders", "coco", "yolo", "label-studio", "ledger", "manifest")
+
+
+def _region(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[int, int, int, int] | None:
+    """Read x,y,w,h in picture pixels."""
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) == 4 and all(part.strip().isdecimal() for part in parts):
+        x, y, w, h = (int(part) for part in parts)
+        if w and h:
+            return x, y, w, h
+    raise click.BadParameter(f"{text!r}: expected x,y,w,h in pixels, for example 100,50,640,480", ctx, param)
+
+
+@click.command()
+@click.argument("bundle", type=FOLDER)
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--out", type=FOLDER, default=None, help="Write report.html and report.json into this folder.")
+@click.option("--html", "html_file", type=FILE, default=None, help="Write the page alone to this file.")
+@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON in place of the table.")
+@click.option("--region", callback=_region, metavar="X,Y,W,H", help="Part of each picture; default: all of it.")
+@click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt"]), default="cpu", show_default=True)
+@click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Of one inference.")
+@click.option("--kind", type=click.Choice(_KINDS), default="auto", show_default=True, help="What DATA is.")
+@click.option("--pictures", type=FOLDER, default=None, help="Where picture names of COCO or Label Studio are found.")
+@click.option("--lot-from", default="", help="Regular expression on names; its first group is the lot.")
+@click.option("--leave-out-broken", is_flag=True, help="Name broken files in the report instead of refusing.")
+def evaluate(
+    bundle: Path,
+    data: Path,
+    out: Path | None,
+    html_file: Path | None,
+    as_json: bool,
+    region: tuple[int, int, int, int] | None,
+    provider: str,
+    threads: int,
+    kind: str,
+    pictures: Path | None,
+    lot_from: str,
+    leave_out_broken: bool,
+) -> None:
+    """Score the labelled pictures of DATA with BUNDLE: escape, overkill, AUROC, AUPRO and more, with intervals.
+
+    DATA: MVTec folders (its test side is used), a folder a class, COCO, YOLO, Label Studio, a manifest, or the store of
+    a box. Nothing is chosen on these pictures. The exit code is 0 whatever the figures are.
+    """
+    from ..models.box import Box
+    from ..training.data.sources import SourceOptions
+    from ..training.examine import HTML, JSON, examine
+    from .evaluated import told
+    from .progress import phases
+
+    source = SourceOptions.model_validate(
+        {"kind": kind, "pictures": pictures, "lot_from": lot_from, "leave_out_broken": leave_out_broken}
+    )
+    with phases("evaluate") as progress:
+        examined = examine(
+            bundle,
+            data,
+            source=source,
+            provider=provider,
+            threads=threads,
+            region=Box(*region) if region else None,
+            page=out is not None or html_file is not None,
+            progress=progress,
+        )
+    click.echo(examined.json.decode() if as_json else "\n".join(told(examined.figures)), nl=not as_json)
+    written = []
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        written += [(out / HTML, examined.html), (out / JSON, examined.json)]
+    if html_file is not None:
+        html_file.parent.mkdir(parents=True, exist_ok=True)
+        written.append((html_file, examined.html))
+    for path, content in written:
+        path.write_bytes(content)
+        click.echo(f"wrote {path}", err=True)
