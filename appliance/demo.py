@@ -37,7 +37,8 @@ from ..records.check import check as check_store
 from ..records.export import export_jsonl
 from ..simline.build import build as build_camera
 from ..training.options import TeachOptions
-from ..training.teach import TeachReport, teach
+from ..training.taught_report import TeachReport
+from ..training.teach import teach
 from .balance import balance_json, balance_lines
 from .capture import capture
 from .commissioning import commissioned
@@ -263,6 +264,7 @@ class Demonstration:
                 TeachOptions(
                     name=name,
                     size_px=self.options.size,
+                    heads="usual",
                     threads=2,
                     seed=self.options.seed,
                     # Real sets of goods hold poor ones: a threshold that spares them all lets most defects pass.

@@ -1,6 +1,6 @@
 """What a teaching came to, for people."""
 
-from ..training.teach import TeachReport
+from ..training.taught_report import TeachReport
 
 NAMED = 3
 

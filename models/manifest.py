@@ -20,6 +20,7 @@ MANIFEST = "manifest.json"
 MODEL = "model.onnx"
 EXPECTED = "golden/expected.json"
 REPORT = "report.json"
+REPORT_HTML = "report.html"
 LESSON = "lesson.npz"
 """Not in every bundle: features of the goods it was taught from, for adding goods later."""
 MOST_BYTES = 512 << 20

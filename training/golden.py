@@ -4,29 +4,68 @@ The spoilt ones stand above the threshold by far, so a device that gives every p
 """
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ..models.bundle import SCORE_TOLERANCE
+from ..models.manifest import EXPECTED
 from ..models.pictures import Picture, encode_png
+from ..models.runtime import Session
+from .targets import Labelled
+
+Cuts = npt.NDArray[np.uint8]
 
 GOODS = 8
 SPOILT = 4
+DEFECTS = 6
 
 
-def choose(cuts: npt.NDArray[np.uint8], held_out: npt.NDArray[np.float64]) -> dict[str, Picture]:
-    """Return named pictures for the golden set.
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What golden pictures are chosen from."""
 
-    cuts: uint8 `(goods, size, size, channels)`. held_out: their scores, by which goods are spread over the range.
-    """
-    order = np.argsort(held_out, kind="stable")
-    places = np.unique(np.linspace(0, len(order) - 1, GOODS).round().astype(int))
-    chosen = {f"good-{number}.png": _picture(cuts[order[place]]) for number, place in enumerate(places)}
-    for number in range(SPOILT):
-        middle = order[(len(order) * (number + 1)) // (SPOILT + 1)]
-        chosen[f"spoilt-{number}.png"] = _spoil(_picture(cuts[middle]), number)
+    cuts: Cuts
+    """Goods read now, uint8 `(goods, height, width, channels)`."""
+    held_out: npt.NDArray[np.float64]
+    """Their scores, by which they are spread over the range."""
+    old: Mapping[str, Picture]
+    """Golden goods of the bundle that is added to."""
+    defects: Sequence[Labelled]
+    """Labelled pictures read now."""
+
+
+def choose(pool: Pool) -> dict[str, Picture]:
+    """Return named pictures for the golden set: goods, goods spoilt, and where there are some real defects."""
+    order = np.argsort(pool.held_out, kind="stable")
+    fresh = GOODS - min(len(pool.old), GOODS // 2)
+    places = np.unique(np.linspace(0, max(0, len(order) - 1), fresh).round().astype(int))
+    goods = [_picture(pool.cuts[order[place]]) for place in places if len(order)]
+    goods += list(pool.old.values())[: GOODS - len(goods)]
+    chosen = {f"good-{number}.png": picture for number, picture in enumerate(goods)}
+    middle = [_picture(pool.cuts[order[(len(order) * (n + 1)) // (SPOILT + 1)]]) for n in range(SPOILT) if len(order)]
+    for number, picture in enumerate(middle or goods[:SPOILT]):
+        chosen[f"spoilt-{number}.png"] = _spoil(picture, number)
+    # One of each class first, so that no class goes unproved where there are many of another.
+    seen: dict[str, int] = {}
+    for each in pool.defects:
+        seen[each.name] = sum(other.kind == each.kind for other in pool.defects[: len(seen)])
+    for number, each in enumerate(sorted(pool.defects, key=lambda one: seen[one.name])[:DEFECTS]):
+        chosen[f"defect-{number}.png"] = _picture(each.cut)
     return chosen
+
+
+def made(model: bytes, pool: Pool, threshold: float) -> dict[str, bytes]:
+    """Return the golden set of a model as files of the bundle: pictures, and what they must score."""
+    chosen = choose(pool)
+    session = Session(model, "cpu", 1)
+    scores = {
+        name: float(session.run(["score"], {"picture": _input(picture)})[0][0]) for name, picture in chosen.items()
+    }
+    return {EXPECTED: expected(scores, threshold, SCORE_TOLERANCE), **files(chosen)}
 
 
 def expected(scores: dict[str, float], threshold: float, tolerance: float) -> bytes:
@@ -44,11 +83,17 @@ def _picture(cut: npt.NDArray[np.uint8]) -> Picture:
     return cut[..., 0] if cut.shape[2] == 1 else cut
 
 
+def _input(picture: Picture) -> Cuts:
+    height, width = picture.shape[:2]
+    return np.ascontiguousarray(picture).reshape(1, height, width, -1)
+
+
 def _spoil(picture: Picture, number: int) -> Picture:
     """Draw one mark on a copy: a scratch or a spot, bright or dark, at a place of its own."""
     spoilt = np.ascontiguousarray(picture).copy()
-    size = spoilt.shape[0]
-    x, y = size * (1 + number) // (SPOILT + 1), size * (2 + 3 * number % SPOILT) // (SPOILT + 2)
+    height, width = spoilt.shape[:2]
+    size = min(height, width)
+    x, y = width * (1 + number) // (SPOILT + 1), height * (2 + 3 * number % SPOILT) // (SPOILT + 2)
     level = 255 if picture[y, x].mean() < 128 else 0
     tint = (level,) * 3
     if number % 2:

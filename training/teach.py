@@ -1,158 +1,119 @@
-"""Teaching from good parts alone: a folder of pictures in, a bundle out, in seconds and without torch.
+"""Teaching from good parts, and from what defects a person has labelled: a bundle in seconds, without torch.
 
-    pictures -> features -> whitening -> memory + Gaussian -> calibration -> threshold -> graph -> golden -> bundle
+    pictures -> size and heads chosen -> features -> whitening -> memory + Gaussian -> calibration
+             -> with labels: linear head -> threshold -> graph -> golden -> bundle
 
 Every good is used for everything, yet none judges itself (`lesson.py`): the scores that the threshold is put on
 (`threshold.py`) are those of held-out goods. The model that runs then knows all goods.
+
+A bundle remembers its goods' features (`store.py`): `base` adds goods and labels to it without the old pictures, and
+with none of their features computed again.
 """
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .. import __version__
-from ..bus.clock import utc_now
 from ..bus.errors import BadPicture, BadSettings
-from ..models import crop, pictures
-from ..models.bundle import SCORE_TOLERANCE, check_free, open_bundle, write_bundle
+from ..models import pictures
+from ..models.bundle import check_free, open_bundle, write_bundle
 from ..models.detector import Detector
-from ..models.manifest import EXPECTED, MODEL, REPORT
+from ..models.manifest import LESSON, MODEL
 from ..models.parity import require_golden
-from ..models.runtime import Session
 from . import golden
+from .base import Base, read_base
 from .blas import one_thread
-from .features import cut_files, extract
-from .graph import BACKBONE, OPSET, Layout, taught_graph
-from .lesson import Lesson, learn
+from .choice import Choice, candidates, choose_mix, choose_size, cut, held_for_heads, sample, spoilt
+from .data.dataset import Sample
+from .digests import digest_of
+from .features import channels_of, cut_files, extract, regarded
+from .graph import CHANNELS
+from .layout import Layout
+from .lesson import Grid, Lesson, learn
 from .options import FEWEST_GOODS, TeachOptions
-from .threshold import Limit, choose_threshold
+from .phases import Phases, Progress
+from .store import Remembered, packed
+from .supervise import Defects, Supervision, supervise
+from .targets import Labelled, labelled
+from .taught_graph import taught_graph
+from .taught_report import Taught, TeachReport, fields, report_files, report_of
+from .threshold import choose_threshold
 
-UNLIKE = 10
-"""How many of the most unlike goods are named for a person to look at."""
-
-Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Unlike:
-    """A good that is unlike the others: perhaps no good at all."""
-
-    file: str
-    """Name of the picture file."""
-    score: float
-    """What it scores when the model does not know it."""
-
-
-@dataclass(frozen=True, slots=True)
-class TeachReport:
-    """What a teaching came to."""
-
-    bundle: Path
-    digest: str
-    goods: int
-    """Pictures taught from."""
-    threshold: float
-    method: str
-    """How the threshold was found."""
-    overkill: float
-    """Share of good parts expected above the threshold, 0..1."""
-    overkill_low: float
-    """95 % interval of that share."""
-    overkill_high: float
-    unlike: tuple[Unlike, ...]
-    """The most unlike goods, the worst first."""
-    seconds: dict[str, float]
-    """Duration of each phase, and `total`."""
-
-
-class _Phases:
-    """Names the phases, tells progress, keeps the time of each."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
-        self._name, self._since = "", time.monotonic()
-        self.seconds: dict[str, float] = {}
-
-    def begin(self, name: str) -> Callable[[float], None]:
-        """End the phase before and start one; returns what tells its progress, 0..1."""
-        self.end()
-        self._name, self._since = name, time.monotonic()
-        self._tell(name, 0.0)
-        return lambda share: self._tell(name, share)
-
-    def end(self) -> None:
-        if self._name:
-            self.seconds[self._name] = round(time.monotonic() - self._since, 3)
-            self._tell(self._name, 1.0)
-            self._name = ""
-
-    def _tell(self, name: str, share: float) -> None:
-        if self._progress is not None:
-            self._progress(name, share)
+Cuts = npt.NDArray[np.uint8]
 
 
 def teach(
-    goods: Path | Sequence[Path], out: Path, options: TeachOptions, progress: Progress | None = None
+    goods: Path | Sequence[Path],
+    out: Path,
+    options: TeachOptions,
+    progress: Progress | None = None,
+    *,
+    defects: Sequence[Sample] = (),
+    base: Path | None = None,
 ) -> TeachReport:
-    """Teach from good parts and write the bundle to out.
+    """Teach and write the bundle to out.
 
-    goods: a folder of pictures, or the picture files. progress: called with (phase, 0..1); what it raises ends the
-    teaching and leaves nothing behind.
+    goods: a folder of pictures of good parts, or the picture files; with a base, those to add, which may be none.
+    progress: called with (phase, 0..1); what it raises ends the teaching and leaves nothing behind. defects: labelled
+    pictures of defective parts; good ones among them are left aside. base: a bundle to add to; its size, heads and
+    whatever else was chosen for it stay, and options say only name, version and what is promised.
     BadPicture: no folder, no pictures, one does not decode or does not fit the others. BadSettings: too few goods.
-    BadBundle: something is at out already. OSError: the bundle cannot be written.
+    BadBundle: something is at out already, or the base remembers no features. OSError: the bundle cannot be written.
     """
-    started, phases = time.monotonic(), _Phases(progress)
+    started, phases = time.monotonic(), Phases(progress)
     check_free(out, replace=options.replace)
-    files = _goods(goods, options)
-    tell = phases.begin("pictures")
-    cuts = cut_files(files, options.size_px, options.channels, options.region, options.threads, tell)
-    layout = Layout(options.size_px, cuts.shape[3], options.grid or options.size_px // 16)
-    features = extract(cuts, layout, options.threads, phases.begin("features"))
+    known = None if base is None else read_base(base, options)
+    options = options if known is None else known.options
+    files, digests = _goods(goods, options, known)
+    layout, sizes = (known.choice.layout, {}) if known else _size(files, options, phases.begin("size"))
+    cuts = _cuts(files, layout, options, phases.begin("pictures"))
+    new = extract(cuts, layout, options.threads, phases.begin("features"))
+    features = new if known is None else np.concatenate([known.remembered.features, new])
+    names = [*(known.remembered.names if known else ()), *(path.name for path in files)]
     with one_thread():
-        lesson = learn(features, options, phases.begin)
+        grid = Grid(layout.columns, layout.block)
+        choice = known.choice if known else _choice(files, features, layout, sizes, options, phases.begin("heads"))
+        lesson = learn(features, grid, options, choice.mix, phases.begin)
+        shown, labels = _labelled(defects, files, layout, options, known, phases)
+        taught = _supervised(lesson, features, labels, grid, options, phases)
     phases.begin("threshold")
-    if not np.isfinite(lesson.held_out).all():
-        raise BadPicture(f"{files[int(np.isfinite(lesson.held_out).argmin())]}: scores no finite number")
-    limit = choose_threshold(lesson.held_out, options.overkill_percent / 100.0)
+    _check_finite(lesson, names)
+    limit = choose_threshold(taught.held_out, options.overkill_percent / 100.0)
     phases.begin("graph")
-    model = taught_graph(layout, lesson.heads)
+    model = taught_graph(layout, taught.heads)
     phases.begin("golden")
-    content = {MODEL: model, **_golden(model, layout, cuts, lesson.held_out, limit)}
+    pool = golden.Pool(cuts, lesson.held_out[len(lesson.held_out) - len(cuts) :], known.golden if known else {}, shown)
+    content = {MODEL: model, **golden.made(model, pool, limit.value)}
+    whole = Taught(
+        names, [*(known.remembered.digests if known else ()), *digests], choice, lesson, taught, labels, limit
+    )
+    if options.keep_features:
+        content[LESSON] = packed(Remembered(features, tuple(names), tuple(whole.digests), labels))
     phases.begin("bundle")
-    unlike = _most_unlike(files, lesson.held_out)
-    summary = _summary(files, layout, options)
-    content[REPORT] = _report(summary, limit, unlike, lesson, phases.seconds)
+    pictured = dict(zip([path.name for path in files], cuts, strict=True))
+    content |= report_files(whole, options, phases.seconds, pictured)
     digest = write_bundle(
         out,
         content,
-        _fields(layout, options, limit, summary),
+        fields(whole, options, str(known.digest) if known else ""),
         replace=options.replace,
         check=lambda folder: require_golden(Detector(open_bundle(folder))),
     )
     phases.end()
-    return TeachReport(
-        bundle=out,
-        digest=digest,
-        goods=len(files),
-        threshold=limit.value,
-        method=limit.method,
-        overkill=limit.overkill,
-        overkill_low=limit.low,
-        overkill_high=limit.high,
-        unlike=unlike,
-        seconds={**phases.seconds, "total": round(time.monotonic() - started, 3)},
-    )
+    return report_of(whole, out, digest, {**phases.seconds, "total": round(time.monotonic() - started, 3)}, len(files))
 
 
-def _goods(goods: Path | Sequence[Path], options: TeachOptions) -> list[Path]:
+def _goods(goods: Path | Sequence[Path], options: TeachOptions, known: Base | None) -> tuple[list[Path], list[str]]:
+    """The files to teach from, and their digests; those the base knows already are left out."""
     files = pictures.files_in(goods) if isinstance(goods, Path) else list(goods)
+    if known is not None:
+        there = set(known.remembered.digests)
+        pairs = [(path, digest_of(path)) for path in files]
+        pairs = [(path, digest) for path, digest in pairs if digest not in there]
+        return [path for path, _ in pairs], [digest for _, digest in pairs]
     if not files:
         raise BadPicture("no pictures of good parts were given")
     if len(files) < FEWEST_GOODS:
@@ -160,96 +121,101 @@ def _goods(goods: Path | Sequence[Path], options: TeachOptions) -> list[Path]:
     if len(files) > options.goods_max:
         rng = np.random.default_rng(options.seed)
         files = [files[place] for place in np.sort(rng.choice(len(files), options.goods_max, replace=False))]
-    return files
+    return files, [digest_of(path) for path in files]
 
 
-def _golden(
-    model: bytes,
+def _size(
+    files: Sequence[Path], options: TeachOptions, tell: Callable[[float], None]
+) -> tuple[Layout, dict[Layout, float]]:
+    """The size for these goods."""
+    shown = _regions([files[at] for at in sample(len(files), options.seed)], files[0], options)
+    one_shape = len({picture.shape[:2] for picture in shown}) == 1
+    middle = sorted((picture.shape[:2] for picture in shown), key=lambda shape: shape[0] * shape[1])[len(shown) // 2]
+    channels = options.channels or channels_of(shown[0])
+    with one_thread():
+        return choose_size(shown, candidates(options, channels, middle, one_shape=one_shape), options, tell)
+
+
+def _choice(
+    files: Sequence[Path],
+    features: npt.NDArray[np.float32],
     layout: Layout,
-    cuts: npt.NDArray[np.uint8],
-    held_out: npt.NDArray[np.float64],
-    limit: Limit,
-) -> dict[str, bytes]:
-    chosen = golden.choose(cuts, held_out)
-    session = Session(model, "cpu", 1)
-    shape = (1, layout.size_px, layout.size_px, layout.channels)
-    scores = {
-        name: float(session.run(["score"], {"picture": picture.reshape(shape)})[0][0])
-        for name, picture in chosen.items()
-    }
-    return {EXPECTED: golden.expected(scores, limit.value, SCORE_TOLERANCE), **golden.files(chosen)}
+    sizes: dict[Layout, float],
+    options: TeachOptions,
+    tell: Callable[[float], None],
+) -> Choice:
+    """Size and heads for these goods."""
+    held = held_for_heads(len(files), options)
+    spoiled = np.empty((0, layout.cells, CHANNELS), np.float32)
+    if len(held):
+        goods = _regions([files[at] for at in held], files[0], options)
+        copies = spoilt(goods, goods, np.random.default_rng(options.seed))
+        spoiled = extract(np.stack([cut(each, layout) for each in copies]), layout, options.threads, tell)
+    mix, mixes = choose_mix(features, held, spoiled, Grid(layout.columns, layout.block), options)
+    reason = "told goods spoilt on purpose from others best" if mixes else "as asked for, or too few goods to choose by"
+    return Choice(layout, mix, sizes, mixes, reason)
 
 
-def _most_unlike(files: Sequence[Path], held_out: npt.NDArray[np.float64]) -> tuple[Unlike, ...]:
-    worst = np.argsort(-held_out, kind="stable")[:UNLIKE]
-    return tuple(Unlike(files[place].name, round(float(held_out[place]), 4)) for place in worst)
-
-
-def _summary(files: Sequence[Path], layout: Layout, options: TeachOptions) -> dict[str, Any]:
-    """How it was taught, for manifest and report. The digest of the goods is over their names and contents."""
-    goods = hashlib.sha256()
+def _regions(files: Sequence[Path], first_file: Path, options: TeachOptions) -> list[pictures.Picture]:
+    """What is to be seen of each picture, at full size."""
+    first = pictures.read(first_file)
+    shown = []
     for path in files:
-        goods.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return {
-        "method": "memory+gaussian",
-        "okng": __version__,
-        "goods": len(files),
-        "goods_sha256": goods.hexdigest(),
-        "size_px": layout.size_px,
-        "channels": layout.channels,
-        "grid": layout.grid,
-        "bank": options.bank,
-        "dimensions": options.dimensions,
-        "overkill_percent": options.overkill_percent,
-        "seed": options.seed,
-        "region": str(options.region) if options.region else "whole picture",
-    }
+        picture, box = regarded(path, first_file, first, options.channels, options.region)
+        shown.append(np.ascontiguousarray(picture[box.y : box.y + box.h, box.x : box.x + box.w]))
+    return shown
 
 
-def _fields(layout: Layout, options: TeachOptions, limit: Limit, summary: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": options.name,
-        "version": options.version,
-        "created_at": utc_now(),
-        "input": {
-            "name": "picture",
-            "width": layout.size_px,
-            "height": layout.size_px,
-            "channels": layout.channels,
-            "crop": crop.METHOD,
-        },
-        "output": {"score": "score", "heat": "heat", "rows": layout.grid, "columns": layout.grid},
-        "threshold": {
-            "value": limit.value,
-            "method": limit.method,
-            "overkill_percent": 100.0 * limit.overkill,
-            "overkill_low_percent": 100.0 * limit.low,
-            "overkill_high_percent": 100.0 * limit.high,
-            "goods": limit.goods,
-        },
-        "opset": OPSET,
-        "backbone_sha256": hashlib.sha256(BACKBONE.read_bytes()).hexdigest(),
-        "train": summary,
-    }
+def _cuts(files: Sequence[Path], layout: Layout, options: TeachOptions, tell: Callable[[float], None]) -> Cuts:
+    size = layout.height_px, layout.width_px
+    if not files:
+        return np.empty((0, *size, layout.channels), np.uint8)
+    return cut_files(files, size, options.channels, options.region, options.threads, tell)
 
 
-def _report(
-    summary: dict[str, Any], limit: Limit, unlike: Sequence[Unlike], lesson: Lesson, seconds: dict[str, float]
-) -> bytes:
-    ordered = np.sort(lesson.held_out)
-    report = {
-        "train": summary,
-        "threshold": {
-            "value": limit.value,
-            "method": limit.method,
-            "overkill": limit.overkill,
-            "low": limit.low,
-            "high": limit.high,
-            "goods": limit.goods,
-        },
-        "held_out_scores": [round(float(score), 4) for score in ordered],
-        "most_unlike_goods": [{"file": good.file, "score": good.score} for good in unlike],
-        "memory_vectors": len(lesson.heads.memory.centres),
-        "seconds": seconds,
-    }
-    return json.dumps(report, indent=2, sort_keys=True, ensure_ascii=False).encode()
+def _labelled(
+    defects: Sequence[Sample],
+    files: Sequence[Path],
+    layout: Layout,
+    options: TeachOptions,
+    known: Base | None,
+    phases: Phases,
+) -> tuple[list[Labelled], Defects | None]:
+    """The new defect pictures, and all defects as features."""
+    old = known.remembered.defects if known is not None else None
+    tell = phases.begin("labels") if defects else (lambda _: None)
+    found = [
+        each
+        for sample_ in defects
+        if not sample_.ok
+        and (each := labelled(sample_, None, layout, options.region, scribbles=options.scribbles)) is not None
+    ]
+    if not found:
+        return [], old
+    features = extract(np.stack([each.cut for each in found]), layout, options.threads, tell)
+    new = Defects(
+        names=tuple(each.name for each in found),
+        kinds=tuple(each.kind for each in found),
+        features=features,
+        cells=np.stack([each.cells for each in found]),
+        exact=tuple(each.exact for each in found),
+    )
+    return found, new if old is None else old.joined(new)
+
+
+def _supervised(
+    lesson: Lesson,
+    features: npt.NDArray[np.float32],
+    labels: Defects | None,
+    grid: Grid,
+    options: TeachOptions,
+    phases: Phases,
+) -> Supervision:
+    if labels is None:
+        return Supervision.none(lesson)
+    return supervise(lesson, features, labels, grid, options, phases.begin("head"))
+
+
+def _check_finite(lesson: Lesson, names: Sequence[str]) -> None:
+    if not np.isfinite(lesson.held_out).all():
+        raise BadPicture(f"{names[int(np.isfinite(lesson.held_out).argmin())]}: scores no finite number")

@@ -10,7 +10,8 @@ import pytest
 
 from okng.models.pictures import encode_png
 from okng.training.options import TeachOptions
-from okng.training.teach import TeachReport, teach
+from okng.training.taught_report import TeachReport
+from okng.training.teach import teach
 
 SIDE = 96
 Pixels = npt.NDArray[np.uint8]
@@ -46,7 +47,9 @@ def write(folder: Path, seeds: range, **how: object) -> list[Path]:
     return files
 
 
-QUICK = TeachOptions(name="plate", size_px=SIDE, bank=128, dimensions=24, overkill_percent=5.0, threads=1)
+QUICK = TeachOptions(
+    name="plate", size_px=SIDE, heads="usual", bank=128, dimensions=24, overkill_percent=5.0, threads=1
+)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from okng.training import blas, calibration, coreset, gaussian, lesson, threshold, whitening
-from okng.training.heads import smoothed
+from okng.training.heads import Mix, smoothed
 from okng.training.options import TeachOptions
 
 
@@ -71,22 +71,23 @@ def test_copies_do_not_fill_the_memory() -> None:
 def test_the_gaussian_is_mahalanobis_per_position() -> None:
     white = np.random.default_rng(4).normal(size=(400, 3, 8)).astype(np.float32)
     white[:, 1] *= 3.0
-    fitted = gaussian.fit_gaussian(white, 5)
-    probe = np.random.default_rng(5).normal(size=(6, 3, 8)).astype(np.float32)
+    white = white[..., :5]
+    fitted = gaussian.fit_gaussian(white)
+    probe = np.random.default_rng(5).normal(size=(6, 3, 5)).astype(np.float32)
     for place in range(3):
-        part = white[:, place, :5].astype(float)
+        part = white[:, place].astype(float)
         inverse = np.linalg.inv(np.cov(part.T))
-        offset = probe[:, place, :5] - part.mean(axis=0)
+        offset = probe[:, place] - part.mean(axis=0)
         plain = np.sqrt(np.einsum("nd,de,ne->n", offset, inverse, offset))
         assert fitted.distances(probe)[:, place] == pytest.approx(plain, rel=0.05)
 
 
 def test_leaving_out_is_as_fitting_anew() -> None:
-    white = np.random.default_rng(6).normal(size=(70, 5, 12)).astype(np.float32)
-    plain = gaussian.fit_gaussian(white, 10).distances(white)
+    white = np.random.default_rng(6).normal(size=(70, 5, 10)).astype(np.float32)
+    plain = gaussian.fit_gaussian(white).distances(white)
     anew = np.array(
         [
-            gaussian.fit_gaussian(np.delete(white, good, axis=0), 10).distances(white[good : good + 1])[0]
+            gaussian.fit_gaussian(np.delete(white, good, axis=0)).distances(white[good : good + 1])[0]
             for good in range(70)
         ]
     )
@@ -103,7 +104,7 @@ def test_held_out_scores_are_like_those_of_new_goods(enough: int, monkeypatch: p
     goods = 240 if enough == 0 else 60
     features = np.random.default_rng(8).normal(size=(goods + 200, 16, 20)).astype(np.float32)
     options = TeachOptions(bank=64, dimensions=12)
-    learnt = lesson.learn(features[:goods], options, lambda _: lambda _: None)
+    learnt = lesson.learn(features[:goods], lesson.Grid(4), options, Mix(1.0, 1.0), lambda _: lambda _: None)
     fresh = learnt.heads.heat(features[goods:]).max(axis=(1, 2))
     known = learnt.heads.heat(features[:goods]).max(axis=(1, 2))
     assert np.median(learnt.held_out) == pytest.approx(np.median(fresh), abs=0.35)
@@ -130,8 +131,8 @@ def test_smoothing_keeps_level_and_mass() -> None:
     level = np.full((1, 16), 3.0, np.float32)
     assert smoothed(level) == pytest.approx(np.full((1, 4, 4), 3.0))
     spot = np.zeros((1, 25), np.float32)
-    spot[0, 12] = 16.0
-    assert smoothed(spot)[0, 1:4, 1:4].tolist() == [[1, 2, 1], [2, 4, 2], [1, 2, 1]]
+    spot[0, 12] = 64.0
+    assert smoothed(spot)[0, 1:4, 1:4].tolist() == [[1, 6, 1], [6, 36, 6], [1, 6, 1]]
 
 
 @pytest.mark.parametrize("goods", [99, 120, 400])

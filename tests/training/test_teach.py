@@ -17,10 +17,13 @@ from okng.models.parity import check_golden
 from okng.training import teach as teach_module
 from okng.training.evaluate import evaluate
 from okng.training.features import extract
-from okng.training.graph import BACKBONE, Layout, feature_graph, taught_graph
+from okng.training.graph import BACKBONE, feature_graph
 from okng.training.heads import Heads
+from okng.training.layout import Layout
 from okng.training.options import TeachOptions
-from okng.training.teach import TeachReport, teach
+from okng.training.taught_graph import taught_graph
+from okng.training.taught_report import TeachReport
+from okng.training.teach import teach
 
 Write = Callable[..., list[Path]]
 
@@ -69,9 +72,15 @@ def test_the_report_says_what_was_done(taught: TeachReport, goods: Path) -> None
 
 
 @pytest.mark.parametrize("colour", [False, True])
-@pytest.mark.parametrize("grid", [6, 12])
+@pytest.mark.parametrize(("step", "grid"), [(16, 6), (8, 12)])
 def test_taught_is_deployed(
-    colour: bool, grid: int, tmp_path: Path, write_plates: Write, quick: TeachOptions, monkeypatch: pytest.MonkeyPatch
+    colour: bool,
+    step: int,
+    grid: int,
+    tmp_path: Path,
+    write_plates: Write,
+    quick: TeachOptions,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The graph on the line scores as the reference in numpy that was calibrated."""
     files = write_plates(tmp_path / "goods", range(14), colour=colour)
@@ -82,7 +91,7 @@ def test_taught_is_deployed(
         return taught_graph(layout, heads)
 
     monkeypatch.setattr(teach_module, "taught_graph", keep)
-    report = teach(files, tmp_path / "out", quick.model_copy(update={"grid": grid, "dimensions": 100}))
+    report = teach(files, tmp_path / "out", quick.model_copy(update={"step_px": step, "dimensions": 100}))
     ((layout, heads),) = kept
     detector = Detector(open_bundle(report.bundle))
     assert detector.bundle.manifest.input.channels == (3 if colour else 1)
@@ -133,7 +142,7 @@ def test_progress_names_phases_and_rises(tmp_path: Path, write_plates: Write, qu
     told: list[tuple[str, float]] = []
     teach(write_plates(tmp_path / "g", range(10)), tmp_path / "out", quick, lambda *what: told.append(what))
     phases = list(dict.fromkeys(phase for phase, _ in told))
-    assert phases[0] == "pictures"
+    assert phases[:3] == ["size", "pictures", "features"]
     assert phases[-1] == "bundle"
     for phase in phases:
         shares = [share for name, share in told if name == phase]
@@ -215,13 +224,13 @@ def test_the_backbone_is_the_one_named(taught: TeachReport) -> None:
     assert digest in (BACKBONE.parent / "NOTICE").read_text()
 
 
-@pytest.mark.parametrize("layout", [(256, 3, 15), (100, 3, 6), (64, 2, 4)])
-def test_a_layout_checks_itself(layout: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize("layout", [(256, 256, 3, 15), (100, 96, 3, 16), (64, 16, 1, 8), (64, 64, 2, 16)])
+def test_a_layout_checks_itself(layout: tuple[int, int, int, int]) -> None:
     with pytest.raises(ValueError, match="expected"):
         feature_graph(Layout(*layout))
 
 
-@pytest.mark.parametrize("wrong", [{"size_px": 100}, {"grid": 5}, {"overkill_percent": 0}, {"surprise": 1}])
+@pytest.mark.parametrize("wrong", [{"size_px": 100}, {"step_px": 5}, {"overkill_percent": 0}, {"surprise": 1}])
 def test_options_are_bounded(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="validation error"):
         TeachOptions(**wrong)  # type: ignore[arg-type]
