@@ -103,7 +103,11 @@ def _standing_out(grey: Picture, options: BlobOptions | CountOptions) -> Mask:
         return np.asarray((grey < options.level if dark else grey > options.level) * np.uint8(255), np.uint8)
     level, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     lighter = grey > level
-    if not lighter.any() or float(grey[lighter].mean()) - float(grey[~lighter].mean()) < options.contrast:
+    if (
+        lighter.all()
+        or not lighter.any()
+        or float(grey[lighter].mean()) - float(grey[~lighter].mean()) < options.contrast
+    ):
         return np.zeros_like(grey)  # one kind of pixel only: Otsu would part its noise
     return np.asarray((~lighter if dark else lighter) * np.uint8(255), np.uint8)
 

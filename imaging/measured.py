@@ -7,6 +7,8 @@ from .picture import Box
 
 _OUTSIDE = 1.0 + 1e-6
 """The least ratio of a value beyond its limit: above 1 in float32, too."""
+_MOST = 1e6
+"""The largest: a limit may be next to nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Reading:
 
     @property
     def ratio(self) -> float:
-        """How far it is from what is asked for, 0 or more, finite; above 1 exactly where it is beyond a limit.
+        """How far it is from what is asked for, 0..1e6; above 1 exactly where it is beyond a limit.
 
         Two limits: distance from their middle over half their distance. One limit: 1 at it, growing by 1 for each
         |limit| beyond it (by each unit where the limit is 0). Numbers of things are whole: their limits lie half a
@@ -43,12 +45,14 @@ class Reading:
             half = (high - low) / 2 + spare
             found = abs(self.value - (low + high) / 2) / half if half > 0 else 0.0
         elif high is not None:
-            found = 1 + (self.value - high - spare) / ((abs(high) or 1.0) + spare)
+            limit = high + spare
+            found = 1 + (self.value - limit) / (abs(limit) or 1.0)
         else:
             assert low is not None
-            found = 1 + (low - spare - self.value) / ((abs(low) or 1.0) + spare)
+            limit = low - spare
+            found = 1 + (limit - self.value) / (abs(limit) or 1.0)
         inside = (low is None or self.value >= low) and (high is None or self.value <= high)
-        return min(max(found, 0.0), 1.0) if inside else max(found, _OUTSIDE)
+        return min(max(found, 0.0), 1.0) if inside else min(max(found, _OUTSIDE), _MOST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ class _Blobs(_Rule):
     max_area: Area | None = None
     """A larger one is none, either; None: no limit."""
     min_circularity: Share = 0.0
-    """Area over that of the circle about its centre that holds it: disc 1, square 0.64, line 0."""
+    """Area over that of the circle about its centre that holds it: disc 1 (9 px wide 0.86), square 0.64, line 0."""
     max_circularity: Share = 1.0
     min_elongation: float = Field(default=1.0, ge=1.0, le=1e6)
     """Length over width, from the second moments: disc and square 1, line large."""
@@ -186,7 +186,8 @@ class PresenceOptions(_Rule):
     template: File = ""
     """`likeness`: picture (PNG) of what is looked for, beside the recipe, not larger than the box."""
     low: float | None = Field(default=None, ge=-1.0, le=1.0)
-    """The least share (0..1) or likeness (-1..1) that is OK; None: no limit."""
+    """The least share (0..1) or likeness (-1..1) that is OK; None: no limit, which is not the same as 0: the middle of
+    two limits is what is asked for."""
     high: float | None = Field(default=None, ge=-1.0, le=1.0)
 
     @model_validator(mode="after")

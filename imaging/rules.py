@@ -61,7 +61,7 @@ class Ruler:
     def _blobs(self, region: Picture, corner: Corner, options: BlobOptions) -> Measured:
         px_area = self._scale**2
         blobs = find_blobs(region, options, px_area)
-        count = Reading("count", len(blobs), "count", options.min_count, options.max_count)
+        count = _counted(len(blobs), options)
         unit = f"{options.unit}2"
         total = sum(blob.area_px for blob in blobs) * px_area
         area = Reading("total area", total, unit, options.min_total_area, options.max_total_area)
@@ -75,7 +75,7 @@ class Ruler:
             boxes = _boxes(find_blobs(region, options, self._scale**2))
         else:
             boxes = [match.box for match in self._template.all(region, options.min_likeness, options.max_overlap)]
-        count = Reading("count", len(boxes), "count", options.min_count, options.max_count)
+        count = _counted(len(boxes), options)
         return Measured(options.name, (count,), _places(options.name, boxes, corner, _excess(count)))
 
 
@@ -91,6 +91,11 @@ def _colour(region: Picture, corner: Corner, options: ColourOptions) -> Measured
     readings += [Reading(name, value, "") for name, value in zip(("L*", "a*", "b*"), found, strict=True)]
     box: Box = (*corner, region.shape[1], region.shape[0])
     return Measured(options.name, tuple(readings), (Place(options.name, box, readings[0].ratio),))
+
+
+def _counted(number: int, options: BlobOptions | CountOptions) -> Reading:
+    """None are the least there can be: that is no limit, so that none where none may be is right in the middle."""
+    return Reading("count", number, "count", options.min_count or None, options.max_count)
 
 
 def _excess(reading: Reading) -> float:
