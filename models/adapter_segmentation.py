@@ -55,7 +55,7 @@ def read(outputs: Sequence[Array], reader: Reader) -> Reading:
             places = _places(share, share >= score, cells)
         left_out += places.left_out if score > limit else 0
         spots += [
-            Spot(output.classes[kind], _placed(at, *part.shape, reader), min(level(part, cells), score), limit)
+            Spot(output.classes[kind], _placed(at, part.shape, reader), min(level(part, cells), score), limit)
             for at, part in places.parts
         ]
     spots.sort(key=lambda spot: -spot.ratio)
@@ -115,8 +115,8 @@ def _places(share: Floats, inside: npt.NDArray[np.bool_], cells: int) -> _Places
     return _Places(large[labels], parts[:MOST_SPOTS], max(0, len(parts) - MOST_SPOTS))
 
 
-def _placed(at: tuple[int, int], rows: int, columns: int, reader: Reader) -> Box:
+def _placed(at: tuple[int, int], shape: tuple[int, ...], reader: Reader) -> Box:
     """Cells as a box of the picture."""
     across, down = reader.width / reader.output.columns, reader.height / reader.output.rows
-    y, x = at
+    (y, x), (rows, columns) = at, shape
     return placed((x * across, y * down, (x + columns) * across, (y + rows) * down), reader)

@@ -223,4 +223,4 @@ def _features(found: Any, name: str) -> npt.NDArray[np.float32]:
     values = np.asarray(found)
     if values.ndim != 2 or values.shape[0] != 1 or not np.isfinite(values).all():
         raise Unsound(f"NaN or another shape than [1, k] in output {name!r}: {list(values.shape)}")
-    return values[0].astype(np.float32, copy=False)
+    return np.asarray(values[0], np.float32)

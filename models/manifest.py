@@ -91,6 +91,9 @@ class Output(_Part):
     rows: int = Field(ge=1, le=1024)
     """Of the heat map, whether the graph gives it or it is drawn from what was found."""
     columns: int = Field(ge=1, le=1024)
+    clipped: tuple[Finite, Finite] | None = None
+    """The graph cuts an anomaly map off at these two: one that lies at either end everywhere is sound. None: it is not,
+    because a picture is nowhere equally unlike a good one."""
     classes: tuple[ClassName, ...] = Field(default=(), max_length=2000)
     """The defects, by channel or label. What is good or background is none of them."""
     numbers: tuple[Annotated[int, Field(ge=0, le=10_000)], ...] = Field(default=(), max_length=2000)

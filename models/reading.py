@@ -104,8 +104,7 @@ def confidences(logits: Array, reader: Reader, axis: int) -> Floats:
     values = np.moveaxis(logits, axis, 0).astype(np.float64)
     if output.activation == "softmax":
         values = np.exp(values - values.max(axis=0))
-        values /= values.sum(axis=0)
-        return values[list(wanted)]
+        return np.asarray((values / values.sum(axis=0))[list(wanted)])
     values = values[list(wanted)]
     if output.activation == "sigmoid":
         return np.asarray(0.5 * (1.0 + np.tanh(0.5 * values)))  # the same, and never overflows
@@ -121,7 +120,7 @@ def from_candidates(candidates: Iterable[Candidate], score: float, reader: Reade
     output, limits = reader.output, reader.limits
     ordered = sorted(candidates, key=lambda one: one.score / limits[one.kind], reverse=True)
     heat = np.zeros((output.rows, output.columns), np.float32)
-    spots = []
+    spots: list[Spot] = []
     for one in ordered:
         limit = float(limits[one.kind])
         if len(spots) == MOST_SPOTS:

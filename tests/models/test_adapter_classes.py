@@ -122,7 +122,7 @@ def test_the_level_of_an_area_is_what_trying_every_level_gives() -> None:
 
     rng = np.random.default_rng(5)
     for cells in (1, 2, 5, 20, 100):
-        share = cv2.GaussianBlur(rng.uniform(0, 1, (12, 14)), (3, 3), 0)
+        share = cv2.GaussianBlur(rng.uniform(0, 1, (12, 14)), (3, 3), 0).astype(np.float64)
         best = 0.0
         for at in np.unique(share):
             _, _, stats, _ = cv2.connectedComponentsWithStats((share >= at).astype(np.uint8), connectivity=8)
@@ -190,3 +190,12 @@ def test_an_anomaly_model_is_read_as_it_is_and_only_its_constant_map_is_unsound(
     ):
         with pytest.raises(Unsound, match=told):
             adapter_anomaly.read(outputs, asked)
+
+
+def test_a_clipped_map_is_sound_at_its_ends_and_nowhere_else() -> None:
+    output = Output(score="s", heat="h", rows=2, columns=3, clipped=(0.0, 1.0))
+    asked = Reader(output, 64, 32, REGION, np.zeros(0), np.zeros(0))
+    for level in (0.0, 1.0):
+        assert adapter_anomaly.read(anomaly(level, np.full((2, 3), level)), asked).score == level
+    with pytest.raises(Unsound, match="constant"):
+        adapter_anomaly.read(anomaly(0.5, np.full((2, 3), 0.5)), asked)
