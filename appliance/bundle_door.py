@@ -125,7 +125,8 @@ def diff(left: Path, right: Path, pictures: Path | None, provider: str, as_json:
     opened = open_bundle(left), open_bundle(right)
     found = difference(*opened)
     if pictures is not None:
-        turned, count = flips(*(Detector(one, provider, 1) for one in opened), pictures)
+        detectors = [Detector(one, provider, 1) for one in opened]
+        turned, count = flips(detectors[0], detectors[1], pictures)
         found = dataclasses.replace(found, flips=tuple(turned), looked_at=count)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(found), indent=2))

@@ -63,8 +63,8 @@ def bundle_table(bundle: Bundle) -> RenderableType:
     key = {name: value for name, value in figures(bundle.report).items() if is_key_figure(name)}
     if key:
         told = _plain("report")
-        for name, value in list(key.items())[:_MOST_ROWS]:
-            told.add_row(name, f"{value:.4g}")
+        for name, figure in list(key.items())[:_MOST_ROWS]:
+            told.add_row(name, f"{figure:.4g}")
         tables.append(told)
     if manifest.train:
         taught = _plain("how it was made")

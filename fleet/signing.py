@@ -116,16 +116,18 @@ def _hashing(model_signing: Any) -> Any:
 
 def _errors() -> tuple[type[Exception], ...]:
     """What the library lets through from those it is built on."""
-    from model_signing._signing.sign_certificate import crypto, exceptions
+    import OpenSSL.crypto
+    from model_signing._signing import sign_certificate  # cryptography's error, by the name the library has for it
 
+    beneath: Any = sign_certificate
     return (
         ValueError,
         KeyError,
         TypeError,
         IndexError,
         OSError,
-        exceptions.InvalidSignature,
-        crypto.X509StoreContextError,
+        beneath.exceptions.InvalidSignature,
+        OpenSSL.crypto.X509StoreContextError,
     )
 
 
@@ -162,11 +164,11 @@ def _check_whole(name: Path, signed: dict[str, str], manifest: Manifest, text: b
 
 
 def _signer(signature: Any) -> Signer:
-    from model_signing._signing.sign_certificate import x509
+    import OpenSSL.crypto
 
     first = signature["verificationMaterial"]["x509CertificateChain"]["certificates"][0]
     raw = base64.b64decode(first["rawBytes"], validate=True)
-    certificate = x509.load_der_x509_certificate(raw)
+    certificate = OpenSSL.crypto.load_certificate(OpenSSL.crypto.FILETYPE_ASN1, raw).to_cryptography()
     return Signer(
         certificate.subject.rfc4514_string(),
         hashlib.sha256(raw).hexdigest(),

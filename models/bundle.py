@@ -104,11 +104,11 @@ def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
         raise BadBundle(f"{folder / MODEL}: opset {opset}: the manifest says {manifest.opset}")
     expected = _expected(contents[EXPECTED], folder / EXPECTED)
     golden = []
-    for name, entry in expected.pictures.items():
+    for name, stored in expected.pictures.items():
         path = f"golden/{name}"
         if path not in contents or len(contents[path]) > MOST_GOLDEN_BYTES:
             raise BadBundle(f"{folder / EXPECTED}: picture {name!r} is not in the bundle, or too large")
-        golden.append(Golden(name, contents[path], entry.score, entry.ok, entry.spots))
+        golden.append(Golden(name, contents[path], stored.score, stored.ok, stored.spots))
     return Bundle(
         folder=folder,
         digest=found,

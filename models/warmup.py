@@ -27,7 +27,7 @@ class WarmUp:
 def warm_up(
     run: Callable[[], object],
     most_runs: int = 300,
-    most_ms: int = 20_000,
+    most_ms: int = 5_000,
     clock_ns: Callable[[], int] = time.monotonic_ns,
 ) -> WarmUp:
     """Call run until two windows in a row are no faster than the best one before, or a bound is reached.

@@ -61,6 +61,7 @@ HELD_BY: dict[str, str] = {
     "optuna": "training",
     "boto3": "fleet",
     "model_signing": "fleet.signing",
+    "OpenSSL": "fleet.signing",
     "botocore": "fleet",
     "psycopg": "fleet",
     "msgspec": "bus",

@@ -58,21 +58,19 @@ def flip(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
+def link(path: Path) -> None:
+    path.symlink_to(path.rename(path.parents[2] / "elsewhere"))
+
+
 TOUCHED: dict[str, Callable[[Path], object]] = {
     "tampered model": lambda folder: flip(folder / "model.onnx"),
     "tampered picture": lambda folder: flip(folder / "golden/a.png"),
     "added": lambda folder: (folder / "more.txt").write_text("more"),
     "added by git's name": lambda folder: (folder / ".gitignore").write_text("more"),
     "removed": lambda folder: (folder / "golden/a.png").unlink(),
-    "linked": lambda folder: (
-        (folder / "golden/a.png").rename(folder.parent / "a.png"),
-        (folder / "golden/a.png").symlink_to(folder.parent / "a.png"),
-    ),
+    "linked": lambda folder: link(folder / "golden/a.png"),
     "no signature": lambda folder: (folder / "signature.sig").unlink(),
-    "linked signature": lambda folder: (
-        (folder / "signature.sig").rename(folder.parent / "s.sig"),
-        (folder / "signature.sig").symlink_to(folder.parent / "s.sig"),
-    ),
+    "linked signature": lambda folder: link(folder / "signature.sig"),
     "cut signature": lambda folder: (folder / "signature.sig").write_bytes(
         (folder / "signature.sig").read_bytes()[:-9]
     ),
@@ -113,9 +111,11 @@ def test_a_signature_that_leaves_files_out_is_refused(signed: Path, root: Signin
     """The library lets a signer say which files are to be ignored; a bundle is signed whole or not at all."""
     from model_signing import hashing, signing
 
+    hashing_config: Any = hashing.Config
+    signing_config: Any = signing.Config
     engineer = Signing(tmp_path, "careless", root)
-    ignoring = hashing.Config().set_ignored_paths(paths=["signature.sig", "model.onnx"])
-    config = signing.Config().use_certificate_signer(
+    ignoring = hashing_config().set_ignored_paths(paths=["signature.sig", "model.onnx"])
+    config = signing_config().use_certificate_signer(
         private_key=engineer.key, signing_certificate=engineer.certificate, certificate_chain=[root.certificate]
     )
     config.set_hashing_config(ignoring).sign(signed, signed / "signature.sig")

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,11 @@ class Scripted:
         heat = np.zeros((2, 3), np.float32)
         return Findings(region, 1.0 if sound else np.inf, heat, "ab" * 32, 5, "" if sound else "device lost")
 
+    def find_many(
+        self, regions: Sequence[tuple[Any, Box]], limits: Sequence[Mapping[str, float] | None] | None = None
+    ) -> list[Findings]:
+        return [self.find(picture, region) for picture, region in regions]
+
     def warm(self) -> None:
         self.warmed += 1
         if not self._ran():
@@ -79,6 +84,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("okng.models.keeper._FIRST_WAIT_S", 0.001)
 
 
+def turned(keeper: Keeper[Scripted]) -> bool:
+    keeper.turn()
+    return keeper.fit
+
+
 def until(true: Callable[[], bool]) -> None:
     end = time.monotonic() + 10
     while not true():
@@ -102,12 +112,26 @@ def test_a_failed_run_is_unsound_and_the_model_comes_back_whole() -> None:
     assert keeper.wait_ns() is not None
     keeper.turn()
     build.open.set()
-    until(lambda: (keeper.turn() or True) and keeper.fit)
+    until(lambda: turned(keeper))
     assert keeper.find(PICTURE, REGION).sound
     assert build.threads == ["MainThread", "rebuild"]
     assert build.made[1].threads == {"MainThread"}
     assert keeper.counts == KeeperCounts(finds=3, failures=1, refused=1, rebuilds=1)
     keeper.close()
+
+
+def test_several_regions_in_one_go_are_lost_and_found_together() -> None:
+    build = Workshop()
+    keeper = Keeper(build)
+    regions = [(PICTURE, REGION)] * 3
+    assert [one.sound for one in keeper.find_many(regions)] == [True] * 3
+    build.made[0].broken = True
+    build.open.clear()
+    assert [one.sound for one in keeper.find_many(regions)] == [False] * 3
+    assert [one.trouble for one in keeper.find_many(regions)] == ["no model at hand: device lost"] * 3
+    build.open.set()
+    until(lambda: turned(keeper))
+    assert keeper.counts == KeeperCounts(finds=6, failures=1, refused=3, rebuilds=1)
 
 
 def test_attempts_are_bounded_then_it_is_a_fault() -> None:
@@ -117,7 +141,7 @@ def test_attempts_are_bounded_then_it_is_a_fault() -> None:
     build.made[0].broken = True
     keeper.find(PICTURE, REGION)
     with pytest.raises(Fault, match="after 3 attempts: no device"):
-        until(lambda: keeper.turn() is not None)
+        until(lambda: turned(keeper))
     assert len(build.threads) == 1 + 3
     assert keeper.counts.failed_builds == 3
     assert not keeper.find(PICTURE, REGION).sound  # still nothing passes
@@ -135,7 +159,7 @@ def test_a_model_that_fails_again_and_again_uses_its_attempts_up() -> None:
 
     for _ in range(2):
         break_it()
-        until(lambda: (keeper.turn() or True) and keeper.fit)
+        until(lambda: turned(keeper))
     break_it()
     with pytest.raises(Fault, match="after 2 attempts"):
         keeper.turn()
@@ -148,7 +172,7 @@ def test_a_long_sound_run_gives_the_attempts_back() -> None:
         clock.now += 700_000 * MS
         build.made[-1].broken = True
         keeper.find(PICTURE, REGION)
-        until(lambda: (keeper.turn() or True) and keeper.fit)
+        until(lambda: turned(keeper))
     assert keeper.counts.rebuilds == 4
 
 
@@ -158,7 +182,7 @@ def test_one_refusal_is_tried_again() -> None:
     build.refuse = 2
     build.made[0].broken = True
     keeper.find(PICTURE, REGION)
-    until(lambda: (keeper.turn() or True) and keeper.fit)
+    until(lambda: turned(keeper))
     assert (keeper.counts.failed_builds, keeper.counts.rebuilds) == (2, 1)
 
 
@@ -198,7 +222,7 @@ def test_a_failure_while_keeping_warm_is_found_before_the_next_part() -> None:
     build.made[0].broken = True
     clock.now += 60 * MS
     keeper.turn()
-    until(lambda: (keeper.turn() or True) and keeper.fit)
+    until(lambda: turned(keeper))
     assert keeper.find(PICTURE, REGION).sound
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -95,7 +96,7 @@ def test_a_crash_is_a_refusal(make_bundle: MakeBundle, monkeypatch: pytest.Monke
         fake = tmp_path / "python"
         fake.write_text(f"#!/bin/sh\n{script}\n")
         fake.chmod(0o755)
-        monkeypatch.setattr(sandbox.sys, "executable", str(fake))
+        monkeypatch.setattr(sys, "executable", str(fake))
         with pytest.raises(BadBundle, match=told):
             trial(folder)
 

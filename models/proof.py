@@ -1,0 +1,41 @@
+"""A detector that may be used: loaded, warmed up until its times settle, and through the gate."""
+
+import logging
+
+from .bundle import Bundle
+from .detector import Detector
+from .parity import golden_cut, require_gate, require_golden
+from .runtime_options import RuntimeOptions
+from .warmup import warm_up
+
+log = logging.getLogger(__name__)
+
+
+def proved_detector(bundle: Bundle, options: RuntimeOptions, *, batch: int = 1, timed: bool = True) -> Detector:
+    """Return a detector of the bundle that scores its golden pictures as stored.
+
+    batch: see `Detector`. timed: it must also keep the time that was promised; without, scores alone are asked for: for
+    a bundle that has kept it on this box already and is loaded again while the line runs.
+    BadSettings: the provider is not there. BadBundle: it does not load or run, scores otherwise, or is too slow.
+    """
+    detector = Detector(bundle, options.provider, options.threads, batch=batch, options=options)
+    cuts = [golden_cut(detector, golden) for golden in bundle.golden[:8]]
+    turn = 0
+
+    def run() -> None:
+        nonlocal turn
+        detector.find_cut(cuts[turn % len(cuts)])
+        turn += 1
+
+    warmed = warm_up(run)
+    report = require_gate(detector) if timed else require_golden(detector)
+    log.info(
+        "model %.12s on %s: %s; first run %.1f ms, after %d %.1f ms",
+        bundle.digest,
+        detector.provider,
+        report.detail,
+        warmed.first_ns / 1e6,
+        warmed.runs,
+        warmed.settled_ns / 1e6,
+    )
+    return detector
