@@ -123,22 +123,26 @@ class Inspector:
             return self._unjudged(ready, started, "part not found in the picture", Extras(image, placements))
         codes = list(view.read_codes(picture, found))
         doubts = [reason for _, reason in codes if reason]
-        seen = []
-        for cut in view.cuts(picture, found):
-            if isinstance(cut, str):
-                doubts.append(cut)
-            else:
-                seen.append(self._seen(view, cut))
+        cuts = list(view.cuts(picture, found))
+        doubts += [cut for cut in cuts if isinstance(cut, str)]
+        seen = self._seen(view, [cut for cut in cuts if isinstance(cut, Cut)])
         sections = (*view.regions, *view.tools)
         judged = judge(self._recipe.rules, sections, seen, doubts, self._agreements, view.camera)
         return self._made(ready, started, judged, Extras(image, placements, tuple(read for read, _ in codes)))
 
-    def _seen(self, view: View, cut: Cut) -> Seen:
-        section, box = cut.section, cut.box
-        if isinstance(section, Region):
-            findings = self._models.find(section, cut.picture, box)
-            return seen_by_model(cut, findings, self._models.threshold(section))
-        return seen_by_tool(cut, view.rulers[section.name].measure(cut.picture, (box.x, box.y, box.w, box.h)))
+    def _seen(self, view: View, cuts: list[Cut]) -> list[Seen]:
+        """What models and tools say, in the order of the recipe: all of one model in one go."""
+        looked = [(cut, cut.section) for cut in cuts if isinstance(cut.section, Region)]
+        findings = self._models.find([(region, cut.picture, cut.box) for cut, region in looked])
+        seen = [
+            seen_by_model(cut, found, self._models.threshold(region))
+            for (cut, region), found in zip(looked, findings, strict=True)
+        ]
+        for cut in cuts:
+            if not isinstance(cut.section, Region):
+                box = (cut.box.x, cut.box.y, cut.box.w, cut.box.h)
+                seen.append(seen_by_tool(cut, view.rulers[cut.section.name].measure(cut.picture, box)))
+        return seen
 
     def _check_means(self) -> None:
         """BadRecipe: a mean of shares of a limit that is not above 0."""

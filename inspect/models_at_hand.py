@@ -4,18 +4,17 @@ A model that fails is loaded and proved again beside the loop (`models/keeper.py
 UNJUDGED and the job is not READY.
 """
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from ..bus.errors import BadBundle, BadRecipe
+from ..bus.errors import BadRecipe, BadSettings
 from ..imaging.picture import Picture
 from ..models.box import Box
 from ..models.bundle import Bundle, open_bundle
-from ..models.detector import Detector
+from ..models.detector import MOST_BATCH, Detector
 from ..models.findings import Findings
 from ..models.keeper import Keeper
-from ..models.parity import check_golden
+from ..models.parity import require_golden
 from .options import InspectOptions
 from .recipe import ActiveRecipe
 from .sections import Region
@@ -24,64 +23,41 @@ NO_MODEL = "none"
 """What runs the models of a job that has none."""
 
 
-class Proved:
-    """A detector whose golden pictures score as stored on this box."""
+Load = Callable[[Bundle, InspectOptions, int], Detector]
+"""Makes a detector of a bundle for so many regions in one run. BadBundle, BadSettings."""
 
-    def __init__(self, bundle: Bundle, options: InspectOptions) -> None:
-        """Load, warm up and prove. BadBundle, BadSettings."""
-        self._detector = Detector(bundle, options.provider, options.threads)
-        self.failures = 0
-        """Runs that failed since it was loaded."""
-        self.prove()
 
-    @property
-    def provider(self) -> str:
-        """Execution provider that really runs."""
-        return self._detector.provider
-
-    def prove(self) -> None:
-        """Score the golden pictures. BadBundle: not as stored."""
-        report = check_golden(self._detector)
-        if not report.passed:
-            raise BadBundle(f"{self._detector.bundle.folder}: golden pictures do not score as stored: {report.detail}")
-
-    def find(self, picture: Picture, region: Box, limits: Mapping[str, float] | None = None) -> Findings:
-        """What is seen in a region. BadPicture: it is of another kind than the bundle takes."""
-        found = self._detector.find(picture, region)
-        self.failures += found.trouble.startswith("the model did not run")
-        return found
-
-    def warm(self) -> None:
-        """One inference of an empty picture. RuntimeError: it failed."""
-        entry = self._detector.bundle.manifest.input
-        found = self._detector.find_cut(np.zeros((1, entry.height, entry.width, entry.channels), np.uint8))
-        if found.trouble.startswith("the model did not run"):
-            raise RuntimeError(found.trouble)
+def proved(bundle: Bundle, options: InspectOptions, batch: int = 1) -> Detector:
+    """Load a bundle, warm it up, and let its golden pictures score here as stored. BadBundle, BadSettings."""
+    detector = Detector(bundle, options.provider, options.threads, batch=batch, options=options)
+    require_golden(detector)
+    return detector
 
 
 class Models:
     """All of one job. One thread."""
 
-    def __init__(
-        self,
-        active: ActiveRecipe,
-        options: InspectOptions,
-        load: Callable[[Bundle, InspectOptions], Proved] = Proved,
-    ) -> None:
-        """Open, load, warm up and prove every bundle of the recipe; two of one content are one. load: makes a detector.
+    def __init__(self, active: ActiveRecipe, options: InspectOptions, load: Load = proved) -> None:
+        """Open, load, warm up and prove every bundle of the recipe; two of one content are one.
 
         BadBundle, BadSettings. BadRecipe: a region has a limit for a class that its model does not know.
         """
         opened = {name: open_bundle(folder) for name, folder in active.bundles.items()}
-        self._of = {region.name: opened[active.recipe.bundle_of(region)] for region in active.recipe.regions}
+        regions = active.recipe.regions
+        self._of = {region.name: opened[active.recipe.bundle_of(region)] for region in regions}
         self.digests = {name: bundle.digest for name, bundle in opened.items()}
         """Of the bundles, by what the recipe calls each."""
-        for region in active.recipe.regions:
-            _check_limits(active, region, self._of[region.name])
-        self._keepers = {
-            bundle.digest: Keeper(_maker(load, bundle, options), options.warm_ms)
-            for bundle in {each.digest: each for each in opened.values()}.values()
-        }
+        self._keepers: dict[str, Keeper[Detector]] = {}
+        for bundle in opened.values():
+            if bundle.digest not in self._keepers:
+                mine = [region for region in regions if self._of[region.name].digest == bundle.digest]
+                make = _maker(load, bundle, options, _batch(mine, options))
+                self._keepers[bundle.digest] = Keeper(make, options.warm_ms)
+        for region in regions:
+            try:
+                self._keepers[self._of[region.name].digest].detector.check_limits(region.limits)
+            except BadSettings as error:
+                raise BadRecipe(f"{active.path}: regions: {region.name}: {error}") from error
 
     @property
     def provider(self) -> str:
@@ -96,9 +72,21 @@ class Models:
         """Why a model is not at hand, for people; empty: all are."""
         return next((keeper.trouble for keeper in self._keepers.values() if not keeper.fit), "")
 
-    def find(self, region: Region, picture: Picture, box: Box) -> Findings:
-        """What the region's model sees in a box of a picture. BadPicture: of another kind than the model takes."""
-        return self._keepers[self._of[region.name].digest].find(picture, box, region.limits or None)
+    def find(self, asked: Sequence[tuple[Region, Picture, Box]]) -> list[Findings]:
+        """What each region's model sees in a box of a picture, in their order; regions of one model in one go.
+
+        BadPicture: a picture is of another kind than the model takes.
+        """
+        places: dict[str, list[int]] = {}
+        for place, (region, _, _) in enumerate(asked):
+            places.setdefault(self._of[region.name].digest, []).append(place)
+        found: dict[int, Findings] = {}
+        for digest, mine in places.items():
+            seen = self._keepers[digest].find_many(
+                [asked[place][1:] for place in mine], [asked[place][0].limits or None for place in mine]
+            )
+            found |= dict(zip(mine, seen, strict=True))
+        return [found[place] for place in range(len(asked))]
 
     def threshold(self, region: Region) -> float:
         """Score above which a region is NG."""
@@ -108,7 +96,7 @@ class Models:
         """Score the golden pictures of all that are at hand. BadBundle: not as stored any more."""
         for keeper in self._keepers.values():
             if keeper.fit:
-                keeper.detector.prove()
+                require_golden(keeper.detector)
 
     def turn(self) -> None:
         """Do what is due while no frame waits. Fault: a model cannot be had any more."""
@@ -126,17 +114,14 @@ class Models:
             keeper.close()
 
 
-def _maker(
-    load: Callable[[Bundle, InspectOptions], Proved], bundle: Bundle, options: InspectOptions
-) -> Callable[[], Proved]:
-    return lambda: load(bundle, options)
+def _maker(load: Load, bundle: Bundle, options: InspectOptions, batch: int) -> Callable[[], Detector]:
+    return lambda: load(bundle, options, batch)
 
 
-def _check_limits(active: ActiveRecipe, region: Region, bundle: Bundle) -> None:
-    known = bundle.manifest.output.classes
-    unknown = [name for name in region.limits if name not in known]
-    if unknown:
-        raise BadRecipe(
-            f"{active.path}: regions: {region.name}: limits: {unknown[0]!r}: {bundle.folder.name} knows "
-            f"{', '.join(known) or 'no classes'}"
-        )
+def _batch(regions: Sequence[Region], options: InspectOptions) -> int:
+    """Regions that one picture asks of a model at most. One run for all of them gains nothing on a CPU."""
+    if options.provider == "cpu":
+        return 1
+    named = Counter(region.camera for region in regions)
+    everywhere = named.pop(None, 0)
+    return min(MOST_BATCH, max(1, everywhere + max(named.values(), default=0)))

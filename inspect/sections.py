@@ -28,8 +28,9 @@ class Region(_Section):
     """Score above which the region is NG. None: the bundle's own."""
     bundle: BundleFolder | None = None
     """Folder of the model bundle that looks at it, relative to the recipe. None: the recipe's."""
-    limits: dict[ClassName, Annotated[float, Field(gt=0.0, le=1e6)]] = Field(default_factory=dict, max_length=200)
-    """Score above which a place is a defect, by its class. A class that is not named has the bundle's own limit."""
+    limits: dict[ClassName, Annotated[float, Field(ge=0.0, le=1e9)]] = Field(default_factory=dict, max_length=200)
+    """Score above which a place is a defect, by its class; `CLASS.area_px`: the least area that is one, of a model that
+    tells areas. What is not named is as the bundle has it."""
 
     @model_validator(mode="after")
     def _inside(self) -> "Region":

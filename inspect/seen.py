@@ -21,6 +21,8 @@ LEVEL_AT_THRESHOLD = 128
 MOST_DEFECTS = 16
 """Of one region."""
 _MOST_DECIMALS = 6
+_UNSAID = ("", "count", "share", "level")
+"""Units that the name of a figure tells already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ def _figure(measure: Measure) -> str:
         and any(f"{measure.value:.{decimals}f}" == f"{limit:.{decimals}f}" for limit in limits)
     ):
         decimals += 1
-    unit = f" {measure.unit}" if measure.unit in ("mm", "px") else ""
+    unit = "" if measure.unit in _UNSAID else f" {measure.unit}"
     said = f"{measure.name} {measure.value:.{decimals}f}{unit}"
     if low is not None and high is not None:
         return f"{said} outside {low:.{decimals}f}..{high:.{decimals}f}"

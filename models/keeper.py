@@ -2,6 +2,7 @@
 
     keeper = Keeper(build, warm_ms=options.warm_ms)      build() -> a detector, loaded, warmed up and proved
     keeper.find(picture, region, limits)                 -> Findings; unsound while there is no fit detector
+    keeper.find_many([(picture, region), ...], limits)   -> the same of several
     keeper.turn()                                        whenever no frame waits; Fault: it cannot be had any more
     keeper.wait_ns()                                     how long the loop may wait for a frame before the next turn
 
@@ -13,7 +14,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
@@ -45,6 +46,13 @@ class Kept(Protocol):
 
     def find(self, picture: npt.NDArray[np.uint8], region: Box, limits: Mapping[str, float] | None = None) -> Findings:
         """What is seen in a region."""
+
+    def find_many(
+        self,
+        regions: Sequence[tuple[npt.NDArray[np.uint8], Box]],
+        limits: Sequence[Mapping[str, float] | None] | None = None,
+    ) -> list[Findings]:
+        """What is seen in several regions, in their order."""
 
     def warm(self) -> None:
         """One inference of an empty picture. RuntimeError: it failed."""
@@ -117,17 +125,29 @@ class Keeper(Generic[D]):
         limits: Mapping[str, float] | None = None,
     ) -> Findings:
         """Return what is seen in a region; unsound findings while no detector is fit. BadPicture: as the detector's."""
+        return self._found([region], lambda detector: [detector.find(picture, region, limits)])[0]
+
+    def find_many(
+        self,
+        regions: Sequence[tuple[npt.NDArray[np.uint8], Box]],
+        limits: Sequence[Mapping[str, float] | None] | None = None,
+    ) -> list[Findings]:
+        """Return what is seen in several regions, in their order; else as `find`."""
+        return self._found([region for _, region in regions], lambda detector: detector.find_many(regions, limits))
+
+    def _found(self, regions: Sequence[Box], look: Callable[[D], list[Findings]]) -> list[Findings]:
         self._take_over()
         detector = self._detector
         if detector is None:
-            self.counts = replace(self.counts, refused=self.counts.refused + 1)
-            return self._unsound(region)
+            self.counts = replace(self.counts, refused=self.counts.refused + len(regions))
+            return [self._unsound(region) for region in regions]
         before = detector.failures
-        found = detector.find(picture, region, limits)
-        self._used_ns, self._last = self._clock(), found
-        self.counts = replace(self.counts, finds=self.counts.finds + 1)
+        found = look(detector)
+        self._used_ns = self._clock()
+        self._last = found[-1] if found else self._last
+        self.counts = replace(self.counts, finds=self.counts.finds + len(found))
         if detector.failures > before:
-            self._lose(found.trouble or "a run failed")
+            self._lose(next((each.trouble for each in found if each.trouble), "a run failed"))
         return found
 
     def turn(self) -> None:
