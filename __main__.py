@@ -20,6 +20,8 @@ from .appliance.camera_door import camera
 from .appliance.doors import DEMO, FILE, FOLDER, INSTALLED, become_process, default_settings
 from .appliance.evaluate_door import evaluate
 from .appliance.health_door import health
+from .appliance.teach_door import teach
+from .appliance.train_door import train
 from .bus.errors import BadSettings, Fault, Lost, OkngError
 
 EXIT_FAULT = 70
@@ -171,26 +173,6 @@ def run(settings_file: Path) -> None:
 
     settings, _ = _read(settings_file)
     sys.exit(run_box(settings, settings_file))
-
-
-@cli.command()
-@click.argument("goods", type=FOLDER)
-@click.option("--out", type=FOLDER, required=True, help="Folder of the bundle to make; must not exist.")
-@click.option("--name", default=None, help="Name of the product; default: the folder's name.")
-@click.option("--size", type=click.IntRange(64, 1024), default=256, show_default=True, help="Model input, px.")
-@click.option("--threads", type=click.IntRange(1, 64), default=2, show_default=True)
-@click.option("--overkill", type=click.FloatRange(0.01, 20.0), default=1.0, show_default=True, help="Target, %.")
-def teach(goods: Path, out: Path, name: str | None, size: int, threads: int, overkill: float) -> None:
-    """Teach a model from GOODS, a folder of pictures of good parts. No torch, no labels, seconds."""
-    from .appliance.progress import teaching
-    from .appliance.teaching import told
-    from .training.options import TeachOptions
-    from .training.teach import teach as teach_goods
-
-    options = TeachOptions(name=name or goods.resolve().name, size_px=size, threads=threads, overkill_percent=overkill)
-    with teaching() as progress:
-        report = teach_goods(goods, out, options, progress)
-    click.echo("\n".join(told(report)))
 
 
 @cli.group()
@@ -387,6 +369,8 @@ cli.add_command(bundle)
 cli.add_command(camera)
 cli.add_command(evaluate)
 cli.add_command(health)
+cli.add_command(teach)
+cli.add_command(train)
 
 
 def main() -> None:

@@ -17,7 +17,8 @@ from okng.models.figures import auroc
 from okng.models.findings import Findings
 from okng.models.parity import check_golden
 from okng.training.data.dataset import Dataset, Sample
-from okng.training.supervised import release
+from okng.training.supervised import export, release
+from okng.training.supervised.net import Net
 from okng.training.supervised.options import Task, TrainOptions, options_of
 from okng.training.supervised.train import Place, TrainReport, train
 
@@ -112,7 +113,7 @@ def test_the_bundle_is_whole_and_says_how_it_was_made(trained: TrainReport) -> N
 def test_a_graph_that_says_otherwise_makes_no_bundle(
     few_plates: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def wrong(net: torch.nn.Module, size_px: int) -> bytes:
+    def wrong(net: Net, size_px: int) -> bytes:
         with torch.no_grad():
             net.head.head.bias[0] += 0.5
         try:
@@ -121,7 +122,7 @@ def test_a_graph_that_says_otherwise_makes_no_bundle(
             with torch.no_grad():
                 net.head.head.bias[0] -= 0.5
 
-    release_exported = release.exported
+    release_exported = export.exported
     monkeypatch.setattr(release, "exported", wrong)
     with pytest.raises(BadBundle, match="says otherwise than torch"):
         train(few_plates, tmp_path / "plate", quick("segmentation", epochs=1), Place(work=tmp_path / "work"))
