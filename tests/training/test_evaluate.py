@@ -1,21 +1,57 @@
 """Figures of labelled pictures; and of the real sets, where they are."""
 
+import json
 import math
+import random
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+from click.testing import CliRunner
+from onnx import TensorProto, helper, numpy_helper
 
-from okng.bus.errors import BadPicture
-from okng.models.bundle import open_bundle
+from okng.appliance.evaluate_door import evaluate as door
+from okng.bus.errors import BadData, BadPicture
+from okng.models import crop
+from okng.models.box import Box
+from okng.models.bundle import Bundle, open_bundle, write_bundle
+from okng.models.pictures import encode_png
+from okng.training.confusion import confusion
+from okng.training.data.shapes import write_mask
+from okng.training.data.sources import SourceOptions
 from okng.training.evaluate import Scored, evaluate, summarise
+from okng.training.evaluation import cautions, evaluation
+from okng.training.examine import examine
+from okng.training.labelled import labelled
 from okng.training.options import TeachOptions
-from okng.training.teach import TeachReport, teach
+from okng.training.rates import Scores
+from okng.training.taught_report import TeachReport
+from okng.training.teach import teach
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+Write = Callable[..., list[Path]]
 
 
-def scored(label: str, *scores: float) -> list[Scored]:
-    return [Scored(Path("x"), label, score, 1) for score in scores]
+def scored(label: str, *scores: float, lot: str | None = None, called: str = "") -> list[Scored]:
+    return [Scored(Path("x"), label, score, 1, lot=lot, called=called) for score in scores]
+
+
+@pytest.fixture
+def mvtec(write_plates: Write, tmp_path: Path) -> Path:
+    """Twelve good plates and eight scratched ones, with masks of exactly the pixels that differ."""
+    root = tmp_path / "plates"
+    write_plates(root / "train" / "good", range(3))
+    write_plates(root / "test" / "good", range(1000, 1012))
+    scratched = write_plates(root / "test" / "scratch", range(2000, 2008), defect="scratch")
+    whole = write_plates(tmp_path / "whole", range(2000, 2008))
+    masks = root / "ground_truth" / "scratch"
+    masks.mkdir(parents=True)
+    for path, bare in zip(scratched, whole, strict=True):
+        differs = cv2.imread(str(path), 0) != cv2.imread(str(bare), 0)
+        write_mask(masks / f"{path.stem}_mask.png", differs)
+    return root
 
 
 def test_rates_are_counted_at_the_threshold() -> None:
@@ -27,6 +63,10 @@ def test_rates_are_counted_at_the_threshold() -> None:
     assert metrics.escape_by_class["crack"].rate == 0.5
     assert metrics.escape_by_class["pit"].rate == pytest.approx(1 / 3)
     assert metrics.auroc == pytest.approx((2.5 + 3 + 1.5 + 3) / 12)
+    assert metrics.auroc_low < metrics.auroc < metrics.auroc_high
+    assert metrics.by_class["crack"].auroc == pytest.approx(5.5 / 6)
+    assert metrics.by_class["pit"].lowest == 2
+    assert metrics.unjudged == 1
 
 
 def test_an_unjudged_good_is_overkill_and_never_an_escape() -> None:
@@ -34,13 +74,235 @@ def test_an_unjudged_good_is_overkill_and_never_an_escape() -> None:
     assert metrics.overkill.rate == 1.0
     assert metrics.escape.rate == 0.0
     assert math.isnan(metrics.auroc)
+    assert metrics.unjudged == 2
+
+
+def test_each_lot_has_its_own_rates() -> None:
+    parts = [*scored("good", 1, 6, lot="a"), *scored("good", 1, lot="b"), *scored("pit", 2, 9, lot="b")]
+    lots = summarise(parts, 5.0).by_lot
+    assert lots["a"].overkill.rate == 0.5
+    assert lots["a"].escape.n == 0
+    assert lots["b"].escape.rate == 0.5
+    assert summarise(scored("good", 1.0), 5.0).by_lot == {}
+
+
+def test_other_thresholds_by_trying_all() -> None:
+    rng = random.Random(3)
+    goods = [round(rng.gauss(2, 1), 1) for _ in range(40)] + [math.inf]
+    bad = [round(rng.gauss(4, 1.5), 1) for _ in range(30)] + [math.inf]
+    scores = Scores(goods, bad)
+    tried = [at / 20 for at in range(-60, 400)]
+    for most in (0.0, 0.01, 0.05, 0.2, 0.5):
+        fits = [at for at in tried if sum(score <= at for score in bad) <= most * len(bad)]
+        found = scores.for_escape(most)
+        assert found is not None
+        assert found.escape.rate <= most
+        assert found.overkill.rate == pytest.approx(sum(score > max(fits) for score in goods) / len(goods))
+    for most in (0.05, 0.2, 0.5):
+        fits = [at for at in tried if sum(score > at for score in goods) <= most * len(goods)]
+        found = scores.for_overkill(most)
+        assert found is not None
+        assert found.overkill.rate <= most
+        assert found.escape.rate == pytest.approx(sum(score <= min(fits) for score in bad) / len(bad))
+    assert scores.for_overkill(0.0) is None  # one good part is unjudged: no threshold mends that
+    curve = scores.curve()
+    assert curve[0][1:] == (0.0, 1.0)
+    assert curve[-1][1:] == (pytest.approx(30 / 31), pytest.approx(1 / 41))
+    assert [at for at, _, _ in curve] == sorted(at for at, _, _ in curve)
+
+
+def test_one_kind_alone_has_no_operating_curve() -> None:
+    assert Scores([1.0, 2.0], []).curve() == []
+    assert Scores([1.0, 2.0], []).for_escape(0.1) is None
+    assert Scores([], [1.0]).for_overkill(0.1) is None
+    assert Scores([1.0], [math.inf]).for_escape(0.0).threshold == 1.0  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match="NaN"):
+        Scores([math.nan], [])
+
+
+def test_who_was_called_what() -> None:
+    pairs = [("good", "good")] * 3 + [("pit", "pit"), ("pit", "good"), ("pit", "crack"), ("good", "unjudged")]
+    seen = confusion(pairs)
+    assert seen.labels == ("good", "pit", "crack", "unjudged")
+    assert seen.counts == ((3, 0, 0, 1), (1, 1, 1, 0), (0, 0, 0, 0), (0, 0, 0, 0))
+    pit = {one.label: one for one in seen.classes}["pit"]
+    assert (pit.recall.events, pit.recall.n) == (1, 3)
+    assert (pit.precision.events, pit.precision.n) == (1, 1)
 
 
 def test_a_folder_without_labelled_pictures_is_refused(taught: TeachReport, tmp_path: Path) -> None:
     bundle = open_bundle(taught.bundle)
-    for folder in (tmp_path, tmp_path / "none"):
-        with pytest.raises(BadPicture, match="no labelled pictures"):
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "empty", tmp_path / "none"):
+        with pytest.raises(BadData, match=folder.name):
             evaluate(bundle, folder)
+    with pytest.raises(BadPicture, match="no labelled pictures"):
+        evaluate(bundle, [])
+
+
+def test_masks_say_where_the_model_should_have_looked(taught: TeachReport, mvtec: Path) -> None:
+    metrics = evaluate(open_bundle(taught.bundle), mvtec)
+    assert (metrics.overkill.n, metrics.escape.n) == (12, 8)  # the test side alone
+    assert metrics.pixels is not None
+    assert metrics.pixels.pictures == 20
+    assert metrics.pixels.auroc > 0.9
+    assert metrics.pixels.aupro[0.3] > 0.6
+    assert metrics.places is not None
+    assert metrics.places.found.n == metrics.pixels.regions >= 8
+    assert metrics.places.pictures == 20
+    assert metrics.not_drawn == metrics.outside == 0
+
+
+def test_the_test_folder_itself_finds_its_masks(mvtec: Path) -> None:
+    whole, side = labelled(mvtec), labelled(mvtec / "test")
+    assert [sample.sha256 for sample in whole.samples] == [sample.sha256 for sample in side.samples]
+    assert sum(sample.drawn for sample in side.samples) == 8
+    assert {sample.split for sample in labelled(mvtec / "train").samples} == {"train"}
+
+
+def test_a_defect_outside_the_region_counts_for_escape_alone(taught: TeachReport, mvtec: Path) -> None:
+    metrics = evaluate(open_bundle(taught.bundle), mvtec, region=Box(64, 64, 32, 32))
+    assert metrics.outside >= 6
+    assert metrics.escape.n == 8
+    assert metrics.places is None or metrics.places.found.n <= 2
+    with pytest.raises(BadPicture, match="not inside"):
+        evaluate(open_bundle(taught.bundle), mvtec, region=Box(64, 64, 64, 64))
+
+
+def test_goods_it_was_taught_from_are_called_that(taught: TeachReport, goods: Path, tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "good").symlink_to(goods)
+    data = labelled(tmp_path / "set")
+    bundle = open_bundle(taught.bundle)
+    metrics = evaluate(bundle, data)
+    said = cautions(metrics, bundle, data)
+    assert "no_defects" in said
+    assert "taught_goods" in said
+    assert "taught_goods" not in cautions(metrics, bundle, data.with_samples(data.samples[1:]))
+
+
+def test_more_overkill_than_promised_is_said(taught: TeachReport, mvtec: Path) -> None:
+    bundle, data = open_bundle(taught.bundle), labelled(mvtec)
+    worse = summarise([*scored("good", *[1e6] * 40), *scored("scratch", *[1e6] * 40)], taught.threshold)
+    assert "more_overkill_than_promised" in cautions(worse, bundle, data)
+    assert "more_overkill_than_promised" not in cautions(evaluate(bundle, data), bundle, data)
+
+
+def test_an_evaluation_is_strict_json_with_every_figure(taught: TeachReport, mvtec: Path) -> None:
+    phases = []
+    source = SourceOptions(lot_from=r"(\d\d)\.png$")
+    made = examine(taught.bundle, mvtec, source=source, page=False, progress=lambda phase, _: phases.append(phase))
+    assert made.html == b""
+    assert set(phases) == {"pictures", "scores"}
+    found = json.loads(made.json, parse_constant=pytest.fail)
+    assert found == made.figures
+    assert found["bundle"]["digest"] == taught.digest
+    assert found["data"]["goods"] == 12
+    assert found["escape"]["n"] == 8
+    assert len(found["scores"]["good"]) == 12
+    assert found["latency_ms"]["n"] == 20
+    assert 0 < found["latency_ms"]["min"] <= found["latency_ms"]["p50"] <= found["latency_ms"]["p99"]
+    assert found["operating"]["note"] == "read off these very pictures, not a promise"
+    assert {claim["rate"] for claim in found["claims"]["escape"]} == {0.05, 0.02, 0.01, 0.005}
+    assert len(found["lots"]) == 12  # the goods' numbers end in 00..11, the scratched ones' in 00..07
+    assert found["machine"]["provider"] == "CPUExecutionProvider"
+
+
+def test_the_digest_of_the_pictures_is_of_labels_and_contents(taught: TeachReport, mvtec: Path) -> None:
+    bundle = open_bundle(taught.bundle)
+
+    def digest() -> str:
+        data = labelled(mvtec)
+        return str(evaluation(evaluate(bundle, data), bundle, data, {}, None)["data"]["sha256"])
+
+    first = digest()
+    assert digest() == first
+    (mvtec / "test" / "good" / "1000.png").rename(mvtec / "test" / "good" / "0999.png")
+    assert digest() != first
+
+
+def classifier(folder: Path) -> Bundle:
+    """Calls a picture `bright` when its mean is above 128."""
+    nodes = [
+        helper.make_node("Cast", ["picture"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["float"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Sub", ["mean", "middle"], ["above"]),
+        helper.make_node("Reshape", ["above", "column"], ["bright"]),
+        helper.make_node("Mul", ["bright", "nothing"], ["dark"]),
+        helper.make_node("Concat", ["dark", "bright"], ["logits"], axis=1),
+    ]
+    constants = [
+        numpy_helper.from_array(np.array(128.0, np.float32), "middle"),
+        numpy_helper.from_array(np.array(0.0, np.float32), "nothing"),
+        numpy_helper.from_array(np.array([1, 1], np.int64), "column"),
+    ]
+    body = helper.make_graph(
+        nodes,
+        "bright",
+        [helper.make_tensor_value_info("picture", TensorProto.UINT8, [1, 32, 32, 1])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, 2])],
+        constants,
+    )
+    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    golden = {"golden/dark.png": encode_png(np.zeros((32, 32), np.uint8))}
+    expected = {"tolerance": 1e-3, "pictures": {"dark.png": {"score": 0.0, "ok": True}}}
+    fields = {
+        "name": "bright",
+        "version": "1.0.0",
+        "created_at": "2026-11-23T08:00:00Z",
+        "input": {"name": "picture", "width": 32, "height": 32, "channels": 1, "crop": crop.METHOD},
+        "output": {"adapter": "classification", "logits": "logits", "classes": ["bright"], "rows": 4, "columns": 4},
+        "threshold": {
+            "value": 1.0,
+            "method": "by hand",
+            "overkill_percent": 0.0,
+            "overkill_low_percent": 0.0,
+            "overkill_high_percent": 100.0,
+            "goods": 0,
+        },
+        "opset": 17,
+    }
+    content = {"model.onnx": model.SerializeToString(), "report.json": b"{}", **golden}
+    content["golden/expected.json"] = json.dumps(expected).encode()
+    write_bundle(folder, content, fields)
+    return open_bundle(folder)
+
+
+def test_a_model_that_knows_classes_has_a_confusion_and_points_nowhere(tmp_path: Path) -> None:
+    for label, levels in (("good", (10, 90, 200)), ("bright", (180, 190, 30)), ("pit", (250,))):
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for level in levels:
+            picture = np.full((40, 40), level, np.uint8)
+            (tmp_path / "set" / label / f"{level}.png").write_bytes(encode_png(picture))
+    metrics = evaluate(classifier(tmp_path / "bundle"), tmp_path / "set")
+    assert metrics.confusion is not None
+    counts = dict(zip(metrics.confusion.labels, metrics.confusion.counts, strict=True))
+    assert metrics.confusion.labels == ("bright", "good", "pit")
+    assert counts == {"bright": (2, 1, 0), "good": (1, 2, 0), "pit": (1, 0, 0)}
+    assert (metrics.escape.events, metrics.overkill.events) == (1, 1)
+    assert metrics.pixels is None
+    assert metrics.places is None
+
+
+def test_the_door_prints_a_table_and_writes_page_and_json(taught: TeachReport, mvtec: Path, tmp_path: Path) -> None:
+    asked = [str(taught.bundle), str(mvtec), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(door, asked)
+    assert done.exit_code == 0, done.output
+    assert "image AUROC" in done.stdout
+    assert "scratch" in done.stdout
+    found = json.loads((tmp_path / "out" / "report.json").read_bytes())
+    assert f"{found['image']['auroc']:.4f}" in done.stdout
+    assert b"</html>" in (tmp_path / "out" / "report.html").read_bytes()
+    printed = CliRunner().invoke(door, [str(taught.bundle), str(mvtec), "--json", "--region", "0,0,90,80"])
+    assert json.loads(printed.stdout)["data"]["region"] == [0, 0, 90, 80]
+
+
+@pytest.mark.parametrize("region", ["1,2,3", "a,b,c,d", "0,0,0,5", "-1,0,5,5"])
+def test_a_region_that_is_none_is_refused(region: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(door, [str(tmp_path), str(tmp_path), "--region", region])
+    assert done.exit_code == 2
+    assert "expected x,y,w,h" in done.output
 
 
 @pytest.mark.data
@@ -55,3 +317,6 @@ def test_real_pictures(product: str, least: float, tmp_path: Path) -> None:
     assert metrics.auroc >= least
     assert metrics.unjudged == 0
     assert metrics.overkill.low <= report.overkill_high
+    if product == "magnetic_tile":
+        assert metrics.pixels is not None
+        assert metrics.pixels.aupro[0.3] >= 0.68

@@ -9,6 +9,7 @@ import pytest
 
 from okng.bus.errors import BadPicture
 from okng.models.box import Box
+from okng.training.hits import Hits, by_boxes, by_heat, overlap, within
 from okng.training.metrics import CURVE_POINTS, PixelTally, cut_mask, spread
 
 
@@ -132,3 +133,32 @@ def test_heat_is_spread_as_it_is_shown() -> None:
     heat = np.array([[0.0, 4.0]], np.float32)
     assert spread(heat, 4, 2).tolist() == [[0.0, 1.0, 3.0, 4.0]] * 2
     assert cut_mask(np.eye(6, dtype=bool), Box(2, 1, 3, 2)).tolist() == [[False] * 3, [True, False, False]]
+
+
+def test_places_of_a_heat_map_against_defects() -> None:
+    heat, mask = np.zeros((20, 30), np.float32), np.zeros((20, 30), bool)
+    mask[2:5, 2:5] = mask[10:12, 20:22] = True
+    heat[4:8, 4:8] = 3.0  # touches the first defect
+    heat[15:17, 3:5] = 3.0  # touches none
+    assert by_heat(heat, 2.0, mask) == Hits(defects=2, found=1, false_places=1)
+    assert by_heat(heat, 3.0, mask) == Hits(2, 0, 0)  # at the threshold is not above it
+    assert by_heat(heat, 2.0, None) == Hits(0, 0, 2)
+
+
+def test_boxes_against_defects() -> None:
+    mask = np.zeros((40, 40), bool)
+    mask[2:12, 2:12] = mask[20:30, 20:30] = True
+    named = [Box(2, 2, 10, 12), Box(3, 3, 10, 10), Box(28, 28, 8, 8), Box(0, 30, 5, 5)]
+    # The second box names a defect that is taken; the third touches one and is far from its box.
+    assert by_boxes(named, mask) == Hits(defects=2, found=2, false_places=1, boxes_found=1)
+    assert by_boxes(named[:2], None) == Hits(0, 0, 2, 0)
+    assert by_boxes([], mask) == Hits(2, 0, 0, 0)
+
+
+def test_boxes_are_cut_to_the_region() -> None:
+    region = Box(10, 20, 30, 40)
+    assert within(Box(0, 0, 15, 25), region) == Box(0, 0, 5, 5)
+    assert within(Box(12, 22, 3, 4), region) == Box(2, 2, 3, 4)
+    assert within(Box(0, 0, 10, 20), region) is None
+    assert overlap(Box(0, 0, 2, 2), Box(1, 0, 2, 2)) == pytest.approx(2 / 6)
+    assert overlap(Box(0, 0, 2, 2), Box(2, 2, 2, 2)) == 0.0
