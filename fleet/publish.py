@@ -6,10 +6,11 @@ from pathlib import Path
 
 from ..bus.clock import utc_now
 from ..bus.errors import BadBundle, BadSettings
+from ..models.bundle import MOST_SIGNATURE_BYTES, SIGNATURE
 from ..models.manifest import MANIFEST, digest, read_manifest
 from .layout import blob_key, channel_key, manifest_key
 from .options import NAME
-from .stores import BadObject, BlobStore
+from .stores import BadObject, BlobStore, file_sha256
 
 
 def publish(bundle: Path, channel: str, blobs: BlobStore) -> str:
@@ -29,6 +30,22 @@ def publish(bundle: Path, channel: str, blobs: BlobStore) -> str:
         except BadObject as error:
             raise BadBundle(f"{file}: {error}") from error
     blobs.put_if_absent(manifest_key(name), (bundle / MANIFEST).read_bytes(), name)
-    stands = {"bundle": name, "name": manifest.name, "version": manifest.version, "at": utc_now()}
+    stands: dict[str, object] = {
+        "bundle": name,
+        "name": manifest.name,
+        "version": manifest.version,
+        "at": utc_now(),
+    }
+    if (bundle / SIGNATURE).is_file():
+        stands["signature"] = _put_signature(bundle / SIGNATURE, blobs)
     blobs.replace(channel_key(channel), json.dumps(stands, sort_keys=True).encode() + b"\n")
     return name
+
+
+def _put_signature(file: Path, blobs: BlobStore) -> dict[str, object]:
+    """Upload a signature; return what a channel says of it. A bundle that is signed anew keeps its digest."""
+    sha256, size = file_sha256(file), file.stat().st_size
+    if size > MOST_SIGNATURE_BYTES:
+        raise BadBundle(f"{file}: {size} bytes: expected at most {MOST_SIGNATURE_BYTES}")
+    blobs.put_if_absent(blob_key(sha256), file, sha256)
+    return {"sha256": sha256, "size": size}

@@ -7,31 +7,48 @@ import json
 import logging
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..bus.errors import StoreLost
+from ..models.bundle import MOST_SIGNATURE_BYTES, SIGNATURE
 from ..models.manifest import MANIFEST, MOST_MANIFEST_BYTES, Manifest, read_manifest
 from ..records.durable import make_folder, sync_folder
 from .fetch import fetch
 from .layout import blob_key, channel_key, manifest_key
-from .stores import BadObject, BlobStore, read_small
+from .stores import BadObject, BlobStore, file_sha256, read_small
 
 log = logging.getLogger(__name__)
 _MOST_CHANNEL_BYTES = 64 << 10
 PARTIAL = ".partial"
 
 
-def stands_at(blobs: BlobStore, channel: str) -> str:
-    """Digest of the bundle a channel stands at. BadObject: no such channel, or it says nothing sensible."""
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """What a channel says."""
+
+    bundle: str
+    """Digest of the bundle."""
+    signature: tuple[str, int] | None
+    """sha256 and bytes of its signature; None: it is not signed."""
+
+
+def stands_at(blobs: BlobStore, channel: str) -> Stands:
+    """What a channel stands at. BadObject: no such channel, or it says nothing sensible."""
     key = channel_key(channel)
     data = read_small(blobs, key, _MOST_CHANNEL_BYTES)
     try:
-        said = json.loads(data)["bundle"]
-    except (ValueError, KeyError, TypeError) as error:
+        said = json.loads(data)
+        bundle, signature = said["bundle"], said.get("signature")
+        signed = None if signature is None else (signature["sha256"], signature["size"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadObject(f"{key}: not a channel: {error}") from error
-    if not isinstance(said, str) or not re.fullmatch(r"[0-9a-f]{64}", said):
-        raise BadObject(f"{key}: bundle {said!r}: expected 64 hex digits")
-    return said
+    for digest in (bundle, *signed[:1]) if signed else (bundle,):
+        if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+            raise BadObject(f"{key}: digest {digest!r}: expected 64 hex digits")
+    if signed and not (isinstance(signed[1], int) and 0 < signed[1] <= MOST_SIGNATURE_BYTES):
+        raise BadObject(f"{key}: signature of {signed[1]!r} bytes: expected 1..{MOST_SIGNATURE_BYTES}")
+    return Stands(bundle, signed)
 
 
 def pull(blobs: BlobStore, channel: str, bundles: Path) -> Path:
@@ -40,17 +57,20 @@ def pull(blobs: BlobStore, channel: str, bundles: Path) -> Path:
     StoreLost: cut off; call again, it goes on where it was. BadObject, BadBundle: what the store has is damaged;
     nothing becomes visible.
     """
-    name = stands_at(blobs, channel)
+    said = stands_at(blobs, channel)
+    name = said.bundle
     final, partial = bundles / name, bundles / (name + PARTIAL)
-    if final.is_dir():
-        return final
     try:
+        if final.is_dir():
+            _fetch_signature(blobs, said, final)
+            return final
         make_folder(partial)
         _fetch_manifest(blobs, name, partial)
         manifest = read_manifest(partial)
         for path, entry in sorted(manifest.files.items()):
             fetch(blobs, blob_key(entry.sha256), partial / path, entry.sha256, entry.size)
         _only(partial, manifest)
+        _fetch_signature(blobs, said, partial)
         for folder in (path for path in partial.rglob("*") if path.is_dir()):
             sync_folder(folder)
         sync_folder(partial)
@@ -72,6 +92,20 @@ def _fetch_manifest(blobs: BlobStore, name: str, partial: Path) -> None:
     if known.size > MOST_MANIFEST_BYTES:
         raise BadObject(f"{key}: {known.size} bytes, expected at most {MOST_MANIFEST_BYTES}")
     fetch(blobs, key, partial / MANIFEST, name, known.size)
+
+
+def _fetch_signature(blobs: BlobStore, said: Stands, folder: Path) -> None:
+    """Put the signature into a bundle's folder, in the place of an older one. Half of one never lies in there."""
+    if said.signature is None:
+        return
+    sha256, size = said.signature
+    target = folder / SIGNATURE
+    if target.is_file() and file_sha256(target) == sha256:
+        return
+    beside = folder.parent / f"{said.bundle}.{SIGNATURE}"
+    fetch(blobs, blob_key(sha256), beside, sha256, size)
+    beside.rename(target)
+    sync_folder(folder)
 
 
 def _only(partial: Path, manifest: Manifest) -> None:

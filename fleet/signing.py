@@ -17,11 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from ..bus.errors import BadBundle, BadSettings
-from ..models.bundle import SIGNATURE, open_bundle
+from ..models.bundle import MOST_SIGNATURE_BYTES, SIGNATURE, open_bundle
 from ..models.manifest import MANIFEST, Manifest, parse, read_bytes
 from ..records.durable import sync_folder
-
-MOST_SIGNATURE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)

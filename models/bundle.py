@@ -27,6 +27,7 @@ SCORE_TOLERANCE = 1e-3
 """Largest difference of a golden score between the place of teaching and this device."""
 MOST_GOLDEN_BYTES = 64 << 20
 SIGNATURE = "signature.sig"
+MOST_SIGNATURE_BYTES = 1 << 20
 LESSON = "lesson.npz"
 """What teaching kept of the good parts, to add more later. Checked like the rest, never held in memory."""
 _CHUNK_BYTES = 1 << 20

@@ -178,7 +178,7 @@ def test_a_bundle_goes_up_and_comes_down(blobs: BlobStore, make_bundle: MakeBund
     digests = [make_bundle(tmp_path / f"made{seed}", seed) for seed in (1, 2)]
     for seed, digest in enumerate(digests, 1):
         assert publish(tmp_path / f"made{seed}", "cap", blobs) == digest
-        assert stands_at(blobs, "cap") == digest
+        assert stands_at(blobs, "cap").bundle == digest
         folder = pull(blobs, "cap", tmp_path / "bundles")
         assert folder == tmp_path / "bundles" / digest
         verify(folder)
@@ -189,6 +189,44 @@ def test_a_bundle_goes_up_and_comes_down(blobs: BlobStore, make_bundle: MakeBund
     }  # fmt: skip
     assert pull(blobs, "cap", tmp_path / "bundles") == folder
     assert sorted(path.name for path in (tmp_path / "bundles").iterdir()) == sorted(digests)
+
+
+def test_a_signature_travels_with_its_bundle(blobs: BlobStore, make_bundle: MakeBundle, tmp_path: Path) -> None:
+    digest = make_bundle(tmp_path / "made")
+    publish(tmp_path / "made", "cap", blobs)
+    folder = pull(blobs, "cap", tmp_path / "bundles")
+    assert not (folder / "signature.sig").exists()
+    for signature in (b"first", b"signed anew"):  # the digest stays, so the bundle is there already
+        (tmp_path / "made" / "signature.sig").write_bytes(signature)
+        assert publish(tmp_path / "made", "cap", blobs) == digest
+        assert pull(blobs, "cap", tmp_path / "bundles") == folder
+        assert (folder / "signature.sig").read_bytes() == signature
+        assert (pull(blobs, "cap", tmp_path / "fresh") / "signature.sig").read_bytes() == signature
+    assert [path.name for path in (tmp_path / "bundles").iterdir()] == [digest]
+    (tmp_path / "made" / "signature.sig").write_bytes(b"x" * (2 << 20))
+    with pytest.raises(BadBundle, match=r"signature\.sig: 2097152 bytes"):
+        publish(tmp_path / "made", "cap", blobs)
+
+
+def test_a_pull_of_a_signature_cut_anywhere_goes_on(make_bundle: MakeBundle, tmp_path: Path) -> None:
+    (tmp_path / "cloud").mkdir()
+    blobs, digest = FolderStore(tmp_path / "cloud"), make_bundle(tmp_path / "made")
+    publish(tmp_path / "made", "cap", blobs)
+    pull(blobs, "cap", tmp_path / "bundles")
+    (tmp_path / "made" / "signature.sig").write_bytes(b"signature")
+    publish(tmp_path / "made", "cap", blobs)
+    folder, at = tmp_path / "bundles" / digest, 0
+    while True:
+        at += 1
+        (folder / "signature.sig").unlink(missing_ok=True)
+        try:
+            pull(Cut(blobs, at), "cap", tmp_path / "bundles")
+            break
+        except StoreLost:
+            assert not (folder / "signature.sig").exists()
+        pull(blobs, "cap", tmp_path / "bundles")
+        assert (folder / "signature.sig").read_bytes() == b"signature"
+    assert at > 2
 
 
 def test_a_pull_cut_anywhere_shows_nothing_and_goes_on(make_bundle: MakeBundle, tmp_path: Path) -> None:
@@ -285,6 +323,17 @@ def test_a_spoiled_object_is_refused(
     verify(pull(blobs, "cap", tmp_path / "bundles"))  # mended: the partial one is finished
 
 
+def unsigned(digest: str) -> Iterator[bytes]:
+    """Channels whose word on the signature is none."""
+    for signature in (
+        "x",
+        {"sha256": "..", "size": 5},
+        {"sha256": digest, "size": 0},
+        {"sha256": digest, "size": 1 << 40},
+    ):
+        yield json.dumps({"bundle": digest, "signature": signature}).encode()
+
+
 def test_a_spoiled_manifest_or_channel_is_refused(
     blobs: BlobStore, make_bundle: MakeBundle, tmp_path: Path, spoil: Callable[[BlobStore, str, bytes], None]
 ) -> None:
@@ -294,7 +343,7 @@ def test_a_spoiled_manifest_or_channel_is_refused(
     spoil(blobs, manifest_key(digest), text.replace(b"100.0", b"900.0"))
     with pytest.raises(BadObject, match="hashes to"):
         pull(blobs, "cap", tmp_path / "bundles")
-    for channel in (b"", b"{}", b'{"bundle": 3}', b'{"bundle": "../../etc"}', b"x" * 70_000):
+    for channel in (b"", b"{}", b'{"bundle": 3}', b'{"bundle": "../../etc"}', b"x" * 70_000, *unsigned(digest)):
         spoil(blobs, channel_key("cap"), channel)
         with pytest.raises(BadObject, match=r"channels/cap\.json"):
             pull(blobs, "cap", tmp_path / "bundles")

@@ -18,7 +18,8 @@ from pydantic import ValidationError
 
 from okng.bus.errors import BadBundle, BadSettings
 from okng.models import provider_options, runtime
-from okng.models.runtime import Session
+from okng.models.device_binding import DeviceBinding
+from okng.models.runtime import Port, Session
 from okng.models.runtime_options import RuntimeOptions
 
 SIDE = 32
@@ -130,7 +131,8 @@ def test_memory_is_bounded_and_a_run_that_wants_more_fails() -> None:
     """In a process of its own: the limit is the process's."""
     code = f"""
 import numpy as np
-from okng.models.runtime import Session
+from okng.models.device_binding import DeviceBinding
+from okng.models.runtime import Port, Session
 from okng.models.runtime_options import RuntimeOptions
 model = bytes.fromhex("{brightest(1024).hex()}")
 options = RuntimeOptions(cpu_mem_mb=16)
@@ -146,6 +148,21 @@ print("small ones go on")
 """
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.stdout.split("\n")[:-1] == ["refused True", "refused True", "small ones go on"], done.stderr
+
+
+def test_buffers_stay_bound_between_runs() -> None:
+    """The way of a GPU, with the CPU's own memory in its place: ONNX Runtime's binding is the same."""
+    session = Session(brightest(), "cpu", 1, batch=2)
+    for outputs in (session.outputs, [Port(one.name, one.dtype, ("k", *one.shape[1:])) for one in session.outputs]):
+        binding = DeviceBinding(session._session, session.inputs, outputs, fixed=False, device="cpu")
+        for seed in range(3):
+            shown = np.random.default_rng(seed).integers(0, 256, (2, SIDE, SIDE, 1), dtype=np.uint8)
+            heat, score = binding.run(["heat", "score"], {"picture": shown})
+            assert score.tolist() == shown.max(axis=(1, 2, 3)).tolist()
+            assert heat.shape == (2, 4, 4)
+            assert [each.shape for each in binding.run(None, {"picture": shown})] == [(2,), (2, 4, 4)]
+    with pytest.raises(BadSettings, match=r"cuda_graph = true: output 'score' is \['k'\]: expected fixed sizes"):
+        DeviceBinding(session._session, session.inputs, outputs, fixed=True, device="cpu")
 
 
 def test_bytes_that_are_no_model_are_refused() -> None:
