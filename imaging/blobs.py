@@ -47,14 +47,21 @@ def find_blobs(region: Picture, options: BlobOptions | CountOptions, px_area: fl
     if options.fill_holes:
         outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         mask = np.asarray(cv2.drawContours(mask, outlines, -1, 255, cv2.FILLED), np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    # Only where there is something; a good part has nothing.
+    at_x, at_y, across, down = cv2.boundingRect(mask)
+    if not across:
+        return []
+    rows, columns = mask.shape
+    mask = np.ascontiguousarray(mask[at_y : at_y + down, at_x : at_x + across])
+    # Grana's way: on a whole frame a quarter of the default's time, for the same components.
+    _, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(mask, 8, cv2.CV_32S, cv2.CCL_GRANA)
     left, top, width, height, area = (stats[:, column].astype(np.int64) for column in range(5))
     good = area * px_area >= options.min_area
     if options.max_area is not None:
         good &= area * px_area <= options.max_area
     if not options.at_edge:
-        rows, columns = labels.shape
-        good &= (left > 0) & (top > 0) & (left + width < columns) & (top + height < rows)
+        good &= (left + at_x > 0) & (top + at_y > 0)
+        good &= (left + at_x + width < columns) & (top + at_y + height < rows)
     good[0] = False  # what is no blob
     found = np.flatnonzero(good)
     if len(found) > MOST_BLOBS:
@@ -65,7 +72,7 @@ def find_blobs(region: Picture, options: BlobOptions | CountOptions, px_area: fl
     for label in found[np.argsort(-area[found], kind="stable")]:
         x, y, w, h = int(left[label]), int(top[label]), int(width[label]), int(height[label])
         if _shape_fits(labels[y : y + h, x : x + w] == label, options):
-            blobs.append(Blob((x, y, w, h), int(area[label])))
+            blobs.append(Blob((at_x + x, at_y + y, w, h), int(area[label])))
     return blobs
 
 
@@ -96,30 +103,33 @@ def _standing_out(grey: Picture, options: BlobOptions | CountOptions) -> Mask:
         grey = np.asarray(cv2.GaussianBlur(grey, (0, 0), options.smooth_px), np.uint8)
     dark = options.polarity == "dark"
     if options.threshold == "local":
-        above = grey.astype(np.float32) - _surroundings(grey, options.window_px)
-        size = {"dark": -above, "light": above, "both": np.abs(above)}[options.polarity]
-        return np.asarray((size >= options.contrast) * np.uint8(255), np.uint8)
+        about = _surroundings(grey, options.window_px)
+        apart = {"dark": lambda: cv2.subtract(about, grey), "light": lambda: cv2.subtract(grey, about)}
+        size = apart.get(options.polarity, lambda: cv2.absdiff(grey, about))()
+        return _in(np.asarray(size, np.uint8), math.ceil(options.contrast), 255)
     if options.threshold == "fixed":
-        return np.asarray((grey < options.level if dark else grey > options.level) * np.uint8(255), np.uint8)
+        return _in(grey, 0, options.level - 1) if dark else _in(grey, options.level + 1, 255)
     level, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    lighter = grey > level
-    if (
-        lighter.all()
-        or not lighter.any()
-        or float(grey[lighter].mean()) - float(grey[~lighter].mean()) < options.contrast
-    ):
+    lighter = _in(grey, int(level) + 1, 255)
+    darker = np.asarray(cv2.bitwise_not(lighter), np.uint8)
+    means = [cv2.mean(grey, mask=mask)[0] if mask.any() else None for mask in (darker, lighter)]
+    if means[0] is None or means[1] is None or means[1] - means[0] < options.contrast:
         return np.zeros_like(grey)  # one kind of pixel only: Otsu would part its noise
-    return np.asarray((~lighter if dark else lighter) * np.uint8(255), np.uint8)
+    return darker if dark else lighter
 
 
-def _surroundings(grey: Picture, window_px: int) -> npt.NDArray[np.float32]:
-    """The median about each pixel, float32, seen in cells where the window is large."""
+def _in(grey: Picture, low: int, high: int) -> Mask:
+    """255 from one level to another, both included; nothing where high is less than low."""
+    return np.asarray(cv2.inRange(grey, low, high), np.uint8)
+
+
+def _surroundings(grey: Picture, window_px: int) -> Picture:
+    """The median about each pixel, seen in cells where the window is large."""
     shrink = max(1, min(window_px // _BACKGROUND_CELLS, *grey.shape))
     rows, columns = grey.shape
     small = grey
     if shrink > 1:
         size = (max(columns // shrink, 1), max(rows // shrink, 1))
         small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
-    window = max(window_px // shrink, 3) | 1
-    middle = cv2.medianBlur(np.ascontiguousarray(small), window)
-    return np.asarray(cv2.resize(middle.astype(np.float32), (columns, rows)), np.float32)
+    middle = cv2.medianBlur(np.ascontiguousarray(small), max(window_px // shrink, 3) | 1)
+    return np.asarray(cv2.resize(middle, (columns, rows)), np.uint8)

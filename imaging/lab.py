@@ -24,8 +24,6 @@ _WHITE = _TO_XYZ.sum(axis=1)
 _LEVELS = np.arange(256) / 255
 _LINEAR = np.where(_LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.055) ** 2.4)
 """Light of each of the 256 levels, 0..1."""
-_ROWS = 256
-"""Rows that are converted at once: a whole frame in float64 would be ten times its size."""
 _DARK = (6 / 29) ** 3
 
 
@@ -38,10 +36,7 @@ def lab_of(pixels: Picture) -> npt.NDArray[np.float64]:
 
 def mean_lab(region: Picture) -> Lab:
     """Return the mean of the pixels' L*, a*, b*. region: rows x columns x 3 sRGB, one pixel or more."""
-    total = np.zeros(3)
-    for first in range(0, region.shape[0], _ROWS):
-        total += lab_of(region[first : first + _ROWS]).sum(axis=(0, 1))
-    lightness, a, b = (float(each) for each in total / (region.shape[0] * region.shape[1]))
+    lightness, a, b = (float(each) for each in lab_of(region).mean(axis=(0, 1)))
     return lightness, a, b
 
 
