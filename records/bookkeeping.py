@@ -9,7 +9,7 @@ import apsw
 
 from ..bus.entries import CountersEntry, RecordEntry, TriggerEntry
 from ..bus.messages import FrameReady
-from ..bus.part import Action, CodeRead, HeatMap, ImageHealth, Placement
+from ..bus.part import Action, CodeRead, HeatMap, ImageHealth, Measurement, Placement
 from .audit import link
 from .rows import Columns, Kept, outbox_body, part_columns, sha256
 from .views import Sight, health_columns, view_columns
@@ -32,6 +32,7 @@ class Ripe:
     image: tuple[ImageHealth, ...] = ()
     placements: tuple[Placement, ...] = ()
     codes: tuple[CodeRead, ...] = ()
+    measures: tuple[Measurement, ...] = ()
 
 
 def put_trigger(db: apsw.Connection, epoch: int, entry: TriggerEntry, stored_at: str) -> None:
@@ -55,8 +56,9 @@ def put_part(db: apsw.Connection, epoch: int, ripe: Ripe, entry: RecordEntry, sp
     )
     codes = ripe.codes or (verdict.codes if verdict else ())
     placements = ripe.placements or (verdict.placements if verdict else ())
+    measures = ripe.measures or (verdict.measures if verdict else ())
     image = ripe.image or (verdict.image if verdict else ())
-    columns = part_columns(entry, ripe.frame, ripe.heat, ripe.kept, codes, placements, stored_at)
+    columns = part_columns(entry, ripe.frame, ripe.heat, ripe.kept, codes, placements, measures, stored_at)
     columns["serial_before"] = _earlier(db, columns["serial"], record.taken_at, span_h)
     insert_part(db, epoch, entry.epoch, columns, ripe.views, image)
 

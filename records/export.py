@@ -33,6 +33,7 @@ _COLUMNS = (
     "model",
     "serial",
     "codes",
+    "measures",
 )
 
 
@@ -41,7 +42,8 @@ def lines(store: Path) -> Iterator[dict[str, Any]]:
 
     Keys: part, station, taken_at, outcome, action, why, reasons, score, threshold, delivery, missed, triggered_ns,
     exposed_ns, received_ns, ready_ns, started_ns, done_ns, published_ns, acked_ns, recipe, revision, model, serial,
-    codes (list of mappings: name, text, kind, serial).
+    codes (list of mappings: name, text, kind, serial), measures (list of mappings: camera, region, name, value, unit,
+    low, high; null: no limit, or not measured).
     """
     reader, after = LedgerReader(store), 0
     while True:
@@ -51,7 +53,7 @@ def lines(store: Path) -> Iterator[dict[str, Any]]:
         for row in page:
             after = row.pop("seq")
             row["reasons"], row["missed"] = json.loads(row["reasons"]), bool(row["missed"])
-            row["codes"] = json.loads(row["codes"])
+            row["codes"], row["measures"] = json.loads(row["codes"]), json.loads(row["measures"])
             yield row
         if len(page) < _PAGE:
             return

@@ -4,12 +4,12 @@ io decides by the first view that is not OK, so it may not have heard the others
 belong to the part all the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from ..bus.messages import FrameReady
-from ..bus.part import CodeRead, HeatMap, ImageHealth, Placement, Record
+from ..bus.part import CodeRead, HeatMap, ImageHealth, Measurement, Placement, Record
 from .catcher import Seen
 
 T = TypeVar("T")
@@ -28,6 +28,7 @@ class Gathered:
     image: tuple[ImageHealth, ...]
     placements: tuple[Placement, ...]
     codes: tuple[CodeRead, ...]
+    measures: tuple[Measurement, ...]
     judged: frozenset[str]
     """Cameras whose verdict was overheard."""
     unheard: frozenset[str]
@@ -58,14 +59,15 @@ def gather(record: Record, seen: Seen) -> Gathered:
         image=_first((each.camera, each) for one in judged for each in one.image),
         placements=_first((each.camera, each) for one in judged for each in one.placements),
         codes=_first((each.name, each) for one in judged for each in one.codes),
+        measures=_first(((each.camera, each.region, each.name), each) for one in judged for each in one.measures),
         judged=frozenset(seen.verdicts),
         unheard=unheard,
     )
 
 
-def _first(named: Iterable[tuple[str, T]]) -> tuple[T, ...]:
+def _first(named: Iterable[tuple[Hashable, T]]) -> tuple[T, ...]:
     """The first of each name."""
-    found: dict[str, T] = {}
+    found: dict[Hashable, T] = {}
     for name, each in named:
         found.setdefault(name, each)
     return tuple(found.values())

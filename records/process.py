@@ -219,7 +219,8 @@ class Recorder:
         main = found.main.camera if found.main else ""
         heat = found.heat if _important(entry) or kept.get(main) else ()
         views = tuple(Sight(frame, kept[camera]) for camera, frame in found.frames.items() if camera != main)
-        return Ripe(entry, found.main, heat, kept.get(main), views, found.image, found.placements, found.codes)
+        seen = found.image, found.placements, found.codes, found.measures
+        return Ripe(entry, found.main, heat, kept.get(main), views, *seen)
 
     def _where(self, held: _Held, entry: RecordEntry, found: Gathered, camera: str) -> tuple[Where, Kept | None]:
         """Where a view's picture is; one that nobody offered is looked for once.

@@ -14,11 +14,11 @@ from typing import Any, cast
 import apsw
 
 from ..bus.errors import BadLedger
-from ..bus.part import Action, CodeRead, Defect, Delivery, HeatMap, ImageHealth, Outcome, Placement
+from ..bus.part import Action, CodeRead, Defect, Delivery, HeatMap, ImageHealth, Measurement, Outcome, Placement
 from . import schema
 from .image_history import ImageHistory as ImageHistory
 from .image_history import alarm_since, image_history
-from .rows import unpack_codes, unpack_defects, unpack_heat, unpack_placements
+from .rows import unpack_codes, unpack_defects, unpack_heat, unpack_measures, unpack_placements
 from .views import ViewRow as ViewRow
 from .views import health_of, view_row
 
@@ -79,6 +79,8 @@ class PartRow:
     """Pictures of the other cameras, by name."""
     image: tuple[ImageHealth, ...] = ()
     """What its pictures were like, by camera."""
+    measures: tuple[Measurement, ...] = ()
+    """What was measured on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,4 +326,5 @@ def _made(row: Mapping[str, Any], views: Sequence[Mapping[str, Any]], image: Seq
         placements=unpack_placements(row["placements"]),
         views=tuple(view_row(one) for one in views),
         image=tuple(health_of(one) for one in image),
+        measures=unpack_measures(row["measures"]),
     )

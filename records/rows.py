@@ -10,7 +10,7 @@ from typing import Any
 
 from ..bus.entries import RecordEntry
 from ..bus.messages import FrameReady
-from ..bus.part import Action, CodeRead, Defect, Delivery, HeatMap, Outcome, Placement, Trigger, Why
+from ..bus.part import Action, CodeRead, Defect, Delivery, HeatMap, Measurement, Outcome, Placement, Trigger, Why
 
 Columns = dict[str, Any]
 
@@ -45,6 +45,7 @@ def part_columns(
     kept: Kept | None,
     codes: Sequence[CodeRead],
     placements: Sequence[Placement],
+    measures: Sequence[Measurement],
     stored_at: str,
 ) -> Columns:
     """Columns of table `part` for one record, `epoch` and `serial_before` left out."""
@@ -82,6 +83,7 @@ def part_columns(
         "serial": serial_of(codes),
         "codes": as_json([asdict(code) for code in codes]),
         "placements": as_json([numbers(asdict(placement)) for placement in placements]),
+        "measures": as_json([numbers(asdict(measure)) for measure in measures]),
         "heat": pack_heat(heat) if heat else None,
         "recovered": False,
         "stored_at": stored_at,
@@ -115,6 +117,7 @@ def recovered_columns(trigger: Trigger, number: int, taken_at: str, stored_at: s
         "serial": "",
         "codes": "[]",
         "placements": "[]",
+        "measures": "[]",
         "recovered": True,
         "stored_at": stored_at,
         **nothing,
@@ -161,7 +164,7 @@ def _trigger_columns(trigger: Trigger) -> Columns:
 _OUTBOX_LEAVES = ("heat", "number", "stored_at")
 
 
-_LISTS = ("reasons", "defects", "codes", "placements")
+_LISTS = ("reasons", "defects", "codes", "placements", "measures")
 
 
 def outbox_body(columns: Columns, epoch: str, views: Sequence[Columns] = (), image: Sequence[Columns] = ()) -> bytes:
@@ -220,6 +223,11 @@ def unpack_codes(packed: str) -> tuple[CodeRead, ...]:
 def unpack_placements(packed: str) -> tuple[Placement, ...]:
     """The placements of a row; what is None there is NaN here."""
     return tuple(Placement(**reals(one)) for one in json.loads(packed))
+
+
+def unpack_measures(packed: str) -> tuple[Measurement, ...]:
+    """The measurements of a row; a value that is None there is NaN here, a limit stays None."""
+    return tuple(Measurement(**{**one, **reals({"value": one["value"]})}) for one in json.loads(packed))
 
 
 def reals(values: Mapping[str, Any]) -> dict[str, Any]:

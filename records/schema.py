@@ -148,7 +148,12 @@ create table image_health (           -- what the pictures were like; a figure t
 """
 """Several pictures of one part, what they were like, where the part lay and what was written on it."""
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _VIEWS)
+_MEASURES = """
+alter table part add column measures text not null default '[]';  -- JSON list
+"""
+"""What was measured on each part, with its limits."""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _VIEWS, _MEASURES)
 """SQL that takes a file from user_version n to n + 1, for n = 0, 1, ..."""
 VERSION = len(MIGRATIONS)
 """What this okng writes and reads."""

@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from okng.bus.messages import FrameReady
-from okng.bus.part import CodeRead, ImageHealth, Outcome, Placement, Verdict, Why
+from okng.bus.part import CodeRead, ImageHealth, Measurement, Outcome, Placement, Verdict, Why
 from okng.bus.ring import RingShelf
 from okng.records import schema
 from okng.records.bookkeeping import Ripe
@@ -80,6 +80,71 @@ def test_a_ledger_of_version_1_opens_with_all_its_rows(tmp_path: Path, maker: Mo
     ledger.close()
     Ledger(tmp_path).close()
     assert len(LedgerReader(tmp_path).rows(100)) == 8
+
+
+def test_a_ledger_of_version_2_opens_with_all_its_rows(tmp_path: Path, maker: ModuleType) -> None:
+    db = apsw.Connection(str(tmp_path / schema.FILE))
+    db.execute(Path(__file__).with_name("ledger_v2.sql").read_text(encoding="utf-8"))
+    tables = ("meta", "epoch", "trigger", "part", "view", "image_health", "outbox", "counter", "audit")
+    columns = [str(row[1]) for row in db.execute("pragma table_info(part)")]
+    before = {
+        table: list(db.execute(f"select {', '.join(columns) if table == 'part' else '*'} from {table}"))
+        for table in tables
+    }
+    assert [list(db.execute("pragma user_version")), len(before["part"])] == [[(2,)], 2]
+    db.close()
+
+    ledger = Ledger(tmp_path)
+    with LedgerReader(tmp_path).asking() as ask:
+        assert next(ask("pragma user_version"))["user_version"] == schema.VERSION
+        for table in tables:
+            chosen = ", ".join(columns) if table == "part" else "*"
+            assert [tuple(row.values()) for row in ask(f"select {chosen} from {table}")] == before[table]
+    ng, ok = LedgerReader(tmp_path).rows(10)
+    assert [(row.part, row.measures, row.serial) for row in (ng, ok)] == [(3, (), "SN-7"), (2, (), "")]
+    assert [view.camera for view in ng.views] == ["side"]
+    assert not check(tmp_path).problems
+
+    width = Measurement("cam0", "gap", "width", 10.42, "mm", 9.8, 10.2)
+    store_part(ledger, maker, 9, "", why=Why.NG, measures=(width,))
+    ledger.close()
+    assert LedgerReader(tmp_path).rows(1)[0].measures == (width,)
+
+
+def test_figures_are_kept_with_their_limits_and_leave_the_box(tmp_path: Path, maker: ModuleType) -> None:
+    ledger = Ledger(tmp_path)
+    measures = (
+        Measurement("cam0", "gap", "width", 10.42, "mm", 9.8, 10.2),
+        Measurement("side", "dirt", "count", 3.0, "count", None, 0.0),
+        Measurement("", "weld", "objections", 1.0, "count", None, 1.0),
+        Measurement("cam0", "gap", "straightness", math.nan, "mm", None, None),
+    )
+    store_part(ledger, maker, 3, "", why=Why.NG, measures=measures)
+    ledger.close()
+    reader = LedgerReader(tmp_path)
+    (row,) = reader.rows(10)
+    assert row.measures[:3] == measures[:3]
+    assert math.isnan(row.measures[3].value)
+    assert [each.within for each in row.measures] == [False, False, True, False]
+    body = json.loads(reader.events("rejects", 0, 1)[0].body)
+    assert body["measures"][0] == {
+        "camera": "cam0",
+        "region": "gap",
+        "name": "width",
+        "value": 10.42,
+        "unit": "mm",
+        "low": 9.8,
+        "high": 10.2,
+    }
+    assert next(lines(tmp_path))["measures"][3]["value"] is None
+
+
+def test_figures_of_views_that_io_did_not_hear_belong_to_the_part(maker: ModuleType) -> None:
+    mine, other = (Measurement(camera, "gap", "width", 1.0, "mm", None, 2.0) for camera in ("cam0", "side"))
+    said = replace(maker.verdict(3, Outcome.NG), measures=(mine,))
+    heard = replace(maker.verdict(3), camera="side", measures=(other,))
+    record = maker.record_entry(2, 3, Why.NG, said=said).record
+    assert gather(record, Seen(verdicts={"side": heard, "cam0": said})).measures == (mine, other)
 
 
 def test_a_part_comes_back_with_all_that_was_seen_of_it(tmp_path: Path, maker: ModuleType) -> None:
