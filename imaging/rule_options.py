@@ -6,7 +6,7 @@ cannot be measured (no edge found, a grey picture asked for its colour) judges n
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Channel = Literal["grey", "red", "green", "blue"]
 """`grey`: luma of a colour picture. The other three need a colour picture."""
@@ -27,6 +27,15 @@ class _Rule(BaseModel):
     """What its values and its places are called on the screen and in the record."""
     mm_per_px: float | None = Field(default=None, gt=0.0, le=1000.0)
     """Scale of the developed picture; None: that of `develop.lens`. For a lens that needs no calibration."""
+    brightness: tuple[Level, Level] = (4, 251)
+    """Mean grey level the box must have; outside it nothing is measured, the part is UNJUDGED: in a picture without
+    light there is no blob, either."""
+
+    @field_validator("brightness")
+    @classmethod
+    def _lamp(cls, brightness: tuple[int, int]) -> tuple[int, int]:
+        _ordered("brightness", brightness[0], "brightness", brightness[1], apart=True)
+        return brightness
 
     @property
     def needs_scale(self) -> bool:

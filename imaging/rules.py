@@ -2,6 +2,7 @@
 
 import math
 
+import cv2
 import numpy as np
 
 from ..bus.errors import BadRecipe
@@ -50,6 +51,7 @@ class Ruler:
         except ValueError as error:
             return Measured(options.name, trouble=f"{options.name}: {error}")
         try:
+            _check_light(region, *options.brightness)
             match options:
                 case BlobOptions():
                     return self._blobs(region, corner, options)
@@ -83,6 +85,13 @@ class Ruler:
             boxes = [match.box for match in self._template.all(region, options.min_likeness, options.max_overlap)]
         count = _counted(len(boxes), options)
         return Measured(options.name, (count,), _places(options.name, boxes, corner, _excess(count)))
+
+
+def _check_light(region: Picture, darkest: int, brightest: int) -> None:
+    # Rounded: OpenCV multiplies by 1 / n, which makes 251.00000000000003 of 251.
+    light = round(sum(cv2.mean(region)[:3]) / (1 if region.ndim == 2 else 3), 3)
+    if not darkest <= light <= brightest:
+        raise NotMeasured(f"brightness {light:.1f}: expected {darkest}..{brightest}")
 
 
 def _colour(region: Picture, corner: Corner, options: ColourOptions) -> Measured:

@@ -106,8 +106,8 @@ def test_a_colour_that_cannot_be_told_judges_nothing() -> None:
     )
     assert grey.trouble == "cap: expected a picture with colours, this one is grey"
     assert grey.score == math.inf
-    assert "clipped" in colour(painted((254, 250, 250)), (255, 250, 250)).trouble
-    assert colour(painted((254, 250, 250)), (254, 250, 250), max_clipped=1.0).score <= 1
+    assert "clipped" in colour(painted((254, 245, 245)), (255, 245, 245)).trouble
+    assert colour(painted((254, 245, 245)), (254, 245, 245), max_clipped=1.0).score <= 1
 
 
 def presence(picture: Picture, **options: Any) -> Measured:

@@ -57,6 +57,7 @@ def test_a_tool_is_read_by_its_kind(written: dict[str, Any]) -> None:
         ({"kind": "colour", **COLOUR, "max_delta_e": 0}, "expected greater than 0"),
         ({"kind": "count", "max_count": 3}, "count.min_count: missing"),
         ({"kind": "count", "min_count": 1, "max_count": 3, "by": "template"}, "expected `template`"),
+        ({"kind": "blob", "brightness": (200, 100)}, "brightness = 200: expected to lie below brightness = 100"),
         ({"kind": "blob", "name": "Two Words"}, "blob.name = 'Two Words'"),
     ],
 )

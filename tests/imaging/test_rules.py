@@ -80,3 +80,18 @@ def test_the_same_picture_gives_the_same_values(tool: dict[str, Any]) -> None:
     first = one.measure(picture, (4, 3, 40, 30))
     one.measure(scene("noise", True, 6), (0, 0, 50, 40))
     assert one.measure(picture, (4, 3, 40, 30)) == first
+
+
+@pytest.mark.parametrize("grey", [0, 255])
+@pytest.mark.parametrize("colours", [False, True])
+@pytest.mark.parametrize("tool", [*TOOLS, {"kind": "presence", "high": 0.5}], ids=lambda tool: str(tool["kind"]))
+def test_a_lamp_that_is_off_or_blinds_passes_nothing(tool: dict[str, Any], colours: bool, grey: int) -> None:
+    picture = np.full((40, 50, 3) if colours else (40, 50), grey, np.uint8)
+    found = ruler(tool).measure(picture, (0, 0, 50, 40))
+    assert found.trouble == f"tool: brightness {grey}.0: expected 4..251"
+    assert found.score == math.inf
+
+
+def test_a_box_that_is_meant_to_be_white_is_measured_where_the_recipe_says_so() -> None:
+    white = np.full((40, 50), 255, np.uint8)
+    assert ruler({"kind": "blob", "brightness": [128, 255]}).measure(white, (0, 0, 50, 40)).score == 0
