@@ -6,10 +6,7 @@ from ..bus.doctor import Finding, host_findings
 from ..bus.errors import OkngError, Refused
 from ..camera.doctor import camera_findings
 from ..inspect.recipe import read_recipe
-from ..models.bundle import open_bundle
-from ..models.detector import Detector
-from ..models.doctor import runtime_findings
-from ..models.parity import check_golden
+from ..models.doctor import bundle_finding, runtime_findings
 from ..plc_io.doctor import plc_findings
 from ..settings import Settings, read_settings
 from .jobs import Jobs, check_jobs
@@ -43,20 +40,7 @@ def _model(settings: Settings) -> list[Finding]:
     except OkngError as error:
         return [Finding("recipe", False, str(error), "Mend the recipe; nothing is inspected without one.")]
     recipe = Finding("recipe", True, f"{active.recipe.name}, revision {active.revision}")
-    return [recipe, *(_bundle(folder, settings) for folder in dict.fromkeys(active.bundles.values()))]
-
-
-def _bundle(folder: Path, settings: Settings) -> Finding:
-    try:
-        bundle = open_bundle(folder)
-        report = check_golden(Detector(bundle, settings.inspect.provider, settings.inspect.threads))
-    except OkngError as error:
-        return Finding("model", False, str(error), "Teach a model or fetch the bundle again.")
-    found = f"{bundle.digest[:12]}: {report.detail}"
-    advice = (
-        "" if report.passed else "This box computes otherwise than the one that made the model. Do not use it here."
-    )
-    return Finding("model", report.passed, found, advice)
+    return [recipe, *(bundle_finding(folder, settings.inspect) for folder in dict.fromkeys(active.bundles.values()))]
 
 
 def _jobs(settings: Settings, settings_file: Path) -> list[Finding]:

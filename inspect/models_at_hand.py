@@ -14,7 +14,8 @@ from ..models.bundle import Bundle, open_bundle
 from ..models.detector import MOST_BATCH, Detector
 from ..models.findings import Findings
 from ..models.keeper import Keeper
-from ..models.parity import require_golden
+from ..models.parity import require_gate, require_golden
+from ..models.proof import proved_detector
 from .options import InspectOptions
 from .recipe import ActiveRecipe
 from .sections import Region
@@ -29,9 +30,7 @@ Load = Callable[[Bundle, InspectOptions, int], Detector]
 
 def proved(bundle: Bundle, options: InspectOptions, batch: int = 1) -> Detector:
     """Load a bundle, warm it up, and let its golden pictures score here as stored. BadBundle, BadSettings."""
-    detector = Detector(bundle, options.provider, options.threads, batch=batch, options=options)
-    require_golden(detector)
-    return detector
+    return proved_detector(bundle, options, batch=batch, timed=False)
 
 
 class Models:
@@ -53,6 +52,8 @@ class Models:
                 mine = [region for region in regions if self._of[region.name].digest == bundle.digest]
                 make = _maker(load, bundle, options, _batch(mine, options))
                 self._keepers[bundle.digest] = Keeper(make, options.warm_ms)
+                # Once, and not again when it comes back from a failure while the line works.
+                require_gate(self._keepers[bundle.digest].detector)
         for region in regions:
             try:
                 self._keepers[self._of[region.name].digest].detector.check_limits(region.limits)

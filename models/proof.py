@@ -27,7 +27,8 @@ def proved_detector(bundle: Bundle, options: RuntimeOptions, *, batch: int = 1, 
         detector.find_cut(cuts[turn % len(cuts)])
         turn += 1
 
-    warmed = warm_up(run)
+    # A CPU is warm after a few runs; a GPU chooses kernels and fills its caches.
+    warmed = warm_up(run, most_ms=1_000 if options.provider == "cpu" else 5_000)
     report = require_gate(detector) if timed else require_golden(detector)
     log.info(
         "model %.12s on %s: %s; first run %.1f ms, after %d %.1f ms",
