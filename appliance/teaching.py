@@ -1,17 +1,63 @@
-"""What a teaching came to, for people."""
+"""What a teaching came to, for people; and what a teaching is given, read."""
 
+from pathlib import Path
+
+from ..bus.errors import BadPicture, BadSettings
+from ..models import pictures
+from ..models.manifest import Manifest
+from ..training.data.dataset import Sample
+from ..training.data.sources import KINDS, SourceOptions, open_dataset
 from ..training.taught_report import TeachReport
 
 NAMED = 3
 
 
-def told(report: TeachReport) -> list[str]:
-    """Return the report as lines."""
+def told(report: TeachReport, manifest: Manifest | None = None) -> list[str]:
+    """Return the report as lines. manifest: of the bundle, for what was promised of escapes."""
     low, high = 100 * report.overkill_low, 100 * report.overkill_high
     unlike = ", ".join(f"{one.file} ({one.score:.2f})" for one in report.unlike[:NAMED])
-    return [
-        f"taught from {report.goods} good parts in {report.seconds['total']:.1f} s: model {report.digest[:12]}",
+    added = "" if report.added == report.goods else f", {report.added} of them new"
+    lines = [
+        f"taught from {report.goods} good parts{added} in {report.seconds['total']:.1f} s: model {report.digest[:12]}",
+        f"chosen: {report.chosen}",
         f"threshold {report.threshold:.2f}: {report.method}",
         f"good parts expected above it: {100 * report.overkill:.2f} % (95 %: {low:.2f} .. {high:.2f} %)",
-        f"the goods least like the others, look at them: {unlike}",
     ]
+    if manifest is not None and manifest.threshold.escape_percent is not None:
+        promised = manifest.threshold
+        lines.append(
+            f"defective parts expected to escape: {promised.escape_percent:.2f} % "
+            f"(95 %: {promised.escape_low_percent:.2f} .. {promised.escape_high_percent:.2f} %)"
+        )
+    lines += report.claims
+    if report.labels:
+        lines.append(f"labels: {report.labels}")
+    if unlike:
+        lines.append(f"the goods least like the others, look at them: {unlike}")
+    return lines
+
+
+def goods_in(folder: Path) -> list[Path]:
+    """Return the pictures of good parts in a folder, or in its `train/good`. BadPicture: there are none."""
+    inside = folder / "train" / "good"
+    try:
+        return pictures.files_in(folder)
+    except BadPicture:
+        if not inside.is_dir():
+            raise
+    return pictures.files_in(inside)
+
+
+def defects_in(place: Path, kind: str) -> list[Sample]:
+    """Return the labelled pictures of defective parts at a place. BadData: not read; BadSettings: none there."""
+    options = SourceOptions(kind=next(each for each in KINDS if each == kind))
+    found = [sample for sample in open_dataset(place, options).samples if not sample.ok]
+    if not found:
+        raise BadSettings(f"--defects {place}: no labelled defect in it")
+    return found
+
+
+def next_version(version: str) -> str:
+    """Return the version after this one: its last number and one."""
+    first, second, third = version.split(".")
+    return f"{first}.{second}.{int(third) + 1}"

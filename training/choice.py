@@ -2,9 +2,9 @@
 
 Goods are held out, copies of them are spoilt on purpose (`spoil.py`), and the candidates are compared by how well they
 tell the spoilt from the unspoilt, neither of which they were fitted on. The size first, on a sample: the largest the
-budget allows, unless a smaller one is clearly better. Then the weights of the heads, on all goods, because how far the Gaussian can be trusted
-depends on their number: the usual weights unless others are clearly better. No picture of a real defect takes part, so
-none can be chosen for.
+budget allows, unless a smaller one is clearly better. Then the weights of the heads, on all goods, because how far the
+Gaussian can be trusted depends on their number: the usual weights unless others are clearly better. No picture of a
+real defect takes part, so none can be chosen for.
 """
 
 from collections.abc import Callable, Sequence

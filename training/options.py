@@ -37,6 +37,8 @@ class TeachOptions(BaseModel):
     """Directions of white features that are kept, the main ones."""
     overkill_percent: float = Field(default=1.0, ge=0.01, le=50.0)
     """Share of good parts that may be called NG; the threshold is put there."""
+    escape_percent: float | None = Field(default=None, ge=0.01, le=50.0)
+    """Share of defective parts that may be let through; needs labelled defects, and goes before overkill."""
     goods_max: int = Field(default=2000, ge=FEWEST_GOODS, le=10_000)
     """With more good pictures than this, so many are drawn by the seed (about 0.2 MB of memory each)."""
     scribbles: bool = False

@@ -85,6 +85,11 @@ class Supervision:
         """Return what there is without labels."""
         return cls(lesson.heads, Way.GOODS, lesson.held_out, np.empty(0), {}, 0, "no labelled defects")
 
+    def defects_by_class(self, defects: Defects | None) -> dict[str, Scores]:
+        """Return the defects' scores by class."""
+        kinds = np.array(defects.kinds if defects is not None else ())
+        return {str(kind): self.defects[kinds == kind] for kind in np.unique(kinds)}
+
     def told(self, defects: Defects) -> dict[str, Any]:
         """For the report."""
         classes = {kind: defects.kinds.count(kind) for kind in sorted(set(defects.kinds))}

@@ -61,6 +61,8 @@ class TeachReport:
     """Size and heads, for people."""
     labels: str
     """What the labels gained, for people; empty: there were none."""
+    claims: tuple[str, ...]
+    """What may be claimed of the threshold, and what not yet."""
     seconds: dict[str, float]
     """Duration of each phase, and `total`."""
 
@@ -101,6 +103,7 @@ def report_of(taught: Taught, out: Path, digest: str, seconds: dict[str, float],
         unlike=taught.unlike,
         chosen=f"{taught.choice.layout.words}, {taught.choice.mix.words}: {taught.choice.reason}",
         labels=taught.supervision.reason if taught.labels is not None else "",
+        claims=limit.claims,
         seconds=seconds,
     )
 
@@ -133,6 +136,11 @@ def fields(taught: Taught, options: TeachOptions, base: str) -> dict[str, Any]:
             "overkill_low_percent": 100.0 * limit.low,
             "overkill_high_percent": 100.0 * limit.high,
             "goods": limit.goods,
+            "target": limit.target,
+            "escape_percent": _percent(limit.escape),
+            "escape_low_percent": _percent(limit.escape_low),
+            "escape_high_percent": _percent(limit.escape_high),
+            "defects": limit.defects,
         },
         "opset": OPSET,
         "backbone_sha256": hashlib.sha256(BACKBONE.read_bytes()).hexdigest(),
@@ -193,7 +201,7 @@ def _summary(taught: Taught, options: TeachOptions, base: str) -> dict[str, Any]
 
 def _report(taught: Taught, options: TeachOptions, seconds: Mapping[str, float]) -> dict[str, Any]:
     limit = taught.limit
-    report = {
+    report: dict[str, Any] = {
         "train": _summary(taught, options, ""),
         "choice": taught.choice.told(),
         "threshold": {
@@ -203,6 +211,13 @@ def _report(taught: Taught, options: TeachOptions, seconds: Mapping[str, float])
             "low": limit.low,
             "high": limit.high,
             "goods": limit.goods,
+            "target": limit.target,
+            "claims": list(limit.claims),
+            "escape": limit.escape,
+            "escape_low": limit.escape_low,
+            "escape_high": limit.escape_high,
+            "defects": limit.defects,
+            "escapes_by_class": {kind: {"events": k, "of": n} for kind, (k, n) in limit.classes.items()},
         },
         "held_out_scores": [round(float(score), 4) for score in np.sort(taught.supervision.held_out)],
         "most_unlike_goods": [{"file": good.file, "score": good.score} for good in taught.unlike],
@@ -212,3 +227,7 @@ def _report(taught: Taught, options: TeachOptions, seconds: Mapping[str, float])
     if taught.labels is not None:
         report["labels"] = taught.supervision.told(taught.labels)
     return report
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100.0 * share

@@ -35,12 +35,12 @@ from .layout import Layout
 from .lesson import Grid, Lesson, learn
 from .options import FEWEST_GOODS, TeachOptions
 from .phases import Phases, Progress
+from .promise import Targets, promise
 from .store import Remembered, packed
 from .supervise import Defects, Supervision, supervise
 from .targets import Labelled, labelled
 from .taught_graph import taught_graph
 from .taught_report import Taught, TeachReport, fields, report_files, report_of
-from .threshold import choose_threshold
 
 Cuts = npt.NDArray[np.uint8]
 
@@ -81,7 +81,7 @@ def teach(
         taught = _supervised(lesson, features, labels, grid, options, phases)
     phases.begin("threshold")
     _check_finite(lesson, names)
-    limit = choose_threshold(taught.held_out, options.overkill_percent / 100.0)
+    limit = promise(taught.held_out, _targets(options, labels), taught.defects_by_class(labels))
     phases.begin("graph")
     model = taught_graph(layout, taught.heads)
     phases.begin("golden")
@@ -219,3 +219,13 @@ def _supervised(
 def _check_finite(lesson: Lesson, names: Sequence[str]) -> None:
     if not np.isfinite(lesson.held_out).all():
         raise BadPicture(f"{names[int(np.isfinite(lesson.held_out).argmin())]}: scores no finite number")
+
+
+def _targets(options: TeachOptions, labels: Defects | None) -> Targets:
+    """What is promised. BadSettings: escapes cannot be without defects."""
+    if options.escape_percent is not None and labels is None:
+        raise BadSettings(
+            f"escape_percent = {options.escape_percent:g}: expected labelled defects, goods alone tell no escapes"
+        )
+    escape = None if options.escape_percent is None else options.escape_percent / 100.0
+    return Targets(options.overkill_percent / 100.0, escape)

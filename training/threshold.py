@@ -14,7 +14,7 @@ of that very size. The interval is then what n goods prove by themselves (Cloppe
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,19 @@ class Limit:
     high: float
     goods: int
     """Held-out scores it rests on."""
+    escape: float | None = None
+    """Share of defective parts expected at or below it; None: none was there to tell."""
+    escape_low: float | None = None
+    """95 % interval of that share."""
+    escape_high: float | None = None
+    defects: int = 0
+    """Scores of defective parts it rests on."""
+    classes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Class of defect: how many would escape, of how many."""
+    target: str = ""
+    """What was asked for, for people."""
+    claims: tuple[str, ...] = ()
+    """What may be claimed of it and what not yet, for people."""
 
 
 def choose_threshold(scores: npt.NDArray[np.float64], overkill: float) -> Limit:

@@ -86,3 +86,27 @@ def write_plates() -> Write:
 def quick() -> TeachOptions:
     """Options of a small, quick teaching."""
     return QUICK
+
+
+def write_crosses(folder: Path, seeds: range) -> Path:
+    """Write plates with a soft dark cross, and masks of what is wrong with them, in MVTec layout; return the folder."""
+    shown, drawn = folder / "test" / "cross", folder / "ground_truth" / "cross"
+    drawn.mkdir(parents=True)
+    shown.mkdir(parents=True)
+    for seed in seeds:
+        picture, mask = plate(seed).astype(np.float32), np.zeros((SIDE, SIDE), np.uint8)
+        rng = np.random.default_rng(seed)
+        x, y = int(rng.integers(14, 34)), int(rng.integers(60, 80))
+        cv2.line(mask, (x - 7, y), (x + 7, y), 255, 3)
+        cv2.line(mask, (x, y - 7), (x, y + 7), 255, 3)
+        spoilt = np.clip(picture - 11.0 * (mask > 0), 0, 255).astype(np.uint8)
+        (shown / f"{seed}.png").write_bytes(encode_png(spoilt))
+        (drawn / f"{seed}_mask.png").write_bytes(encode_png(mask))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def crosses(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Eight labelled crosses to learn from, and twenty-five others."""
+    folder = tmp_path_factory.mktemp("crosses")
+    return write_crosses(folder / "known", range(5000, 5008)), write_crosses(folder / "new", range(6000, 6025))

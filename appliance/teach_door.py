@@ -1,0 +1,121 @@
+"""`okng teach`: a bundle from good parts, from labelled defects, or from a bundle and what came since."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..bus.errors import BadSettings
+from .doors import FOLDER
+
+_MODES = ("unlike", "golden")
+_KINDS = ("auto", "folders", "coco", "yolo", "label-studio", "ledger", "manifest")
+
+
+def region_of(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[int, int, int, int] | None:
+    """Read x,y,w,h in picture pixels."""
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) == 4 and all(part.strip().isdecimal() for part in parts):
+        x, y, w, h = (int(part) for part in parts)
+        if w and h:
+            return x, y, w, h
+    raise click.BadParameter(f"{text!r}: expected x,y,w,h in pixels, for example 100,50,640,480", ctx, param)
+
+
+def _size(ctx: click.Context, param: click.Parameter, text: str) -> int:
+    """Read `auto` or a side in pixels."""
+    if text == "auto":
+        return 0
+    if text.isdecimal() and 64 <= int(text) <= 1024 and int(text) % 16 == 0:
+        return int(text)
+    raise click.BadParameter(f"{text!r}: expected auto, or a multiple of 16 from 64 to 1024", ctx, param)
+
+
+@click.command()
+@click.argument("goods", type=FOLDER, required=False)
+@click.option("--out", type=FOLDER, required=True, help="Folder of the bundle to make; must not exist.")
+@click.option("--name", default=None, help="Name of the product; default: the folder's, or the added-to bundle's.")
+@click.option("--version", default=None, help="Of the bundle; default: 1.0.0, or the added-to bundle's next.")
+@click.option("--add", "base", type=FOLDER, default=None, help="Bundle to add to: its own pictures are not needed.")
+@click.option("--defects", type=click.Path(path_type=Path), multiple=True, help="Labelled pictures, of any source.")
+@click.option("--defects-kind", type=click.Choice(_KINDS), default="auto", show_default=True, help="What they are.")
+@click.option("--scribbles", is_flag=True, help="Only parts of the defects are drawn; the rest says nothing.")
+@click.option(
+    "--mode", type=click.Choice(_MODES), default="unlike", show_default=True, help="golden: print, PCB, labels."
+)
+@click.option("--size", callback=_size, default="auto", show_default=True, help="Side of the model's input, px.")
+@click.option("--step", type=click.Choice(["16", "8"]), default="16", show_default=True, help="Input px a map cell.")
+@click.option(
+    "--heads",
+    type=click.Choice(["auto", "usual", "memory", "gaussian", "sum"]),
+    default="auto",
+    show_default=True,
+    help="How the two distances from goods are weighed.",
+)
+@click.option(
+    "--budget-ms", type=click.FloatRange(5.0, 10_000.0), default=25.0, show_default=True, help="For --size auto."
+)
+@click.option("--region", callback=region_of, metavar="X,Y,W,H", help="Part of each picture; default: all of it.")
+@click.option("--overkill", type=click.FloatRange(0.01, 50.0), default=1.0, show_default=True, help="Target, %.")
+@click.option("--escape", type=click.FloatRange(0.01, 50.0), default=None, help="Target, %; needs --defects.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option("--threads", type=click.IntRange(0, 64), default=0, show_default="one a core")
+@click.option("--forget", is_flag=True, help="Keep no features: the bundle is smaller, and cannot be added to.")
+@click.option("--replace", is_flag=True, help="A bundle that is at OUT gives way.")
+def teach(goods: Path | None, out: Path, **asked: Any) -> None:
+    """Teach a model from GOODS, a folder of pictures of good parts. No torch, no labels, seconds.
+
+    With --defects labelled pictures are learnt from as well, where leaving each out shows that it helps. With --add a
+    bundle is gone on from, with further GOODS, --defects or both.
+    """
+    from ..models.bundle import open_bundle
+    from ..models.manifest import read_manifest
+    from ..training.options import TeachOptions
+    from ..training.teach import teach as teach_goods
+    from .progress import teaching
+    from .teaching import defects_in, goods_in, next_version, told
+
+    base: Path | None = asked["base"]
+    if goods is None and base is None:
+        raise click.UsageError("Missing argument 'GOODS'.")
+    if asked["escape"] is not None and not asked["defects"] and base is None:
+        raise BadSettings("--escape: expected --defects: how many defects are let through is told by defects alone")
+    known = None if base is None else read_manifest(base)
+    name = asked["name"] or (known.name if known else goods.resolve().name if goods else "taught")
+    options = TeachOptions(
+        name=name,
+        version=asked["version"] or (next_version(known.version) if known else "1.0.0"),
+        size_px=asked["size"],
+        step_px=8 if asked["step"] == "8" else 16,
+        heads=asked["heads"],
+        budget_ms=asked["budget_ms"],
+        region=None if asked["region"] is None else _box(asked["region"]),
+        overkill_percent=asked["overkill"],
+        escape_percent=asked["escape"],
+        scribbles=asked["scribbles"],
+        keep_features=not asked["forget"],
+        seed=asked["seed"],
+        threads=asked["threads"],
+        replace=asked["replace"],
+    )
+    pictures = goods_in(goods) if goods is not None else []
+    if asked["mode"] == "golden":
+        if base is not None or asked["defects"]:
+            raise BadSettings("--mode golden: takes neither --add nor --defects; it compares with the goods themselves")
+        from ..training.reference_teach import teach_golden
+
+        with teaching() as progress:
+            report = teach_golden(pictures, out, options, progress)
+    else:
+        labelled = [one for place in asked["defects"] for one in defects_in(place, asked["defects_kind"])]
+        with teaching() as progress:
+            report = teach_goods(pictures, out, options, progress, defects=labelled, base=base)
+    click.echo("\n".join(told(report, open_bundle(out).manifest)))
+
+
+def _box(region: tuple[int, int, int, int]) -> Any:
+    from ..models.box import Box
+
+    return Box(*region)
