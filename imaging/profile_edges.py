@@ -114,7 +114,10 @@ def _fitted(x: Profile, y: Profile, start: float, furthest: float) -> float | No
         slopes = np.column_stack(
             [np.ones_like(x), share, -height * (cdf_right - cdf_left), height * (pdf_right - pdf_left)]
         )
-        step, _, rank, _ = np.linalg.lstsq(slopes, y - low - height * share, rcond=1e-6)
+        try:
+            step, _, rank, _ = np.linalg.lstsq(slopes, y - low - height * share, rcond=1e-6)
+        except np.linalg.LinAlgError:  # it ran away
+            return None
         if rank < 3 or not np.isfinite(step).all():
             return None
         low, height, moved = low + float(step[0]), height + float(step[1]), float(step[2])
