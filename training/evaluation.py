@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from .. import __version__
 from ..bus.clock import utc_now
 from ..models.box import Box
@@ -54,6 +56,7 @@ def evaluation(
             "goods": len(goods),
             "defects": len(bad),
             "classes": {label: figures.escape.n for label, figures in metrics.by_class.items()},
+            "taught_from": taught_from(bundle, data),
             "left_out": [str(one) for one in data.left_out],
             "not_drawn": metrics.not_drawn,
             "outside_region": metrics.outside,
@@ -114,14 +117,16 @@ def cautions(metrics: Metrics, bundle: Bundle, data: Dataset) -> list[str]:
     """Return what must be known before these figures are believed, as codes the page has words for."""
     said = []
     promise, measured = bundle.manifest.threshold, metrics.overkill
-    if _taught_from(data) == bundle.manifest.train.get("goods_sha256"):
-        said.append("taught_goods")
+    if taught_from(bundle, data):
+        said.append("taught_pictures")
     if promise.goods and measured.n:
         low, high = promise.overkill_low_percent / 100.0, promise.overkill_high_percent / 100.0
         if measured.low > high:
             said.append("more_overkill_than_promised")
         elif measured.high < low:
             said.append("less_overkill_than_promised")
+    if promise.defects and metrics.escape.n and metrics.escape.low > (promise.escape_high_percent or 0.0) / 100.0:
+        said.append("more_escape_than_promised")
     if metrics.unjudged:
         said.append("unjudged")
     if not metrics.escape.n:
@@ -147,12 +152,22 @@ def data_digest(data: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _taught_from(data: Dataset) -> str:
-    """What a bundle's manifest would call the goods of this set, had it been taught from just them."""
+def taught_from(bundle: Bundle, data: Dataset) -> int:
+    """Return how many pictures of a set the bundle was taught from, by their contents.
+
+    A bundle without a lesson names its goods only as a whole: then it is all of them or none.
+    """
+    if bundle.lesson is not None:
+        try:
+            with np.load(bundle.lesson, allow_pickle=False) as lesson:
+                known = {str(digest) for digest in lesson["digests"]}
+        except (OSError, ValueError, KeyError):
+            return 0  # whoever goes on from this lesson is told what is wrong with it; the figures need none of it
+        return sum(sample.sha256 in known for sample in data.samples)
     digest = hashlib.sha256()
     for sample in sorted(data.goods, key=lambda sample: sample.picture):
         digest.update(f"{sample.picture.name}\0{sample.sha256}\n".encode())
-    return digest.hexdigest()
+    return len(data.goods) if digest.hexdigest() == bundle.manifest.train.get("goods_sha256") else 0
 
 
 def _number(value: float) -> float | None:

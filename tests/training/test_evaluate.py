@@ -4,6 +4,7 @@ import json
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -22,7 +23,7 @@ from okng.training.confusion import confusion
 from okng.training.data.shapes import write_mask
 from okng.training.data.sources import SourceOptions
 from okng.training.evaluate import Scored, evaluate, summarise
-from okng.training.evaluation import cautions, evaluation
+from okng.training.evaluation import cautions, evaluation, taught_from
 from okng.training.examine import examine
 from okng.training.labelled import labelled
 from okng.training.options import TeachOptions
@@ -177,8 +178,13 @@ def test_goods_it_was_taught_from_are_called_that(taught: TeachReport, goods: Pa
     metrics = evaluate(bundle, data)
     said = cautions(metrics, bundle, data)
     assert "no_defects" in said
-    assert "taught_goods" in said
-    assert "taught_goods" not in cautions(metrics, bundle, data.with_samples(data.samples[1:]))
+    assert "taught_pictures" in said
+    assert taught_from(bundle, data) == 40
+    assert taught_from(bundle, data.with_samples(data.samples[1:])) == 39
+    plain = replace(bundle, lesson=None)  # then the manifest names them only as a whole
+    assert taught_from(plain, data) == 40
+    assert taught_from(plain, data.with_samples(data.samples[1:])) == 0
+    assert "taught_pictures" not in cautions(metrics, replace(plain), data.with_samples(data.samples[1:]))
 
 
 def test_more_overkill_than_promised_is_said(taught: TeachReport, mvtec: Path) -> None:

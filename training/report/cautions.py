@@ -3,10 +3,14 @@
 from .page import Words
 
 CAUTIONS = {
-    "taught_goods": Words(
-        "These good parts are the very ones the model was taught from: overkill and AUROC are too good to be true. "
-        "Evaluate on parts it has never seen.",
-        "这些良品正是示教时用的良品：此处的过杀率和 AUROC 偏乐观。请用模型从未见过的工件评估。",
+    "taught_pictures": Words(
+        "{taught_from} of these pictures are among those the model was taught from: the figures are too good to be "
+        "true. Evaluate on parts it has never seen.",
+        "其中 {taught_from} 张图片正是示教时用过的：结果偏乐观。请用模型从未见过的工件评估。",
+    ),
+    "more_escape_than_promised": Words(
+        "More defects escape than the bundle promised, and chance does not explain it: do not rely on its promise.",
+        "漏检多于模型包的承诺，且无法用偶然解释：请勿依赖其承诺。",
     ),
     "more_overkill_than_promised": Words(
         "More good parts are rejected than the bundle promised, and chance does not explain it: these parts differ "

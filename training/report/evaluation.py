@@ -144,7 +144,11 @@ def _headline(found: Mapping[str, Any]) -> list[Fact]:
 
 
 def _cautions(found: Mapping[str, Any]) -> list[str]:
-    return [note(CAUTIONS[code], "warning") for code in found["cautions"] if code in CAUTIONS]
+    return [
+        note(CAUTIONS[code].put(taught_from=found["data"].get("taught_from", 0)), "warning")
+        for code in found["cautions"]
+        if code in CAUTIONS
+    ]
 
 
 def _scores(found: Mapping[str, Any]) -> str:

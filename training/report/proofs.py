@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .page import Text, Words, note, section, table
-from .words import aim, interval, number, percent, plain
+from .words import aim, interval, key_words, number, percent, plain
 
 
 def targets(found: Mapping[str, Any]) -> str:
@@ -102,7 +102,7 @@ def identity(found: Mapping[str, Any]) -> str:
         table(
             Words("How the model was taught", "模型的示教方式"),
             [Words("what", "项目"), Words("value", "值")],
-            [[str(key).replace("_", " "), plain(value)] for key, value in bundle["train"].items()],
+            [[key_words(str(key)), plain(value)] for key, value in bundle["train"].items()],
             numbers_from=9,
         )
         if bundle["train"]

@@ -7,10 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ...models.box import Box
+from ...models.figures import clopper_pearson
 from .charts import Bars, histogram
+from .chosen import chosen
 from .looks import Look, gallery
 from .page import Fact, Text, Words, facts, figure, note, page, section, table
-from .words import interval, percent, plain
+from .words import interval, key_words, percent, plain
 
 UNLIKE = 10
 """Goods shown, at most."""
@@ -64,12 +66,13 @@ def teaching_report(report: Mapping[str, Any], pictures: Sequence[Look] = (), *,
             if scores
             else "",
             _unlike(report.get("most_unlike_goods", ()), pictures),
+            *chosen(report.get("choice", {}), report.get("labels", {})),
             section(
                 Words("How it was taught", "示教方式"),
                 table(
                     Words("Settings and data", "设置与数据"),
                     [Words("what", "项目"), Words("value", "值")],
-                    [[_key(key), plain(value)] for key, value in train.items()],
+                    [[key_words(key), plain(value)] for key, value in train.items()],
                     numbers_from=9,
                 )
                 if train
@@ -133,22 +136,47 @@ def _promise(threshold: Mapping[str, Any], scores: int) -> str:
                 "good",
             )
         )
-    escape = threshold.get("escape")
+    escape, defects = threshold.get("escape"), threshold.get("defects", 0)
+    between = interval({"low": threshold.get("escape_low", 0.0), "high": threshold.get("escape_high", 1.0)})
     shown.append(
         Fact(
             Words("Defects let through (escape)", "缺陷漏检率"),
             percent(escape) if escape is not None else Words("not known", "未知"),
             Words(
-                "Measured on labelled defects."
-                if escape is not None
-                else "No defect was shown to the model: measure it with okng evaluate.",
-                "由有标注的缺陷测得。" if escape is not None else "示教时没有缺陷样本：请用 okng evaluate 测量。",
+                f"Expected share; with {defects} labelled defects the truth lies in {between} (95 %).",
+                f"预期比例；依据 {defects} 件有标注的缺陷，真实值在 {between} 之间（95 %）。",
+            )
+            if escape is not None
+            else Words(
+                "No defect was shown to the model: measure it with okng evaluate.",
+                "示教时没有缺陷样本：请用 okng evaluate 测量。",
             ),
             "bad" if escape is None else "",
         )
     )
     method = str(threshold.get("method", ""))
-    return facts(shown) + (note(Words(f"How it was chosen: {method}", f"选取方法：{method}")) if method else "")
+    said = [Words(f"How it was chosen: {method}", f"选取方法：{method}")] if method else []
+    said += [Words(f"Claim: {claim}", f"可否承诺：{claim}") for claim in threshold.get("claims", ())]
+    return facts(shown) + "".join(note(one) for one in said) + _by_class(threshold.get("escapes_by_class", {}))
+
+
+def _by_class(classes: Mapping[str, Mapping[str, int]]) -> str:
+    rows: list[list[Text]] = []
+    for kind, seen in classes.items():
+        low, high = clopper_pearson(seen["events"], seen["of"])
+        share = percent(seen["events"] / seen["of"]) if seen["of"] else "–"
+        rows.append([kind, str(seen["of"]), str(seen["events"]), share, interval({"low": low, "high": high})])
+    head = [
+        Words("class", "类别"),
+        Words("defects", "缺陷件"),
+        Words("let through", "漏检"),
+        Words("escape", "漏检率"),
+        Words("95 % interval", "95 % 区间"),
+    ]
+    caption = Words(
+        "Labelled defects, each scored by a model that did not know it", "有标注的缺陷（由未见过该件的模型打分）"
+    )
+    return table(caption, head, rows) if rows else ""
 
 
 def _unlike(named: Sequence[Mapping[str, Any]], pictures: Sequence[Look]) -> str:
@@ -174,23 +202,3 @@ def _seconds(seconds: Mapping[str, float]) -> str:
     total = f"{sum(value for key, value in seconds.items() if key != 'total'):.1f}"
     longest = max(seconds, key=lambda key: seconds[key])
     return note(Words(f"It took {total} s, most of it for: {longest}.", f"用时 {total} 秒，其中最久的是：{longest}。"))
-
-
-_KEYS = {
-    "method": Words("method", "方法"),
-    "okng": Words("version of okng", "okng 版本"),
-    "goods": Words("good parts", "良品数"),
-    "goods_sha256": Words("digest of the good parts", "良品数据摘要"),
-    "size_px": Words("model input, px", "模型输入，像素"),
-    "channels": Words("channels", "通道"),
-    "grid": Words("grid", "网格"),
-    "bank": Words("memory vectors, at most", "记忆向量上限"),
-    "dimensions": Words("dimensions of the Gaussian", "高斯维数"),
-    "overkill_percent": Words("overkill asked for, %", "目标过杀率，%"),
-    "seed": Words("seed", "随机种子"),
-    "region": Words("region", "区域"),
-}
-
-
-def _key(key: str) -> Text:
-    return _KEYS.get(key, key.replace("_", " "))

@@ -47,3 +47,38 @@ def interval(rate: Mapping[str, Any]) -> str:
 def aim(share: float) -> str:
     """Return a round share somebody aims at, as percent."""
     return f"≤\u00a0{100.0 * share:g}\u00a0%"
+
+
+_KEYS = {
+    "method": Words("method", "方法"),
+    "okng": Words("version of okng", "okng 版本"),
+    "goods": Words("good parts", "良品数"),
+    "goods_sha256": Words("digest of the good parts", "良品数据摘要"),
+    "size_px": Words("model input, px", "模型输入，像素"),
+    "channels": Words("channels", "通道"),
+    "grid": Words("grid", "网格"),
+    "bank": Words("memory vectors, at most", "记忆向量上限"),
+    "dimensions": Words("dimensions of the Gaussian", "高斯维数"),
+    "overkill_percent": Words("overkill asked for, %", "目标过杀率，%"),
+    "seed": Words("seed", "随机种子"),
+    "region": Words("region", "区域"),
+    "width_px": Words("model input, width, px", "模型输入宽，像素"),
+    "height_px": Words("model input, height, px", "模型输入高，像素"),
+    "step_px": Words("step of the map, px", "热图步长，像素"),
+    "mix_memory": Words("weight of the memory", "记忆的权重"),
+    "mix_gaussian": Words("weight of the Gaussian", "高斯的权重"),
+    "chosen": Words("size and heads were chosen because", "尺寸与算法的选择依据"),
+    "labelled_defects": Words("labelled defects", "有标注的缺陷"),
+    "judged_by": Words("judged by", "判定依据"),
+    "base": Words("bundle it goes on from", "所基于的模型包"),
+    "epochs": Words("epochs", "训练轮数"),
+    "task": Words("task", "任务"),
+    "backbone": Words("backbone", "主干网络"),
+    "escape_percent": Words("escape asked for, %", "目标漏检率，%"),
+}
+"""What stands in a manifest's `train`, in words."""
+
+
+def key_words(key: str) -> Text:
+    """Return the words for a key of `train`; a key nobody has words for is shown as it is."""
+    return _KEYS.get(key, key.replace("_", " "))
