@@ -62,7 +62,9 @@ _SHARE = click.FloatRange(0.0, 0.5)
 @click.option("--kind", type=click.Choice(_KINDS), default="auto", show_default=True, help="What DATA is.")
 @click.option("--part-from", default="", help="Regular expression: its group is the part, from a picture's name.")
 @click.option("--lot-from", default="", help="The same for the lot.")
-def train(data: Path, out: Path, kind: Any, part_from: str, lot_from: str, **asked: Any) -> None:
+@click.option("--leave-out-broken", is_flag=True, help="Go on without pictures that cannot be read; they are named.")
+@click.option("--leave-out-unmarked", is_flag=True, help="The same for defects with nothing drawn.")
+def train(data: Path, out: Path, **asked: Any) -> None:
     """Train a model from labelled pictures in DATA and write a bundle. Needs torch: pip install 'okng[train]'.
 
     Stopped or killed, the same command goes on after the last whole epoch.
@@ -75,6 +77,7 @@ def train(data: Path, out: Path, kind: Any, part_from: str, lot_from: str, **ask
     from ..training.supervised.train import Place, started_at
     from .trained import lines, trained
 
+    source = SourceOptions(**{name: asked.pop(name) for name in ("kind", "part_from", "lot_from", "leave_out_broken")})
     box = asked.pop("region")
     place = Place(**{name: asked.pop(name) for name in ("work", "fresh", "keep", "track", "trials")})
     augment = {name: asked.pop(name) for name in _AUGMENT}
@@ -82,7 +85,6 @@ def train(data: Path, out: Path, kind: Any, part_from: str, lot_from: str, **ask
     if box is not None:
         asked["region"] = dict(zip("xywh", box, strict=True))
     options = options_of(augment=augment, **asked)
-    source = SourceOptions(kind=kind, part_from=part_from, lot_from=lot_from)
     logging.getLogger().setLevel(logging.INFO)
     try:
         report = trained(data, source, out, options, place)

@@ -9,6 +9,7 @@ from rich.console import Console
 from ..training.data.sources import SourceOptions, open_dataset
 from ..training.supervised.limits import Share
 from ..training.supervised.options import TrainOptions
+from ..training.supervised.sides import sided
 from ..training.supervised.train import Place, TrainReport, train
 from .progress import bar
 
@@ -30,6 +31,7 @@ def trained(data: Path, source: SourceOptions, out: Path, options: TrainOptions,
             progress.update(tasks[phase], completed=share)  # type: ignore[arg-type]  # rich's TaskID is an int
 
         dataset = open_dataset(data, source, lambda share: tell("reading", share))
+        dataset = sided(dataset, options.validation_share, options.test_share, options.seed)
         for note in dataset.notes if first else ():
             _LOG.warning("%s", note)
         return train(dataset, out, options, place, tell)

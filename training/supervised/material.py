@@ -31,6 +31,8 @@ class Material:
     channels: int
     names: dict[Split, list[str]]
     """Of the samples on each side."""
+    left_out: tuple[str, ...]
+    """Names of defective pictures that nothing is drawn on."""
 
 
 def material_of(dataset: Dataset, options: TrainOptions, spill: Path, tell: Callable[[float], None]) -> Material:
@@ -42,7 +44,10 @@ def material_of(dataset: Dataset, options: TrainOptions, spill: Path, tell: Call
     classes = dataset.classes if options.task == "classification" else dataset.kinds
     if not classes:
         raise BadData(f"{dataset.origin}: no class of defect in it: nothing to train (okng teach needs goods only)")
-    _require_labels(dataset.samples, options.task)
+    lacking = unmarked(dataset.samples, options.task)
+    if lacking and not options.leave_out_unmarked:
+        raise BadData(_refusal(lacking, options.task))
+    dataset = dataset.with_samples(sample for sample in dataset.samples if sample.name not in lacking)
     channels: int = options.channels or max(sample.channels for sample in dataset.samples)
     sides: dict[Split, tuple[Sample, ...]] = {side: dataset.of(side) for side in SPLITS}
     _require(sides["train"], classes, options.task, "to train on")
@@ -72,7 +77,15 @@ def material_of(dataset: Dataset, options: TrainOptions, spill: Path, tell: Call
 
     test = sides["test"]
     names = {side: [sample.name for sample in samples] for side, samples in sides.items()}
-    return Material(classes, cut(sides["train"]), cut(sides["val"]), cut(test) if test else None, channels, names)
+    return Material(
+        classes=classes,
+        learnt=cut(sides["train"]),
+        validation=cut(sides["val"]),
+        test=cut(test) if test else None,
+        channels=channels,
+        names=names,
+        left_out=tuple(lacking),
+    )
 
 
 def _known(sample: Sample, classes: Sequence[str], task: Task, channels: int) -> Known:
@@ -90,15 +103,20 @@ def _known(sample: Sample, classes: Sequence[str], task: Task, channels: int) ->
     )
 
 
-def _require_labels(samples: Sequence[Sample], task: Task) -> None:
-    """Refuse defective pictures that lack what the task learns from."""
+def unmarked(samples: Sequence[Sample], task: Task) -> list[str]:
+    """Return the names of defective pictures that lack what the task learns from."""
     if task == "classification":
-        return
-    lacking = [one.name for one in samples if not (one.ok or (one.drawn if task == "segmentation" else one.boxes()))]
-    if lacking:
-        named = ", ".join(lacking[:_NAMED]) + (", ..." if len(lacking) > _NAMED else "")
-        what = "mask" if task == "segmentation" else "box or mask"
-        raise BadData(f"{len(lacking)} defective pictures have no {what}: {named} (classification needs none)")
+        return []
+    return [one.name for one in samples if not (one.ok or (one.drawn if task == "segmentation" else one.boxes()))]
+
+
+def _refusal(lacking: Sequence[str], task: Task) -> str:
+    named = ", ".join(lacking[:_NAMED]) + (", ..." if len(lacking) > _NAMED else "")
+    what = "mask" if task == "segmentation" else "box or mask"
+    return (
+        f"{len(lacking)} defective pictures have no {what}: {named} (--leave-out-unmarked goes on without them, "
+        "classification needs none)"
+    )
 
 
 def _require(samples: Sequence[Sample], classes: Sequence[str], task: Task, what: str) -> None:

@@ -85,6 +85,8 @@ class TrainOptions(_Options):
     """Share of defective parts that may pass. None: what the overkill asked for allows."""
     validation_share: float = Field(default=0.2, gt=0.0, lt=0.9)
     test_share: float = Field(default=0.2, ge=0.0, lt=0.9)
+    leave_out_unmarked: bool = False
+    """True: defective pictures without the mask or box the task needs are left out and named; else they are refused."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     threads: int = Field(default=0, ge=0, le=256)
     """Of torch and of the pictures' preparation. 0: one per core."""

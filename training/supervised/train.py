@@ -214,6 +214,7 @@ def _released(
     more: dict[str, Any] = {
         "options": options.model_dump(mode="json", exclude={"replace", "weights"}),
         "sides": material.names,
+        "left_out": material.left_out,
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
     }
     if found is not None:
