@@ -153,13 +153,16 @@ $(DONE)/peers: tests/peers/package-lock.json $(DONE)/test
 
 TRAIN_LOCKS := base cpu test train track search
 
-$(TRAIN)/.okng/train: requirements/build.txt $(TRAIN_LOCKS:%=requirements/%.txt) setup.cfg pyproject.toml scripts/python.sh
+$(TRAIN)/.okng/libraries: requirements/build.txt $(TRAIN_LOCKS:%=requirements/%.txt)
 	@python=$$(scripts/python.sh); echo "virtual environment for training: $$python"; "$$python" -m venv --clear $(TRAIN)
 	@$(TRAIN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes -r requirements/build.txt
 	@echo "python packages: torch, the trainer and its tests"
 	@$(TRAIN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes $(TRAIN_LOCKS:%=-r requirements/%.txt)
-	@$(TRAIN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --no-deps --no-build-isolation -e .
 	@mkdir -p $(@D) && touch $@
+
+$(TRAIN)/.okng/train: $(TRAIN)/.okng/libraries setup.cfg pyproject.toml
+	@$(TRAIN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --no-deps --no-build-isolation -e .
+	@touch $@
 
 TEST_EXTRAS := fleet tls sign opcua mqtt gpio test
 

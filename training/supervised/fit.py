@@ -205,7 +205,8 @@ def _amp(options: TrainOptions, device: str) -> tuple[Callable[[], Any], Any]:
 
 def _threads(options: TrainOptions) -> int:
     """Set torch's threads, make it deterministic where it can be; returns how many threads prepare pictures."""
-    threads = options.threads or len(os.sched_getaffinity(0))
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    threads = options.threads or max(1, len(os.sched_getaffinity(0)) // here)
     torch.set_num_threads(threads)
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     return min(threads, 8)

@@ -53,7 +53,7 @@ def _assigned(samples: Sequence[Sample], shares: dict[Split, float], seed: int) 
     for group in sorted(groups, key=order):
         label = min((sample.label for sample in group), key=lambda name: (totals[name], name))
         lacking = {side: share * totals[label] - have[side][label] for side, share in wanted.items()}
-        side: Split = max(lacking, key=lambda one: (lacking[one], one == "train"))  # type: ignore[arg-type]
+        side: Split = max(lacking, key=lambda one: (lacking[one], one == "train"))
         for sample in group:
             have[side][sample.label] += 1
             found.append((sample, side))
