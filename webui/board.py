@@ -113,7 +113,8 @@ class Board:
 
     def _verdict(self, verdict: Verdict) -> None:
         known = self._known(verdict.part, verdict.triggered_at_ns)
-        result = self._keep(with_verdict(known, verdict, self._seen_by))
+        job = self.station.job if self.station else self.inspect.job if self.inspect else None
+        result = self._keep(with_verdict(known, verdict, self._seen_by, job.agreements if job else ()))
         # A part that not all its cameras have judged yet has nothing to show, unless it is decided already.
         if result.outcome or result.action:
             self._show(result)

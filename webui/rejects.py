@@ -16,6 +16,7 @@ from ..bus.errors import BadLedger
 from ..bus.part import Action, Outcome
 from ..imaging.picture import Picture
 from ..records.read import PartRow, ViewRow
+from .figures import figures
 from .history import History, rows_of_part
 from .pictures import to_overlay, to_thumb
 from .run import row_payload
@@ -91,6 +92,7 @@ def reject_views(history: History, store: Path) -> Blueprint:
             shown=row_payload(row),
             reasons=[reason_words(reason, gettext) for reason in row.reasons],
             places=[(place, place_words(place, gettext)) for place in row.placements],
+            figures=figures(row.measures, gettext),
             before=_before(history, row),
             shed=row.picture is not None and picture_path(store, row) is None,
             older=older[0].seq if older else None,

@@ -1,9 +1,11 @@
 """What the screen knows of one part, and how the views of several cameras become one result. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ..bus.agreement import Poll, alone, objector, polls
 from ..bus.clock import MS
-from ..bus.messages import FrameReady
+from ..bus.messages import Agreement, FrameReady
 from ..bus.part import CodeRead, Defect, HeatMap, Outcome, Verdict, Why
 
 TOO_LATE = (str(Why.LATE), str(Why.LOST), str(Why.FAULT))
@@ -58,25 +60,30 @@ def with_frame(known: Result, ready: FrameReady) -> Result:
     return replace(known, frames=frames, frame=ready, camera=ready.camera)
 
 
-def with_verdict(known: Result, verdict: Verdict, cameras: int) -> Result:
-    """Take up what one camera's picture was judged as. cameras: how many judge each part.
+def with_verdict(known: Result, verdict: Verdict, cameras: int, agreements: tuple[Agreement, ...] = ()) -> Result:
+    """Take up what one camera's picture was judged as. cameras: how many judge each part. agreements: of the job.
 
-    As io does: the first view that is not OK decides, and OK needs all of them; until then there is no outcome.
+    As io does: the first view that objects for itself decides, or an agreement that is reached, and OK needs all of
+    them; until then there is no outcome.
     """
     verdicts = (*(each for each in known.verdicts if each.camera != verdict.camera), verdict)
-    bad = [each for each in verdicts if each.outcome is not Outcome.OK]
+    whole = len(verdicts) >= cameras
+    standing = polls(agreements, verdicts, complete=whole)
+    said = _said(verdicts, agreements, standing)
     shown = next((each for each in verdicts if each.camera == known.decided_by), None)
-    shown = shown or (bad[0] if bad else max(verdicts, key=lambda each: each.score - each.threshold))
-    decided = bool(bad) or len(verdicts) >= cameras
+    shown = shown or said or max(verdicts, key=lambda each: (each.outcome is Outcome.OK, each.score - each.threshold))
+    decided = said is not None or whole
+    outvoted = said is None and whole and bool(agreements)
+    outcome = _outcome(shown, agreements, standing) if said is not None else shown.outcome
     frozen = known.why in TOO_LATE  # closed as UNJUDGED: a verdict after that is history
     frames = known.frames
     if verdict.frame is not None:
         frames = (*(frame for frame in frames if frame.camera != verdict.camera), verdict.frame)
     return replace(
         known,
-        outcome=str(shown.outcome) if decided and not frozen else known.outcome,
-        reasons=shown.reasons,
-        defects=shown.defects,
+        outcome=str(Outcome.OK if outvoted else outcome) if decided and not frozen else known.outcome,
+        reasons=() if outvoted else _reasons(shown, standing),
+        defects=() if outvoted else shown.defects,
         score=shown.score,
         threshold=shown.threshold,
         camera=shown.camera,
@@ -87,6 +94,31 @@ def with_verdict(known: Result, verdict: Verdict, cameras: int) -> Result:
         frames=frames,
         verdicts=verdicts,
     )
+
+
+def _said(verdicts: Sequence[Verdict], agreements: tuple[Agreement, ...], standing: Sequence[Poll]) -> Verdict | None:
+    """The view by which the part cannot be OK any more; None: it still can, or is."""
+    for each in verdicts:
+        if alone(each, agreements) is not Outcome.OK:
+            return each
+    for outcome in (Outcome.NG, Outcome.UNJUDGED):
+        for one in standing:
+            if one.outcome is outcome:
+                return objector(one.agreement, verdicts) or verdicts[-1]
+    return None
+
+
+def _outcome(shown: Verdict, agreements: tuple[Agreement, ...], standing: Sequence[Poll]) -> Outcome:
+    """What the part is by the view that is shown."""
+    said = alone(shown, agreements)
+    counted = {each.outcome for each in standing}
+    if said is Outcome.NG or Outcome.NG in counted:
+        return Outcome.NG
+    return Outcome.UNJUDGED if Outcome.UNJUDGED in (said, *counted) else shown.outcome
+
+
+def _reasons(shown: Verdict, standing: Sequence[Poll]) -> tuple[str, ...]:
+    return (*(each.reason for each in standing if each.reason), *shown.reasons)
 
 
 def with_codes(known: Result, codes: tuple[CodeRead, ...]) -> Result:

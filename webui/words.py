@@ -98,6 +98,11 @@ ALARMS = (
     saying(r"^camera (?P<name>\S+) has a fault", N_("Camera %(name)s has a fault"), CALL),
     saying(r"^inspect does not answer", N_("The inspection does not answer"), WAIT),
     saying(r"^inspect is stuck", N_("The inspection is too slow"), CALL),
+    saying(
+        r"^inspect is starting: a model failed and is loaded again",
+        N_("A model failed and is being loaded again"),
+        N_("Wait a moment: it goes on by itself. If it happens again, call maintenance."),
+    ),
     saying(r"^inspect(: its process runs| is starting)", N_("The inspection is starting"), WAIT),
     saying(r"^inspect (is lost|has a fault)", N_("The inspection has a fault"), CALL),
     saying(
@@ -179,6 +184,9 @@ ALARMS = (
 )
 """Why the line is not being inspected."""
 
+NUMBER = r"-?\d+(?:\.\d+)?"
+FIGURE = rf"(?P<name>.+) (?P<value>{NUMBER})(?P<unit> \S+)?"
+WHERE = r"(?:region )?(?P<where>\S+)"
 REASONS = (
     saying(
         r"^score (?P<score>\S+) above (?P<limit>\S+) in region (?P<region>.+)$",
@@ -187,6 +195,31 @@ REASONS = (
     saying(
         r"^brightness (?P<found>\S+) outside (?P<low>\d+)\.\.(?P<high>\d+) in region (?P<region>.+)$",
         N_("Brightness %(found)s is outside %(low)s to %(high)s (%(region)s): check the lamp"),
+    ),
+    saying(
+        rf"^{FIGURE} outside (?P<low>{NUMBER})\.\.(?P<high>{NUMBER}) in {WHERE}$",
+        N_("%(name)s %(value)s%(unit)s is outside %(low)s to %(high)s (%(where)s)"),
+    ),
+    saying(
+        rf"^{FIGURE} above (?P<limit>{NUMBER}) in {WHERE}$",
+        N_("%(name)s %(value)s%(unit)s is above the limit %(limit)s (%(where)s)"),
+    ),
+    saying(
+        rf"^{FIGURE} below (?P<limit>{NUMBER}) in {WHERE}$",
+        N_("%(name)s %(value)s%(unit)s is below the limit %(limit)s (%(where)s)"),
+    ),
+    saying(
+        r"^(?P<against>\d+) of (?P<views>\d+) views object to (?P<name>\S+), limit (?P<limit>\d+)$",
+        N_("%(against)s of %(views)s views see a defect, %(limit)s are enough (%(name)s)"),
+    ),
+    saying(
+        r"^mean (?P<mean>\S+) above 1\.00 over the views of (?P<name>\S+)$",
+        N_("The mean over all views is %(mean)s of the limit (%(name)s)"),
+    ),
+    saying(r"^not all views of (?P<name>\S+) could be judged$", N_("Not all views could be judged (%(name)s)")),
+    saying(
+        r"^(the model did not run|no model at hand): .* in region (?P<region>\S+)$",
+        N_("The model failed and is loaded again (%(region)s)"),
     ),
     saying(r"^no finding in region (?P<region>.+)$", N_("Region %(region)s was not inspected")),
     saying(r"^the model gave no number in region (?P<region>.+)$", N_("The model gave no result (%(region)s)")),
@@ -217,6 +250,7 @@ REASONS = (
         r"^region (?P<name>\S+) lies partly outside the picture$",
         N_("Region %(name)s is partly outside the picture: check where the part lies"),
     ),
+    saying(r"^(?P<tool>[a-z0-9_-]+): (?P<why>.+)$", N_("%(tool)s could not be measured: %(why)s")),
 )
 """Why a part is not OK."""
 
@@ -252,5 +286,5 @@ def said(sentence: str, sayings: tuple[Saying, ...], gettext: Gettext) -> tuple[
     for each in sayings:
         found = each.pattern.match(sentence.strip())
         if found:
-            return gettext(each.what) % found.groupdict(), gettext(each.todo) if each.todo else ""
+            return gettext(each.what) % found.groupdict(""), gettext(each.todo) if each.todo else ""
     return None

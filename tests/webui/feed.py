@@ -28,6 +28,7 @@ from okng.bus.part import (
     Disposition,
     HeatMap,
     ImageHealth,
+    Measurement,
     Outcome,
     Placement,
     Receipt,
@@ -109,6 +110,8 @@ class Line:
         self.light = 1.0
         """Brightness of the pictures, 1.0: as commissioned."""
         self.measured = False
+        self.figures: tuple[Measurement, ...] = ()
+        """What was measured on each part to come."""
         """inspect measures what the pictures are like."""
         self.drift: tuple[str, ...] = ()
         """What inspect says has drifted."""
@@ -236,6 +239,7 @@ class Line:
             image=(self._health(camera),) if self.measured else (),
             placements=(Placement(camera, True, 0.97, *map(float, self.rng.normal(0, 1.5, 3).round(2))),),
             codes=codes,
+            measures=self.figures,
         )
 
     def _health(self, camera: str) -> ImageHealth:

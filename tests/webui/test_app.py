@@ -1,5 +1,7 @@
 """The pages without a server and without a browser: what they answer, and what they refuse."""
 
+import html
+import math
 import re
 import time
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ from flask.testing import FlaskClient
 from pydantic import ValidationError
 
 from okng.bus.errors import BadLedger, BadPicture
-from okng.bus.part import Outcome
+from okng.bus.part import Measurement, Outcome
 from okng.camera.frame import read_picture
 from okng.records.image_history import ImageHistory
 from okng.records.read import LedgerReader, PartRow
@@ -295,6 +297,26 @@ def test_detail_shows_everything_of_a_part(client: FlaskClient, line: Any) -> No
         assert wanted in page
     assert client.get("/rejects/2").status_code == 404
     assert client.get("/rejects/nonsense").status_code == 404
+
+
+def test_detail_shows_figures_with_unit_and_limits_what_is_outside_first(client: FlaskClient, line: Any) -> None:
+    line.figures = (
+        Measurement("top", "gap", "width max", 10.1, "mm", 9.8, 10.2),
+        Measurement("top", "dirt", "count", 3, "count", None, 0),
+        Measurement("top", "<pin>", "likeness", math.nan, "", 0.5, None),
+    )
+    line.judge(Outcome.NG)
+    for language, wanted in (
+        ("en", ("gap · width, largest", "10.10 mm</b> · allowed 9.80 … 10.20", "3</b> · allowed ≤ 0 · outside")),
+        ("zh", ("gap · 宽度, 最大", "10.10 mm</b> · 允许 9.80 … 10.20", "3</b> · 允许 ≤ 0 · 超限")),
+    ):
+        client.set_cookie("okng-language", language)
+        page = html.unescape(client.get("/rejects/1").get_data(as_text=True))
+        for words in wanted:
+            assert words in page, words
+        assert page.index("dirt · ") < page.index("gap · ")
+        assert "–</b>" in page
+    assert "&lt;pin&gt;" in client.get("/rejects/1").get_data(as_text=True)
 
 
 def test_every_view_of_a_part_is_served_by_its_own_digest(feed: Any, run_dir: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from itertools import permutations
 import pytest
 
 from okng.bus.clock import SECOND
-from okng.bus.messages import FrameLost, FrameReady
+from okng.bus.messages import Agreement, FrameLost, FrameReady, Health, InspectState, Job
 from okng.bus.part import (
     Action,
     CodeRead,
@@ -18,6 +18,7 @@ from okng.bus.part import (
     Record,
     Trigger,
     Verdict,
+    Vote,
     Why,
 )
 from okng.webui.board import Board
@@ -88,6 +89,48 @@ def test_the_view_by_which_io_decided_is_shown_where_two_say_no() -> None:
     board.take(said("side", Outcome.NG, 6.0), AT)
     assert board.latest is not None
     assert (board.latest.camera, board.latest.score, board.latest.action) == ("side", 6.0, "REJECT")
+
+
+def agreed(board: Board, needed: int) -> Board:
+    members = tuple(f"{camera}/seam" for camera in CAMERAS)
+    job = Job("plate", "3f2a91c04b1d", "9f" * 32, SECOND, (Agreement("weld", members, needed),))
+    board.take(InspectState(Health.READY, job, "CPUExecutionProvider", 0, ""), AT)
+    return board
+
+
+def voted(camera: str, vote: Outcome, score: float = 1.0) -> Verdict:
+    return replace(said(camera, vote, score), votes=(Vote("weld", "seam", vote, score / 4.0),), apart=Outcome.OK)
+
+
+@pytest.mark.parametrize("order", list(permutations(CAMERAS)))
+def test_a_view_that_is_outvoted_shows_no_ng(order: tuple[str, ...]) -> None:
+    board = agreed(Board(3), 2)
+    for camera in order:
+        assert not is_shown(board)
+        board.take(voted(camera, *((Outcome.NG, 7.0) if camera == "side" else (Outcome.OK, 1.0))), AT)
+    assert board.latest is not None
+    assert (board.latest.outcome, board.latest.reasons, board.latest.defects) == ("OK", (), ())
+    assert board.latest.camera != "side"
+    assert board.last_ng is None
+
+
+def test_views_that_agree_show_the_one_that_objects_most() -> None:
+    board = agreed(Board(3), 2)
+    board.take(voted("top", Outcome.NG, 6.0), AT)
+    assert not is_shown(board)
+    board.take(voted("back", Outcome.NG, 8.0), AT)
+    assert board.latest is not None
+    assert (board.latest.outcome, board.latest.camera) == ("NG", "back")
+    assert board.latest.reasons[0] == "2 of 3 views object to weld, limit 2"
+    board.take(voted("side", Outcome.OK), AT)
+    assert board.latest.outcome == "NG"
+
+
+def test_a_view_that_objects_for_itself_needs_no_other() -> None:
+    board = agreed(Board(3), 2)
+    board.take(replace(voted("top", Outcome.NG, 6.0), apart=Outcome.NG), AT)
+    assert board.latest is not None
+    assert board.latest.outcome == "NG"
 
 
 def test_a_lost_view_leaves_what_the_others_said_and_io_has_the_last_word() -> None:

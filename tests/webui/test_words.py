@@ -55,6 +55,7 @@ SENTENCES = [
     "camera top: its process runs, but says nothing yet",
     "camera top is lost: no device SN0000",
     "inspect does not answer: no sign of life from its process",
+    "inspect is starting: a model failed and is loaded again: the model did not run: device lost",
     "inspect has a fault: golden picture scores wrong",
     "inspect has another job than io: a, expected b",
     "io: starting",
@@ -108,11 +109,32 @@ def test_alarm_of_another_process_has_words_and_advice(sentence: str) -> None:
         "code sn unreadable",
         "code lot-2 does not match",
         "box restarted",
+        "scratch 0.92 above 0.60 in region body",
+        "width 10.42 mm outside 9.80..10.20 in gap",
+        "position -0.61 mm outside -0.50..0.50 in gap",
+        "width min 9 px below 12 in gap",
+        "count 3 above 0 in dirt",
+        "2 of 3 views object to weld, limit 2",
+        "mean 1.20 above 1.00 over the views of weld",
+        "not all views of weld could be judged",
+        "the model did not run: device lost in region bore",
+        "no model at hand: device lost in region bore",
+        "gap: no pair of edges as asked for",
     ],
 )
 def test_reason_of_a_verdict_has_words(sentence: str) -> None:
     chinese = {m.id: str(m.string) for m in catalogue.read("zh_Hans_CN")}
     assert CHINESE.search(words.reason_words(sentence, lambda text: chinese[text]))
+
+
+def test_a_figure_is_said_whole() -> None:
+    for sentence, wanted in (
+        ("width 10.42 mm outside 9.80..10.20 in gap", "width 10.42 mm is outside 9.80 to 10.20 (gap)"),
+        ("count 3 above 0 in dirt", "count 3 is above the limit 0 (dirt)"),
+        ("scratch 0.92 above 0.60 in region body", "scratch 0.92 is above the limit 0.60 (body)"),
+        ("score 7.10 above 4.00 in region cap", "Score 7.10 is above the limit 4.00 (cap)"),
+    ):
+        assert words.reason_words(sentence, str) == wanted
 
 
 def test_each_fault_of_a_camera_has_words_of_its_own() -> None:
