@@ -4,10 +4,12 @@ A wanted execution provider that is not there is an error that names what is the
 to the CPU and say so in a log line. The same holds for single operators of a model.
 """
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import logging
 import re
+import sys
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ import numpy.typing as npt
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state
 
-from ..bus.errors import BadBundle, BadSettings
+from ..bus.errors import BadBundle, BadSettings, Refused
 from .device_binding import DeviceBinding
 from .provider_options import provider_options
 from .runtime_options import RuntimeOptions
@@ -36,6 +38,7 @@ BATCH_AXIS = "n"
 """Name of the free axis of a bundle's graph."""
 _PLUGINS = {"OpenVINOExecutionProvider": "onnxruntime_ep_openvino"}
 """Providers that come as a package of their own and are registered at run time."""
+_NVIDIA = ("CUDAExecutionProvider", "TensorrtExecutionProvider")
 _WHEELS = ("onnxruntime", "onnxruntime-gpu")
 _ERRORS: tuple[type[Exception], ...] = (
     RuntimeError,
@@ -138,7 +141,7 @@ class Session:
         self.provider: str = self._session.get_providers()[0]
         """ONNX Runtime's name of the provider that runs it."""
         if self.provider != wanted:
-            raise BadSettings(f"provider = {provider!r}: {wanted} did not start, {self.provider} did")
+            raise BadSettings(f"provider = {provider!r}: {_not_started(wanted, self.provider)}")
         self.inputs = [_port(node) for node in self._session.get_inputs()]
         self.outputs = [_port(node) for node in self._session.get_outputs()]
         self.on_cpu = () if wanted == PROVIDERS["cpu"] else _operators_on_cpu(self._session)
@@ -146,7 +149,7 @@ class Session:
         if self.on_cpu:
             log.warning("%s leaves to the CPU: %s", wanted, ", ".join(self.on_cpu))
         self._binding: DeviceBinding | None = None
-        if wanted in ("CUDAExecutionProvider", "TensorrtExecutionProvider"):
+        if wanted in _NVIDIA:
             self._binding = DeviceBinding(self._session, self.inputs, self.outputs, fixed=self._options.cuda_graph)
 
     def run(self, outputs: list[str] | None, feeds: dict[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
@@ -202,21 +205,55 @@ def _session_options(threads: int, batch: int, options: RuntimeOptions) -> Any:
 
 
 def _loaded(model: bytes, told: Any, wanted: str, options: RuntimeOptions, batch: int) -> Any:
-    if wanted != PROVIDERS["cpu"] and not options.cpu_nodes:
+    strict = wanted != PROVIDERS["cpu"] and not options.cpu_nodes
+    if strict:
         told.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     try:
-        if wanted in _PLUGINS:
-            told.add_provider_for_devices(_plugin_devices(wanted), {})
-            return onnxruntime.InferenceSession(model, told)
-        return onnxruntime.InferenceSession(model, told, providers=provider_options(wanted, options, model, batch))
+        return _made(model, told, wanted, options, batch)
     except _ERRORS as error:
-        text = _first_line(error)
-        if "fallback to CPU EP has been explicitly disabled" in str(error):
-            raise BadSettings(
-                f"{wanted} lacks operators of this model, which would run on the CPU: "
-                f"set cpu_nodes = true to allow it, or take provider = 'cpu' ({text})"
-            ) from error
-        raise BadBundle(f"model does not load: {text}") from error
+        if wanted == PROVIDERS["cpu"]:
+            raise BadBundle(f"model does not load: {_first_line(error)}") from error
+        raise _refusal(model, wanted, options, batch, error) from error
+
+
+def _made(model: bytes, told: Any, wanted: str, options: RuntimeOptions, batch: int) -> Any:
+    if wanted in _PLUGINS:
+        told.add_provider_for_devices(_plugin_devices(wanted), {})
+        return onnxruntime.InferenceSession(model, told)
+    if wanted in _NVIDIA:
+        # CUDA's libraries may lie beside ONNX Runtime, as wheels; what it says of those that do not is not for stdout.
+        with contextlib.redirect_stdout(sys.stderr):
+            onnxruntime.preload_dlls()
+    asked = provider_options(wanted, options, model, batch)
+    return onnxruntime.InferenceSession(model, told, providers=asked, enable_fallback=0)
+
+
+def _refusal(model: bytes, wanted: str, options: RuntimeOptions, batch: int, error: Exception) -> Refused:
+    """Why a model was not loaded on a GPU: the provider did not start, it lacks operators, or the model is none.
+
+    ONNX Runtime says the same of the first two, so both are tried without the ban on the CPU.
+    """
+    try:
+        found = _made(model, _session_options(1, batch, options), wanted, options, batch)
+    except _ERRORS as again:
+        try:
+            _made(model, _session_options(1, batch, RuntimeOptions()), PROVIDERS["cpu"], RuntimeOptions(), batch)
+        except _ERRORS as bad:
+            return BadBundle(f"model does not load: {_first_line(bad)}")
+        return BadSettings(f"{wanted} did not start: {_first_line(again)}")
+    if found.get_providers()[0] != wanted:
+        return BadSettings(_not_started(wanted, found.get_providers()[0]))
+    lacking = ", ".join(_operators_on_cpu(found))
+    if not lacking:
+        return BadBundle(f"model does not load on {wanted}: {_first_line(error)}")
+    return BadSettings(
+        f"{wanted} leaves operators of this model to the CPU: {lacking}: "
+        "set cpu_nodes = true to allow it, or take provider = 'cpu'"
+    )
+
+
+def _not_started(wanted: str, ran: str) -> str:
+    return f"{wanted} did not start, {ran} did: the libraries that it misses (CUDA, cuDNN, TensorRT) are in the log"
 
 
 def _plugin_devices(wanted: str) -> list[Any]:

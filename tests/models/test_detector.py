@@ -112,7 +112,7 @@ def test_a_provider_that_silently_falls_back_is_refused(
     monkeypatch.setattr(runtime, "check_provider", lambda _: "CUDAExecutionProvider")
     real = onnxruntime.InferenceSession
 
-    def fall_back(model: bytes, options: object, providers: object) -> object:
+    def fall_back(model: bytes, options: object, providers: object, enable_fallback: int) -> object:
         return real(model, providers=["CPUExecutionProvider"])
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", fall_back)

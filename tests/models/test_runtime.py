@@ -170,18 +170,41 @@ def test_bytes_that_are_no_model_are_refused() -> None:
         Session(b"no model", "cpu", 1)
 
 
+BANNED = "nodes are assigned to the default CPU EP, but fallback to CPU EP has been explicitly disabled by the user."
+
+
 class FakeSession:
     """ONNX Runtime of a GPU box, as far as `Session` looks at it."""
 
     told: ClassVar[list[Any]] = []
-    refuse = ""
+    broken: tuple[str, ...] = ()
+    """Providers that raise when they are asked for."""
+    silent: tuple[str, ...] = ()
+    """Providers that only write to the log, and leave all to the CPU."""
     on_cpu: tuple[str, ...] = ()
 
-    def __init__(self, model: bytes, options: Any, providers: list[Any]) -> None:
-        if self.refuse:
-            raise RuntimeError(self.refuse)
-        self.told[:] = [options, providers]
+    def __init__(self, model: bytes, options: Any, providers: list[Any], enable_fallback: int = 1) -> None:
+        assert not enable_fallback  # it would try again on the CPU by itself
         self._names = [name for name, _ in providers]
+        strict = (
+            options.get_session_config_entry("session.disable_cpu_ep_fallback") == "1" if self.bans(options) else False
+        )
+        if model == b"no model":
+            raise ValueError("not a protobuf")
+        if self._names[0] in self.broken:
+            raise RuntimeError(f"Please install what {self._names[0]} needs")
+        if self._names[0] in self.silent:
+            self._names = ["CPUExecutionProvider"]
+        if strict and (self.on_cpu or self._names[0] == "CPUExecutionProvider"):
+            raise RuntimeError(BANNED)
+        self.told[:] = [options, providers]
+
+    @staticmethod
+    def bans(options: Any) -> bool:
+        try:
+            return str(options.get_session_config_entry("session.disable_cpu_ep_fallback")) == "1"
+        except RuntimeError:
+            return False
 
     def get_providers(self) -> list[str]:
         return [*self._names, "CPUExecutionProvider"]
@@ -253,15 +276,28 @@ def test_engines_of_tensorrt_are_kept_by_what_they_were_built_for(
 def test_operators_that_would_run_on_the_cpu_are_refused_or_named(
     gpu_box: type[FakeSession], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    said = "nodes are assigned to the default CPU EP, but fallback to CPU EP has been explicitly disabled by the user."
-    monkeypatch.setattr(gpu_box, "refuse", said)
-    with pytest.raises(BadSettings, match=r"cpu_nodes = true to allow it"):
-        Session(b"x", "cuda", 1)
-    monkeypatch.setattr(gpu_box, "refuse", "")
     monkeypatch.setattr(gpu_box, "on_cpu", ("TopK", "Loop", "TopK"))
+    with pytest.raises(BadSettings, match=r"to the CPU: 1 Loop, 2 TopK: set cpu_nodes = true to allow it"):
+        Session(b"x", "cuda", 1)
     session = Session(b"x", "cuda", 1, options=RuntimeOptions(cpu_nodes=True))
     assert session.on_cpu == ("1 Loop", "2 TopK")
     assert "leaves to the CPU: 1 Loop, 2 TopK" in caplog.text
+
+
+@pytest.mark.parametrize("cpu_nodes", [False, True])
+def test_a_card_without_its_libraries_is_told_from_a_model_it_cannot_run(
+    cpu_nodes: bool, gpu_box: type[FakeSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As onnxruntime-gpu 1.31.1 behaves on a machine without CUDA: CUDA logs and yields, TensorRT raises."""
+    options = RuntimeOptions(cpu_nodes=cpu_nodes)
+    monkeypatch.setattr(gpu_box, "silent", ("CUDAExecutionProvider",))
+    monkeypatch.setattr(gpu_box, "broken", ("TensorrtExecutionProvider",))
+    with pytest.raises(BadSettings, match=r"CUDAExecutionProvider did not start, CPUExecutionProvider did: the libr"):
+        Session(b"x", "cuda", 1, options=options)
+    with pytest.raises(BadSettings, match=r"TensorrtExecutionProvider did not start: Please install what Tens"):
+        Session(b"x", "tensorrt", 1, options=options)
+    with pytest.raises(BadBundle, match="model does not load: not a protobuf"):
+        Session(b"no model", "cuda", 1, options=options)
 
 
 def test_a_plug_in_without_a_device_in_the_box_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
