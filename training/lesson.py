@@ -49,6 +49,8 @@ class Lesson:
     memory_z: Array
     """z of the memory's distances of each good as if it were new, `(goods, cells)`."""
     gaussian_z: Array
+    mean_features: Array
+    """What each good shows in the mean, white, `(goods, d)`: for charts of drift."""
 
     def scored_by(self, mix: Mix) -> npt.NDArray[np.float64]:
         """Return what each good would score, as if it were new, by other weights."""
@@ -105,7 +107,7 @@ def learn(features: Array, grid: Grid, options: TeachOptions, mix: Mix, begin: B
     )
     memory_z, gaussian_z = held_out_z(apart[0]), held_out_z(apart[1])
     held_out = worst(smoothed(unlikeness(memory_z, gaussian_z, mix), grid.columns))
-    return Lesson(heads, held_out, memory_z, gaussian_z)
+    return Lesson(heads, held_out, memory_z, gaussian_z, white.mean(axis=1))
 
 
 def fit(features: Array, grid: Grid, options: TeachOptions, rng: np.random.Generator) -> Fit:

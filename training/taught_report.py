@@ -221,6 +221,11 @@ def _report(taught: Taught, options: TeachOptions, seconds: Mapping[str, float])
         },
         "held_out_scores": [round(float(score), 4) for score in np.sort(taught.supervision.held_out)],
         "most_unlike_goods": [{"file": good.file, "score": good.score} for good in taught.unlike],
+        "features": {
+            "mean": [round(float(each), 5) for each in taught.lesson.mean_features.mean(axis=0)],
+            "spread": [round(float(each), 5) for each in taught.lesson.mean_features.std(axis=0)],
+            "goods": len(taught.names),
+        },
         "memory_vectors": len(taught.lesson.heads.memory.centres),
         "seconds": dict(seconds),
     }
