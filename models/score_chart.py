@@ -1,4 +1,4 @@
-"""A control chart of good parts' scores: whether they have moved from those of the goods that were held out in teaching.
+"""A control chart of good parts' scores: whether they have moved from those of the goods held out in teaching.
 
 Scores of different products have different laws, so each is first turned into how far up it lies among the held-out
 goods, and that into the normal deviate of the same share; then an exponentially weighted moving average with limits
