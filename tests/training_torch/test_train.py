@@ -108,6 +108,11 @@ def test_the_bundle_is_whole_and_says_how_it_was_made(trained: TrainReport) -> N
     assert report["parity"]["largest_difference"] <= 1e-3
     assert {name.split("/")[0] for name in report["sides"]["test"]} == {"test"}
     assert str(Path.home()) not in json.dumps(report)
+    page = (trained.bundle / "report.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 2
+    assert "scratch" in page
+    assert "承诺" in page
+    assert "<script" not in page
 
 
 def test_a_graph_that_says_otherwise_makes_no_bundle(

@@ -19,7 +19,7 @@ from ...bus.errors import BadBundle
 from ...models import crop
 from ...models.bundle import SCORE_TOLERANCE, open_bundle, write_bundle
 from ...models.detector import Detector
-from ...models.manifest import EXPECTED, MODEL, REPORT
+from ...models.manifest import EXPECTED, MODEL, REPORT, REPORT_HTML
 from ...models.parity import require_golden
 from ...models.pictures import encode_png
 from ..backbone_export import BACKBONE
@@ -30,6 +30,7 @@ from .limits import Limits, Outcome, Shares, choose_limits, needed, outcome_of, 
 from .material import Material
 from .net import FEATURES, OUTPUTS, Net
 from .options import OWN_BACKBONE, Task, TrainOptions
+from .page import training_report
 
 ADAPTERS: dict[Task, str] = {
     "segmentation": "segmentation",
@@ -87,10 +88,12 @@ def release(
     scores = ratios(shares, classes, limits)
     golden = _golden(validation, scores)
     target = target_of(options, judged)
+    report = _report(summary, {**more, "target": target}, fitted, limits, chosen_on, judged, difference)
     content = {
         MODEL: model,
         EXPECTED: _expected(golden, scores),
-        REPORT: _report(summary, more, fitted, limits, chosen_on, judged, difference),
+        REPORT: report,
+        REPORT_HTML: training_report(json.loads(report), name=options.name),
         **{f"golden/{name}": encode_png(_plain(validation.pictures[place])) for name, place in golden.items()},
     }
     fields = _fields(net, options, material, limits, judged, target, summary)
