@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -18,13 +17,15 @@ from okng.bus.errors import BadData, BadPicture
 from okng.models import crop
 from okng.models.box import Box
 from okng.models.bundle import Bundle, open_bundle, write_bundle
-from okng.models.pictures import encode_png
+from okng.models.findings import Findings, Spot
+from okng.models.pictures import encode_png, read
 from okng.training.confusion import confusion
 from okng.training.data.shapes import write_mask
 from okng.training.data.sources import SourceOptions
-from okng.training.evaluate import Scored, evaluate, summarise
+from okng.training.evaluate import Scored, _called, _hits, evaluate, summarise
 from okng.training.evaluation import cautions, evaluation, taught_from
 from okng.training.examine import examine
+from okng.training.hits import Hits
 from okng.training.labelled import labelled
 from okng.training.options import TeachOptions
 from okng.training.rates import Scores
@@ -50,7 +51,7 @@ def mvtec(write_plates: Write, tmp_path: Path) -> Path:
     masks = root / "ground_truth" / "scratch"
     masks.mkdir(parents=True)
     for path, bare in zip(scratched, whole, strict=True):
-        differs = cv2.imread(str(path), 0) != cv2.imread(str(bare), 0)
+        differs = np.not_equal(read(path), read(bare))
         write_mask(masks / f"{path.stem}_mask.png", differs)
     return root
 
@@ -108,7 +109,7 @@ def test_other_thresholds_by_trying_all() -> None:
     assert scores.for_overkill(0.0) is None  # one good part is unjudged: no threshold mends that
     curve = scores.curve()
     assert curve[0][1:] == (0.0, 1.0)
-    assert curve[-1][1:] == (pytest.approx(30 / 31), pytest.approx(1 / 41))
+    assert list(curve[-1][1:]) == pytest.approx([30 / 31, 1 / 41])
     assert [at for at, _, _ in curve] == sorted(at for at, _, _ in curve)
 
 
@@ -289,6 +290,56 @@ def test_a_model_that_knows_classes_has_a_confusion_and_points_nowhere(tmp_path:
     assert (metrics.escape.events, metrics.overkill.events) == (1, 1)
     assert metrics.pixels is None
     assert metrics.places is None
+
+
+def test_a_model_that_names_boxes_is_held_to_its_boxes(tmp_path: Path) -> None:
+    bundle = classifier(tmp_path / "bundle")
+    boxes = bundle.manifest.output.model_copy(update={"adapter": "yolo"})
+    bundle = replace(bundle, manifest=bundle.manifest.model_copy(update={"output": boxes}))
+    region, known = Box(10, 10, 40, 40), np.zeros((40, 40), bool)
+    known[5:15, 5:15] = True
+    spots = (
+        Spot("pit", Box(15, 15, 10, 10), 0.9, 0.5),
+        Spot("crack", Box(40, 40, 5, 5), 0.8, 0.2),
+        Spot("pit", Box(30, 15, 5, 5), 0.4, 0.5),  # below its limit: not named
+        Spot("pit", Box(0, 0, 9, 9), 0.9, 0.5),  # outside the region
+    )
+    findings = Findings(region, 4.0, np.zeros((4, 4), np.float32), "0" * 64, 1, spots=spots)
+    assert _called(findings, bundle) == "crack"  # furthest above its own limit
+    assert _hits(findings, known, bundle) == Hits(defects=1, found=1, false_places=1, boxes_found=1)
+    assert _called(replace(findings, score=0.8), bundle) == "good"
+    assert _called(replace(findings, score=math.inf, trouble="NaN"), bundle) == "unjudged"
+
+
+@pytest.mark.parametrize("kind", ["coco", "yolo"])
+def test_boxes_without_masks_count_for_places_and_not_for_pixels(
+    taught: TeachReport, kind: str, tmp_path: Path, write_plates: Write
+) -> None:
+    (good,) = write_plates(tmp_path / "images", range(1000, 1001))
+    (bad,) = write_plates(tmp_path / "images", range(2000, 2001), defect="scratch")
+    if kind == "coco":
+        coco = {
+            "images": [
+                {"id": 1, "file_name": good.name, "width": 96, "height": 96},
+                {"id": 2, "file_name": bad.name, "width": 96, "height": 96},
+            ],
+            "categories": [{"id": 1, "name": "scratch"}],
+            "annotations": [{"id": 1, "image_id": 2, "category_id": 1, "bbox": [4, 4, 60, 80]}],
+        }
+        place = tmp_path / "coco.json"
+        place.write_text(json.dumps(coco))
+        metrics = evaluate(open_bundle(taught.bundle), labelled(place, SourceOptions(pictures=tmp_path / "images")))
+    else:
+        (tmp_path / "labels").mkdir()
+        (tmp_path / "labels" / f"{good.stem}.txt").write_text("")
+        (tmp_path / "labels" / f"{bad.stem}.txt").write_text("0 0.35 0.45 0.6 0.8\n")
+        (tmp_path / "data.yaml").write_text("path: .\ntest: images\nnames: [scratch]\n")
+        metrics = evaluate(open_bundle(taught.bundle), tmp_path)
+    assert (metrics.escape.n, metrics.overkill.n) == (1, 1)
+    assert metrics.places is not None
+    assert metrics.places.found.n == 1
+    assert metrics.pixels is None
+    assert metrics.not_drawn == 1
 
 
 def test_the_door_prints_a_table_and_writes_page_and_json(taught: TeachReport, mvtec: Path, tmp_path: Path) -> None:

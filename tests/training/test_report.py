@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from okng.models.box import Box
+from okng.models.pictures import decode
 from okng.training.examine import Examined, examine
 from okng.training.report.charts import ticks
 from okng.training.report.evaluation import evaluation_report
@@ -176,8 +177,9 @@ def test_what_was_chosen_is_shown_with_its_evidence() -> None:
         "choice": {"size": "320x320", "auroc_of_spoilt_goods_by_size": {"256x256": 0.81, "320x320": 0.93}},
         "labels": {"judged_by": "both", "auroc_left_out": {"goods": 0.9, "both": 0.96}, "defects": {"pit": 20}},
     }
-    page = Page(teaching_report(report))
+    page = Page(teaching_report({**report, "train": {"labelled_defects": 20}}))
     shown = " ".join(page.plain + page.texts["en"])
+    assert "good parts alone." not in page.texts["en"][1]
     for text in ("0.810", "0.930", "0.960", "chosen", "escape <= 5 % may be claimed", percent(0.1), "pit 20"):
         assert text in shown
 
@@ -214,16 +216,15 @@ def test_pictures_keep_to_their_bytes() -> None:
 
 
 def test_heat_and_outline_are_drawn_where_they_are() -> None:
-    import cv2
-
     picture, mask = np.full((200, 300), 90, np.uint8), np.zeros((200, 300), bool)
     mask[20:60, 20:80] = True
     heat = np.zeros((4, 4), np.float32)
     heat[3, 3] = 4.0
     look = Look("a", "b", Words("c", "d"), picture, heat, Box(100, 0, 200, 200), 2.0, mask)
-    seen = cv2.imdecode(np.frombuffer(drawn(look, 10**6), np.uint8), cv2.IMREAD_COLOR).astype(int)
+    decoded = decode(drawn(look, 10**6), "a look")
+    seen = decoded.astype(int)
     assert seen.shape == (200, 300, 3)
-    red, blue = seen[..., 2], seen[..., 0]
+    red, blue = seen[..., 0], seen[..., 2]
     assert red[190, 290] - blue[190, 290] > 60  # hot corner of the region
     assert abs(red[100, 60] - blue[100, 60]) < 12  # outside the region
     assert seen[20, 50].max() > 150  # the outline's edge

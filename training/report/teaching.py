@@ -40,10 +40,7 @@ def teaching_report(report: Mapping[str, Any], pictures: Sequence[Look] = (), *,
     scores = [float(score) for score in report.get("held_out_scores", ())]
     return page(
         Words(f"{product}: what was taught", f"{product}：示教报告"),
-        Words(
-            "A model taught from good parts alone. It knows no defect; it knows what is usual.",
-            "本模型仅由良品示教而成。它不认识任何缺陷，只认识正常的样子。",
-        ),
+        _subtitle(int(train.get("labelled_defects", 0))),
         [
             section(Words("What is promised", "承诺"), _promise(threshold, len(scores))),
             section(
@@ -105,6 +102,18 @@ def unlike_good(
         region=region,
         # The model knows this part by now: what is left of its strangeness is shown against its own worst place.
         threshold=threshold if heat is None else min(threshold, float(heat.max())),
+    )
+
+
+def _subtitle(labelled: int) -> Words:
+    if labelled:
+        return Words(
+            f"A model taught from good parts, and shown {labelled} labelled defects.",
+            f"本模型由良品示教而成，并参考了 {labelled} 件有标注的缺陷。",
+        )
+    return Words(
+        "A model taught from good parts alone. It knows no defect; it knows what is usual.",
+        "本模型仅由良品示教而成。它不认识任何缺陷，只认识正常的样子。",
     )
 
 
