@@ -9,7 +9,13 @@ import onnxruntime
 from ..bus.errors import BadSettings
 from .runtime_options import RuntimeOptions
 
+CPU, OPENVINO = "CPUExecutionProvider", "OpenVINOExecutionProvider"
 CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
+PROVIDERS = {"cpu": CPU, "cuda": CUDA, "tensorrt": TENSORRT, "openvino": OPENVINO}
+"""Execution providers by their name in the settings."""
+PLUGINS = {OPENVINO: "onnxruntime_ep_openvino"}
+"""Providers that come as a package of their own and are registered at run time."""
+NVIDIA = (CUDA, TENSORRT)
 _DRIVER = Path("/proc/driver/nvidia/version")
 _MB = 1 << 20
 

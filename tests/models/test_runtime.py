@@ -131,8 +131,7 @@ def test_memory_is_bounded_and_a_run_that_wants_more_fails() -> None:
     """In a process of its own: the limit is the process's."""
     code = f"""
 import numpy as np
-from okng.models.device_binding import DeviceBinding
-from okng.models.runtime import Port, Session
+from okng.models.runtime import Session
 from okng.models.runtime_options import RuntimeOptions
 model = bytes.fromhex("{brightest(1024).hex()}")
 options = RuntimeOptions(cpu_mem_mb=16)
@@ -186,9 +185,7 @@ class FakeSession:
     def __init__(self, model: bytes, options: Any, providers: list[Any], enable_fallback: int = 1) -> None:
         assert not enable_fallback  # it would try again on the CPU by itself
         self._names = [name for name, _ in providers]
-        strict = (
-            options.get_session_config_entry("session.disable_cpu_ep_fallback") == "1" if self.bans(options) else False
-        )
+        strict = self.bans(options)
         if model == b"no model":
             raise ValueError("not a protobuf")
         if self._names[0] in self.broken:
