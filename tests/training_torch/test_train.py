@@ -183,6 +183,18 @@ def test_a_torchvision_backbone_becomes_a_bundle_too(few_plates: Dataset, tmp_pa
         assert check_golden(Detector(open_bundle(tmp_path / task))).passed
 
 
+def test_a_search_comes_before_the_training_and_stands_in_the_report(few_plates: Dataset, tmp_path: Path) -> None:
+    pytest.importorskip("optuna", reason="optuna is not installed: make test-train")
+    report = train(few_plates, tmp_path / "plate", quick("classification", epochs=2), Place(trials=2))
+    assert report is not None
+    assert report.trials == 2
+    told = open_bundle(tmp_path / "plate").report
+    assert len(told["search"]["trials"]) == 2
+    best = max(told["search"]["trials"], key=lambda row: row["aim"])
+    assert told["options"]["rate"] == pytest.approx(best["rate"])
+    assert max(row["aim"] for row in told["curves"]) == pytest.approx(told["search"]["aim"])
+
+
 @pytest.mark.filterwarnings("ignore")  # MLflow's libraries warn of each other
 def test_mlflow_is_told_of_options_epochs_report_and_digest(few_plates: Dataset, tmp_path: Path) -> None:
     pytest.importorskip("mlflow", reason="mlflow is not installed: make test-train")

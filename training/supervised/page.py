@@ -14,6 +14,20 @@ _FIGURES = {
     "classification": Words("share right, mean over classes", "各类正确率平均值"),
 }
 
+_KEYS = {
+    "best_epoch": Words("epoch kept", "采用的轮次"),
+    "names_sha256": Words("digest of the pictures' names", "图片名称摘要"),
+    "pictures": Words("pictures trained on", "训练图片数"),
+    "pictures_sha256": Words("digest of the pictures", "图片数据摘要"),
+    "test_pictures": Words("test pictures", "测试图片数"),
+    "torch": Words("version of torch", "torch 版本"),
+    "torchvision": Words("version of torchvision", "torchvision 版本"),
+    "validation_pictures": Words("validation pictures", "验证图片数"),
+    "weights": Words("weights it began with", "初始权重"),
+    "weights_sha256": Words("digest of the weights it began with", "初始权重摘要"),
+}
+"""What only a training has, in words."""
+
 
 def training_report(report: Mapping[str, Any], *, name: str) -> bytes:
     """Return the page. report: what stands in the bundle's `report.json`. name: of the product."""
@@ -34,7 +48,7 @@ def training_report(report: Mapping[str, Any], *, name: str) -> bytes:
                 table(
                     Words("Settings and data", "设置与数据"),
                     [Words("what", "项目"), Words("value", "值")],
-                    [[key_words(key), plain(value)] for key, value in report["train"].items()],
+                    [[_KEYS.get(key) or key_words(key), plain(value)] for key, value in report["train"].items()],
                     numbers_from=9,
                 ),
                 _left_out(report),
@@ -108,7 +122,7 @@ def _curves(report: Mapping[str, Any], task: str) -> str:
     quality = [Line(_FIGURES[task], [(row["epoch"], row["figure"]) for row in rows], GOOD)]
     ranked = [(row["epoch"], row["auroc"]) for row in rows if "auroc" in row]
     if ranked:
-        quality.append(Line(Words("good against defective (AUROC)", "良品与缺陷区分度（AUROC）"), ranked, OTHER, "6 4"))
+        quality.append(Line(Words("good or not (AUROC)", "良品与否（AUROC）"), ranked, OTHER, "6 4"))
     return figures(
         figure(
             line_chart(Words("Loss by epoch", "各轮损失"), x, Axis(Words("loss", "损失"), 0.0, top), losses, [best]),

@@ -27,7 +27,7 @@ from . import checkpoint
 from .fit import Fitted, NotFinite, fit
 from .limits import Outcome
 from .material import Material, material_of
-from .options import TrainOptions
+from .options import OWN_BACKBONE, TrainOptions
 from .ranks import Ranks, joined
 from .release import Released, release
 from .search import Found, search
@@ -197,7 +197,7 @@ def _released(
         "torch": torch.__version__,
         "torchvision": torchvision.__version__,
         "backbone": options.backbone,
-        "weights": "own" if options.weights_file else options.weights,
+        "weights": "the backbone's own" if options.backbone == OWN_BACKBONE else _weights(options),
         "pictures": len(material.learnt),
         "pictures_sha256": material.learnt.digest,
         "names_sha256": names,
@@ -221,6 +221,11 @@ def _released(
         more["search"] = {"aim": found.aim, "trials": found.trials}
     tell("bundle", 0.0)
     return release(fitted, material, options, out, summary, more, lambda share: tell("bundle", share))
+
+
+def _weights(options: TrainOptions) -> str:
+    """What a torchvision backbone began with, without the place of a file."""
+    return "a file" if options.weights_file else options.weights
 
 
 def _tracker(place: Place, options: TrainOptions, material: Material) -> Tracker:
