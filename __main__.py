@@ -20,6 +20,7 @@ from .appliance.camera_door import camera
 from .appliance.doors import DEMO, FILE, FOLDER, INSTALLED, become_process, default_settings
 from .appliance.evaluate_door import evaluate
 from .appliance.health_door import health
+from .appliance.import_door import import_
 from .appliance.teach_door import teach
 from .appliance.train_door import train
 from .bus.errors import BadSettings, Fault, Lost, OkngError
@@ -365,6 +366,7 @@ def demo(**asked: Any) -> None:
 
 
 cli.add_command(bench)
+bundle.add_command(import_)
 cli.add_command(bundle)
 cli.add_command(camera)
 cli.add_command(evaluate)
