@@ -3,7 +3,7 @@
 A model file is hostile until shown otherwise: parsing it is memory-unsafe, and one of 66 bytes may ask for terabytes,
 but only when it is *run*. So the trial loads it and runs it once, on the CPU, where it can harm only its own process.
 
-    trial(folder)  ->  python -m okng.models.sandbox FOLDER  ->  one line of JSON
+    trial(folder or file)  ->  python -m okng.models.sandbox PLACE  ->  one line of JSON
 """
 
 import ctypes
@@ -17,6 +17,8 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import numpy as np
 
 from ..bus.errors import BadBundle, OkngError
 from .manifest import MODEL, read_manifest
@@ -45,9 +47,25 @@ def trial(folder: Path, memory_mb: int = MEMORY_MB, limit_s: float = LIMIT_S) ->
     memory_mb: of address space, 512 or more. BadBundle: it is refused, kills its process, or takes too much memory or
     time; the text says which.
     """
-    manifest = read_manifest(folder)
-    allowed_mb = max(memory_mb, _LEAST_MEMORY_MB) + 4 * manifest.files[MODEL].size // _MB
-    command = [sys.executable, "-I", "-m", __name__, str(folder.resolve()), str(allowed_mb), str(int(limit_s) + 1)]
+    return _tried(folder, read_manifest(folder).files[MODEL].size, memory_mb, limit_s)
+
+
+def trial_file(model: Path, memory_mb: int = MEMORY_MB, limit_s: float = LIMIT_S) -> Trial:
+    """Load a model file that is no bundle yet and run it once, as `trial` does.
+
+    Its inputs are zeros; free axes get 1, those of height and width 64. That it refuses such inputs is no fault of it.
+    BadBundle: as for `trial`, and a file that cannot be read or holds what a bundle may not.
+    """
+    try:
+        size = model.stat().st_size
+    except OSError as error:
+        raise BadBundle(f"{model}: cannot be read: {error.strerror}") from error
+    return _tried(model, size, memory_mb, limit_s)
+
+
+def _tried(place: Path, size: int, memory_mb: int, limit_s: float) -> Trial:
+    allowed_mb = max(memory_mb, _LEAST_MEMORY_MB) + 4 * size // _MB
+    command = [sys.executable, "-I", "-m", __name__, str(place.resolve()), str(allowed_mb), str(int(limit_s) + 1)]
     with tempfile.TemporaryDirectory(prefix="okng-trial-") as empty:
         # Loaded from bytes, a model may still name files in the working folder: this one is empty.
         Path(empty).chmod(0o500)
@@ -56,8 +74,8 @@ def trial(folder: Path, memory_mb: int = MEMORY_MB, limit_s: float = LIMIT_S) ->
                 command, cwd=empty, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit_s, check=False
             )
         except subprocess.TimeoutExpired as error:
-            raise BadBundle(f"{folder}: the trial took longer than {limit_s:g} s: not loaded") from error
-    return _read(folder, done, allowed_mb)
+            raise BadBundle(f"{place}: the trial took longer than {limit_s:g} s: not loaded") from error
+    return _read(place, done, allowed_mb)
 
 
 def _read(folder: Path, done: "subprocess.CompletedProcess[bytes]", allowed_mb: int) -> Trial:
@@ -95,9 +113,31 @@ def _try(folder: Path) -> Trial:
     from .detector import Detector
 
     began = time.monotonic()
-    Detector(open_bundle(folder), "cpu", 1)  # runs once by itself
+    if folder.is_dir():
+        Detector(open_bundle(folder), "cpu", 1)  # runs once by itself
+    else:
+        _run_file(folder)
     peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return Trial(int((time.monotonic() - began) * 1000), peak_kb // 1024)
+
+
+def _run_file(file: Path) -> None:
+    from . import guard
+    from .runtime import Session
+
+    data = file.read_bytes()
+    guard.check_model(data, str(file))
+    session = Session(data, "cpu", 1)
+    feeds = {}
+    for port in session.inputs:
+        free = [1 if place < 2 else 64 for place in range(len(port.shape))]
+        shape = [axis if isinstance(axis, int) else free[place] for place, axis in enumerate(port.shape)]
+        feeds[port.name] = np.zeros(shape, port.dtype)
+    try:
+        session.run(None, feeds)
+    except RuntimeError as error:
+        if "alloc" in str(error):
+            raise BadBundle(f"{file}: wants more memory than there is: {error}") from error
 
 
 def main(arguments: list[str]) -> int:
@@ -108,6 +148,8 @@ def main(arguments: list[str]) -> int:
     try:
         answer |= asdict(_try(folder))
     except OkngError as error:
+        answer["error"] = str(error)
+    except TypeError as error:  # an input of a kind that numpy does not know
         answer["error"] = str(error)
     except MemoryError:
         answer["error"] = f"it wants more memory than {memory_mb} MB"

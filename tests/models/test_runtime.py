@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from okng.bus.errors import BadBundle, BadSettings
 from okng.models import provider_options, runtime
 from okng.models.device_binding import DeviceBinding
+from okng.models.provider_options import PROVIDERS
 from okng.models.runtime import Port, Session
 from okng.models.runtime_options import RuntimeOptions
 
@@ -76,7 +77,7 @@ def test_every_provider_here_scores_alike(provider: str, threads: int, batch: in
         assert np.abs(score - shown.max(axis=(1, 2, 3))).max() <= 1e-3
         cells = shown.reshape(batch, 4, 8, 4, 8).max(axis=(2, 4))
         assert np.abs(heat - cells).max() <= 1e-3
-    assert session.provider == runtime.PROVIDERS[provider]
+    assert session.provider == PROVIDERS[provider]
 
 
 def test_shapes_are_fixed_when_the_model_is_loaded() -> None:

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from okng.bus.errors import BadBundle
 from okng.models import sandbox
 from okng.models.bundle import Bundle
-from okng.models.sandbox import trial
+from okng.models.sandbox import trial, trial_file
 
 MakeBundle = Callable[..., Bundle]
 
@@ -121,3 +121,20 @@ def test_the_bounds_hold(tmp_path: Path) -> None:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 12
     assert not file.exists() or file.stat().st_size == 0
+
+
+def test_a_file_that_is_no_bundle_yet_is_tried_alike(tmp_path: Path, tiny: Any) -> None:
+    file = tmp_path / "foreign.onnx"
+    file.write_bytes(tiny.graph().SerializeToString())
+    assert trial_file(file).peak_mb > 0
+    file.write_bytes(greedy(tiny).SerializeToString())
+    with pytest.raises(BadBundle, match="more memory"):
+        trial_file(file)
+    file.write_bytes(endless(tiny).SerializeToString())
+    with pytest.raises(BadBundle, match=r"longer than 2 s|SIGKILL|SIGXCPU"):
+        trial_file(file, limit_s=2)
+    file.write_bytes(tiny.graph(domain="com.stranger").SerializeToString())
+    with pytest.raises(BadBundle, match=r"com\.stranger"):
+        trial_file(file)
+    with pytest.raises(BadBundle, match="cannot be read"):
+        trial_file(tmp_path / "none.onnx")
