@@ -24,6 +24,7 @@ def _region(ctx: click.Context, param: click.Parameter, text: str | None) -> tup
 @click.command()
 @click.argument("bundle", type=FOLDER)
 @click.argument("data", type=click.Path(path_type=Path))
+@click.option("--also", type=FOLDER, multiple=True, help="Further bundle, of another seed: tells the spread.")
 @click.option("--out", type=FOLDER, default=None, help="Write report.html and report.json into this folder.")
 @click.option("--html", "html_file", type=FILE, default=None, help="Write the page alone to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON in place of the table.")
@@ -37,6 +38,7 @@ def _region(ctx: click.Context, param: click.Parameter, text: str | None) -> tup
 def evaluate(
     bundle: Path,
     data: Path,
+    also: tuple[Path, ...],
     out: Path | None,
     html_file: Path | None,
     as_json: bool,
@@ -66,6 +68,7 @@ def evaluate(
         examined = examine(
             bundle,
             data,
+            also=also,
             source=source,
             provider=provider,
             threads=threads,

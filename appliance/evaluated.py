@@ -33,6 +33,11 @@ def told(found: Mapping[str, Any]) -> list[str]:
         rows = [["lot", "escape", "95 %", "of", "overkill", "95 %", "of"]]
         rows += [[lot, *_rate(one["escape"]), *_rate(one["overkill"])] for lot, one in found["lots"].items()]
         lines += ["", *_aligned(rows)]
+    if found["stability"]:
+        rows = [["over bundles", "mean", "spread", "lowest", "highest"]]
+        for name, one in found["stability"]["figures"].items():
+            rows.append([name.replace("_", " "), *(_number(one[key]) for key in ("mean", "spread", "low", "high"))])
+        lines += ["", *_aligned(rows)]
     lines += ["", f"threshold {found['threshold']:.4g}, chosen before: {found['bundle']['threshold']['method']}"]
     lines += [f"note: {code.replace('_', ' ')}" for code in found["cautions"]]
     return lines

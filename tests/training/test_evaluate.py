@@ -215,6 +215,21 @@ def test_an_evaluation_is_strict_json_with_every_figure(taught: TeachReport, mvt
     assert found["machine"]["provider"] == "CPUExecutionProvider"
 
 
+def test_further_bundles_tell_the_spread(
+    taught: TeachReport, goods: Path, mvtec: Path, quick: TeachOptions, tmp_path: Path
+) -> None:
+    other = teach(goods, tmp_path / "other", quick.model_copy(update={"seed": 5}))
+    made = examine(taught.bundle, mvtec, also=[other.bundle])
+    seen = made.figures["stability"]
+    assert [one["seed"] for one in seen["bundles"]] == [0, 5]
+    assert seen["figures"]["auroc"]["values"][0] == made.figures["image"]["auroc"]
+    low, high = sorted(seen["figures"]["aupro_0.3"]["values"])
+    assert seen["figures"]["aupro_0.3"]["mean"] == pytest.approx((low + high) / 2)
+    assert seen["figures"]["aupro_0.3"]["spread"] == pytest.approx((high - low) / 2**0.5)
+    assert b"Over 2 bundles on the same pictures" in made.html
+    assert examine(taught.bundle, mvtec, page=False).figures["stability"] is None
+
+
 def test_the_digest_of_the_pictures_is_of_labels_and_contents(taught: TeachReport, mvtec: Path) -> None:
     bundle = open_bundle(taught.bundle)
 

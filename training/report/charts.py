@@ -88,8 +88,10 @@ def histogram(name: Words, goods: Sequence[float], defects: Sequence[float], thr
                     f'height="{height:.1f}" fill="{colour}"/>'
                 )
                 if count > most:  # taller than there is room for: it says how tall
-                    end = LEFT + (at + 1) * wide
-                    drawn.append(_number(f"{count}", end, top - 5 if sign < 0 else top + height + 14, "end"))
+                    last = at == BINS - 1
+                    beside = LEFT + (at if last else at + 1) * wide + (-4 if last else 4)
+                    tip = top + 11 if sign < 0 else top + height - 2
+                    drawn.append(_number(str(count), beside, tip, "end" if last else "start"))
     drawn.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{middle:.1f}" y2="{middle:.1f}" stroke="{SOFT}"/>')
     drawn.append(_number(str(most_up), LEFT - 8, TOP + 4, "end"))
     drawn.append(_number("0", LEFT - 8, middle + 4, "end"))

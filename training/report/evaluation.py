@@ -67,6 +67,7 @@ def evaluation_report(
             ),
             _curves(figures_of),
             tables.places(figures_of),
+            tables.stability(figures_of),
             proofs.targets(figures_of),
             proofs.claims(figures_of),
             proofs.identity(figures_of),

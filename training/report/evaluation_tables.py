@@ -194,6 +194,40 @@ def places(found: Mapping[str, Any]) -> str:
     )
 
 
+def stability(found: Mapping[str, Any]) -> str:
+    """Return the section of the spread over several bundles; empty for one."""
+    seen = found.get("stability")
+    if not seen:
+        return ""
+    names = {
+        "auroc": Words("image AUROC", "图像 AUROC"),
+        "ap": Words("image average precision", "图像平均精确率"),
+        "aupro_0.3": Words("AUPRO, up to 30 % false", "AUPRO，误标 30 % 以内"),
+        "aupro_0.05": Words("AUPRO, up to 5 % false", "AUPRO，误标 5 % 以内"),
+        "escape": Words("escape, share", "漏检率，比例"),
+        "overkill": Words("overkill, share", "过杀率，比例"),
+    }
+    rows: list[list[Text]] = [
+        [names.get(name, name), *(number(one[key]) for key in ("mean", "spread", "low", "high"))]
+        for name, one in seen["figures"].items()
+    ]
+    count = len(seen["bundles"])
+    head: list[Text] = [
+        Words("figure", "指标"),
+        Words("mean", "均值"),
+        Words("standard deviation", "标准差"),
+        Words("lowest", "最低"),
+        Words("highest", "最高"),
+    ]
+    return section(
+        Words("Stability", "稳定性"),
+        table(Words(f"Over {count} bundles on the same pictures", f"{count} 个模型包在相同图片上的结果"), head, rows),
+        lead=Words(
+            "Differences between models smaller than this spread mean nothing.", "小于此离散程度的模型差异没有意义。"
+        ),
+    )
+
+
 def _called(label: str) -> Text:
     known = {"good": _GOOD, "unjudged": Words("unjudged", "无法判定")}
     return known.get(label, label)

@@ -65,6 +65,11 @@ svg{display:block;width:100%;height:auto;font-family:inherit}
 body{background:#fff;font-size:12px}
 main{max-width:none;margin:0;padding:0}
 label,.pick{display:none}
+table,figcaption,.meaning,.note,.pictures figcaption{font-size:11px}
+th,td{padding:3px 8px 3px 0}
+h1{font-size:22px}
+h2{font-size:16px}
+.value{font-size:22px}
 section{border:0;border-top:1px solid #999;border-radius:0;padding:10px 0}
 figure,.fact,tr,.pictures figure{break-inside:avoid}
 h2,caption{break-after:avoid}
