@@ -22,6 +22,7 @@ from .appliance.evaluate_door import evaluate
 from .appliance.health_door import health
 from .appliance.import_door import import_
 from .appliance.teach_door import teach
+from .appliance.threshold_door import threshold
 from .appliance.train_door import train
 from .bus.errors import BadSettings, Fault, Lost, OkngError
 
@@ -372,6 +373,7 @@ cli.add_command(camera)
 cli.add_command(evaluate)
 cli.add_command(health)
 cli.add_command(teach)
+cli.add_command(threshold)
 cli.add_command(train)
 
 

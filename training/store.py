@@ -99,3 +99,13 @@ def unpacked(folder: Path, cells: int, channels: int) -> Remembered:
 
 def _halved(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
     return np.clip(features, -60_000.0, 60_000.0).astype(np.float16)
+
+
+def known_digests(folder: Path) -> frozenset[str]:
+    """Return the sha256 of the goods a bundle was taught from. BadBundle: its lesson is none."""
+    path = folder / LESSON
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return frozenset(map(str, file["digests"]))
+    except (OSError, ValueError, KeyError) as error:
+        raise BadBundle(f"{path}: not a lesson: {error}") from error
