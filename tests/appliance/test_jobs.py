@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from okng.appliance.jobs import Jobs, check_jobs
+from okng.appliance.jobs import Jobs, check_jobs, checked
 from okng.bus.active_job import keep_job
 from okng.bus.errors import BadRecipe, BadSettings
+from okng.bus.messages import Agreement
+from okng.inspect.inspector import Inspector
+from okng.inspect.options import InspectOptions
 from okng.models.bundle import write_bundle
 from okng.models.manifest import digest
 from okng.settings import read_settings
@@ -61,6 +64,38 @@ def jobs_of(path: Path) -> Jobs:
 def test_without_a_table_there_is_the_start_job(box: Path) -> None:
     settings = read_settings(write_settings(box.parent, ""))
     assert settings.recipes == {7: box.parent / "cap.yaml"}
+
+
+def test_io_and_inspect_mean_the_same_job_of_several_bundles(box: Path) -> None:
+    folder = box.parent
+    write_bundle(folder / "other", contents(graph().SerializeToString()), fields(version="2.0.0"))
+    content = {
+        "name": "lid",
+        "deadline_ms": 300,
+        "bundle": "good",
+        "cameras": {name: {"width": 64, "height": 48} for name in ("top", "side")},
+        "regions": [{"name": "rim"}, {"name": "body", "camera": "top", "bundle": "other"}],
+        "agreements": [{"name": "rim", "regions": ["rim"], "ng_when": "all"}],
+    }
+    (folder / "lid.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    box.write_text(box.read_text(encoding="utf-8").replace("[plc]", "[camera.side]\n[plc]"), encoding="utf-8")
+    jobs = jobs_of(box)
+    job = jobs.job(8)
+    assert job.model not in {digest(folder / name) for name in ("good", "other")}
+    assert job.agreements == (Agreement("rim", ("top/rim", "side/rim"), 2),)
+    made = Inspector(8, jobs.recipe(8), InspectOptions(), ("top", "side"), folder, job)
+    assert made.job == job
+    assert f"revision {job.revision}, model {job.model[:12]}" in checked(folder / "lid.yaml")
+    write_bundle(folder / "other", contents(graph().SerializeToString()), fields(version="2.0.1"), replace=True)
+    with pytest.raises(BadRecipe, match="it was changed meanwhile, ask again"):
+        Inspector(8, jobs.recipe(8), InspectOptions(), ("top", "side"), folder, job)
+
+
+def test_a_job_of_tools_alone_needs_no_bundle(box: Path) -> None:
+    content = {"name": "lid", "deadline_ms": 300, "camera": {"width": 64, "height": 48}}
+    (box.parent / "lid.yaml").write_text(yaml.safe_dump({**content, "tools": [{"name": "dirt", "kind": "blob"}]}))
+    assert len(jobs_of(box).job(8).model) == 64
+    assert checked(box.parent / "lid.yaml").endswith("model none")
 
 
 def test_each_job_is_its_recipe_and_model(box: Path) -> None:

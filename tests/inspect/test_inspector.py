@@ -61,14 +61,22 @@ def moved(picture: Picture, x: float = 0.0, y: float = 0.0, turn: float = 0.0, s
 class Bench:
     """An inspector, a ring, and the numbers of its frames."""
 
-    def __init__(self, folder: Path, more: dict[str, Any], camera: str = "top", **section: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        more: dict[str, Any],
+        camera: str = "top",
+        cameras: tuple[str, ...] | None = None,
+        **section: Any,
+    ) -> None:
+        """cameras: of the box; None: the one whose pictures these are."""
         write_bundle(folder / "model", contents(graph().SerializeToString()), fields(), replace=True)
         content: dict[str, Any] = {"name": "r", "deadline_ms": 5000, "bundle": "model"}
         content["camera"] = {"width": WIDTH, "height": HEIGHT, **section}
         content |= {"regions": [{"name": "bore", "box": list(REGION)}], **more}
         (folder / "recipe.yaml").write_text(yaml.safe_dump(content))
         active = read_recipe(folder / "recipe.yaml")
-        self.inspector = Inspector(1, active, InspectOptions(), (camera,), folder)
+        self.inspector = Inspector(1, active, InspectOptions(), cameras or (camera,), folder)
         self.develop = plan_of(active.recipe.section(camera).develop, folder, WIDTH, HEIGHT).write(folder)
         self.ring = RingWriter(folder, camera, 4, WIDTH * HEIGHT)
         self.shelf = RingShelf(folder)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from okng.bus.errors import BadBundle, BadRecipe, Fault
-from okng.bus.part import Outcome
+from okng.bus.part import Outcome, Verdict
 from okng.inspect import models_at_hand
 from okng.inspect.inspector import Inspector
 from okng.inspect.models_at_hand import Models, proved
@@ -19,6 +19,7 @@ from okng.inspect.options import InspectOptions
 from okng.inspect.recipe import read_recipe
 from okng.models.bundle import Bundle, write_bundle
 from okng.models.detector import Detector
+from okng.plc_io.views import Views
 from okng.tests.inspect.test_inspector import HEIGHT, REGION, WIDTH, Bench, part
 from okng.tests.models.conftest import contents, fields, graph
 
@@ -196,3 +197,32 @@ def test_a_model_that_fails_costs_its_part_and_is_loaded_again(
     with pytest.raises(Fault, match="the bundle is gone"):
         until(line, lambda: False)
     line.inspector.close()
+
+
+def test_two_cameras_vote_and_the_part_passes_when_only_one_objects(benches: list[Bench], tmp_path: Path) -> None:
+    more = {
+        "regions": [{"name": "bore", "box": list(REGION)}],
+        "agreements": [{"name": "bore", "regions": ["bore"], "ng_when": 2}],
+    }
+    lines = {}
+    for camera in ("top", "side"):
+        lines[camera] = Bench(tmp_path, more, camera=camera, cameras=("top", "side"))
+        benches.append(lines[camera])
+    (agreement,) = lines["top"].inspector.job.agreements
+    assert lines["top"].inspector.job == lines["side"].inspector.job
+    assert agreement.members == ("top/bore", "side/bore")
+
+    def part_of(top: bool, side: bool) -> Verdict | None:
+        views, found = Views(("top", "side"), lines["top"].inspector.job.agreements), None
+        for camera, flaw in (("top", top), ("side", side)):
+            assert found is None
+            found = views.add(lines[camera].judge(part(flaw=flaw)))
+        return found
+
+    both, one, none = part_of(True, True), part_of(True, False), part_of(False, False)
+    assert both is not None
+    assert one is not None
+    assert none is not None
+    assert (both.outcome, one.outcome, none.outcome) == (Outcome.NG, Outcome.OK, Outcome.OK)
+    assert both.reasons[0] == "2 of 2 views object to bore, limit 2"
+    assert [(each.name, each.value) for each in one.measures] == [("objections", 1.0)]
