@@ -25,7 +25,15 @@ from .runtime_options import RuntimeOptions
 
 log = logging.getLogger(__name__)
 _WHEELS = ("onnxruntime", "onnxruntime-gpu")
-_DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(int64)": "int64"}
+_DTYPES = {
+    "tensor(uint8)": "uint8",
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(bool)": "bool",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,17 @@ def trial_file(model: Path, memory_mb: int = MEMORY_MB, limit_s: float = LIMIT_S
     return _tried(model, size, memory_mb, limit_s)
 
 
+def trial_bytes(model: bytes, name: str, memory_mb: int = MEMORY_MB, limit_s: float = LIMIT_S) -> Trial:
+    """The same for bytes that are in memory already. name: what to call them in an error."""
+    with tempfile.TemporaryDirectory(prefix="okng-trial-") as folder:
+        file = Path(folder) / MODEL
+        file.write_bytes(model)
+        try:
+            return trial_file(file, memory_mb, limit_s)
+        except BadBundle as error:
+            raise BadBundle(str(error).replace(str(file), name)) from error
+
+
 def _tried(place: Path, size: int, memory_mb: int, limit_s: float) -> Trial:
     allowed_mb = max(memory_mb, _LEAST_MEMORY_MB) + 4 * size // _MB
     command = [sys.executable, "-I", "-m", __name__, str(place.resolve()), str(allowed_mb), str(int(limit_s) + 1)]

@@ -24,6 +24,7 @@ from ..models.parity import require_golden
 from ..models.pictures import encode_png, files_in, read, with_channels
 from ..models.reading import Reading
 from ..models.runtime import Session
+from ..models.sandbox import trial_bytes
 from .foreign import Foreign, open_foreign
 from .foreign_ports import Plan, connect, plan_of
 from .import_options import ImportOptions
@@ -75,6 +76,7 @@ def import_model(
     check_free(out, replace=options.replace)
     tell(f"reading {path}")
     foreign = open_foreign(path)
+    trial_bytes(foreign.model.SerializeToString(), str(path))
     taken = taken_by(foreign, options)
     names, cuts = _cuts(folder, taken, options)
     tell(f"comparing on {len(names)} pictures")

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from okng.bus.errors import BadBundle
 from okng.models import sandbox
 from okng.models.bundle import Bundle
-from okng.models.sandbox import trial, trial_file
+from okng.models.sandbox import trial, trial_bytes, trial_file
 
 MakeBundle = Callable[..., Bundle]
 
@@ -138,3 +138,6 @@ def test_a_file_that_is_no_bundle_yet_is_tried_alike(tmp_path: Path, tiny: Any) 
         trial_file(file)
     with pytest.raises(BadBundle, match="cannot be read"):
         trial_file(tmp_path / "none.onnx")
+    assert trial_bytes(tiny.graph().SerializeToString(), "theirs").peak_mb > 0
+    with pytest.raises(BadBundle, match=r"^theirs: refused in its trial: theirs: not an ONNX model"):
+        trial_bytes(b"nonsense", "theirs")
