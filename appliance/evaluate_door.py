@@ -29,7 +29,7 @@ def _region(ctx: click.Context, param: click.Parameter, text: str | None) -> tup
 @click.option("--html", "html_file", type=FILE, default=None, help="Write the page alone to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON in place of the table.")
 @click.option("--region", callback=_region, metavar="X,Y,W,H", help="Part of each picture; default: all of it.")
-@click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt"]), default="cpu", show_default=True)
+@click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt", "openvino"]), default="cpu", show_default=True)
 @click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Of one inference.")
 @click.option("--kind", type=click.Choice(_KINDS), default="auto", show_default=True, help="What DATA is.")
 @click.option("--pictures", type=FOLDER, default=None, help="Where picture names of COCO or Label Studio are found.")

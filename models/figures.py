@@ -190,22 +190,3 @@ def parts_needed(rate: float, confidence: float = 0.95) -> int:
     if not 0.0 < rate < 1.0:
         raise ValueError(f"rate {rate}: expected more than 0 and less than 1")
     return math.ceil(math.log(1.0 - confidence) / math.log1p(-rate))
-
-
-def parts_to_claim(events: int, n: int, rate: float, confidence: float = 0.95) -> int:
-    """Return how many more parts, all without an event, are needed to claim at most that rate, one-sided.
-
-    events: seen in n parts so far. 0: it may be claimed now. ValueError: not 0 <= events <= n, rate or confidence not
-    inside 0..1.
-    """
-    if not 0 <= events <= n:
-        raise ValueError(f"{events} events in {n} trials: expected 0 <= events <= n")
-    if not (0.0 < rate < 1.0 and 0.0 < confidence < 1.0):
-        raise ValueError(f"rate {rate}, confidence {confidence}: expected more than 0 and less than 1")
-    low, high = n - 1, max(n, 1)
-    while at_least(events + 1, high, rate) < confidence:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if at_least(events + 1, middle, rate) >= confidence else (middle, high)
-    return max(0, high - n)

@@ -14,11 +14,11 @@ from .. import __version__
 from ..bus.clock import utc_now
 from ..models.box import Box
 from ..models.bundle import Bundle
-from ..models.figures import parts_to_claim
 from .confusion import Confusion
 from .data.dataset import GOOD, Dataset
 from .evaluate import Metrics, PlaceFigures
 from .metrics import PixelFigures
+from .promise import still_needed
 from .rates import Operating, Rate, share_at
 
 FORMAT = 1
@@ -234,7 +234,7 @@ def _target(target: float, point: Operating | None) -> dict[str, Any]:
 
 
 def _claim(rate: float, seen: Rate) -> dict[str, Any]:
-    return {"rate": rate, "more_parts": parts_to_claim(seen.events, seen.n, rate)}
+    return {"rate": rate, "more_parts": still_needed(seen.events, seen.n, rate)}
 
 
 def _latency(metrics: Metrics) -> dict[str, Any]:

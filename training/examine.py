@@ -9,7 +9,7 @@ from typing import Any
 from ..models.box import Box
 from ..models.bundle import Bundle, open_bundle
 from ..models.detector import Detector
-from ..models.runtime import PROVIDERS
+from ..models.provider_options import PROVIDERS
 from .data.sources import SourceOptions
 from .evaluate import evaluate
 from .evaluation import evaluation

@@ -15,7 +15,6 @@ from okng.models.figures import (
     beta_quantile,
     clopper_pearson,
     parts_needed,
-    parts_to_claim,
 )
 
 
@@ -149,17 +148,3 @@ def test_average_precision_is_the_mean_precision_at_each_defect() -> None:
         average_precision([math.nan, 1.0], [True, False])
     with pytest.raises(ValueError, match="labels"):
         average_precision([1.0], [True, False])
-
-
-def test_parts_still_needed_for_a_claim() -> None:
-    assert parts_to_claim(0, 0, 0.01) == parts_needed(0.01) == 299
-    assert parts_to_claim(0, 298, 0.01) == 1
-    assert parts_to_claim(0, 299, 0.01) == 0
-    assert parts_to_claim(0, 5000, 0.01) == 0
-    for events, n, rate in ((1, 100, 0.01), (3, 60, 0.05), (7, 9, 0.02)):
-        whole = n + parts_to_claim(events, n, rate)
-        assert clopper_pearson(events, whole, 0.9)[1] <= rate < clopper_pearson(events, whole - 1, 0.9)[1]
-    with pytest.raises(ValueError, match="expected"):
-        parts_to_claim(2, 1, 0.01)
-    with pytest.raises(ValueError, match="expected"):
-        parts_to_claim(0, 1, 0.0)

@@ -19,6 +19,7 @@ from okng.training.report.charts import ticks
 from okng.training.report.evaluation import evaluation_report
 from okng.training.report.looks import Look, drawn, gallery
 from okng.training.report.page import POLICY, Words
+from okng.training.report.sayings import said
 from okng.training.report.teaching import teaching_report, unlike_good
 from okng.training.report.words import interval, number, percent
 from okng.training.taught_report import TeachReport
@@ -182,6 +183,35 @@ def test_what_was_chosen_is_shown_with_its_evidence() -> None:
     assert "good parts alone." not in page.texts["en"][1]
     for text in ("0.810", "0.930", "0.960", "chosen", "escape <= 5 % may be claimed", percent(0.1), "pit 20"):
         assert text in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "chinese"),
+    [
+        ("conformal quantile: score 324 of 340 held-out goods in rising order", "340 个留出良品得分升序的第 324 个"),
+        (
+            "overkill <= 5 % cannot be claimed yet at 95 % (16 of 340 goods: at most 7.1 %); "
+            "142 more goods without one are needed",
+            "过杀率 ≤ 5 % 尚不能承诺（95 %；340 件良品中有 16 件，上限 7.1 %）；还需 142 件无误的良品",
+        ),
+        (
+            "escape <= 1 % may be claimed at 95 %: 0 of 300 defects",
+            "漏检率 ≤ 1 % 可以承诺（95 %）：300 件缺陷件中有 0 件",
+        ),
+        ("a saying <nobody> knows {it}", "a saying <nobody> knows {it}"),
+    ],
+)
+def test_what_teaching_says_is_said_in_chinese_too(text: str, chinese: str) -> None:
+    assert said(text).en == text
+    assert chinese in said(text).zh
+
+
+def test_all_that_was_taught_is_said_in_chinese(taught: TeachReport) -> None:
+    report = json.loads((taught.bundle / "report.json").read_bytes())
+    sayings = [report["threshold"]["method"], report["choice"]["reason"], *report["threshold"]["claims"]]
+    for one in sayings:
+        assert CJK.search(said(one).zh), one
+        assert not re.search(r"[a-z]{4}", said(one).zh.replace("Gumbel", "")), said(one).zh
 
 
 def test_a_report_that_says_little_is_a_page_still() -> None:

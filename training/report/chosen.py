@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .page import Text, Words, note, section, table
+from .sayings import said, value_words
 from .words import number
 
 
@@ -26,7 +27,7 @@ def _size_and_heads(choice: Mapping[str, Any]) -> str:
     return section(
         Words("What was chosen, and why", "选择及其依据"),
         *tables,
-        note(Words(f"Reason: {reason}", f"依据：{reason}")) if reason else "",
+        note(Words("Reason: {it}", "依据：{it}").put(it=said(reason))) if reason else "",
         lead=Words(
             "Candidates compared on good parts alone: some were spoilt on purpose, and the figure is the chance to "
             "tell them from whole ones (1 is perfect, 0.5 is a coin). No real defect was used.",
@@ -49,7 +50,7 @@ def _labels(labels: Mapping[str, Any]) -> str:
     if not tried:
         return ""
     rows: list[list[Text]] = [
-        [name, number(value), Words("chosen", "选定") if name == labels.get("judged_by") else ""]
+        [value_words(name), number(value), Words("chosen", "选定") if name == labels.get("judged_by") else ""]
         for name, value in sorted(tried.items(), key=lambda item: -item[1])
     ]
     reason = str(labels.get("reason", ""))
@@ -61,7 +62,7 @@ def _labels(labels: Mapping[str, Any]) -> str:
             [Words("judged by", "判定依据"), "AUROC", ""],
             rows,
         ),
-        note(Words(f"Labelled defects: {counted}. {reason}", f"有标注的缺陷：{counted}。{reason}")),
+        note(Words("Labelled defects: {n}. {it}", "有标注的缺陷：{n}。{it}").put(n=counted, it=said(reason))),
         lead=Words(
             "Labels are used only where leaving each of them out in turn shows a gain.",
             "只有逐一留出验证表明有改进时才采用标注。",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .page import Text, Words, note, section, table
+from .sayings import value_words
 from .words import aim, interval, key_words, number, percent, plain
 
 
@@ -72,7 +73,7 @@ def identity(found: Mapping[str, Any]) -> str:
         [Words("digest of the bundle", "模型包摘要"), bundle["digest"]],
         [Words("taught at", "示教时间"), bundle["created_at"]],
         [Words("threshold", "阈值"), f"{found['threshold']:.6g}"],
-        [Words("threshold chosen by", "阈值选取方法"), threshold["method"]],
+        [Words("threshold chosen by", "阈值选取方法"), value_words(threshold["method"])],
         [
             Words("overkill promised", "承诺的过杀率"),
             f"{threshold['overkill_percent']:.2f} % ({threshold['overkill_low_percent']:.2f} – "

@@ -12,6 +12,7 @@ from .charts import Bars, histogram
 from .chosen import chosen
 from .looks import Look, gallery
 from .page import Fact, Text, Words, facts, figure, note, page, section, table
+from .sayings import said
 from .words import interval, key_words, percent, plain
 
 UNLIKE = 10
@@ -164,9 +165,9 @@ def _promise(threshold: Mapping[str, Any], scores: int) -> str:
         )
     )
     method = str(threshold.get("method", ""))
-    said = [Words(f"How it was chosen: {method}", f"选取方法：{method}")] if method else []
-    said += [Words(f"Claim: {claim}", f"可否承诺：{claim}") for claim in threshold.get("claims", ())]
-    return facts(shown) + "".join(note(one) for one in said) + _by_class(threshold.get("escapes_by_class", {}))
+    notes = [Words("How it was chosen: {it}", "选取方法：{it}").put(it=said(method))] if method else []
+    notes += [Words("Claim: {it}", "可否承诺：{it}").put(it=said(str(one))) for one in threshold.get("claims", ())]
+    return facts(shown) + "".join(note(one) for one in notes) + _by_class(threshold.get("escapes_by_class", {}))
 
 
 def _by_class(classes: Mapping[str, Mapping[str, int]]) -> str:

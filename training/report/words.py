@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .page import Text, Words
+from .sayings import value_words
 
 NONE = Words("none", "无")
 
@@ -36,7 +37,7 @@ def plain(value: object) -> Text:
         return Words("yes", "是") if value else Words("no", "否")
     if isinstance(value, float):
         return f"{value:.6g}"
-    return "–" if value is None else str(value)
+    return "–" if value is None else value_words(str(value))
 
 
 def interval(rate: Mapping[str, Any]) -> str:
