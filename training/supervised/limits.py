@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ...models.figures import clopper_pearson, parts_needed
 from .options import TrainOptions
 
-LOWEST, HIGHEST = 0.02, 0.98
+LOWEST, HIGHEST = 0.01, 0.999
 """Limits stay within these: a confidence beyond them is not told apart reliably."""
 Shares = npt.NDArray[np.float64]
 
@@ -92,6 +92,9 @@ def choose_limits(
                     f"{name}: to keep the escapes asked for, {rejected} of {len(goods)} validation goods are NG"
                 )
         by_class[name] = min(HIGHEST, max(LOWEST, _between(lowest, highest)))
+        if lowest > HIGHEST:
+            rejected = int((goods[:, place] > HIGHEST).sum())
+            notes.append(f"{name}: {rejected} of {len(goods)} validation goods are surer than any limit, and NG")
     target = f"overkill {options.overkill_percent:g} %"
     if options.escape_percent is not None:
         target = f"escape {options.escape_percent:g} %, then {target}"

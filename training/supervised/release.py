@@ -23,6 +23,7 @@ from ...models.manifest import EXPECTED, MODEL, REPORT, REPORT_HTML
 from ...models.parity import require_golden
 from ...models.pictures import encode_png
 from ..backbone_export import BACKBONE
+from .calibrate import calibrate
 from .examples import Examples
 from .export import INPUT, OPSET, exported, require_same, torch_outputs
 from .fit import Fitted
@@ -74,6 +75,7 @@ def release(
     already, or the graph, the reader or the detector says otherwise than torch.
     """
     net, classes, validation, test = fitted.net, material.classes, material.validation, material.test
+    temperature, offsets = calibrate(net, validation, len(classes))
     shares = confidences(net, validation.pictures, len(classes))
     limits = choose_limits(shares, validation.labels, classes, options)
     chosen_on = outcome_of(shares, validation.labels, classes, limits)
@@ -88,7 +90,15 @@ def release(
     scores = ratios(shares, classes, limits)
     golden = _golden(validation, scores)
     target = target_of(options, judged)
-    report = _report(summary, {**more, "target": target}, fitted, limits, chosen_on, judged, difference)
+    report = _report(
+        summary,
+        {**more, "target": target, "calibration": {"temperature": temperature, "offsets": offsets}},
+        fitted,
+        limits,
+        chosen_on,
+        judged,
+        difference,
+    )
     content = {
         MODEL: model,
         EXPECTED: _expected(golden, scores),
