@@ -18,6 +18,8 @@ def sync_options(settings: Settings, settings_file: Path, channel: str | None) -
     changed: dict[str, object] = {}
     if not settings.sync.is_s3:
         changed["target"] = str(settings_file.resolve().parent / settings.sync.target)
+    if settings.sync.authorities:
+        changed["authorities"] = [settings_file.resolve().parent / file for file in settings.sync.authorities]
     if channel is not None:
         changed["channel"] = channel
     return SyncOptions.model_validate({**settings.sync.model_dump(), **changed})

@@ -26,6 +26,9 @@ class SyncOptions(BaseModel):
     """Name of this box in the store. None: the random name its ledger was given."""
     channel: Name | None = None
     """Bundles are pulled from this channel. None: nothing is pulled."""
+    authorities: tuple[Path, ...] = Field(default=(), max_length=20)
+    """Certificates (PEM) of those who vouch for bundles: only what is signed under one of them is taken. None: bundles
+    need not be signed."""
     batch_events: int = Field(default=256, ge=1, le=512)
     """Records in one object at most."""
     every_s: int = Field(default=30, ge=1, le=86_400)

@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ..models.manifest import MANIFEST, MOST_MANIFEST_BYTES, Manifest, read_mani
 from ..records.durable import make_folder, sync_folder
 from .fetch import fetch
 from .layout import blob_key, channel_key, manifest_key
+from .signing import verify
 from .stores import BadObject, BlobStore, file_sha256, read_small
 
 log = logging.getLogger(__name__)
@@ -51,18 +53,19 @@ def stands_at(blobs: BlobStore, channel: str) -> Stands:
     return Stands(bundle, signed)
 
 
-def pull(blobs: BlobStore, channel: str, bundles: Path) -> Path:
+def pull(blobs: BlobStore, channel: str, bundles: Path, authorities: Sequence[Path] = ()) -> Path:
     """Return the folder of the channel's bundle under `bundles`, fetched if it is not there, named by its digest.
 
-    StoreLost: cut off; call again, it goes on where it was. BadObject, BadBundle: what the store has is damaged;
-    nothing becomes visible.
+    authorities: certificates one of which must vouch for its signature; none: no signature is asked for.
+    StoreLost: cut off; call again, it goes on where it was. BadObject, BadBundle: what the store has is damaged, or
+    not signed as asked; nothing becomes visible.
     """
     said = stands_at(blobs, channel)
     name = said.bundle
     final, partial = bundles / name, bundles / (name + PARTIAL)
     try:
         if final.is_dir():
-            _fetch_signature(blobs, said, final)
+            _fetch_signature(blobs, said, final, authorities)
             return final
         make_folder(partial)
         _fetch_manifest(blobs, name, partial)
@@ -70,7 +73,7 @@ def pull(blobs: BlobStore, channel: str, bundles: Path) -> Path:
         for path, entry in sorted(manifest.files.items()):
             fetch(blobs, blob_key(entry.sha256), partial / path, entry.sha256, entry.size)
         _only(partial, manifest)
-        _fetch_signature(blobs, said, partial)
+        _fetch_signature(blobs, said, partial, authorities)
         for folder in (path for path in partial.rglob("*") if path.is_dir()):
             sync_folder(folder)
         sync_folder(partial)
@@ -94,9 +97,14 @@ def _fetch_manifest(blobs: BlobStore, name: str, partial: Path) -> None:
     fetch(blobs, key, partial / MANIFEST, name, known.size)
 
 
-def _fetch_signature(blobs: BlobStore, said: Stands, folder: Path) -> None:
-    """Put the signature into a bundle's folder, in the place of an older one. Half of one never lies in there."""
+def _fetch_signature(blobs: BlobStore, said: Stands, folder: Path, authorities: Sequence[Path]) -> None:
+    """Put the signature into a bundle's folder, in the place of an older one. Half of one never lies in there.
+
+    One that none of the authorities vouches for is refused while it lies beside the folder.
+    """
     if said.signature is None:
+        if authorities:
+            verify(folder, authorities)
         return
     sha256, size = said.signature
     target = folder / SIGNATURE
@@ -104,6 +112,8 @@ def _fetch_signature(blobs: BlobStore, said: Stands, folder: Path) -> None:
         return
     beside = folder.parent / f"{said.bundle}.{SIGNATURE}"
     fetch(blobs, blob_key(sha256), beside, sha256, size)
+    if authorities:
+        verify(folder, authorities, beside)
     beside.rename(target)
     sync_folder(folder)
 

@@ -64,16 +64,17 @@ def sign(folder: Path, key: Path, certificate: Path, chain: Sequence[Path] = ())
     return target
 
 
-def verify(folder: Path, authorities: Sequence[Path]) -> Signer:
+def verify(folder: Path, authorities: Sequence[Path], signature: Path | None = None) -> Signer:
     """Return who signed the bundle in a folder, if one of the authorities (PEM files) vouches for it.
 
+    signature: one that is not in its place yet; None: the one in the folder.
     BadBundle: no signature, one over other files or other content, of a certificate that none of them vouches for, or
     that is not for signing; the text says which. BadSettings: an authority's file cannot be read.
     """
     model_signing = _library()
     if not authorities:
         raise BadSettings("no authority is named: expected the file of a certificate that bundles are signed under")
-    name = folder / SIGNATURE
+    name = signature or folder / SIGNATURE
     data = _read(name)
     unreadable = [str(each) for each in authorities if not os.access(each, os.R_OK)]
     if unreadable:
@@ -89,9 +90,9 @@ def verify(folder: Path, authorities: Sequence[Path]) -> Signer:
     text = read_bytes(folder)
     manifest = parse(text, str(folder / MANIFEST))
     try:
-        signature = json.loads(data)
-        _check_whole(name, _signed(signature), manifest, text)
-        return _signer(signature)
+        said = json.loads(data)
+        _check_whole(name, _signed(said), manifest, text)
+        return _signer(said)
     except (ValueError, KeyError, TypeError, IndexError, binascii.Error) as error:
         raise BadBundle(f"{name}: not a signature of model-signing: {error}") from error
 

@@ -38,7 +38,7 @@ def sync_once(options: SyncOptions, store: Path, bundles: Path, state: Path, blo
     """
     where = blobs or open_store(options)
     pushed = push(LedgerReader(store), where, state, box=options.box, batch_events=options.batch_events)
-    return Synced(pushed, pull(where, options.channel, bundles) if options.channel else None)
+    return Synced(pushed, pull(where, options.channel, bundles, options.authorities) if options.channel else None)
 
 
 def run(options: SyncOptions, store: Path, bundles: Path, state: Path) -> int:

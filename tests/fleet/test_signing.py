@@ -12,6 +12,9 @@ import pytest
 
 from okng.bus.errors import BadBundle, BadSettings
 from okng.fleet.activate import activate, active
+from okng.fleet.folder_store import FolderStore
+from okng.fleet.publish import publish
+from okng.fleet.pull import pull
 from okng.fleet.signing import sign, verify
 from okng.models.bundle import open_bundle
 from okng.models.manifest import sealed
@@ -185,3 +188,27 @@ def test_only_signed_bundles_activate_where_an_authority_is_named(signed: Path, 
         activate(unsigned, slot, authorities=(root.certificate,))
     assert active(slot) == signed.resolve()
     activate(unsigned, slot)
+
+
+def test_a_box_takes_only_what_its_authority_vouches_for(signed: Path, root: Signing, tmp_path: Path) -> None:
+    (tmp_path / "cloud").mkdir()
+    blobs, bundles = FolderStore(tmp_path / "cloud"), tmp_path / "bundles"
+    digest = publish(signed, "cap", blobs)
+    with pytest.raises(BadBundle, match="does not hold"):
+        pull(blobs, "cap", bundles, (Signing(tmp_path, "stranger").certificate,))
+    assert not (bundles / digest).exists()
+    folder = pull(blobs, "cap", bundles, (root.certificate,))
+    assert verify(folder, (root.certificate,)).name == "CN=engineer"
+    before = (folder / "signature.sig").read_bytes()
+    impostor = Signing(tmp_path, "impostor", Signing(tmp_path, "other-root"))
+    sign(signed, impostor.key, impostor.certificate)
+    publish(signed, "cap", blobs)
+    with pytest.raises(BadBundle, match="does not hold"):
+        pull(blobs, "cap", bundles, (root.certificate,))
+    assert (folder / "signature.sig").read_bytes() == before  # the good one stays
+    (signed / "signature.sig").unlink()
+    publish(signed, "cap", blobs)
+    with pytest.raises(BadBundle, match="no signature"):
+        pull(blobs, "cap", tmp_path / "fresh", (root.certificate,))
+    assert not (tmp_path / "fresh" / digest).exists()
+    pull(blobs, "cap", tmp_path / "fresh")
