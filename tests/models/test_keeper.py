@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from okng.bus.errors import BadBundle, Fault
 from okng.models.box import Box
+from okng.models.bundle import Bundle
 from okng.models.findings import Findings
 from okng.models.keeper import Keeper, KeeperCounts
+from okng.models.proof import proved_detector
+from okng.models.runtime_options import RuntimeOptions
 from okng.models.warmup import warm_up
 
 MS = 1_000_000
@@ -256,3 +260,42 @@ def test_warming_up_is_bounded() -> None:
     assert not warm_up(faster_for_ever, most_runs=7, clock_ns=clock).settled
     step[0] = 10_000
     assert warm_up(faster_for_ever, most_ms=15_000, clock_ns=clock).runs == 2
+
+
+def brittle(tiny: Any) -> Any:
+    """The tiny model, which fails in ONNX Runtime itself where a pixel is brighter than 200."""
+    model = tiny.graph()
+    (last,) = [node for node in model.graph.node if "score" in node.output]
+    last.output[0] = "score.own"
+    model.graph.node.extend(
+        [
+            helper.make_node("Cast", ["score.own"], ["place"], to=TensorProto.INT64),
+            helper.make_node("Gather", ["table", "place"], ["nothing"]),
+            helper.make_node("Add", ["score.own", "nothing"], ["score"]),
+        ]
+    )
+    model.graph.initializer.append(numpy_helper.from_array(np.zeros(201, np.float32), "table"))
+    return model
+
+
+def test_a_run_that_fails_inside_the_runtime_costs_its_part_alone(
+    make_bundle: Callable[..., Bundle], tiny: Any
+) -> None:
+    bundle = make_bundle(brittle(tiny), scores={10: 10.0, 100: 100.0})
+    keeper = Keeper(lambda: proved_detector(bundle, RuntimeOptions(), timed=False))
+    good, deadly = np.full((32, 32), 50, np.uint8), np.full((32, 32), 250, np.uint8)
+    good[0, 0] = 60
+    whole = Box(0, 0, 32, 32)
+    assert keeper.find(good, whole).score == 60.0
+    lost = keeper.find(deadly, whole)
+    assert (lost.sound, lost.score) == (False, np.inf)
+    assert "the model did not run" in lost.trouble
+    end = time.monotonic() + 20
+    while not keeper.fit:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+        keeper.turn()
+    again = keeper.find(good, whole)
+    assert (again.sound, again.score, again.model) == (True, 60.0, bundle.digest)
+    assert (keeper.counts.failures, keeper.counts.rebuilds) == (1, 1)
+    keeper.close()
