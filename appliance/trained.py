@@ -31,7 +31,8 @@ def trained(data: Path, source: SourceOptions, out: Path, options: TrainOptions,
             progress.update(tasks[phase], completed=share)  # type: ignore[arg-type]  # rich's TaskID is an int
 
         dataset = open_dataset(data, source, lambda share: tell("reading", share))
-        dataset = sided(dataset, options.validation_share, options.test_share, options.seed)
+        shares = options.validation_share, options.test_share
+        dataset = sided(dataset, *shares, options.seed, lambda share: tell("doubles", share))
         for note in dataset.notes if first else ():
             _LOG.warning("%s", note)
         return train(dataset, out, options, place, tell)

@@ -115,7 +115,9 @@ def test_a_detector_of_torchvision(tmp_path: Path, pictures: Path) -> None:
         assert found.score == pytest.approx(float(said["scores"].max()) / 0.5 if len(said["scores"]) else 0.0, abs=2e-3)
         boxes += len(said["scores"])
         if found.spots:
-            x0, y0, x1, y1 = said["boxes"][int(said["scores"].argmax())].tolist()
             box = found.spots[0].box
-            assert [box.x, box.y, box.x + box.w, box.y + box.h] == pytest.approx([x0, y0, x1, y1], abs=2)
+            mine = np.array([box.x, box.y, box.x + box.w, box.y + box.h])
+            # Random weights give ties: the best of ours is one of torch's that are as good.
+            good = said["scores"].numpy() >= float(said["scores"].max()) - 2e-3
+            assert np.abs(said["boxes"].numpy()[good] - mine).max(axis=1).min() <= 2
     assert boxes > 0

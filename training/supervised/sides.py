@@ -1,94 +1,48 @@
 """Which pictures are trained on, which choose, which judge: whole parts and lots, never single pictures of them.
 
 A split that the source brings is kept where every side has what it needs. MVTec's sets have no defect to train on;
-those are split anew, and that is said.
+those are split anew, and that is said. The same picture on two sides is refused with both names.
 """
 
-import hashlib
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 
-from ..data.dataset import SPLITS, Dataset, Sample, Split
+from ..data.dataset import Dataset
+from ..data.doubles import Progress, find_doubles, refuse_across
+from ..data.split import SplitOptions, split
 
-FEWEST_GROUPS = 12
-"""With fewer lots than this a split by lot would leave a side with chance alone: then it goes by part."""
 
-
-def sided(dataset: Dataset, validation_share: float, test_share: float, seed: int) -> Dataset:
+def sided(
+    dataset: Dataset, validation_share: float, test_share: float, seed: int, progress: Progress | None = None
+) -> Dataset:
     """Return the set with every sample on a side; `notes` say what was done.
 
     Shares are of pictures, of each label as nearly as whole groups allow. The same set and seed give the same sides.
+    BadData: too few parts for the sides, or a part, lot or picture is on two sides that the source asks to keep.
     """
-    train, val = dataset.of("train"), dataset.of("val")
+    doubles = find_doubles(dataset, progress=progress)
     labels = {sample.label for sample in dataset.samples}
-    if labels <= {one.label for one in train} and labels <= {one.label for one in val} and not dataset.of(None):
+    taught, chosen = ({sample.label for sample in dataset.of(side)} for side in ("train", "val"))
+    whole = not dataset.of(None)
+    if labels <= taught and labels <= chosen and whole:
+        refuse_across(doubles)
         return dataset
-    if labels <= {one.label for one in train} and dataset.of("test") and not val and not dataset.of(None):
-        moved = _assigned(train, {"val": validation_share / (1.0 - test_share)}, seed)
+    train = 1.0 - validation_share - test_share
+    if labels <= taught and dataset.of("test") and not dataset.of("val") and whole:
+        refuse_across(doubles)
+        part = validation_share / (validation_share + train)
+        options = SplitOptions(train=1.0 - part, val=part, test=0.0, keep="none", seed=seed)
+        mine = dataset.of("train")
+        names = {sample.name for sample in mine}
+        near = [one for one in doubles if {one.one.name, one.other.name} <= names]
+        made = split(dataset.with_samples(mine), options, near)
         said = "the source's test pictures stay; pictures to validate by are taken from those to train on"
     else:
-        moved = _assigned(dataset.samples, {"val": validation_share, "test": test_share}, seed)
-        said = "the source's own sides lack labels to train or validate on: all pictures are split anew"
-        if not any(sample.split for sample in dataset.samples):
-            said = "the source has no sides: the pictures are split"
-    by_name = {sample.name: side for sample, side in moved}
-    samples = [replace(one, split=by_name.get(one.name, one.split)) for one in dataset.samples]
-    return replace(dataset, samples=tuple(samples), notes=(*dataset.notes, said, *_grouping_told(dataset.samples)))
-
-
-def _assigned(samples: Sequence[Sample], shares: dict[Split, float], seed: int) -> list[tuple[Sample, Split]]:
-    """Give each group the side that lacks most of its rarest label; large groups first, then by the seed's order."""
-    groups = _groups(samples)
-    totals = Counter(sample.label for sample in samples)
-    wanted = {**shares, "train": 1.0 - sum(shares.values())}
-    have: dict[Split, Counter[str]] = {side: Counter() for side in SPLITS}
-
-    def order(group: list[Sample]) -> tuple[int, int, str]:
-        rarest = min(totals[sample.label] for sample in group)
-        drawn = hashlib.sha256(f"{seed}\0{min(sample.sha256 for sample in group)}".encode()).hexdigest()
-        return (-len(group), rarest, drawn)
-
-    found: list[tuple[Sample, Split]] = []
-    for group in sorted(groups, key=order):
-        label = min((sample.label for sample in group), key=lambda name: (totals[name], name))
-        lacking = {side: share * totals[label] - have[side][label] for side, share in wanted.items()}
-        side: Split = max(lacking, key=lambda one: (lacking[one], one == "train"))
-        for sample in group:
-            have[side][sample.label] += 1
-            found.append((sample, side))
-    return found
-
-
-def _groups(samples: Sequence[Sample]) -> list[list[Sample]]:
-    """Samples that must stay together: of one lot, one part, or one content."""
-    root = list(range(len(samples)))
-
-    def top(at: int) -> int:
-        while root[at] != at:
-            root[at] = root[root[at]]
-            at = root[at]
-        return at
-
-    first: dict[tuple[str, str], int] = {}
-    by_lot = _by_lot(samples)
-    for at, sample in enumerate(samples):
-        keys = [("content", sample.sha256), ("part", sample.part), ("lot", sample.lot if by_lot else None)]
-        for kind, value in keys:
-            if value is not None:
-                root[top(at)] = top(first.setdefault((kind, value), at))
-    groups: dict[int, list[Sample]] = {}
-    for at, sample in enumerate(samples):
-        groups.setdefault(top(at), []).append(sample)
-    return list(groups.values())
-
-
-def _by_lot(samples: Sequence[Sample]) -> bool:
-    return len({sample.lot for sample in samples if sample.lot is not None}) >= FEWEST_GROUPS
-
-
-def _grouping_told(samples: Sequence[Sample]) -> list[str]:
-    lots = {sample.lot for sample in samples if sample.lot is not None}
-    if lots and not _by_lot(samples):
-        return [f"{len(lots)} lots are too few to keep apart ({FEWEST_GROUPS} are needed): lots are on both sides"]
-    return []
+        options = SplitOptions(train=train, val=validation_share, test=test_share, keep="none", seed=seed)
+        made = split(dataset, options, doubles)
+        said = "the source has no sides: the pictures are split"
+        if any(sample.split for sample in dataset.samples):
+            said = "the source's own sides lack labels to train or validate on: all pictures are split anew"
+    sides = {sample.name: sample.split for sample in made.dataset.samples}
+    samples = [replace(one, split=sides.get(one.name, one.split)) for one in dataset.samples]
+    told = (f"{said} by {made.by}, {made.groups} groups", *made.notes)
+    return replace(dataset, samples=tuple(samples), notes=(*dataset.notes, *told))
