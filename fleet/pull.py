@@ -109,6 +109,8 @@ def _fetch_signature(blobs: BlobStore, said: Stands, folder: Path, authorities: 
     sha256, size = said.signature
     target = folder / SIGNATURE
     if target.is_file() and file_sha256(target) == sha256:
+        if authorities:  # it may have been here before they were named
+            verify(folder, authorities)
         return
     beside = folder.parent / f"{said.bundle}.{SIGNATURE}"
     fetch(blobs, blob_key(sha256), beside, sha256, size)

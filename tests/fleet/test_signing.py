@@ -199,6 +199,8 @@ def test_a_box_takes_only_what_its_authority_vouches_for(signed: Path, root: Sig
     assert not (bundles / digest).exists()
     folder = pull(blobs, "cap", bundles, (root.certificate,))
     assert verify(folder, (root.certificate,)).name == "CN=engineer"
+    with pytest.raises(BadBundle, match="does not hold"):  # the authority was named when the bundle was here already
+        pull(blobs, "cap", bundles, (tmp_path / "stranger.pem",))
     before = (folder / "signature.sig").read_bytes()
     impostor = Signing(tmp_path, "impostor", Signing(tmp_path, "other-root"))
     sign(signed, impostor.key, impostor.certificate)
