@@ -36,6 +36,11 @@ class ImageWatch:
         """What stands as of the last part, for people: `CAMERA: CAUSE: what was seen: what to do`."""
         return tuple(f"{self._camera}: {alarm.words}" for alarm in self._drift.alarms)
 
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """What has drifted as of the last part: `lamp`, `lens`, `camera moved`, `product`."""
+        return tuple(str(alarm.cause) for alarm in self._drift.alarms)
+
     def look(self, picture: Picture) -> ImageHealth:
         """Measure the picture of one part, in the order of the line."""
         measures = self._measurer.measure(picture)

@@ -10,6 +10,7 @@ from ..bus.ring import RingShelf
 from ..camera.frame import make_ready, read_picture
 from ..imaging.picture import Picture
 from ..imaging.plan import plan_of
+from .drift_watch import DriftWatch
 from .findings_of import seen_by_model, seen_by_tool
 from .job import agreements_of, job_of
 from .judge import Judgement, judge
@@ -54,6 +55,7 @@ class Inspector:
             section = view.section
             plan = plan_of(section.develop, active.folder, section.width, section.height)
             make_ready(run_dir, view.camera, plan, section.width, section.height, section.pixel_format)
+        self._drift = DriftWatch(self._views.values(), models.bundle)
         self._typical_ns = 0
 
     @property
@@ -68,8 +70,9 @@ class Inspector:
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """What has drifted in the pictures as of the last part of each camera, for people. Never a verdict."""
-        return tuple(each for view in self._views.values() if view.watch is not None for each in view.watch.alarms)
+        """What has drifted as of the last part of each camera, in picture or model, for people. Never a verdict."""
+        pictures = (each for view in self._views.values() if view.watch is not None for each in view.watch.alarms)
+        return (*pictures, *self._drift.alarms)
 
     @property
     def image_limits(self) -> tuple[ImageLimits, ...]:
@@ -138,6 +141,8 @@ class Inspector:
             seen_by_model(cut, found, self._models.threshold(region))
             for (cut, region), found in zip(looked, findings, strict=True)
         ]
+        for (_, region), found in zip(looked, findings, strict=True):
+            self._drift.look(view.camera, region, found, self._models.threshold(region))
         for cut in cuts:
             if not isinstance(cut.section, Region):
                 box = (cut.box.x, cut.box.y, cut.box.w, cut.box.h)

@@ -89,6 +89,10 @@ class Models:
             found |= dict(zip(mine, seen, strict=True))
         return [found[place] for place in range(len(asked))]
 
+    def bundle(self, region: Region) -> Bundle:
+        """The bundle that judges a region."""
+        return self._of[region.name]
+
     def threshold(self, region: Region) -> float:
         """Score above which a region is NG."""
         return self._of[region.name].manifest.threshold.value if region.threshold is None else region.threshold

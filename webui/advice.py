@@ -15,6 +15,7 @@ CAUSES = {
     "lens": N_("Lens"),
     "camera moved": N_("Camera moved"),
     "product": N_("Product"),
+    "model": N_("Model"),
 }
 _ALARM = re.compile(r"^(?P<camera>[^\s:]+): (?P<cause>[a-z ]+): (?P<rest>.+)$")
 _WAYS = {"right": "→", "left": "←", "below": "↓", "above": "↑"}
@@ -109,8 +110,32 @@ SEEN = (
         N_("The parts look different at %(x)s, %(y)s, the background keeps its own look"),
         N_("Check that the right recipe is active, and where the parts lie."),
     ),
+    saying(
+        r"^good parts look different to the model in region (?P<region>\S+), .*: the picture's health is not",
+        N_("Good parts look different to the model in region %(region)s"),
+        N_("Check the lamp first: the picture's health is not commissioned. Then check material and surface."),
+    ),
+    saying(
+        r"^good parts look different to the model in region (?P<region>\S+),",
+        N_("Good parts look different to the model in region %(region)s, the picture is as commissioned"),
+        N_("Check material and surface, then add goods of the new kind to the model."),
+    ),
+    saying(
+        r"^scores of good parts have risen in region (?P<region>\S+) by (?P<by>\S+) standard",
+        N_(
+            "Scores of good parts have risen in region %(region)s by %(by)s standard deviations, parts look the same"
+        ),
+        N_("Verify the model on this box, then add goods to it."),
+    ),
+    saying(
+        r"^scores of good parts have fallen in region (?P<region>\S+) by (?P<by>\S+) standard",
+        N_(
+            "Scores of good parts have fallen in region %(region)s by %(by)s standard deviations, parts look the same"
+        ),
+        N_("Verify the model on this box, then add goods to it."),
+    ),
 )
-"""What may have been seen, and what to do about it (`imaging/diagnosis.py`)."""
+"""What may have been seen, and what to do about it (`imaging/diagnosis.py`, `models/model_watch.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +145,7 @@ class Advice:
     camera: str
     """Empty: the sentence does not say."""
     cause: str
-    """`lamp`, `lens`, `camera moved`, `product`; empty: another one."""
+    """`lamp`, `lens`, `camera moved`, `product`, `model`; empty: another one."""
     title: str
     """The cause in the viewer's language."""
     what: str

@@ -52,6 +52,11 @@ SENTENCES = [
     "product: the parts' brightness is 80 % of the commissioned while the background keeps its own: check material",
     "product: sharpness of the parts 60 % of the commissioned while the background keeps its own: check height",
     "product: the parts look different at 10,20 while the background keeps its own: check that the right recipe",
+    "product: good parts look different to the model in region r7, 0.43 of their spread (limit 0.29): the picture's "
+    "health is not commissioned, so check the lamp first; check material and surface",
+    "product: good parts look different to the model in region r7, 0.43 of their spread (limit 0.29): check material",
+    "model: scores of good parts have risen in region r7 by 0.8 standard deviations, though parts look the same: x",
+    "model: scores of good parts have fallen in region r7 by 0.8 standard deviations, though parts look the same: x",
 ]
 
 
