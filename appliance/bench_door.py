@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from ..bus.errors import BadSettings
 from .bundle_door import json_option, provider_option
 from .doors import FILE, FOLDER
 
@@ -29,6 +30,9 @@ def bench() -> None:
 @click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Of one inference.")
 @click.option("--batch", type=click.IntRange(1, 256), default=1, show_default=True, help="Pictures of one inference.")
 @click.option("--seconds", type=click.FloatRange(0.1, 600), default=3.0, show_default=True, help="For each stage.")
+@click.option(
+    "--set", "more", multiple=True, metavar="KEY=VALUE", help="As in [inspect]: cuda_graph=true, gpu_mem_mb=2048, ..."
+)
 @json_option
 def model(
     bundle: Path,
@@ -38,9 +42,12 @@ def model(
     threads: int,
     batch: int,
     seconds: float,
+    more: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Tell where the time of one part goes: decode, cut, inference (and inside the graph), findings."""
+    from pydantic import ValidationError
+
     from ..models.bundle import open_bundle
     from ..models.runtime_options import RuntimeOptions
     from ..models.stages import measure
@@ -48,7 +55,12 @@ def model(
     from .bench_words import stages_json, stages_table
     from .bundle_words import tell
 
-    options = RuntimeOptions.model_validate({"provider": provider, "threads": threads})
+    asked = dict(each.partition("=")[::2] for each in more)
+    try:
+        options = RuntimeOptions.model_validate({**asked, "provider": provider, "threads": threads})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise BadSettings(f"--set {first['loc'][0]}={first['input']}: {first['msg']}") from error
     opened = open_bundle(bundle)
     found = measure(opened, picture or size, options, batch, seconds)
     where = machine(provider, threads)

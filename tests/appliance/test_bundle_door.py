@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from okng.__main__ import cli
-from okng.bus.errors import BadBundle
+from okng.bus.errors import BadBundle, BadSettings
 from okng.tests.fleet.signers import Signing
 from okng.tests.fleet.test_activate import make
 
@@ -114,7 +114,11 @@ def test_a_model_is_benched(bundle: Path) -> None:
     assert told.exit_code == 0
     for words in ("cut and resize", "inside the graph", "parts/s on one worker", "provider cpu"):
         assert words in told.stdout
-    said = as_json("bench", "model", bundle, "--seconds", "0.1")
+    said = as_json("bench", "model", bundle, "--seconds", "0.1", "--set", "cpu_nodes=true")
     assert said["machine"]["threads"] == 1
     assert said["parts_a_second"] > 0
     assert {"cut", "inference", "findings", "part"} == set(said["stages"])
+    for wrong in ("surprise=1", "gpu_mem_mb=3", "warm_ms"):
+        refused = door("bench", "model", bundle, "--set", wrong)
+        assert isinstance(refused.exception, BadSettings)
+        assert f"--set {wrong.partition('=')[0]}=" in str(refused.exception)
