@@ -3,7 +3,7 @@
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: make test-train")
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def learnt(
     return fitted.net, material
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_a_net_that_is_sure_of_everything_becomes_modest(learnt: tuple[Net, Material]) -> None:
     net, material = learnt
     last = net.head.kind if net.task == "detection" else net.head.head

@@ -3,7 +3,7 @@
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: make test-train")
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
 
 from okng.training.supervised.losses import Targets, loss_of, match
 from okng.training.supervised.net import DETECTED_AT, Net, cell_centres

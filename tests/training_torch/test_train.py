@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: make test-train")
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
 
 from okng.bus.errors import BadBundle
 from okng.models.box import Box
@@ -54,7 +54,7 @@ def found_in(bundle: Path, samples: tuple[Sample, ...]) -> list[Findings]:
     return [detector.find(sample.read(), WHOLE) for sample in samples]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_what_was_learnt_holds_on_plates_never_seen(trained: TrainReport, plates: Dataset) -> None:
     """Through the bundle and the line's own detector: defects rank above goods, and each is called by its name."""
     samples = plates.of("test")
