@@ -25,6 +25,17 @@ from okng.training.report.words import interval, number, percent
 from okng.training.taught_report import TeachReport
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+# As in tests/webui: a session has one browser, and whichever test comes first starts it.
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
 CJK = re.compile(r"[一-鿿]")
 VOID = {"meta", "input", "img", "line", "rect", "circle", "path", "br"}
 
@@ -281,7 +292,7 @@ def test_shares_are_written_with_the_figures_that_count(share: float | None, sho
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     if not Path(CHROMIUM).exists() and os.environ.get("CI") != "true":
         pytest.skip(f"needs Debian's chromium ({CHROMIUM})")
-    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": ["--no-sandbox", "--disable-gpu"]}
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": ARGS}
 
 
 @pytest.fixture(scope="session")
