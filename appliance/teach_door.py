@@ -75,7 +75,7 @@ def teach(goods: Path | None, out: Path, **asked: Any) -> None:
     from ..training.options import TeachOptions
     from ..training.teach import teach as teach_goods
     from .progress import teaching
-    from .teaching import defects_in, goods_in, next_version, told
+    from .teaching import checked, defects_in, goods_in, named_after, next_version, told
 
     base: Path | None = asked["base"]
     if goods is None and base is None:
@@ -83,32 +83,36 @@ def teach(goods: Path | None, out: Path, **asked: Any) -> None:
     if asked["escape"] is not None and not asked["defects"] and base is None:
         raise BadSettings("--escape: expected --defects: how many defects are let through is told by defects alone")
     known = None if base is None else read_manifest(base)
-    name = asked["name"] or (known.name if known else goods.resolve().name if goods else "taught")
-    options = TeachOptions(
-        name=name,
-        version=asked["version"] or (next_version(known.version) if known else "1.0.0"),
-        size_px=asked["size"],
-        step_px=8 if asked["step"] == "8" else 16,
-        heads=asked["heads"],
-        budget_ms=asked["budget_ms"],
-        region=None if asked["region"] is None else _box(asked["region"]),
-        overkill_percent=asked["overkill"],
-        escape_percent=asked["escape"],
-        scribbles=asked["scribbles"],
-        keep_features=not asked["forget"],
-        seed=asked["seed"],
-        threads=asked["threads"],
-        replace=asked["replace"],
-    )
+    common = {
+        "name": asked["name"] or (known.name if known else named_after(goods) if goods else "taught"),
+        "version": asked["version"] or (next_version(known.version) if known else "1.0.0"),
+        "region": None if asked["region"] is None else _box(asked["region"]),
+        "overkill_percent": asked["overkill"],
+        "seed": asked["seed"],
+        "threads": asked["threads"],
+        "replace": asked["replace"],
+    }
     pictures = goods_in(goods) if goods is not None else []
     if asked["mode"] == "golden":
         if base is not None or asked["defects"]:
             raise BadSettings("--mode golden: takes neither --add nor --defects; it compares with the goods themselves")
+        from ..training.reference_options import ReferenceOptions
         from ..training.reference_teach import teach_golden
 
+        size = {"most_px": asked["size"]} if asked["size"] else {}
         with teaching() as progress:
-            report = teach_golden(pictures, out, options, progress)
+            report = teach_golden(pictures, out, checked(ReferenceOptions, {**common, **size}), progress)
     else:
+        more = {
+            "size_px": asked["size"],
+            "step_px": int(asked["step"]),
+            "heads": asked["heads"],
+            "budget_ms": asked["budget_ms"],
+            "escape_percent": asked["escape"],
+            "scribbles": asked["scribbles"],
+            "keep_features": not asked["forget"],
+        }
+        options = checked(TeachOptions, {**common, **more})
         labelled = [one for place in asked["defects"] for one in defects_in(place, asked["defects_kind"])]
         with teaching() as progress:
             report = teach_goods(pictures, out, options, progress, defects=labelled, base=base)

@@ -1,7 +1,12 @@
 """What a teaching came to, for people; and what a teaching is given, read."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
+from pydantic import BaseModel, ValidationError
+
+from ..bus.complaint import complain
 from ..bus.errors import BadPicture, BadSettings
 from ..models import pictures
 from ..models.manifest import Manifest
@@ -10,6 +15,7 @@ from ..training.data.sources import KINDS, SourceOptions, open_dataset
 from ..training.taught_report import TeachReport
 
 NAMED = 3
+Options = TypeVar("Options", bound=BaseModel)
 
 
 def told(report: TeachReport, manifest: Manifest | None = None) -> list[str]:
@@ -61,3 +67,19 @@ def next_version(version: str) -> str:
     """Return the version after this one: its last number and one."""
     first, second, third = version.split(".")
     return f"{first}.{second}.{int(third) + 1}"
+
+
+def named_after(goods: Path) -> str:
+    """Return what a product is called whose good parts lie there: the folder, or the one its layout belongs to."""
+    folder = goods.resolve()
+    while folder.name in ("good", "goods", "train") and folder.parent.name:
+        folder = folder.parent
+    return folder.name or "taught"
+
+
+def checked(kind: type[Options], given: Mapping[str, Any]) -> Options:
+    """Return the options. BadSettings names each that is wrong, its value and what was expected."""
+    try:
+        return kind.model_validate(dict(given))
+    except ValidationError as error:
+        raise BadSettings(complain(Path("okng teach"), error)) from error
