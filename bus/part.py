@@ -88,7 +88,7 @@ class Defect:
     """One place on the part that the judge objects to."""
 
     kind: str
-    """Class of the defect, `anomaly` where the model knows no classes."""
+    """Class of the defect, `anomaly` where the model knows no classes, or the name of the tool that found it."""
     region: str
     """Name of the recipe's region it lies in."""
     x: int

@@ -184,5 +184,7 @@ def _defects(one: Seen, min_px: int) -> list[Defect]:
     outside = _outside(one)
     if outside:
         x, y, w, h = one.box
-        return [Defect(measure.name, one.region, x, y, w, h, one.score) for measure in outside[:MOST_DEFECTS]]
+        # A tool's defects are called as it is: gates are told by that name what to send where.
+        kinds = dict.fromkeys(one.region if one.is_rule else measure.name for measure in outside)
+        return [Defect(kind, one.region, x, y, w, h, one.score) for kind in list(kinds)[:MOST_DEFECTS]]
     return places(one, min_px)

@@ -84,7 +84,7 @@ def test_a_score_that_nothing_explains_is_said_as_it_is() -> None:
 def test_a_figure_that_is_outside_names_value_unit_limits_and_tool(reading: Reading, words: str) -> None:
     made = opinion(gap(reading), RECIPE.rules)
     assert (made.outcome, made.objections) == (Outcome.NG, (words,))
-    assert made.defects == (Defect(reading.name, "gap", 20, 10, 100, 40, reading.ratio),)
+    assert made.defects == (Defect("gap", "gap", 20, 10, 100, 40, reading.ratio),)
 
 
 def test_a_figure_within_its_limits_is_kept_and_ok() -> None:
