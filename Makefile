@@ -67,6 +67,11 @@ bench: setup-test  ## Figures: line, wires to the PLC and camera beside their ba
 	@$(PY) bench/health.py
 	@$(PY) bench/codes.py
 
+.PHONY: quality
+quality: setup-test  ## What teaching sees on real (../shared/data) and rendered products, three seeds; golden reference; some minutes
+	@$(PY) bench/quality.py
+	@if [ -d ../shared/data/deeppcb ]; then $(PY) bench/golden.py; else echo "golden reference: ../shared/data/deeppcb is not there: left out"; fi
+
 .PHONY: proof
 proof: setup invariants proxy  ## 10,000 parts with speed changes, stops, 2 % faults and 20 kills of each process, and the two below
 	@$(VENV)/bin/okng demo --headless --count 10000 --varying --faults 2 --kills 20 --size 128 --rate 20 \
