@@ -10,7 +10,7 @@ from .charts import Axis, Bars, Line, Mark, histogram, line_chart
 from .looks import MOST_PICTURES_BYTES, Look, gallery
 from .page import Fact, Text, Words, facts, figure, figures, note, page, section
 from .style import DEFECT, GOOD, OTHER, SOFT
-from .words import interval, number, percent
+from .words import interval, milliseconds, number, percent
 
 _BARS = Bars(
     score=Words("score", "得分"),
@@ -125,10 +125,10 @@ def _headline(found: Mapping[str, Any]) -> list[Fact]:
     shown.append(
         Fact(
             Words("Time for a part", "单件耗时"),
-            f"{number(found['latency_ms']['p50'], 1)} ms",
+            milliseconds(found["latency_ms"]["p50"]),
             Words(
-                f"Half of all parts take no longer; 99 of 100 take at most {number(found['latency_ms']['p99'], 1)} ms.",
-                f"一半工件不超过此值；100 件中有 99 件不超过 {number(found['latency_ms']['p99'], 1)} ms。",
+                f"Half of all parts take no longer; 99 of 100 take at most {milliseconds(found['latency_ms']['p99'])}.",
+                f"一半工件不超过此值；100 件中有 99 件不超过 {milliseconds(found['latency_ms']['p99'])}。",
             ),
         )
     )

@@ -26,6 +26,7 @@ def shown(
 def _look(one: dict[str, Any], sample: Sample, detector: Detector, region: Box | None, threshold: float) -> Look:
     picture = pictures.with_channels(sample.read(), detector.bundle.manifest.input.channels)
     findings = detector.find(picture, region or Box(0, 0, picture.shape[1], picture.shape[0]))
+    places = detector.bundle.manifest.output.adapter != "classification"
     score = one["score"]
     if score is None:
         detail = Words(f"unjudged: {findings.trouble}", f"无法判定：{findings.trouble}")
@@ -39,7 +40,8 @@ def _look(one: dict[str, Any], sample: Sample, detector: Detector, region: Box |
         detail=detail,
         alt=Words(f"{kind.en} {sample.name}: {detail.en}", f"{kind.zh} {sample.name}：{detail.zh}"),
         picture=sample.read(),
-        heat=findings.heat if findings.sound else None,
+        # A classifier points nowhere: its heat is one colour, which would only hide the picture.
+        heat=findings.heat if findings.sound and places else None,
         region=findings.region,
         threshold=threshold,
         mask=None if sample.ok else sample.mask(),

@@ -31,6 +31,12 @@ def number(value: object, digits: int = 3) -> str:
     return f"{value:.{digits}f}"
 
 
+def milliseconds(value: object) -> str:
+    """Return a duration with the figures that count."""
+    small = isinstance(value, int | float) and value < 1.0
+    return f"{number(value, 2 if small else 1)}\u00a0ms"
+
+
 def plain(value: object) -> Text:
     """Return any plain value for a table."""
     if isinstance(value, bool):
