@@ -1,5 +1,6 @@
 """One recipe, several models and tools: one session for each bundle, figures in the verdict, and a model that fails."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -20,8 +21,9 @@ from okng.inspect.recipe import read_recipe
 from okng.models.bundle import Bundle, write_bundle
 from okng.models.detector import Detector
 from okng.plc_io.views import Views
-from okng.tests.inspect.test_inspector import HEIGHT, REGION, WIDTH, Bench, part
+from okng.tests.inspect.test_inspector import FLAW, HEIGHT, REGION, WIDTH, Bench, part
 from okng.tests.models.conftest import contents, fields, graph
+from okng.tests.models.test_detector_adapters import segmentation, share
 
 CAMERA = {"width": WIDTH, "height": HEIGHT}
 LINE = (60, 280, 120, 40)
@@ -226,3 +228,28 @@ def test_two_cameras_vote_and_the_part_passes_when_only_one_objects(benches: lis
     assert (both.outcome, one.outcome, none.outcome) == (Outcome.NG, Outcome.OK, Outcome.OK)
     assert both.reasons[0] == "2 of 2 views object to bore, limit 2"
     assert [(each.name, each.value) for each in one.measures] == [("objections", 1.0)]
+
+
+def test_a_model_that_knows_classes_is_judged_by_the_regions_limits(benches: list[Bench], tmp_path: Path) -> None:
+    levels = (10, 100, 250)
+    output = {"adapter": "segmentation", "logits": "logits", "rows": 4, "columns": 4, "classes": ["bright"]}
+    threshold = {**fields()["threshold"], "value": 1.0, "class_limits": {"bright": 0.95}}
+    files = contents(segmentation().SerializeToString())
+    golden = {f"{level}.png": {"score": share(level) / 0.95, "ok": share(level) <= 0.95} for level in levels}
+    files["golden/expected.json"] = json.dumps({"tolerance": 1e-3, "pictures": golden}).encode()
+    write_bundle(tmp_path / "classes", files, fields(output=output, threshold=threshold))
+    region = {"name": "bore", "box": list(REGION), "bundle": "classes"}
+    strict = Bench(tmp_path, {"regions": [region]})
+    benches.append(strict)
+    bad = strict.judge(part(flaw=True))
+    assert (bad.outcome, bad.reasons) == (Outcome.NG, ("bright 0.99 above 0.95 in region bore",))
+    (defect,) = bad.defects
+    assert (defect.kind, defect.region) == ("bright", "bore")
+    assert defect.x <= FLAW[0] <= defect.x + defect.w
+    assert defect.y <= FLAW[1] <= defect.y + defect.h
+    assert strict.judge(part()).outcome is Outcome.OK
+    lax = Bench(tmp_path, {"regions": [{**region, "limits": {"bright": 0.999}}]})
+    benches.append(lax)
+    assert lax.judge(part(flaw=True)).outcome is Outcome.OK
+    assert lax.inspector.job.model == bad.model
+    assert lax.inspector.job.revision != bad.revision
