@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,30 @@ needs_torch = pytest.mark.skipif(not HAS_TORCH, reason="torch is not installed: 
 TRAIN = ("train", "--task", "classification", "--size", "96", "--threads", "1", "--keep")
 
 
+STARTED: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    """End what a test that failed left behind."""
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
 def okng(*arguments: str | Path, launcher: tuple[str, ...] = ("-m",)) -> subprocess.Popen[str]:
     command = [sys.executable, *launcher, "okng", *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    STARTED.append(
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    )
+    return STARTED[-1]
 
 
 def done(process: subprocess.Popen[str], code: int = 0) -> str:
@@ -64,7 +85,7 @@ def test_after_a_kill_it_goes_on_and_ends_as_if_nothing_had_been(plates_folder: 
     process = okng(*asked, "--out", tmp_path / "cut")
     wait_for_epoch(tmp_path / "cut.training", 2, process)
     process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process.wait()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.training", "whole", "whole.training"]
     before = state(tmp_path / "cut.training")
     assert 2 <= int(str(before["epoch"])) < 8
