@@ -155,10 +155,16 @@ def beyond(laid: Laid, template: Template, window_px: int) -> Difference:
 def _windowed(plane: Array, window_px: int) -> Array:
     """Mean over the window; at the border over what of it lies inside."""
     kernel = (window_px, window_px)
-    ones = np.ones(plane.shape, np.float32)
     total = cv2.boxFilter(plane, -1, kernel, normalize=False, borderType=cv2.BORDER_CONSTANT)
-    inside = cv2.boxFilter(ones, -1, kernel, normalize=False, borderType=cv2.BORDER_CONSTANT)
-    return np.asarray(total / inside, np.float32)
+    # How much of a window lies inside is a product of its rows and columns.
+    rows, columns = (_inside(side, window_px) for side in plane.shape)
+    return np.asarray(total / (rows[:, None] * columns[None, :]), np.float32)
+
+
+def _inside(side: int, window_px: int) -> Array:
+    """How many of the window's pixels lie inside, at each place along a side."""
+    at, reach = np.arange(side), window_px // 2
+    return (np.minimum(at + reach, side - 1) - np.maximum(at - reach, 0) + 1).astype(np.float32)
 
 
 def _hottest(plane: Array) -> Array:
