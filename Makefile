@@ -19,6 +19,9 @@ PYTEST ?=
 VENV := .venv
 # torch never enters the line's own environment: its libraries and pins are others.
 TRAIN := .venv-train
+# Nor does anomalib, whose exports are imported in the tests: a peer, like those below.
+FOREIGN := .venv-foreign
+ANOMALIB := anomalib==2.7.0
 PY := $(VENV)/bin/python
 DONE := $(VENV)/.okng
 PIP := $(PY) -m pip --disable-pip-version-check --no-input -qq
@@ -56,6 +59,10 @@ test-units: setup-test  ## The tests that start no line and no browser
 .PHONY: test-train
 test-train: $(TRAIN)/.okng/train  ## The tests of supervised training, in an environment of its own with torch (6 GB)
 	@$(TRAIN)/bin/python -m pytest -m train tests/training_torch $(PYTEST)
+
+.PHONY: test-foreign
+test-foreign: $(FOREIGN)/.okng/foreign  ## Real exports of torchvision and anomalib inside bundles, in an environment of their own (7 GB)
+	@$(FOREIGN)/bin/python -m pytest -m train tests/training_torch/test_import_anomalib.py tests/training_torch/test_import_torchvision.py $(PYTEST)
 
 .PHONY: bench
 bench: setup-test  ## Figures: line, wires to the PLC and camera beside their bare peers; unpacking, alignment, image health, codes
@@ -115,7 +122,7 @@ setup-test: setup $(DONE)/test $(DONE)/peers
 
 .PHONY: clean
 clean:  ## Remove what was built; the virtual environment goes too
-	@rm -rf $(VENV) $(TRAIN) tests/peers/node_modules build dist okng.egg-info simline/okngsim.cti .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(TRAIN) $(FOREIGN) tests/peers/node_modules build dist okng.egg-info simline/okngsim.cti .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@find webui -name '*.mo' -delete
 
@@ -168,6 +175,18 @@ $(TRAIN)/.okng/libraries: requirements/build.txt $(TRAIN_LOCKS:%=requirements/%.
 $(TRAIN)/.okng/train: $(TRAIN)/.okng/libraries setup.cfg pyproject.toml
 	@$(TRAIN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --no-deps --no-build-isolation -e .
 	@touch $@
+
+# What okng and torch need comes from the locks; anomalib brings its own on top, as the newest that fit.
+FOREIGN_LOCKS := base cpu test train
+
+$(FOREIGN)/.okng/foreign: requirements/build.txt $(FOREIGN_LOCKS:%=requirements/%.txt) setup.cfg pyproject.toml scripts/python.sh
+	@python=$$(scripts/python.sh); echo "virtual environment for foreign models: $$python"; "$$python" -m venv --clear $(FOREIGN)
+	@$(FOREIGN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes -r requirements/build.txt
+	@echo "python packages: torch, $(ANOMALIB)"
+	@$(FOREIGN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes $(FOREIGN_LOCKS:%=-r requirements/%.txt)
+	@$(FOREIGN)/bin/python -m pip --disable-pip-version-check --no-input -qq install $(ANOMALIB)
+	@$(FOREIGN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --no-deps --no-build-isolation -e .
+	@mkdir -p $(@D) && touch $@
 
 TEST_EXTRAS := fleet tls sign opcua mqtt gpio test
 

@@ -71,7 +71,7 @@ HELD_BY: dict[str, str] = {
 """Libraries that one room (or one file of it) holds for all."""
 KEPT_OUT: dict[str, set[str]] = {"numpy": {"bus", "plc_io"}, "cv2": {"bus", "plc_io"}}
 """Libraries free to all rooms but these: the process at the PLC stays light."""
-NOT_CODE = {".git", ".venv", ".venv-train", "build", "dist", "demo-out", "node_modules"}
+NOT_CODE = {".git", ".venv", ".venv-train", ".venv-foreign", "build", "dist", "demo-out", "node_modules"}
 HEAVY = ("numpy", "cv2", "flask", "onnxruntime", "onnx", "torch", "harvesters", "apsw")
 
 

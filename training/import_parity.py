@@ -9,6 +9,7 @@ from ..bus.errors import BadBundle
 from ..models.box import Box
 from ..models.bundle import SCORE_TOLERANCE
 from ..models.detector import ADAPTERS
+from ..models.findings import Spot
 from ..models.manifest import Output
 from ..models.reading import Array, Reader, Reading, Unsound
 from ..models.runtime import Session
@@ -18,6 +19,8 @@ from .import_options import ImportOptions
 from .wrapping import Taken, prepared
 
 Cuts = npt.NDArray[np.uint8]
+_SAME_PX = 1
+"""Corners of one place differ by no more: they are rounded to whole pixels."""
 
 
 class Itself:
@@ -72,20 +75,17 @@ class Pair:
             reading, wanted = adapter(mine, self.reader), adapter(foreign, self.reader)
         except Unsound as error:
             raise BadBundle(f"{name}: cannot be judged by as {self.plan.adapter}: {error}") from error
-        difference = max(_apart(np.array(reading.score), np.array(wanted.score)), self._largest(mine, foreign))
-        above = [sum(spot.ratio > 1.0 for spot in each.spots) for each in (reading, wanted)]
-        if not difference <= SCORE_TOLERANCE or above[0] != above[1]:
+        difference = _apart(np.array(reading.score), np.array(wanted.score))
+        # What a detector is unsure of has no steady order: all its numbers are not compared, but all that it is NG by.
+        if self.plan.adapter != "torchvision_detection":
+            difference = max(difference, *(_apart(a, b) for a, b in zip(mine, foreign, strict=True)))
+        if not difference <= SCORE_TOLERANCE or not _same_places(reading, wanted):
             raise BadBundle(
-                f"{name}: inside the bundle the model says score {reading.score:.6g} and {above[0]} places, by itself "
-                f"{wanted.score:.6g} and {above[1]} (difference {difference:.3g}, allowed {SCORE_TOLERANCE:g})"
+                f"{name}: inside the bundle the model says score {reading.score:.6g} and {_above(reading)} places, by "
+                f"itself {wanted.score:.6g} and {_above(wanted)} (difference {difference:.3g}, "
+                f"allowed {SCORE_TOLERANCE:g}; places within {_SAME_PX} px)"
             )
         return reading, difference
-
-    def _largest(self, mine: list[Array], foreign: list[Array]) -> float:
-        """Largest difference of all numbers. Of boxes, where one more or less was found, the score alone tells."""
-        if any(a.shape != b.shape for a, b in zip(mine, foreign, strict=True)):
-            return 0.0 if self.plan.adapter == "torchvision_detection" else float("inf")
-        return max(_apart(a, b) for a, b in zip(mine, foreign, strict=True))
 
 
 def reader_of(output: Output, taken: Taken, options: ImportOptions) -> Reader:
@@ -101,8 +101,32 @@ def reader_of(output: Output, taken: Taken, options: ImportOptions) -> Reader:
     )
 
 
+def _above(reading: Reading) -> int:
+    return sum(spot.ratio > 1.0 for spot in reading.spots)
+
+
+def _same_places(mine: Reading, foreign: Reading) -> bool:
+    """True when each place above its limit has its like on the other side, and none is left."""
+    left = [spot for spot in foreign.spots if spot.ratio > 1.0]
+    for spot in (each for each in mine.spots if each.ratio > 1.0):
+        like = [other for other in left if _alike(spot, other)]
+        if not like:
+            return False
+        left.remove(like[0])
+    return not left
+
+
+def _alike(one: Spot, other: Spot) -> bool:
+    a, b = one.box, other.box
+    pairs = ((a.x, b.x), (a.y, b.y), (a.x + a.w, b.x + b.w), (a.y + a.h, b.y + b.h))
+    near = all(abs(left - right) <= _SAME_PX for left, right in pairs)
+    return near and one.kind == other.kind and abs(one.score - other.score) <= SCORE_TOLERANCE
+
+
 def _apart(mine: Array, foreign: Array) -> float:
     """Largest difference, as a share where numbers are above 1."""
+    if mine.shape != foreign.shape:
+        return float("inf")
     if not mine.size:
         return 0.0
     found, wanted = mine.astype(np.float64), foreign.astype(np.float64)

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+import onnxruntime
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: make test-train")
@@ -92,13 +93,27 @@ def test_a_segmentation_of_torchvision(make: str, tmp_path: Path, pictures: Path
         assert found.heat == pytest.approx(blocks / 0.5, abs=1e-3)
 
 
+def awake(model: Any) -> None:
+    """Random weights let the signal die away, and every box is as good as any: scale it layer by layer, and decide."""
+
+    def scaled(layer: Any, given: Any) -> None:
+        layer.running_mean.copy_(given[0].mean((0, 2, 3)))
+        layer.running_var.copy_(given[0].var((0, 2, 3)))
+
+    norms = [layer for layer in model.modules() if hasattr(layer, "running_var")]
+    hooks = [layer.register_forward_pre_hook(scaled) for layer in norms]
+    with torch.no_grad():
+        model([fed(0, (200, 300))[0]])
+        model.rpn.head.cls_logits.weight.mul_(50.0)
+    for hook in hooks:
+        hook.remove()
+
+
 def test_a_detector_of_torchvision(tmp_path: Path, pictures: Path) -> None:
-    """Random weights are unsure of everything; the last layer is made sure of some class, so that boxes come out."""
     torch.manual_seed(3)
     detection = torchvision.models.detection
     model = detection.fasterrcnn_mobilenet_v3_large_320_fpn(weights=None, weights_backbone=None, num_classes=4).eval()
-    with torch.no_grad():
-        model.roi_heads.box_predictor.cls_score.weight.mul_(20.0)
+    awake(model)
     path = exported(model, [torch.rand(3, 200, 300)], tmp_path / "m.onnx", dynamo=False)
     options = import_options(adapter="torchvision_detection", name="part", classes=CLASSES)
     done = import_model(path, pictures, tmp_path / "bundle", options)
@@ -106,18 +121,28 @@ def test_a_detector_of_torchvision(tmp_path: Path, pictures: Path) -> None:
     assert (bundle.manifest.input.width, bundle.manifest.input.height) == (300, 200)
     detector = Detector(bundle)
     assert require_golden(detector).passed
-    boxes = 0
+    # Held to the export, not to torch: with random weights torch's own exporter moves what the detector is unsure of.
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = [port.name for port in session.get_outputs()]
+    most = 0
     for number in range(4):
-        with torch.inference_mode():
-            (said,) = model([fed(number, (200, 300))[0]])
+        boxes, labels, scores = found_by(
+            session.run(names, {session.get_inputs()[0].name: fed(number, (200, 300))[0].numpy()})
+        )
         found = detector.find(pixels(number), WHOLE)
         assert found.sound
-        assert found.score == pytest.approx(float(said["scores"].max()) / 0.5 if len(said["scores"]) else 0.0, abs=2e-3)
-        boxes += len(said["scores"])
-        if found.spots:
-            box = found.spots[0].box
-            mine = np.array([box.x, box.y, box.x + box.w, box.y + box.h])
-            # Random weights give ties: the best of ours is one of torch's that are as good.
-            good = said["scores"].numpy() >= float(said["scores"].max()) - 2e-3
-            assert np.abs(said["boxes"].numpy()[good] - mine).max(axis=1).min() <= 2
-    assert boxes > 0
+        assert found.score == pytest.approx(float(scores.max()) / 0.5, abs=2e-3)
+        assert sum(spot.ratio > 1.0 for spot in found.spots) == (scores > 0.5).sum()
+        box, best = found.spots[0].box, int(scores.argmax())
+        assert [box.x, box.y, box.x + box.w, box.y + box.h] == pytest.approx(boxes[best].tolist(), abs=2)
+        assert found.spots[0].kind == list(CLASSES)[int(labels[best]) - 1]
+        most = max(most, len(scores))
+    assert most > 1
+
+
+def found_by(outputs: list[Any]) -> tuple[Any, Any, Any]:
+    """Boxes, labels and scores, whatever the exporter called them."""
+    (boxes,) = [each for each in outputs if each.ndim == 2]
+    (labels,) = [each for each in outputs if each.dtype == np.int64]
+    (scores,) = [each for each in outputs if each.ndim == 1 and each.dtype == np.float32]
+    return boxes, labels, scores
