@@ -39,6 +39,9 @@ class _Image(_Lenient):
     file_name: str = Field(min_length=1)
     width: int | None = None
     height: int | None = None
+    part: str | None = None
+    """Of okng's own exports, as is lot."""
+    lot: str | None = None
 
 
 class _Category(_Lenient):
@@ -104,8 +107,8 @@ def read_coco(files: Sequence[Path], pictures: Path | None, naming: Naming) -> R
                     # Two sides may each have an a.png.
                     name=picture.relative_to(path.parent.parent).as_posix() if apart else image.file_name,
                     label=None,
-                    part=naming.part(image.file_name),
-                    lot=naming.lot(image.file_name),
+                    part=image.part or naming.part(image.file_name),
+                    lot=image.lot or naming.lot(image.file_name),
                     split=side_of(path),
                     draw=_drawing(image, marks[image.id], names),
                 )
