@@ -45,26 +45,28 @@ def read(outputs: Sequence[Array], reader: Reader) -> Reading:
     scores = check_confidence(rows[:, columns], output.predictions)
     if output.layout == "v5":
         scores = scores * check_confidence(rows[:, 4:5], output.predictions)
-    ratios = scores / reader.limits
+    ratios = scores / reader.limits.astype(scores.dtype)
     order, left_out = _candidates(scores, ratios)
     corners = _corners(rows[order // scores.shape[1], :4].astype(np.float64))
     kinds = order % scores.shape[1]
     kept = kept_of(corners, kinds, output.overlap)
     flat = scores.ravel()[order]
     found = [Candidate(int(kinds[at]), tuple(corners[at].tolist()), float(flat[at])) for at in kept]
-    return from_candidates(found, float(ratios.max(initial=0.0)), reader, left_out)
+    best = scores.max(axis=0, initial=0.0).astype(np.float64) / reader.limits
+    return from_candidates(found, float(best.max()), reader, left_out)
 
 
-def _candidates(scores: Floats, ratios: Floats) -> tuple[npt.NDArray[np.int64], int]:
+def _candidates(scores: Array, ratios: Array) -> tuple[npt.NDArray[np.int64], int]:
     """Flat places of what may be listed, the worst first, and how many above their limit are not among them.
 
     The worst of each class is among them always.
     """
     if not scores.size:
         return np.zeros(0, np.int64), 0
-    worth = (scores >= LEAST_CONFIDENCE) & (ratios >= LISTED_RATIO)
+    worth = ratios >= LISTED_RATIO
     worth[scores.argmax(axis=0), np.arange(scores.shape[1])] = True
-    places = np.flatnonzero((worth & (scores >= LEAST_CONFIDENCE)).ravel())
+    worth &= scores >= LEAST_CONFIDENCE
+    places = np.flatnonzero(worth.ravel())
     places = places[np.argsort(-ratios.ravel()[places], kind="stable")]
     return places[:MOST_CANDIDATES], int((ratios.ravel()[places[MOST_CANDIDATES:]] > 1.0).sum())
 

@@ -87,12 +87,12 @@ def numbers(outputs: Sequence[Array], at: int, name: str, axes: int) -> Array:
     return found
 
 
-def check_confidence(values: Array, name: str) -> Floats:
-    """Return confidences as float64 in 0..1. Unsound: one lies outside by more than rounding (a missing sigmoid)."""
-    found = values.astype(np.float64)
+def check_confidence(values: Array, name: str) -> Array:
+    """Return confidences in 0..1, as precise as given. Unsound: one lies outside by more than rounding (no sigmoid)."""
+    found = values if values.dtype.kind == "f" else values.astype(np.float64)
     if found.size and not (found.min() >= -_ROUNDING and found.max() <= 1.0 + _ROUNDING):
         raise Unsound(f"confidence {found.min():.3g}..{found.max():.3g} in output {name!r}: expected 0..1")
-    return np.clip(found, 0.0, 1.0)
+    return np.asarray(np.clip(found, 0.0, 1.0))
 
 
 def confidences(logits: Array, reader: Reader, axis: int) -> Floats:

@@ -57,6 +57,11 @@ def test_v5_weighs_a_class_by_the_confidence_that_there_is_anything() -> None:
     assert found.score == pytest.approx(0.4 / 0.5)
 
 
+def test_a_confidence_right_at_its_limit_is_judged_alike_by_score_and_by_spot() -> None:
+    found = adapter_yolo.read(v8((32, 16, 8, 8, 0.3, 0.0)), reader("yolo", (0.3, 0.5)))
+    assert found.score == found.spots[0].ratio
+
+
 def test_the_worse_class_by_its_own_limit_decides() -> None:
     found = adapter_yolo.read(v8((10, 10, 4, 4, 0.6, 0.0), (40, 20, 4, 4, 0.0, 0.4)), reader("yolo"))
     assert found.score == pytest.approx(0.4 / 0.25)
