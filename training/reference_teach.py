@@ -39,6 +39,9 @@ from .reference_template import CELL_PX
 from .report.teaching import teaching_report, unlike_good
 from .taught_report import UNLIKE, TeachReport, Unlike
 
+LEAST_FOUND = 0.5
+"""Of the marks drawn on goods; a reference that finds fewer would pass nearly anything."""
+
 
 def teach_golden(
     goods: Path | Sequence[Path], out: Path, options: ReferenceOptions, progress: Progress | None = None
@@ -47,8 +50,8 @@ def teach_golden(
 
     goods: a folder of pictures of good parts, or the picture files. progress: called with (phase, 0..1); what it raises
     ends the teaching and leaves nothing behind.
-    BadPicture: no folder, no pictures, one does not decode or does not fit the others. BadSettings: too few goods.
-    BadBundle: something is at out already. OSError: the bundle cannot be written.
+    BadPicture: no folder, no pictures, one does not decode or does not fit the others. BadSettings: too few goods, or
+    they are not alike. BadBundle: something is at out already. OSError: the bundle cannot be written.
     """
     started, phases = time.monotonic(), Phases(progress)
     check_free(out, replace=options.replace)
@@ -59,6 +62,7 @@ def teach_golden(
         tell = phases.begin("templates")
         kinds = kinds_of(cuts, options.search_px, options.templates_most, options.threads, tell)
         lesson = learn_reference(cuts, kinds, options, phases.begin)
+    _check_alike(lesson)
     limit = lesson.limit
     phases.begin("graph")
     model = reference_graph(lesson.templates, lesson.tolerance)
@@ -99,6 +103,16 @@ def teach_golden(
         claims=limit.claims,
         seconds={**phases.seconds, "total": round(time.monotonic() - started, 3)},
     )
+
+
+def _check_alike(lesson: ReferenceLesson) -> None:
+    """BadSettings: the goods differ so much that what they allow hides even marks drawn on them."""
+    if lesson.marks_found < LEAST_FOUND:
+        raise BadSettings(
+            f"the goods are not alike: within what they allow, {lesson.marks_found:.0%} of small marks on them are "
+            f"found, expected {LEAST_FOUND:.0%} or more: sort them by print, let the recipe align the part, or teach "
+            "without --mode golden"
+        )
 
 
 def _goods(goods: Path | Sequence[Path], options: ReferenceOptions) -> list[Path]:

@@ -176,3 +176,15 @@ def test_the_same_picture_ten_times_can_be_taught(tmp_path: Path) -> None:
     spoilt = read(one)
     spoilt[60:70, 200:210] = 20
     assert detector.find(spoilt, BOX).score > report.threshold
+
+
+def test_goods_that_are_not_one_print_are_refused(tmp_path: Path) -> None:
+    """Every picture another pattern: whatever is compared with their limits would pass."""
+    rng = np.random.default_rng(0)
+    for at in range(14):
+        coarse = (rng.random((20, 20)) < 0.5).astype(np.uint8) * 255
+        pattern = np.kron(coarse, np.ones((8, 8), np.uint8))
+        (tmp_path / f"{at}.png").write_bytes(encode_png(pattern))
+    with pytest.raises(BadSettings, match="the goods are not alike"):
+        teach_golden(tmp_path, tmp_path / "out", ReferenceOptions(name="mixed", threads=1))
+    assert not (tmp_path / "out").exists()
