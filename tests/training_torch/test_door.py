@@ -115,7 +115,10 @@ def test_two_processes_learn_what_one_learns(plates_folder: Path, tmp_path: Path
 @needs_torch
 @pytest.mark.timeout(400)
 def test_ctrl_c_leaves_a_checkpoint_and_says_so(plates_folder: Path, tmp_path: Path) -> None:
+    # What a shell starts in the background ignores Ctrl-C, and its children with it: this one must not.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = okng(*TRAIN, "--epochs", "500", plates_folder, "--out", tmp_path / "plate")
+    signal.signal(signal.SIGINT, before)
     wait_for_epoch(tmp_path / "plate.training", 1, process)
     process.send_signal(signal.SIGINT)
     said = done(process, 1)
