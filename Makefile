@@ -74,6 +74,11 @@ bench: setup-test  ## Figures: line, wires to the PLC and camera beside their ba
 	@$(PY) bench/health.py
 	@$(PY) bench/codes.py
 
+.PHONY: bench-models
+bench-models: setup-test $(FOREIGN)/.okng/foreign  ## Cost of a taught model beside its backbone and anomalib's models, of a part, and of teaching
+	@$(FOREIGN)/bin/python bench/models_peers.py
+	@$(PY) bench/models.py
+
 .PHONY: quality
 quality: setup-test  ## What teaching sees on real (../shared/data) and rendered products, three seeds; golden reference; some minutes
 	@$(PY) bench/quality.py
