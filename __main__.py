@@ -17,6 +17,7 @@ from . import __version__
 from .appliance.bench_door import bench
 from .appliance.bundle_door import bundle
 from .appliance.camera_door import camera
+from .appliance.data_door import data
 from .appliance.doors import DEMO, FILE, FOLDER, INSTALLED, become_process, default_settings
 from .appliance.evaluate_door import evaluate
 from .appliance.health_door import health
@@ -370,6 +371,7 @@ cli.add_command(bench)
 bundle.add_command(import_)
 cli.add_command(bundle)
 cli.add_command(camera)
+cli.add_command(data)
 cli.add_command(evaluate)
 cli.add_command(health)
 cli.add_command(teach)

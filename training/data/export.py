@@ -62,7 +62,7 @@ def export(dataset: Dataset, out: Path, form: Format) -> tuple[str, ...]:
 
 
 def outlines(mask: Mask) -> list[list[tuple[float, float]]]:
-    """Return the outer edges of the pieces of a mask, picture pixels; filled again they give its pixels, holes apart."""
+    """Return the outer edges of the pieces of a mask, picture pixels; filled they give its pixels, holes apart."""
     finer = cv2.resize(mask.astype(np.uint8), None, fx=_FINER, fy=_FINER, interpolation=cv2.INTER_NEAREST)
     pieces, _ = cv2.findContours(finer, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     return [[((x + 0.5) / _FINER, (y + 0.5) / _FINER) for x, y in piece[:, 0].tolist()] for piece in pieces]

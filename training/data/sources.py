@@ -57,7 +57,7 @@ def open_dataset(path: Path, options: SourceOptions | None = None, progress: Pro
     options = options or SourceOptions()
     kind = told_apart(path) if options.kind == "auto" else options.kind
     if kind == "manifest":
-        return read_manifest(_manifest_at(path), leave_out_broken=options.leave_out_broken, progress=progress)
+        return read_manifest(manifest_at(path), leave_out_broken=options.leave_out_broken, progress=progress)
     reading = claims_of(path, kind, options)
     return take_in(reading, leave_out_broken=options.leave_out_broken, threads=options.threads, progress=progress)
 
@@ -125,5 +125,6 @@ def _jsons(path: Path) -> list[Path]:
     return found
 
 
-def _manifest_at(path: Path) -> Path:
+def manifest_at(path: Path) -> Path:
+    """Return the manifest of a set at a path: the file itself, or the one in the folder."""
     return path / "manifest.json" if path.is_dir() else path
