@@ -144,6 +144,15 @@ def test_golden_pictures_that_score_otherwise_make_no_bundle(
     assert [path.name for path in tmp_path.iterdir()] == ["work"]
 
 
+def test_a_network_that_tells_nothing_apart_makes_no_bundle(
+    few_plates: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "confidences", lambda net, pictures, classes: np.full((len(pictures), classes), 0.5))
+    with pytest.raises(BadBundle, match="it has learnt nothing"):
+        train(few_plates, tmp_path / "plate", quick("classification", epochs=1), Place(work=tmp_path / "work"))
+    assert [path.name for path in tmp_path.iterdir()] == ["work"]
+
+
 def test_a_cancel_leaves_no_bundle_and_the_next_run_goes_on(few_plates: Dataset, tmp_path: Path) -> None:
     def stop(phase: str, share: float) -> None:
         if phase == "epochs" and share > 0.5:

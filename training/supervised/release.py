@@ -41,7 +41,7 @@ ADAPTERS: dict[Task, str] = {
 _GOLDEN_GOODS, _GOLDEN_DEFECTS = 8, 8
 _COMPARED = 64
 """Pictures that go through the finished bundle, besides the golden ones."""
-_NEAR = 0.02
+_NEAR = 2 * SCORE_TOLERANCE
 """A picture whose score lies nearer than this to the limit is no golden one: rounding could flip it."""
 
 
@@ -173,7 +173,9 @@ def _golden(examples: Examples, scores: Shares) -> dict[str, int]:
         mine = mine[np.argsort(scores[mine], kind="stable")]
         chosen |= {f"defect-{label}-{at}.png": int(mine[place]) for at, place in enumerate(_spread(len(mine), each))}
     if not chosen:
-        raise BadBundle("every validation picture lies at its limit: no golden picture can be chosen")
+        raise BadBundle(
+            "the network gives every validation picture the same confidence: it has learnt nothing (more --epochs?)"
+        )
     return chosen
 
 
