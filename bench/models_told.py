@@ -67,7 +67,10 @@ def head(result: dict[str, Any]) -> list[str]:
         f"`bench/models.py`: in turn in one process, {result['rounds']} rounds, one thread, no spinning, colour, both "
         "heads. Milliseconds are CPU time of one picture; p50 passed is on the clock. The backbone is what is left of "
         "the graph up to its last tap. Peers: anomalib's own exports at 256 px with random weights, which change no "
-        f"time ({by}; {holds}), fed float pictures whose making is not counted; `-default` fixes two pictures a run."
+        f"time ({by}; {holds}), fed float pictures whose making is not counted; `-default` fixes two pictures a run. "
+        "A part: from the bytes in the ring (its hand-over is not counted) by the whole frame at 256 px to the judged "
+        "view, half of them good, half NG; cut is a part of find. Teaching: each in a fresh process, its start "
+        "counted, every option at its default; memory is what the process held at most."
         + (f" Missing: {', '.join(missing)}." if missing else ""),
     ]
 
