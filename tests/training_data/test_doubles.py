@@ -94,6 +94,29 @@ def test_a_defect_put_on_a_copy_makes_another_part_of_it(line: Path) -> None:
     assert find_doubles(open_dataset(line)) == ()
 
 
+def bolt(seed: int) -> Pixels:
+    """Return a part without any marks of its own: a round head, a hexagon turned at will, anywhere; noise."""
+    rng = np.random.default_rng(seed)
+    picture = np.full((300, 300), 60, np.uint8)
+    middle, turn = 150 + rng.integers(-9, 10, 2), rng.uniform(0, 2 * np.pi)
+    cv2.circle(picture, middle.tolist(), 90, 180, -1, cv2.LINE_AA)
+    angles = turn + np.arange(6) * np.pi / 3
+    corners = middle + 52 * np.stack([np.cos(angles), np.sin(angles)], 1)
+    cv2.fillPoly(picture, [corners.astype(np.int32)], 90, cv2.LINE_AA)
+    return np.clip(picture + rng.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
+
+
+def test_parts_without_marks_of_their_own_are_no_doubles(tmp_path: Path) -> None:
+    """Turned and shifted alike, two bolts differ by their noise alone."""
+    (tmp_path / "good").mkdir()
+    for number in range(80):
+        cv2.imwrite(str(tmp_path / f"good/{number:03}.png"), bolt(number))
+    assert find_doubles(open_dataset(tmp_path)) == ()
+    cv2.imwrite(str(tmp_path / "good/copy.png"), jpeg(bolt(3), 70))
+    cv2.imwrite(str(tmp_path / "good/turned.png"), COPIES["turned"](bolt(4)))
+    assert names(find_doubles(open_dataset(tmp_path))) == {("003", "copy"), ("004", "turned")}
+
+
 def test_the_same_file_and_the_same_pixels_are_told_apart(line: Path) -> None:
     (line / "train/good/same.png").write_bytes((line / "train/good/005.png").read_bytes())
     cv2.imwrite(str(line / "train/good/anew.bmp"), part(6))

@@ -1,7 +1,8 @@
 """Pictures that are in a set twice: the same file, the same pixels, a copy made anew, or the same part taken again.
 
 On both sides of a split they make every figure a lie. Other parts of the same product are no doubles however alike
-they look: what is left between a picture and its double must be small beside what is left between it and others.
+they look: what is left between a picture and its double must be small beside what is left between it and others, and
+the fine detail that only one part has (grain, brushing) or one exposure (noise) must be the same.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -16,7 +18,18 @@ import numpy.typing as npt
 
 from ...bus.errors import BadData
 from .dataset import Dataset, Sample
-from .likeness import NO_MATCH, TURNS, Floats, Match, matched, tangents, thumbnails, unlikeness
+from .likeness import (
+    NO_MATCH,
+    TURNS,
+    Floats,
+    Match,
+    grain_picture,
+    matched,
+    shared_grain,
+    tangents,
+    thumbnails,
+    unlikeness,
+)
 
 How = Literal["same file", "same pixels", "copy", "taken again"]
 Progress = Callable[[float], None]
@@ -37,7 +50,12 @@ _PEAK = 6.0
 """A double's difference lies everywhere; one place with so many times the average is a difference of the part."""
 _BLANK = 2.0
 """Below this contrast, grey levels, a picture shows nothing that could be known again."""
+_GRAIN = 0.2
+"""Fine detail of a double correlates at least so much; of other parts it does not at all."""
+_STILL = 0.006
+"""Pictures without any fine detail are doubles only where nothing moved, share of the side."""
 _SAME_LIGHT = 0.03
+_GRAINS_HELD = 2000
 _SHOWN = 20
 _TURNED_UP_TO = 5000
 
@@ -88,7 +106,7 @@ def find_doubles(dataset: Dataset, *, threads: int = 0, progress: Progress | Non
     alone = sorted(first.values())
     found = [Double(samples[a], samples[b], how, "") for a, b, how in exact]
     with ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)), "doubles") as pool:
-        for a, b, how, detail in _near(alone, thumbs, pool, progress):
+        for a, b, how, detail in _near(samples, alone, thumbs, pool, progress):
             if (a, b) not in known:
                 found.append(Double(samples[a], samples[b], how, detail))
     return tuple(sorted(found, key=lambda one: (not one.across, one.one.name, one.other.name)))
@@ -132,6 +150,7 @@ def _exact(samples: Sequence[Sample], pixels: Sequence[str]) -> list[tuple[int, 
 
 
 def _near(
+    samples: Sequence[Sample],
     alone: Sequence[int],
     thumbs: Sequence[tuple[Floats, Floats]],
     pool: ThreadPoolExecutor,
@@ -151,6 +170,17 @@ def _near(
         turned = (np.ascontiguousarray(turns[turn](other[0])), np.ascontiguousarray(turns[turn](other[1])))
         return matched(thumbs[places[a]], turned)
 
+    @lru_cache(_GRAINS_HELD)
+    def grain(place: int) -> npt.NDArray[np.uint8]:
+        return grain_picture(samples[place].read()).astype(np.uint8)
+
+    def same_grain(pair: tuple[int, int, int], seen: Match) -> bool:
+        """Parts without any marks of their own look the same once they are turned alike; their grain does not."""
+        a, b, turn = pair
+        one, other = grain(places[a]).astype(np.float32), grain(places[b]).astype(np.float32)
+        found = shared_grain(one, np.ascontiguousarray(turns[turn](other)), seen)
+        return found >= _GRAIN if found is not None else turn == 0 and seen.moved <= _STILL
+
     reference: dict[int, float] = {}
     asked = sorted({a for a, _, _ in pairs} | {b for _, b, _ in pairs}) if len(places) >= _FEW else []
     for a, seen in zip(asked, pool.map(lambda a: look((a, int(others[a]), 0)), asked), strict=True):
@@ -159,7 +189,7 @@ def _near(
         a, b, turn = pair
         contrast = float(thumbs[places[a]][1].std())
         others_differ = min(reference.get(a, np.inf), reference.get(b, np.inf))
-        if _is_double(seen, contrast, others_differ, few=len(places) < _FEW):
+        if _is_double(seen, contrast, others_differ, few=len(places) < _FEW) and same_grain(pair, seen):
             one, other = sorted((places[a], places[b]))
             yield one, other, *_told(seen, list(TURNS)[turn], others_differ)
         if progress is not None:

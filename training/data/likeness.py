@@ -26,6 +26,12 @@ _FURTHEST = 0.12
 """How far a double may be shifted, cropped or turned, as a share of the side."""
 _GAIN = 2.0
 _RIM = 4
+GRAIN = 192
+"""Side of the picture that fine detail is compared on."""
+_GRAIN_BLUR = 2.0
+_LEAST_FLAT = 400
+_LEAST_GRAIN = 0.05
+"""Grey levels; less is what rounding leaves."""
 Floats = npt.NDArray[np.float32]
 
 TURNS: dict[str, Callable[[Floats], Floats]] = {
@@ -53,6 +59,8 @@ class Match:
     """Contrast of the first over that of the second."""
     moved: float
     """How far the furthest point moved, share of the side."""
+    warp: tuple[tuple[float, float, float], tuple[float, float, float]] = ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+    """For x and for y: shift, then what the far edges across and down move more; shares of the side."""
 
 
 NO_MATCH = Match(np.inf, np.inf, 1.0, np.inf)
@@ -95,20 +103,65 @@ def unlikeness(bases: Floats, coarse: Floats) -> Floats:
 def matched(one: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> Match:
     """Lay a picture's thumbnails over another's as well as an affine warp, gain and offset can: coarse, then fine."""
     warp, _, _ = _laid(one[0], other[0], np.zeros((2, 3)))
-    warp, left, gain = _laid(one[1], other[1], warp * (FINE / COARSE))
+    warp, moved, gain = _laid(one[1], other[1], warp * (FINE / COARSE))
     reach = float(np.max(np.abs(warp[:, 0]) + (np.abs(warp[:, 1]) + np.abs(warp[:, 2])) / 2)) / FINE
-    if left is None or reach > _FURTHEST or not 1 / _GAIN < gain < _GAIN:
+    if moved is None or reach > _FURTHEST or not 1 / _GAIN < gain < _GAIN:
         return NO_MATCH
-    most = float(np.abs(cv2.blur(np.nan_to_num(left), (3, 3))).max())
-    return Match(float(np.sqrt(np.nanmean(np.square(left)))), most, gain, reach)
+    seen = np.isfinite(moved)
+    left = np.where(seen, one[1] - moved, 0.0)
+    most = float(np.abs(cv2.blur(left, (3, 3))).max())
+    share = (warp / FINE).tolist()
+    rows = (share[0][0], share[0][1], share[0][2]), (share[1][0], share[1][1], share[1][2])
+    return Match(float(np.sqrt(np.square(left[seen]).mean())), most, gain, reach, rows)
+
+
+def grain_picture(picture: pictures.Picture) -> Floats:
+    """Return the picture at 192 x 192, float32, not blurred: what is fine on it is still there."""
+    grey = pictures.with_channels(picture, 1)
+    how = cv2.INTER_AREA if min(grey.shape) > GRAIN else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(grey, (GRAIN, GRAIN), interpolation=how), np.float32)
+
+
+def shared_grain(one: Floats, other: Floats, match: Match) -> float | None:
+    """Correlate the fine detail of two pictures that `match` lays on each other, away from the edges all parts share.
+
+    Grain, brushing and noise are of one picture or one part alone. -1..1, about 0 for different parts; None: there is
+    none, as on binary or drawn pictures.
+    """
+    y, x = np.mgrid[0:GRAIN, 0:GRAIN].astype(np.float32)
+    ways = np.stack([np.full_like(x, GRAIN), x - (GRAIN - 1) / 2, y - (GRAIN - 1) / 2])
+    to_x, to_y = (
+        at + np.tensordot(np.array(row), ways, 1).astype(np.float32) for at, row in zip((x, y), match.warp, strict=True)
+    )
+    laid = cv2.remap(other, to_x, to_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    moved = np.asarray(laid, np.float32)
+    seen = (to_x >= 4) & (to_x <= GRAIN - 5) & (to_y >= 4) & (to_y <= GRAIN - 5)
+    form = cv2.GaussianBlur(one, (0, 0), 2 * _GRAIN_BLUR)
+    steep = np.hypot(cv2.Sobel(form, cv2.CV_32F, 1, 0), cv2.Sobel(form, cv2.CV_32F, 0, 1))
+    steep = cv2.dilate(steep, np.ones((7, 7), np.uint8))
+    flat = seen & (steep <= np.median(steep[seen]))
+    flat[:4] = flat[-4:] = False
+    flat[:, :4] = flat[:, -4:] = False
+    fine = [_fine(each)[flat] for each in (one, moved)]
+    if np.count_nonzero(flat) < _LEAST_FLAT or min(float(part.std()) for part in fine) < _LEAST_GRAIN:
+        return None
+    # Equal weight for all places: each is brought to its own strength, so that one scratch does not speak for all.
+    return float(np.corrcoef(np.tanh(fine[0] / fine[0].std()), np.tanh(fine[1] / fine[1].std()))[0, 1])
+
+
+def _fine(picture: Floats) -> Floats:
+    """What is finer than the form, and coarser than what encoding takes away."""
+    near = cv2.GaussianBlur(picture, (0, 0), 0.7)
+    return np.asarray(near - cv2.GaussianBlur(picture, (0, 0), _GRAIN_BLUR), np.float32)
 
 
 def _laid(
     one: Floats, other: Floats, warp: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], Floats | None, float]:
-    """Refine a warp (rows x and y: shift in pixels, then pixels at the far edges); return what is left, and the gain.
+    """Refine a warp (rows x and y: shift in pixels, then pixels from edge to edge across and down).
 
-    Left is NaN where the other picture does not reach; None: too little of it does.
+    Returns it, the other picture in the first one's place and light, and the gain. That picture is NaN where the other
+    does not reach; None: too little of it does.
     """
     side = one.shape[0]
     y, x = np.mgrid[0:side, 0:side].astype(np.float32)
@@ -125,7 +178,7 @@ def _laid(
         if np.count_nonzero(seen) < side * side // 3:
             return warp, None, 0.0
         gain, offset = _line(moved[seen], one[seen])
-        left = np.where(seen, one - gain * moved - offset, np.nan).astype(np.float32)
+        laid = np.where(seen, gain * moved + offset, np.nan).astype(np.float32)
         if step == _STEPS or gain <= 0.0:
             break
         right = cv2.Sobel(moved, cv2.CV_32F, 1, 0, ksize=1)[seen] * (0.5 * gain)
@@ -133,11 +186,11 @@ def _laid(
         slopes = np.concatenate([right * ways[:, seen], below * ways[:, seen], moved[seen][None], ways[:1, seen]])
         normal = (slopes @ slopes.T).astype(np.float64)
         normal[np.diag_indices(8)] += 1e-6 * np.trace(normal) / 8 + 1e-9
-        moves = np.linalg.solve(normal, (slopes @ left[seen]).astype(np.float64))[:6].reshape(2, 3)
+        moves = np.linalg.solve(normal, (slopes @ (one - laid)[seen]).astype(np.float64))[:6].reshape(2, 3)
         warp = warp + np.clip(moves, -2.0, 2.0)
         if np.abs(moves).max() < 0.02:
             break
-    return warp, left, gain
+    return warp, laid, gain
 
 
 def _line(x: Floats, y: Floats) -> tuple[float, float]:
