@@ -7,8 +7,8 @@ themselves), then again with four labelled defects of each class added to that b
 out of what is measured. Nothing is chosen on a test picture. The rendered washers of the simulated line come at three
 levels: the defect as drawn, at half and at a quarter of its contrast.
 
-A test picture that shows a part of the training pictures once more (`okng data check` finds them) makes a figure look better
-than it is: the last column is the AUROC without these.
+A test picture that shows a part of the training pictures once more (`okng data check` finds them) makes a figure look
+better than it is: the last column is the AUROC without these.
 
 Golden-reference mode has a bench of its own (`golden.py`).
 """
@@ -181,9 +181,7 @@ def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 def table(found: Sequence[dict[str, Any]]) -> Table:
     """For people."""
-    shown = Table(
-        "product", "labels", "AUROC", "AUPRO 0.3", "AUPRO 0.05", "escape", "overkill", "s", "by", "AUROC apart"
-    )
+    shown = Table("product", "labels", "AUROC", "AUPRO 0.3", "AUPRO 0.05", "escape", "overkill", "s", "by", "apart")
     for entry in found:
         cells = [
             "-" if entry[name] is None else f"{entry[name]:.3f} ± {entry[f'{name}_spread'] or 0.0:.3f}"
