@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .doors import FILE, FOLDER
+from .doors import FILE, FOLDER, writing
 
 _KINDS = ("auto", "folders", "coco", "yolo", "label-studio", "ledger", "manifest")
 
@@ -29,7 +29,9 @@ def _region(ctx: click.Context, param: click.Parameter, text: str | None) -> tup
 @click.option("--html", "html_file", type=FILE, default=None, help="Write the page alone to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON in place of the table.")
 @click.option("--region", callback=_region, metavar="X,Y,W,H", help="Part of each picture; default: all of it.")
-@click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt", "openvino"]), default="cpu", show_default=True)
+@click.option(
+    "--provider", type=click.Choice(["cpu", "cuda", "tensorrt", "openvino"]), default="cpu", show_default=True
+)
 @click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Of one inference.")
 @click.option("--kind", type=click.Choice(_KINDS), default="auto", show_default=True, help="What DATA is.")
 @click.option("--pictures", type=FOLDER, default=None, help="Where picture names of COCO or Label Studio are found.")
@@ -79,11 +81,14 @@ def evaluate(
     click.echo(examined.json.decode() if as_json else "\n".join(told(examined.figures)), nl=not as_json)
     written = []
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+        with writing(out):
+            out.mkdir(parents=True, exist_ok=True)
         written += [(out / HTML, examined.html), (out / JSON, examined.json)]
     if html_file is not None:
-        html_file.parent.mkdir(parents=True, exist_ok=True)
+        with writing(html_file):
+            html_file.parent.mkdir(parents=True, exist_ok=True)
         written.append((html_file, examined.html))
     for path, content in written:
-        path.write_bytes(content)
+        with writing(path):
+            path.write_bytes(content)
         click.echo(f"wrote {path}", err=True)

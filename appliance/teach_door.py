@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ..bus.errors import BadSettings
-from .doors import FOLDER
+from .doors import FOLDER, writing
 
 _MODES = ("unlike", "golden")
 _KINDS = ("auto", "folders", "coco", "yolo", "label-studio", "ledger", "manifest")
@@ -24,6 +24,14 @@ def region_of(ctx: click.Context, param: click.Parameter, text: str | None) -> t
     raise click.BadParameter(f"{text!r}: expected x,y,w,h in pixels, for example 100,50,640,480", ctx, param)
 
 
+def version_of(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+    """Read three numbers."""
+    parts = (text or "0.0.0").split(".")
+    if len(parts) == 3 and all(part.isascii() and part.isdecimal() and len(part) <= 6 for part in parts):
+        return text
+    raise click.BadParameter(f"{text!r}: expected three numbers, for example 1.2.0", ctx, param)
+
+
 def _size(ctx: click.Context, param: click.Parameter, text: str) -> int:
     """Read `auto` or a side in pixels."""
     if text == "auto":
@@ -37,7 +45,9 @@ def _size(ctx: click.Context, param: click.Parameter, text: str) -> int:
 @click.argument("goods", type=FOLDER, required=False)
 @click.option("--out", type=FOLDER, required=True, help="Folder of the bundle to make; must not exist.")
 @click.option("--name", default=None, help="Name of the product; default: the folder's, or the added-to bundle's.")
-@click.option("--version", default=None, help="Of the bundle; default: 1.0.0, or the added-to bundle's next.")
+@click.option(
+    "--version", callback=version_of, default=None, help="Of the bundle; default: 1.0.0, or the added-to bundle's next."
+)
 @click.option("--add", "base", type=FOLDER, default=None, help="Bundle to add to: its own pictures are not needed.")
 @click.option("--defects", type=click.Path(path_type=Path), multiple=True, help="Labelled pictures, of any source.")
 @click.option("--defects-kind", type=click.Choice(_KINDS), default="auto", show_default=True, help="What they are.")
@@ -100,7 +110,7 @@ def teach(goods: Path | None, out: Path, **asked: Any) -> None:
         from ..training.reference_teach import teach_golden
 
         size = {"most_px": asked["size"]} if asked["size"] else {}
-        with teaching() as progress:
+        with writing(out), teaching() as progress:
             report = teach_golden(pictures, out, checked(ReferenceOptions, {**common, **size}), progress)
     else:
         more = {
@@ -114,7 +124,7 @@ def teach(goods: Path | None, out: Path, **asked: Any) -> None:
         }
         options = checked(TeachOptions, {**common, **more})
         labelled = [one for place in asked["defects"] for one in defects_in(place, asked["defects_kind"])]
-        with teaching() as progress:
+        with writing(out), teaching() as progress:
             report = teach_goods(pictures, out, options, progress, defects=labelled, base=base)
     click.echo("\n".join(told(report, open_bundle(out).manifest)))
 

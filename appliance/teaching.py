@@ -44,14 +44,16 @@ def told(report: TeachReport, manifest: Manifest | None = None) -> list[str]:
 
 
 def goods_in(folder: Path) -> list[Path]:
-    """Return the pictures of good parts in a folder, or in its `train/good`. BadPicture: there are none."""
-    inside = folder / "train" / "good"
+    """Return the pictures of good parts in a folder, or in its `train/good` or `good`. BadPicture: there are none."""
+    inside = [place for place in (folder / "train" / "good", folder / "good") if place.is_dir()]
     try:
         return pictures.files_in(folder)
-    except BadPicture:
-        if not inside.is_dir():
-            raise
-    return pictures.files_in(inside)
+    except BadPicture as error:
+        if inside:
+            return pictures.files_in(inside[0])
+        if folder.is_dir():
+            raise BadPicture(f"{error}, nor a folder good or train/good") from error
+        raise
 
 
 def defects_in(place: Path, kind: str) -> list[Sample]:

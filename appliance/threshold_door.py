@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from .doors import FOLDER
-from .teach_door import region_of
+from .doors import FOLDER, writing
+from .teach_door import region_of, version_of
 
 
 @click.command()
@@ -24,7 +24,7 @@ from .teach_door import region_of
 @click.option("--region", callback=region_of, metavar="X,Y,W,H", help="Part of each picture; default: all of it.")
 @click.option("--recipe", type=click.Path(path_type=Path), default=None, help="Work it out for each of its regions.")
 @click.option("--out", type=FOLDER, default=None, help="Write a bundle with the new point here.")
-@click.option("--version", default=None, help="Of that bundle; default: the next.")
+@click.option("--version", callback=version_of, default=None, help="Of that bundle; default: the next.")
 def threshold(bundle: Path, data: Path, **asked: Any) -> None:
     """Work out the threshold of BUNDLE from DATA, labelled pictures it was not taught from, and what may be claimed.
 
@@ -33,6 +33,7 @@ def threshold(bundle: Path, data: Path, **asked: Any) -> None:
     """
     from ..bus.errors import BadSettings
     from ..models.box import Box
+    from ..models.bundle import check_free
     from ..models.manifest import read_manifest
     from ..training.data.sources import open_dataset
     from ..training.operating import moved, operating_point
@@ -41,6 +42,9 @@ def threshold(bundle: Path, data: Path, **asked: Any) -> None:
     from .progress import phases
     from .teaching import next_version
 
+    if asked["costs"] is not None and not (min(asked["costs"]) > 0 and asked["costs"][2] < 100):
+        said = " ".join(f"{each:g}" for each in asked["costs"])
+        raise BadSettings(f"--costs {said}: expected two costs above 0, and a % of defective parts above 0, below 100")
     try:
         costs = None if asked["costs"] is None else Costs(asked["costs"][0], asked["costs"][1], asked["costs"][2] / 100)
         escape = None if asked["escape"] is None else asked["escape"] / 100
@@ -49,6 +53,8 @@ def threshold(bundle: Path, data: Path, **asked: Any) -> None:
         raise BadSettings(str(error)) from error
     if asked["recipe"] and (asked["out"] or asked["region"]):
         raise BadSettings("--recipe: takes neither --out nor --region; the thresholds it prints belong into the recipe")
+    if asked["out"]:
+        check_free(asked["out"], replace=False)
     whole = None if asked["region"] is None else Box(*asked["region"])
     wanted = regions_of(asked["recipe"], bundle) if asked["recipe"] else {"": whole}
     samples = open_dataset(data).samples
@@ -62,4 +68,6 @@ def threshold(bundle: Path, data: Path, **asked: Any) -> None:
             click.echo("\n".join(lines(found)))
     if asked["out"]:
         version = asked["version"] or next_version(read_manifest(bundle).version)
-        click.echo(f"{asked['out']}: {moved(bundle, asked['out'], found, version)}")
+        with writing(asked["out"]):
+            digest = moved(bundle, asked["out"], found, version)
+        click.echo(f"{asked['out']}: {digest}")

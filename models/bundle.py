@@ -153,7 +153,9 @@ def write_bundle(
             _sync_folder(folder)
         if check is not None:
             check(staging)
-        if out.exists():
+        if not replace:
+            _take_place(staging, out)
+        elif out.exists():
             aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old", dir=out.parent))
             out.rename(aside / out.name)
             try:
@@ -170,6 +172,15 @@ def write_bundle(
         shutil.rmtree(staging, ignore_errors=True)
         raise
     return hashlib.sha256(text).hexdigest()
+
+
+def _take_place(staging: Path, out: Path) -> None:
+    """Rename staging to out, which is free: nothing or an empty folder. BadBundle: another was quicker."""
+    try:
+        staging.rename(out)
+    except OSError:
+        check_free(out, replace=False)
+        raise
 
 
 def check_free(out: Path, *, replace: bool) -> None:

@@ -140,6 +140,15 @@ def choose_mix(
     return (best if tried[best] > tried[mixes[0]] + CLEARLY else mixes[0]), tried
 
 
+def reason_of(mix: Mix, mixes: dict[Mix, float]) -> str:
+    """Return why these weights were taken, for people. mixes: as `choose_mix` returns them."""
+    if not mixes:
+        return "as asked for, or too few goods to choose by"
+    if mix == USUAL:
+        return "no other told goods spoilt on purpose from others clearly better"
+    return "clearly better than the usual at telling goods spoilt on purpose"
+
+
 def spoilt(goods: Sequence[Picture], others: Sequence[Picture], rng: np.random.Generator) -> list[Picture]:
     """Return copies of goods, each spoilt in its own way."""
     return [spoil(picture, others, rng) for picture in goods for _ in range(SPOILT_EACH)]

@@ -193,7 +193,8 @@ def _claim(what: str, events: int, n: int, rate: float, parts: str) -> str:
     if not more:
         return f"{asked} may be claimed at 95 %: {counted}"
     bound = 1.0 if events >= n else beta_quantile(CONFIDENCE, events + 1, n - events)
+    fate = "rejected" if parts == "goods" else "let through"
     return (
         f"{asked} cannot be claimed yet at 95 % ({counted}: at most {100 * bound:.2g} %); "
-        f"{more} more {parts} without one are needed"
+        f"{more} more {parts}, none of them {fate}, would do"
     )

@@ -82,9 +82,9 @@ class Taught:
 
     @property
     def unlike(self) -> tuple[Unlike, ...]:
-        """The goods least like the others, by what the goods alone taught."""
+        """The goods least like the others, by what the goods alone taught; scored as the model judges."""
         worst = np.argsort(-self.lesson.held_out, kind="stable")[:UNLIKE]
-        return tuple(Unlike(self.names[place], round(float(self.lesson.held_out[place]), 4)) for place in worst)
+        return tuple(Unlike(self.names[place], round(float(self.supervision.held_out[place]), 4)) for place in worst)
 
 
 def report_of(taught: Taught, out: Path, digest: str, seconds: dict[str, float], added: int) -> TeachReport:

@@ -26,7 +26,7 @@ from ..models.parity import require_golden
 from . import golden
 from .base import Base, read_base
 from .blas import one_thread
-from .choice import Choice, candidates, choose_mix, choose_size, cut, held_for_heads, sample, spoilt
+from .choice import Choice, candidates, choose_mix, choose_size, cut, held_for_heads, reason_of, sample, spoilt
 from .data.dataset import Sample
 from .digests import digest_of
 from .features import channels_of, cut_files, extract, regarded
@@ -152,8 +152,7 @@ def _choice(
         copies = spoilt(goods, goods, np.random.default_rng(options.seed))
         spoiled = extract(np.stack([cut(each, layout) for each in copies]), layout, options.threads, tell)
     mix, mixes = choose_mix(features, held, spoiled, Grid(layout.columns, layout.block), options)
-    reason = "told goods spoilt on purpose from others best" if mixes else "as asked for, or too few goods to choose by"
-    return Choice(layout, mix, sizes, mixes, reason)
+    return Choice(layout, mix, sizes, mixes, reason_of(mix, mixes))
 
 
 def _regions(files: Sequence[Path], first_file: Path, options: TeachOptions) -> list[pictures.Picture]:

@@ -202,8 +202,8 @@ def test_what_was_chosen_is_shown_with_its_evidence() -> None:
         ("conformal quantile: score 324 of 340 held-out goods in rising order", "340 个留出良品得分升序的第 324 个"),
         (
             "overkill <= 5 % cannot be claimed yet at 95 % (16 of 340 goods: at most 7.1 %); "
-            "142 more goods without one are needed",
-            "过杀率 ≤ 5 % 尚不能承诺（95 %；340 件良品中有 16 件，上限 7.1 %）；还需 142 件无误的良品",
+            "142 more goods, none of them rejected, would do",
+            "过杀率 ≤ 5 % 尚不能承诺（95 %；340 件良品中有 16 件，上限 7.1 %）；若再有 142 件良品且无一误剔，即可承诺",
         ),
         (
             "escape <= 1 % may be claimed at 95 %: 0 of 300 defects",

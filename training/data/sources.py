@@ -11,9 +11,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from ...bus.errors import BadData
+from ...models.manifest import MANIFEST, MODEL
+from ...models.pictures import SUFFIXES
 from ...records.read import LedgerReader
 from .coco import is_coco, read_coco
-from .dataset import Dataset
+from .dataset import GOOD, Dataset
 from .folders import SIDES, read_folders
 from .intake import Naming, Progress, Reading, take_in
 from .label_studio import is_label_studio, read_label_studio
@@ -82,6 +84,8 @@ def told_apart(path: Path) -> Kind:
     """Return what kind of source lies at a path. BadData: none that is known."""
     if not path.exists():
         raise BadData(f"{path}: there is nothing")
+    if (path / MODEL).is_file() and (path / MANIFEST).is_file():
+        raise BadData(f"{path}: is a bundle, no labelled pictures: expected a folder a class, or a set of another kind")
     if path.is_file():
         if path.suffix.lower() in (".yaml", ".yml"):
             return "yolo"
@@ -108,6 +112,11 @@ def told_apart(path: Path) -> Kind:
                 return "label-studio"
     if folders:
         return "folders"
+    if any(one.suffix.lower() in SUFFIXES for one in path.iterdir()):
+        raise BadData(
+            f"{path}: pictures lie right in it, and nothing says of which class: put good ones into {path / GOOD}, "
+            "defective ones into a folder a class beside it"
+        )
     raise BadData(f"{path}: expected folders of classes, data.yaml, or JSON of COCO, Label Studio or a manifest")
 
 

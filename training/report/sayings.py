@@ -10,6 +10,7 @@ from .page import Text, Words
 _N = r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
 _PARTS = {"goods": "良品", "defects": "缺陷件"}
 _KINDS = {"escape": "漏检率", "overkill": "过杀率"}
+_FATES = {"rejected": "无一误剔", "let through": "无一漏检"}
 _SAYINGS = [
     (
         rf"conformal quantile: score {_N} of {_N} held-out goods in rising order",
@@ -21,8 +22,8 @@ _SAYINGS = [
     ),
     (
         rf"(escape|overkill) <= {_N} % cannot be claimed yet at 95 % \({_N} of {_N} (goods|defects): at most {_N} %\); "
-        rf"{_N} more (?:goods|defects) without one are needed",
-        r"<\1> ≤ \2 % 尚不能承诺（95 %；\4 件<\5>中有 \3 件，上限 \6 %）；还需 \7 件无误的<\5>",
+        rf"{_N} more (?:goods|defects), none of them (rejected|let through), would do",
+        r"<\1> ≤ \2 % 尚不能承诺（95 %；\4 件<\5>中有 \3 件，上限 \6 %）；若再有 \7 件<\5>且<\8>，即可承诺",
     ),
     (
         rf"(escape|overkill) <= {_N} % may be claimed at 95 %: {_N} of {_N} (goods|defects)",
@@ -34,6 +35,9 @@ _SAYINGS = [
     (rf"; overkill <= {_N} % would need {_N}: both cannot be had", r"；过杀率 ≤ \1 % 需要阈值 \2：二者不可兼得"),
     (rf"least expected cost, {_N} a part", r"期望成本最低，每件 \1"),
     ("told goods spoilt on purpose from others best", "最能区分人为瑕疵件与完好件"),
+    ("no other told goods spoilt on purpose from others clearly better", "其他组合对人为瑕疵件的区分均无明显优势"),
+    ("clearly better than the usual at telling goods spoilt on purpose", "对人为瑕疵件的区分明显优于常用组合"),
+    ("as the bundle added to", "沿用原模型包"),
     ("as asked for, or too few goods to choose by", "按要求，或良品太少无从选择"),
     (
         rf"left out one by one, {_N} defects are told from {_N} goods by {_N} \((.+?)\) against {_N} \(goods alone\)",
@@ -59,7 +63,7 @@ def said(text: str) -> Words:
     chinese = text
     for pattern, words in _COMPILED:
         chinese = pattern.sub(words, chinese)
-    for english, word in {**_PARTS, **_KINDS}.items():
+    for english, word in {**_PARTS, **_KINDS, **_FATES}.items():
         chinese = chinese.replace(f"<{english}>", word)
     return Words(text, chinese)
 

@@ -24,6 +24,20 @@ _BARS = Bars(
     goods=Words("good parts, each scored by a model that did not know it", "良品（由未见过该件的模型打分）"),
     defects="",
 )
+_PHASES = {
+    "size": Words("trying sizes", "比较输入大小"),
+    "pictures": Words("reading pictures", "读取图像"),
+    "features": Words("features", "提取特征"),
+    "heads": Words("weighing the two distances", "比较两种距离的权重"),
+    "whitening": Words("whitening", "白化"),
+    "memory": Words("the memory of goods", "良品记忆"),
+    "gaussian": Words("goods at each place", "各位置的良品统计"),
+    "calibration": Words("calibration", "校准"),
+    "labels": Words("reading labels", "读取标注"),
+    "head": Words("leaving each defect out", "逐一留出缺陷"),
+    "golden": Words("golden pictures", "金样图像"),
+}
+"""Phases of a teaching, as `seconds` names them."""
 
 
 def teaching_report(report: Mapping[str, Any], pictures: Sequence[Look] = (), *, name: str = "") -> bytes:
@@ -57,7 +71,7 @@ def teaching_report(report: Mapping[str, Any], pictures: Sequence[Look] = (), *,
                     Words(
                         "Each bar counts good parts; those right of the dashed line would be rejected. "
                         "Far apart is good: the line should stand clear of the crowd.",
-                        "每根柱子是良品的件数；虚线右侧的良品会被误剔。虚线离人群越远越好。",
+                        "每根柱子是良品的件数；虚线右侧的良品会被误剔。虚线离柱群越远越好。",
                     ),
                 ),
             )
@@ -121,7 +135,7 @@ def _subtitle(labelled: int) -> Words:
 def _scored(score: float, threshold: float) -> Words:
     if score > threshold:
         return Words(f"score {score:.2f}, above the threshold", f"得分 {score:.2f}，高于阈值")
-    return Words(f"score {score:.2f}, below the threshold", f"得分 {score:.2f}，低于阈值")
+    return Words(f"score {score:.2f}, not above the threshold", f"得分 {score:.2f}，不高于阈值")
 
 
 def _promise(threshold: Mapping[str, Any], scores: int) -> str:
@@ -210,5 +224,6 @@ def _seconds(seconds: Mapping[str, float]) -> str:
     if not seconds:
         return ""
     total = f"{sum(value for key, value in seconds.items() if key != 'total'):.1f}"
-    longest = max(seconds, key=lambda key: seconds[key])
-    return note(Words(f"It took {total} s, most of it for: {longest}.", f"用时 {total} 秒，其中最久的是：{longest}。"))
+    longest = max((key for key in seconds if key != "total"), key=lambda key: seconds[key], default="")
+    what = _PHASES.get(longest, Words(longest, longest))
+    return note(Words(f"It took {total} s, most of it for: {what.en}.", f"用时 {total} 秒，其中最久的是：{what.zh}。"))
