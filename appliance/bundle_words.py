@@ -116,7 +116,10 @@ def difference_table(found: Difference, left: str, right: str) -> RenderableType
                 table.add_row(f"and {len(rows) - _MOST_ROWS} more (--json has them)", "", "", "")
             tables.append(table)
     if found.looked_at:
-        table = Table("picture", left, right, title=f"{len(found.flips)} other verdicts on {found.looked_at} pictures")
+        said = f"{len(found.flips)} other verdicts on {found.looked_at} pictures"
+        if not found.flips:
+            return Group(*tables, said)
+        table = Table("picture", left, right, title=said, title_justify="left")
         for flip in found.flips[:_MOST_ROWS]:
             words = ("OK", "NG") if flip.left_ok else ("NG", "OK")
             table.add_row(flip.picture, f"{words[0]} {flip.left_score:.4g}", f"{words[1]} {flip.right_score:.4g}")

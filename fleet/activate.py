@@ -35,6 +35,8 @@ def activate(
     the link is as it was. BadSettings: no such provider here. StoreLost: the disk does not let us; the link points at
     the old bundle or the new one.
     """
+    if not slot.parent.is_dir():
+        raise BadBundle(f"{slot}: its folder {slot.parent} is not there")
     report = proved(bundle, provider, threads, authorities)
     if slot.exists() and not slot.is_symlink():
         raise BadBundle(f"{slot}: is no link; expected the link that `okng sync` switches, or nothing")

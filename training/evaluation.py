@@ -160,7 +160,8 @@ def taught_from(bundle: Bundle, data: Dataset) -> int:
     if bundle.lesson is not None:
         try:
             with np.load(bundle.lesson, allow_pickle=False) as lesson:
-                known = {str(digest) for digest in lesson["digests"]}
+                held = [name for name in ("digests", "defect_digests") if name in lesson.files]
+                known = {str(digest) for name in held for digest in lesson[name]}
         except (OSError, ValueError, KeyError):
             return 0  # whoever goes on from this lesson is told what is wrong with it; the figures need none of it
         return sum(sample.sha256 in known for sample in data.samples)

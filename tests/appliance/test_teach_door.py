@@ -109,6 +109,18 @@ def test_the_slower_of_two_teachings_into_one_folder_is_refused(tmp_path: Path) 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "out"]
 
 
+def test_a_slot_in_no_folder_is_refused_before_the_trial(taught: Path, tmp_path: Path) -> None:
+    error = door("bundle", "activate", taught, "--slot", tmp_path / "recipes" / "current").exception
+    assert isinstance(error, BadBundle)
+    assert str(error).endswith(f"its folder {tmp_path / 'recipes'} is not there")
+
+
+def test_two_bundles_that_judge_alike_differ_in_no_picture(taught: Path, tmp_path: Path) -> None:
+    door("teach", "--add", taught, "--out", tmp_path / "more")
+    said = door("bundle", "diff", taught, tmp_path / "more", "--pictures", draw(tmp_path / "shift", 3))
+    assert said.output.rstrip().endswith("0 other verdicts on 3 pictures")
+
+
 def test_an_empty_folder_is_a_free_place(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     make(tmp_path / "out")
@@ -134,6 +146,8 @@ def test_goods_are_named_with_scores_of_the_model_that_judges(taught: Path, labe
     report = json.loads((tmp_path / "more" / "report.json").read_text())
     known = set(report["held_out_scores"])
     assert {one["score"] for one in report["most_unlike_goods"]} <= known
+    figures = json.loads(door("evaluate", tmp_path / "more", labelled, "--json").stdout)
+    assert figures["data"]["taught_from"] == 12 + 5, "the first twelve goods, and the defects"
 
 
 def test_why_heads_were_chosen_is_what_the_figures_say() -> None:
