@@ -18,7 +18,11 @@ _ADAPTERS = ("anomaly", "classification", "yolo", "torchvision_detection", "segm
 @click.option("--out", type=FOLDER, required=True, help="Folder of the bundle to make; must not exist.")
 @click.option("--name", default=None, help="Name of the product; default: the name of OUT.")
 @click.option("--version", default="1.0.0", show_default=True)
-@click.option("--classes", default="", help="Defects: scratch,dent or, by channel or label, scratch=3,dent=7.")
+@click.option(
+    "--classes",
+    default="",
+    help="Defects alone, in the model's order: scratch,dent; or by channel or label: scratch=3,dent=7.",
+)
 @click.option("--limits", default="", help="Confidence that is NG, a class: scratch=0.5,...; default 0.5.")
 @click.option("--areas", default="", help="Of a segmentation: least area, px of the picture: scratch=20,...")
 @click.option("--threshold", type=float, default=0.5, show_default=True, help="Of an anomaly model.")

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..bus.errors import BadSettings
 from ..inspect.recipe import read_recipe
 from ..models.box import Box
-from ..training.operating import Operating
+from ..training.operating import HIGHEST, Operating
 
 NAMED = 5
 
@@ -26,6 +26,10 @@ def lines(found: Operating) -> Iterator[str]:
         if limit.escape is not None and limit.escape_low is not None and limit.escape_high is not None:
             low, high = 100 * limit.escape_low, 100 * limit.escape_high
             yield f"  escape expected: {100 * limit.escape:.2f} % (95 %: {low:.2f} .. {high:.2f} %)"
+        if name and found.defects and limit.escape is None:
+            yield f"  no defective part among them is a {name}: the limit is put by good parts alone"
+        if name and limit.value >= HIGHEST:
+            yield f"  no confidence is above it: {name} would never be NG, so no bundle is written with it"
         for kind, (events, of) in limit.classes.items():
             yield f"  {kind}: {events} of {of} would escape"
         for claim in limit.claims:

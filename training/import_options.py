@@ -4,6 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ..bus.complaint import complain
 from ..bus.errors import BadSettings
 from ..models.manifest import CLASS_LIMIT, Adapter, ClassName
 
@@ -93,5 +94,4 @@ def import_options(**fields: Any) -> ImportOptions:
     try:
         return ImportOptions(**fields)
     except ValidationError as error:
-        said = [f"{'.'.join(map(str, one['loc'])) or 'import'}: {one['msg']}" for one in error.errors()]
-        raise BadSettings("; ".join(said)) from error
+        raise BadSettings(complain("import", error)) from error

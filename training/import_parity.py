@@ -74,7 +74,7 @@ class Pair:
         try:
             reading, wanted = adapter(mine, self.reader), adapter(foreign, self.reader)
         except Unsound as error:
-            raise BadBundle(f"{name}: cannot be judged by as {self.plan.adapter}: {error}") from error
+            raise BadBundle(f"{name}: cannot be judged as {self.plan.adapter}: {error}") from error
         difference = _apart(np.array(reading.score), np.array(wanted.score))
         # What a detector is unsure of has no steady order: all its numbers are not compared, but all that it is NG by.
         if self.plan.adapter != "torchvision_detection":

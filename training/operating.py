@@ -30,6 +30,8 @@ from .threshold import Limit
 
 Scores = npt.NDArray[np.float64]
 FEWEST_GOODS = 10
+HIGHEST = 1.0
+"""No confidence of a class is above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +107,17 @@ def operating_point(
 def moved(folder: Path, out: Path, operating: Operating, version: str, *, replace_: bool = False) -> str:
     """Write a bundle that differs in its operating point alone; return its digest.
 
-    BadBundle: something is at out already, or the new point leaves no golden picture on one of its sides.
+    BadBundle: something is at out already, or the new point leaves no golden picture on one of its sides. BadSettings:
+    a class's limit is one that no confidence is above.
     """
     bundle = open_bundle(folder)
     files = _files(bundle)
+    for name, limit in operating.found.items():
+        if name and limit.value >= HIGHEST:
+            raise BadSettings(
+                f"limit of {name} = {limit.value:.4g}: expected below {HIGHEST:g}, or {name} would never be NG: "
+                "give more good parts, or allow more overkill"
+            )
     plain = operating.found.get("")
     value = bundle.manifest.threshold.value if plain is None else plain.value
     files[EXPECTED] = _expected(bundle, operating, value)

@@ -13,6 +13,7 @@ from okng.bus.errors import BadBundle, BadData, BadPicture, BadSettings, StoreLo
 from okng.models.bundle import write_bundle
 from okng.models.pictures import encode_png
 from okng.tests.fleet.test_activate import make
+from okng.tests.training.foreign_models import yolo
 from okng.training.choice import USUAL, reason_of
 from okng.training.heads import Mix
 
@@ -148,6 +149,33 @@ def test_goods_are_named_with_scores_of_the_model_that_judges(taught: Path, labe
     assert {one["score"] for one in report["most_unlike_goods"]} <= known
     figures = json.loads(door("evaluate", tmp_path / "more", labelled, "--json").stdout)
     assert figures["data"]["taught_from"] == 12 + 5, "the first twelve goods, and the defects"
+
+
+def imported(place: Path, goods: Path) -> Path:
+    (place / "model.onnx").write_bytes(yolo().SerializeToString())
+    asked = ("--adapter", "yolo", "--classes", "spot,dent", "--pictures", goods, "--grey")
+    done = door("bundle", "import", place / "model.onnx", *asked, "--out", place / "yolo")
+    assert done.exit_code == 0, done.output
+    return place / "yolo"
+
+
+def test_a_limit_that_nothing_is_above_is_told_and_not_written(labelled: Path, tmp_path: Path) -> None:
+    bundle = imported(tmp_path, labelled / "good")
+    (labelled / "spot").rename(labelled / "dust")
+    said = door("threshold", bundle, labelled, "--escape", "5", "--out", tmp_path / "moved")
+    assert "no defective part among them is a spot: the limit is put by good parts alone" in said.output
+    assert "dent would never be NG" in said.output
+    assert isinstance(said.exception, BadSettings)
+    assert "expected below 1" in str(said.exception)
+    assert not (tmp_path / "moved").exists()
+
+
+def test_an_import_without_classes_is_refused_in_plain_words(labelled: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(yolo().SerializeToString())
+    asked = ("--adapter", "yolo", "--pictures", labelled / "good", "--out", tmp_path / "out")
+    error = door("bundle", "import", tmp_path / "model.onnx", *asked).exception
+    assert isinstance(error, BadSettings)
+    assert str(error).startswith("import: classes: an anomaly model has none")
 
 
 def test_why_heads_were_chosen_is_what_the_figures_say() -> None:

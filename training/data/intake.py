@@ -159,7 +159,8 @@ def assembled(reading: Reading, samples: Sequence[Sample], broken: Sequence[Left
 
 def told(origin: str, broken: Sequence[LeftOut]) -> str:
     """Say what is broken: the first of them, and how many more."""
-    lines = [f"{origin}: {len(broken)} files cannot be used (leave-out-broken goes on without them)"]
+    how = "mend or remove them; --leave-out-broken, where a command has it, goes on without them"
+    lines = [f"{origin}: {len(broken)} files cannot be used ({how})"]
     lines += [f"  {one}" for one in broken[:_SHOWN]]
     if len(broken) > _SHOWN:
         lines.append(f"  and {len(broken) - _SHOWN} more: `okng data check` names all")

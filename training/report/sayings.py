@@ -47,6 +47,12 @@ _SAYINGS = [
         rf"{_N} labelled defects: {_N} or more are needed to tell whether labels help",
         r"\1 件有标注的缺陷：至少需要 \2 件才能判断标注是否有用",
     ),
+    ("golden reference", "金样比对"),
+    (
+        rf"{_N} template\(s\) of {_N}x{_N} px, edges may lie {_N} px off, window {_N} px: "
+        rf"finds {_N}% of small marks drawn on goods",
+        r"\1 个 \2x\3 像素的模板，边缘允许偏移 \4 像素，窗口 \5 像素：画在良品上的小瑕疵检出 \6 %",
+    ),
     ("no labelled defects", "没有标注的缺陷"),
     ("goods alone", "仅良品"),
     ("goods and labels", "良品与标注"),

@@ -82,6 +82,13 @@ _KEYS = {
     "task": Words("task", "任务"),
     "backbone": Words("backbone", "主干网络"),
     "escape_percent": Words("escape asked for, %", "目标漏检率，%"),
+    "templates": Words("templates", "模板数"),
+    "level": Words("tolerance, grey levels", "公差，灰度级"),
+    "spread": Words("tolerance, times the goods' own deviation", "公差，良品自身偏差的倍数"),
+    "edge_px": Words("how far edges may lie off, px", "边缘允许偏移，像素"),
+    "window_px": Words("window of the comparison, px", "比较窗口，像素"),
+    "search_px": Words("how far pieces are looked for, px", "逐块搜索范围，像素"),
+    "marks_found": Words("small marks drawn on goods that are found, share", "画在良品上的小瑕疵检出比例"),
 }
 """What stands in a manifest's `train`, in words."""
 
