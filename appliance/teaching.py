@@ -38,6 +38,8 @@ def told(report: TeachReport, manifest: Manifest | None = None) -> list[str]:
     lines += report.claims
     if report.labels:
         lines.append(f"labels: {report.labels}")
+    if report.doubt:
+        lines.append(f"doubtful: {report.doubt}")
     if unlike:
         lines.append(f"the goods least like the others, look at them: {unlike}")
     return lines

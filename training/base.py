@@ -1,9 +1,13 @@
 """A bundle that is added to: what it remembers of its lesson, and what was chosen for it."""
 
 import hashlib
+import math
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from ..bus.errors import BadBundle
 from ..models import crop, pictures
@@ -33,6 +37,15 @@ class Base:
     golden: dict[str, Picture]
     """Its golden goods, by name."""
 
+    def without(self, digests: Collection[str]) -> "Base":
+        """Return it without some goods, named by the sha256 of their files."""
+        kept = [at for at, digest in enumerate(self.remembered.digests) if digest not in digests]
+        if len(kept) == len(self.remembered.digests):
+            return self
+        old = self.remembered
+        names, known = tuple(old.names[at] for at in kept), tuple(old.digests[at] for at in kept)
+        return replace(self, remembered=Remembered(old.features[kept], names, known, old.defects))
+
 
 def read_base(folder: Path, asked: TeachOptions) -> Base:
     """Return what a bundle remembers.
@@ -52,15 +65,21 @@ def read_base(folder: Path, asked: TeachOptions) -> Base:
     except ValueError as error:
         raise BadBundle(f"{folder}: {error}") from error
     mix = Mix(_number(manifest, folder, "mix_memory"), _number(manifest, folder, "mix_gaussian"))
-    options = asked.model_copy(
-        update={
-            "channels": layout.channels,
-            "step_px": layout.step_px,
-            "region": _region(manifest, folder),
-            "bank": _whole(manifest, folder, "bank"),
-            "dimensions": _whole(manifest, folder, "dimensions"),
-        }
-    )
+    if min(mix.memory, mix.gaussian) < 0.0 or not mix.memory + mix.gaussian > 0.0:
+        raise BadBundle(f"{folder}: manifest.json: heads weighed {mix.memory:g} and {mix.gaussian:g}: teach anew")
+    taught = {
+        "channels": layout.channels,
+        "step_px": layout.step_px,
+        "region": _region(manifest, folder),
+        "bank": _whole(manifest, folder, "bank"),
+        "dimensions": _whole(manifest, folder, "dimensions"),
+    }
+    try:
+        options = TeachOptions.model_validate(
+            {**{name: getattr(asked, name) for name in asked.model_fields_set}, **taught}
+        )
+    except ValidationError as error:
+        raise BadBundle(f"{folder}: manifest.json: train: {error.errors()[0]['loc']}: teach anew") from error
     goods = {one.name: pictures.decode(one.png, one.name) for one in opened.golden if one.name.startswith("good-")}
     remembered = unpacked(folder, layout.cells, CHANNELS)
     return Base(opened.digest, remembered, Choice(layout, mix, reason="as the bundle added to"), options, goods)
@@ -68,7 +87,7 @@ def read_base(folder: Path, asked: TeachOptions) -> Base:
 
 def _number(manifest: Manifest, folder: Path, key: str) -> float:
     value = manifest.train.get(key)
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         raise BadBundle(f"{folder}: manifest.json: train.{key} = {value!r}: expected a number: teach anew")
     return float(value)
 

@@ -23,7 +23,7 @@ from .calibration import fit_calibration
 from .features import extract
 from .gaussian import left_out
 from .heads import Mix, smoothed, unlikeness
-from .layout import LEAST_PX, MOST_PX, Layout
+from .layout import LEAST_PX, MOST_GAUSSIAN_BYTES, MOST_PX, Layout
 from .lesson import Grid, fit, worst
 from .options import TeachOptions
 from .spoil import spoil
@@ -197,8 +197,12 @@ def _layout(size: int, channels: int, options: TeachOptions, region: tuple[int, 
     if not one_shape:
         return Layout(size, size, channels, step)
     root = (region[1] / region[0]) ** 0.5
-    width, height = (min(MOST_PX, max(LEAST_PX, round(side / 16) * 16)) for side in (size * root, size / root))
-    return Layout(width, height, channels, step)
+    for unit in (16, 2 * step, 4 * step):  # the map of a large one has to part into blocks
+        width, height = (min(MOST_PX, max(LEAST_PX, round(side / unit) * unit)) for side in (size * root, size / root))
+        layout = Layout(width, height, channels, step)
+        if layout.gaussian_bytes <= MOST_GAUSSIAN_BYTES:
+            break
+    return layout
 
 
 def _part(tell: Tell, number: int, count: int) -> Tell:

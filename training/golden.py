@@ -41,10 +41,13 @@ class Pool:
 def choose(pool: Pool) -> dict[str, Picture]:
     """Return named pictures for the golden set: goods, goods spoilt, and where there are some real defects."""
     order = np.argsort(pool.held_out, kind="stable")
-    fresh = GOODS - min(len(pool.old), GOODS // 2)
+    bad = [_picture(each.cut) for each in pool.defects]
+    # What was a good and is called a defect now stands for no good any more.
+    old = [good for good in pool.old.values() if not any(np.array_equal(good, each) for each in bad)]
+    fresh = GOODS - min(len(old), GOODS // 2)
     places = np.unique(np.linspace(0, max(0, len(order) - 1), fresh).round().astype(int))
     goods = [_picture(pool.cuts[order[place]]) for place in places if len(order)]
-    goods += list(pool.old.values())[: GOODS - len(goods)]
+    goods += old[: GOODS - len(goods)]
     chosen = {f"good-{number}.png": picture for number, picture in enumerate(goods)}
     middle = [_picture(pool.cuts[order[(len(order) * (n + 1)) // (SPOILT + 1)]]) for n in range(SPOILT) if len(order)]
     for number, picture in enumerate(middle or goods[:SPOILT]):

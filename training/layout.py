@@ -49,11 +49,16 @@ class Layout:
     @property
     def block(self) -> int:
         """Cells along one side of a block that shares a covariance: the smallest that keeps it within bounds."""
-        for side in (1, 2, 4):
-            fits = self.cells // side**2 * _DIRECTIONS**2 * _BYTES <= MOST_GAUSSIAN_BYTES
-            if fits and self.rows % side == 0 and self.columns % side == 0:
-                return side
-        return max(side for side in (1, 2, 4) if self.rows % side == 0 and self.columns % side == 0)
+        whole = [side for side in (1, 2, 4) if self.rows % side == 0 and self.columns % side == 0]
+        return next((side for side in whole if self._bytes(side) <= MOST_GAUSSIAN_BYTES), whole[-1])
+
+    @property
+    def gaussian_bytes(self) -> int:
+        """Of the covariances, with the usual directions. Above the bound where the map does not part into blocks."""
+        return self._bytes(self.block)
+
+    def _bytes(self, side: int) -> int:
+        return self.cells // side**2 * _DIRECTIONS**2 * _BYTES
 
     @property
     def cost_ms(self) -> float:

@@ -4,20 +4,37 @@
 """
 
 import io
+import math
+import zipfile
+import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..bus.errors import BadBundle
-from ..models.manifest import LESSON
+from ..models.manifest import LESSON, MOST_BYTES
 from .supervise import Defects
+from .targets import DEFECT, UNKNOWN
 
-MOST_BYTES = 1 << 30
-_ARRAYS = frozenset(
-    {"features", "names", "digests", "defect_features", "defect_cells", "defect_names", "defect_kinds", "defect_exact"}
-)
+_KINDS = {
+    "features": "f",
+    "names": "U",
+    "digests": "U",
+    "defect_features": "f",
+    "defect_cells": "i",
+    "defect_names": "U",
+    "defect_kinds": "U",
+    "defect_exact": "b",
+    "defect_digests": "U",
+}
+"""The arrays, and what each holds as numpy calls it: float, int, bool, text."""
+_FOR_NAMES = 16 << 20
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+"""What a damaged or hostile archive makes numpy and zipfile raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +54,7 @@ def packed(kept: Remembered) -> bytes:
     """Return `lesson.npz`."""
     cells, channels = kept.features.shape[1:]
     defects = kept.defects or Defects(
-        (), (), np.empty((0, cells, channels), np.float32), np.empty((0, cells), np.int8), ()
+        (), (), np.empty((0, cells, channels), np.float32), np.empty((0, cells), np.int8), (), ()
     )
     out = io.BytesIO()
     np.savez(
@@ -50,6 +67,7 @@ def packed(kept: Remembered) -> bytes:
         defect_names=np.array(defects.names, np.str_),
         defect_kinds=np.array(defects.kinds, np.str_),
         defect_exact=np.array(defects.exact, bool),
+        defect_digests=np.array(defects.digests, np.str_),
     )
     return out.getvalue()
 
@@ -62,23 +80,18 @@ def unpacked(folder: Path, cells: int, channels: int) -> Remembered:
     path = folder / LESSON
     if not path.is_file():
         raise BadBundle(f"{folder}: has no {LESSON}: it was taught without keeping the goods' features, so teach anew")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if sum(entry.file_size for entry in file.zip.infolist()) > MOST_BYTES:
-                raise BadBundle(f"{path}: unpacks to more than {MOST_BYTES} bytes")
-            if set(file.files) != _ARRAYS:
-                raise BadBundle(f"{path}: arrays {sorted(file.files)}: expected {sorted(_ARRAYS)}")
-            held = {name: file[name] for name in _ARRAYS}
-    except (OSError, ValueError, KeyError) as error:
-        raise BadBundle(f"{path}: not a lesson: {error}") from error
-    goods, count = len(held["names"]), len(held["defect_names"])
+    held = _arrays(path, _KINDS)
+    goods, count = held["names"].size, held["defect_names"].size
     shapes = {
+        "names": (goods,),
+        "defect_names": (count,),
         "features": (goods, cells, channels),
         "digests": (goods,),
         "defect_features": (count, cells, channels),
         "defect_cells": (count, cells),
         "defect_kinds": (count,),
         "defect_exact": (count,),
+        "defect_digests": (count,),
     }
     for name, shape in shapes.items():
         if held[name].shape != shape:
@@ -86,12 +99,16 @@ def unpacked(folder: Path, cells: int, channels: int) -> Remembered:
     features, bad = held["features"].astype(np.float32), held["defect_features"].astype(np.float32)
     if not (np.isfinite(features).all() and np.isfinite(bad).all()):
         raise BadBundle(f"{path}: holds numbers that are not finite")
+    cells_ = held["defect_cells"]
+    if not ((cells_ >= UNKNOWN) & (cells_ <= DEFECT)).all():
+        raise BadBundle(f"{path}: defect_cells: expected {UNKNOWN}, 0 or {DEFECT}")
     defects = Defects(
         names=tuple(map(str, held["defect_names"])),
         kinds=tuple(map(str, held["defect_kinds"])),
         features=bad,
-        cells=held["defect_cells"].astype(np.int8),
+        cells=cells_.astype(np.int8),
         exact=tuple(map(bool, held["defect_exact"])),
+        digests=tuple(map(str, held["defect_digests"])),
     )
     names, digests = tuple(map(str, held["names"])), tuple(map(str, held["digests"]))
     return Remembered(features, names, digests, defects if count else None)
@@ -102,10 +119,42 @@ def _halved(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
 
 
 def known_digests(folder: Path) -> frozenset[str]:
-    """Return the sha256 of the goods a bundle was taught from. BadBundle: its lesson is none."""
-    path = folder / LESSON
+    """Return the sha256 of the pictures a bundle was taught from, goods and defects. BadBundle: its lesson is none."""
+    held = _arrays(folder / LESSON, ("digests", "defect_digests"))
+    return frozenset(map(str, [*held["digests"].reshape(-1), *held["defect_digests"].reshape(-1)]))
+
+
+def most_pictures(cells: int, channels: int) -> int:
+    """Return how many pictures of so many cells a lesson may hold: what a bundle's file may weigh, less names."""
+    return (MOST_BYTES - _FOR_NAMES) // (cells * (channels * np.dtype(np.float16).itemsize + 1))
+
+
+def _arrays(path: Path, wanted: Iterable[str]) -> dict[str, npt.NDArray[Any]]:
+    """Return arrays of a lesson. BadBundle: it is none, or holds others, or of other kinds, or too large ones."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return frozenset(map(str, file["digests"]))
-    except (OSError, ValueError, KeyError) as error:
+        with zipfile.ZipFile(path) as archive:
+            entries = {entry.filename: entry.file_size for entry in archive.infolist()}
+            if sum(entries.values()) > MOST_BYTES:
+                raise BadBundle(f"{path}: unpacks to more than {MOST_BYTES} bytes")
+            if set(entries) != {f"{name}.npy" for name in _KINDS}:
+                raise BadBundle(f"{path}: arrays {sorted(entries)}: expected {sorted(_KINDS)}")
+            held = {}
+            for name in wanted:
+                _check_header(path, name, archive, entries[f"{name}.npy"])
+                with archive.open(f"{name}.npy") as file:
+                    held[name] = np.lib.format.read_array(file, allow_pickle=False)
+            return held
+    except _UNREADABLE as error:
         raise BadBundle(f"{path}: not a lesson: {error}") from error
+
+
+def _check_header(path: Path, name: str, archive: zipfile.ZipFile, size: int) -> None:
+    """Refuse an array whose header claims another kind, or more than its entry holds: numpy would allocate it first."""
+    with archive.open(f"{name}.npy") as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, kind = read(file)
+    if kind.kind != _KINDS[name]:
+        raise BadBundle(f"{path}: {name} of {kind}: expected kind {_KINDS[name]!r}")
+    if math.prod(shape) * kind.itemsize > size:
+        raise BadBundle(f"{path}: {name} of shape {shape}: more than the {size} bytes it has")

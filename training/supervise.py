@@ -5,7 +5,7 @@ that never saw it, each good by one that never saw that good, and what told them
 unless labels gain something. The scores so found are those the threshold and its promises rest on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -54,15 +54,38 @@ class Defects:
     cells: npt.NDArray[np.int8]
     """`(defects, cells)`, see `targets.py`."""
     exact: tuple[bool, ...]
+    digests: tuple[str, ...]
+    """sha256 of the pictures' files."""
 
     def joined(self, more: "Defects") -> "Defects":
-        """Return these and more."""
+        """Return these and more. A picture labelled anew counts once, as it is labelled now.
+
+        Twice, the one left out would be judged by a head that learnt from the other.
+        """
+        kept = self.without(more.digests)
+        if kept is None:
+            return more
         return Defects(
-            self.names + more.names,
-            self.kinds + more.kinds,
-            np.concatenate([self.features, more.features]),
-            np.concatenate([self.cells, more.cells]),
-            self.exact + more.exact,
+            kept.names + more.names,
+            kept.kinds + more.kinds,
+            np.concatenate([kept.features, more.features]),
+            np.concatenate([kept.cells, more.cells]),
+            kept.exact + more.exact,
+            kept.digests + more.digests,
+        )
+
+    def without(self, digests: Collection[str]) -> "Defects | None":
+        """Return these without some pictures; None: none is left."""
+        kept = [at for at, digest in enumerate(self.digests) if digest not in digests]
+        if not kept:
+            return None
+        return Defects(
+            tuple(self.names[at] for at in kept),
+            tuple(self.kinds[at] for at in kept),
+            self.features[kept],
+            self.cells[kept],
+            tuple(self.exact[at] for at in kept),
+            tuple(self.digests[at] for at in kept),
         )
 
 

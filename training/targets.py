@@ -94,9 +94,12 @@ def narrowed(cells: Cells, unlikeness: Floats, usual: float) -> Cells:
 
 
 def _covered(drawn: npt.NDArray[np.bool_], layout: Layout) -> Floats:
-    """Share of each cell that is drawn, `(rows, columns)`."""
+    """Share of each cell that is drawn, `(rows, columns)`. By area wherever cells are larger than pixels.
+
+    Linear steps would jump over what is small, and nothing drawn would be found.
+    """
     fine = drawn.astype(np.float32)
     height, width = fine.shape
-    if height < layout.rows or width < layout.columns:
-        return cv2.resize(fine, (layout.columns, layout.rows), interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    return cv2.resize(fine, (layout.columns, layout.rows), interpolation=cv2.INTER_AREA).astype(np.float32)
+    least = min(width, layout.columns), min(height, layout.rows)
+    fine = cv2.resize(fine, least, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return cv2.resize(fine, (layout.columns, layout.rows), interpolation=cv2.INTER_LINEAR).astype(np.float32)

@@ -16,6 +16,7 @@ from ..models import crop
 from ..models.manifest import REPORT, REPORT_HTML
 from .base import WHOLE
 from .choice import Choice
+from .doubt import doubt
 from .graph import BACKBONE, OPSET
 from .lesson import Lesson
 from .options import TeachOptions
@@ -23,6 +24,7 @@ from .report.teaching import teaching_report, unlike_good
 from .supervise import Defects, Supervision
 from .threshold import Limit
 
+NAMED = 3
 UNLIKE = 10
 """How many of the most unlike goods are named for a person to look at."""
 
@@ -65,6 +67,8 @@ class TeachReport:
     """What may be claimed of the threshold, and what not yet."""
     seconds: dict[str, float]
     """Duration of each phase, and `total`."""
+    doubt: str = ""
+    """Goods that are perhaps none, and what they do to the threshold, for people; empty: none stands out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +83,34 @@ class Taught:
     supervision: Supervision
     labels: Defects | None
     limit: Limit
+    left_aside: tuple[str, ...] = ()
+    """Labelled pictures with nothing drawn inside the region."""
+
+    @property
+    def worst(self) -> list[int]:
+        """Which goods are least like the others, by what the goods alone taught, the worst first."""
+        return [int(place) for place in np.argsort(-self.lesson.held_out, kind="stable")[:UNLIKE]]
 
     @property
     def unlike(self) -> tuple[Unlike, ...]:
-        """The goods least like the others, by what the goods alone taught; scored as the model judges."""
-        worst = np.argsort(-self.lesson.held_out, kind="stable")[:UNLIKE]
-        return tuple(Unlike(self.names[place], round(float(self.supervision.held_out[place]), 4)) for place in worst)
+        """The goods least like the others, each with the score that the threshold is for."""
+        scores = self.supervision.held_out
+        return tuple(Unlike(self.names[place], round(float(scores[place]), 4)) for place in self.worst)
+
+    @property
+    def labels_said(self) -> str:
+        """What the labels gained, for people; empty: there were none."""
+        said = [self.supervision.reason] if self.labels is not None else []
+        if self.left_aside:
+            named = ", ".join(self.left_aside[:NAMED]) + (", ..." if len(self.left_aside) > NAMED else "")
+            said.append(f"{len(self.left_aside)} left aside, nothing is drawn inside the region: {named}")
+        return "; ".join(said)
 
 
-def report_of(taught: Taught, out: Path, digest: str, seconds: dict[str, float], added: int) -> TeachReport:
-    """Return the report for the caller."""
+def report_of(
+    taught: Taught, out: Path, digest: str, seconds: dict[str, float], added: int, overkill: float
+) -> TeachReport:
+    """Return the report for the caller. overkill: share that was asked for."""
     limit = taught.limit
     return TeachReport(
         bundle=out,
@@ -102,9 +124,10 @@ def report_of(taught: Taught, out: Path, digest: str, seconds: dict[str, float],
         overkill_high=limit.high,
         unlike=taught.unlike,
         chosen=f"{taught.choice.layout.words}, {taught.choice.mix.words}: {taught.choice.reason}",
-        labels=taught.supervision.reason if taught.labels is not None else "",
+        labels=taught.labels_said,
         claims=limit.claims,
         seconds=seconds,
+        doubt=doubt(taught.names, taught.lesson.held_out, overkill),
     )
 
 
@@ -149,25 +172,20 @@ def fields(taught: Taught, options: TeachOptions, base: str) -> dict[str, Any]:
 
 
 def report_files(
-    taught: Taught, options: TeachOptions, seconds: Mapping[str, float], cuts: Mapping[str, npt.NDArray[np.uint8]]
+    taught: Taught, options: TeachOptions, seconds: Mapping[str, float], cuts: npt.NDArray[np.uint8]
 ) -> dict[str, bytes]:
-    """Return `report.json` and `report.html`. cuts: model inputs by file name, of the goods read now."""
+    """Return `report.json` and `report.html`. cuts: model inputs of the goods read now, which are the last ones."""
     report = _report(taught, options, seconds)
     threshold = float(taught.limit.value)
     looks = []
-    for good in taught.unlike:
-        if good.file in cuts:
-            cut = cuts[good.file]
-            picture = cut[..., 0] if cut.shape[2] == 1 else cut
-            looks.append(unlike_good(good.file, good.score, threshold, picture, _heat(taught, good.file)))
+    for good, place in zip(taught.unlike, taught.worst, strict=True):
+        at = place - (len(taught.names) - len(cuts))
+        if at >= 0:
+            picture = cuts[at][..., 0] if cuts.shape[3] == 1 else cuts[at]
+            heat = taught.lesson.heat_of(place)
+            looks.append(unlike_good(good.file, good.score, threshold, picture, heat))
     text = json.dumps(report, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return {REPORT: text.encode(), REPORT_HTML: teaching_report(report, looks, name=options.name)}
-
-
-def _heat(taught: Taught, file: str) -> npt.NDArray[np.float32]:
-    """Where a good is unlike the others, as if it were new."""
-    at = list(taught.names).index(file)
-    return taught.lesson.heat_of(at)
 
 
 def _summary(taught: Taught, options: TeachOptions, base: str) -> dict[str, Any]:
@@ -221,6 +239,7 @@ def _report(taught: Taught, options: TeachOptions, seconds: Mapping[str, float])
         },
         "held_out_scores": [round(float(score), 4) for score in np.sort(taught.supervision.held_out)],
         "most_unlike_goods": [{"file": good.file, "score": good.score} for good in taught.unlike],
+        "doubt": doubt(taught.names, taught.lesson.held_out, options.overkill_percent / 100.0),
         "features": {
             "mean": [round(float(each), 5) for each in taught.lesson.mean_features.mean(axis=0)],
             "spread": [round(float(each), 5) for each in taught.lesson.mean_features.std(axis=0)],
@@ -231,6 +250,8 @@ def _report(taught: Taught, options: TeachOptions, seconds: Mapping[str, float])
     }
     if taught.labels is not None:
         report["labels"] = taught.supervision.told(taught.labels)
+    if taught.left_aside:
+        report["labels_left_aside"] = list(taught.left_aside)
     return report
 
 

@@ -28,12 +28,12 @@ from .base import Base, read_base
 from .blas import one_thread
 from .choice import Choice, candidates, choose_mix, choose_size, cut, held_for_heads, reason_of, sample, spoilt
 from .data.dataset import Sample
-from .digests import digest_of
 from .features import channels_of, cut_files, extract, regarded
+from .given import goods_given, names_of, that_fit
 from .graph import CHANNELS
 from .layout import Layout
 from .lesson import Grid, Lesson, learn
-from .options import FEWEST_GOODS, TeachOptions
+from .options import TeachOptions
 from .phases import Phases, Progress
 from .promise import Targets, promise
 from .store import Remembered, packed
@@ -57,27 +57,32 @@ def teach(
     """Teach and write the bundle to out.
 
     goods: a folder of pictures of good parts, or the picture files; with a base, those to add, which may be none.
-    progress: called with (phase, 0..1); what it raises ends the teaching and leaves nothing behind. defects: labelled
-    pictures of defective parts; good ones among them are left aside. base: a bundle to add to; its size, heads and
-    whatever else was chosen for it stay, and options say only name, version and what is promised.
-    BadPicture: no folder, no pictures, one does not decode or does not fit the others. BadSettings: too few goods.
+    progress: called with (phase, 0..1); what it raises ends the teaching and leaves nothing behind, until
+    (bundle, 1.0), when the bundle is in its place. defects: labelled pictures of defective parts; good ones among them
+    are left aside. base: a bundle to add to; its size, heads and whatever else was chosen for it stay, and options say
+    only name, version and what is promised. A picture it knows that is now given as the other kind, good or defective,
+    is taken as what it is called now.
+    BadPicture: no folder, no pictures, one does not decode or does not fit the others. BadSettings: too few goods, more
+    than a bundle of that size holds, or a picture that is given as both kinds.
     BadBundle: something is at out already, or the base remembers no features. OSError: the bundle cannot be written.
     """
     started, phases = time.monotonic(), Phases(progress)
     check_free(out, replace=options.replace)
-    known = None if base is None else read_base(base, options)
+    called_bad = {each.sha256: each.name for each in defects if not each.ok}
+    known = None if base is None else read_base(base, options).without(called_bad)
     options = options if known is None else known.options
-    files, digests = _goods(goods, options, known)
+    files, digests = goods_given(goods, options, known, called_bad)
     layout, sizes = (known.choice.layout, {}) if known else _size(files, options, phases.begin("size"))
+    files, digests = that_fit(files, digests, layout, options, known, len(called_bad))
     cuts = _cuts(files, layout, options, phases.begin("pictures"))
     new = extract(cuts, layout, options.threads, phases.begin("features"))
     features = new if known is None else np.concatenate([known.remembered.features, new])
-    names = [*(known.remembered.names if known else ()), *(path.name for path in files)]
+    names = names_of(known.remembered.names if known else (), files)
     with one_thread():
         grid = Grid(layout.columns, layout.block)
         choice = known.choice if known else _choice(files, features, layout, sizes, options, phases.begin("heads"))
         lesson = learn(features, grid, options, choice.mix, phases.begin)
-        shown, labels = _labelled(defects, files, layout, options, known, phases)
+        shown, labels, left_aside = _labelled(defects, files, digests, layout, options, known, phases)
         taught = _supervised(lesson, features, labels, grid, options, phases)
     phases.begin("threshold")
     _check_finite(lesson, names)
@@ -87,41 +92,22 @@ def teach(
     phases.begin("golden")
     pool = golden.Pool(cuts, lesson.held_out[len(lesson.held_out) - len(cuts) :], known.golden if known else {}, shown)
     content = {MODEL: model, **golden.made(model, pool, limit.value)}
-    whole = Taught(
-        names, [*(known.remembered.digests if known else ()), *digests], choice, lesson, taught, labels, limit
-    )
+    digests = [*(known.remembered.digests if known else ()), *digests]
+    whole = Taught(names, digests, choice, lesson, taught, labels, limit, left_aside)
     if options.keep_features:
         content[LESSON] = packed(Remembered(features, tuple(names), tuple(whole.digests), labels))
-    phases.begin("bundle")
-    pictured = dict(zip([path.name for path in files], cuts, strict=True))
-    content |= report_files(whole, options, phases.seconds, pictured)
+    tell = phases.begin("bundle")
+    content |= report_files(whole, options, phases.seconds, cuts)
     digest = write_bundle(
         out,
         content,
         fields(whole, options, str(known.digest) if known else ""),
         replace=options.replace,
-        check=lambda folder: require_golden(Detector(open_bundle(folder))),
+        check=lambda folder: (require_golden(Detector(open_bundle(folder))), tell(0.9)),
     )
     phases.end()
-    return report_of(whole, out, digest, {**phases.seconds, "total": round(time.monotonic() - started, 3)}, len(files))
-
-
-def _goods(goods: Path | Sequence[Path], options: TeachOptions, known: Base | None) -> tuple[list[Path], list[str]]:
-    """The files to teach from, and their digests; those the base knows already are left out."""
-    files = pictures.files_in(goods) if isinstance(goods, Path) else list(goods)
-    if known is not None:
-        there = set(known.remembered.digests)
-        pairs = [(path, digest_of(path)) for path in files]
-        pairs = [(path, digest) for path, digest in pairs if digest not in there]
-        return [path for path, _ in pairs], [digest for _, digest in pairs]
-    if not files:
-        raise BadPicture("no pictures of good parts were given")
-    if len(files) < FEWEST_GOODS:
-        raise BadSettings(f"{len(files)} pictures of good parts: expected {FEWEST_GOODS} or more")
-    if len(files) > options.goods_max:
-        rng = np.random.default_rng(options.seed)
-        files = [files[place] for place in np.sort(rng.choice(len(files), options.goods_max, replace=False))]
-    return files, [digest_of(path) for path in files]
+    seconds = {**phases.seconds, "total": round(time.monotonic() - started, 3)}
+    return report_of(whole, out, digest, seconds, len(files), options.overkill_percent / 100.0)
 
 
 def _size(
@@ -175,31 +161,43 @@ def _cuts(files: Sequence[Path], layout: Layout, options: TeachOptions, tell: Ca
 def _labelled(
     defects: Sequence[Sample],
     files: Sequence[Path],
+    digests: Sequence[str],
     layout: Layout,
     options: TeachOptions,
     known: Base | None,
     phases: Phases,
-) -> tuple[list[Labelled], Defects | None]:
-    """The new defect pictures, and all defects as features."""
+) -> tuple[list[Labelled], Defects | None, tuple[str, ...]]:
+    """The new defect pictures, all defects as features, and names of those with nothing drawn inside the region."""
     old = known.remembered.defects if known is not None else None
+    old = old.without(digests) if old is not None else None  # what was a defect and now is given as a good part
     tell = phases.begin("labels") if defects else (lambda _: None)
-    found = [
-        each
-        for sample_ in defects
-        if not sample_.ok
-        and (each := labelled(sample_, None, layout, options.region, scribbles=options.scribbles)) is not None
-    ]
+    used = {each.sha256: each for each in defects if not each.ok}
+    if options.region is not None and files:
+        height, width = pictures.read(files[0]).shape[:2]
+        for one in used.values():
+            if (one.width, one.height) != (width, height):
+                raise BadPicture(
+                    f"{one.picture}: {one.width}x{one.height} pixels: goods have {width}x{height}, "
+                    f"and one region {options.region} is to fit all"
+                )
+    found = {
+        digest: each
+        for digest, sample_ in used.items()
+        if (each := labelled(sample_, None, layout, options.region, scribbles=options.scribbles)) is not None
+    }
+    left_aside = tuple(one.name for digest, one in used.items() if digest not in found)
     if not found:
-        return [], old
-    features = extract(np.stack([each.cut for each in found]), layout, options.threads, tell)
+        return [], old, left_aside
+    shown = list(found.values())
     new = Defects(
-        names=tuple(each.name for each in found),
-        kinds=tuple(each.kind for each in found),
-        features=features,
-        cells=np.stack([each.cells for each in found]),
-        exact=tuple(each.exact for each in found),
+        names=tuple(each.name for each in shown),
+        kinds=tuple(each.kind for each in shown),
+        features=extract(np.stack([each.cut for each in shown]), layout, options.threads, tell),
+        cells=np.stack([each.cells for each in shown]),
+        exact=tuple(each.exact for each in shown),
+        digests=tuple(found),
     )
-    return found, new if old is None else old.joined(new)
+    return shown, new if old is None else old.joined(new), left_aside
 
 
 def _supervised(

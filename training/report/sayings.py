@@ -47,6 +47,12 @@ _SAYINGS = [
         rf"{_N} labelled defects: {_N} or more are needed to tell whether labels help",
         r"\1 件有标注的缺陷：至少需要 \2 件才能判断标注是否有用",
     ),
+    (
+        rf"{_N} of {_N} goods stand out by more than chance: (.+?)"
+        rf"; with them the goods' threshold is {_N}, without them {_N}"
+        r"; if they are no good parts, take them out and teach anew",
+        r"\2 件良品中有 \1 件明显异常：\3（良品阈值：含之 \4，去之 \5）；若非良品，请取出后重新示教",
+    ),
     ("golden reference", "金样比对"),
     (
         rf"{_N} template\(s\) of {_N}x{_N} px, edges may lie {_N} px off, window {_N} px: "

@@ -77,7 +77,7 @@ def teaching_report(report: Mapping[str, Any], pictures: Sequence[Look] = (), *,
             )
             if scores
             else "",
-            _unlike(report.get("most_unlike_goods", ()), pictures),
+            _unlike(report.get("most_unlike_goods", ()), pictures, str(report.get("doubt", ""))),
             *chosen(report.get("choice", {}), report.get("labels", {})),
             section(
                 Words("How it was taught", "示教方式"),
@@ -203,12 +203,13 @@ def _by_class(classes: Mapping[str, Mapping[str, int]]) -> str:
     return table(caption, head, rows) if rows else ""
 
 
-def _unlike(named: Sequence[Mapping[str, Any]], pictures: Sequence[Look]) -> str:
+def _unlike(named: Sequence[Mapping[str, Any]], pictures: Sequence[Look], doubt: str) -> str:
     if not named and not pictures:
         return ""
     rows: list[list[Text]] = [[str(one["file"]), f"{float(one['score']):.2f}"] for one in named[:UNLIKE]]
     return section(
         Words("Goods least like the others: please look at them", "与其他良品差异最大的良品：请查看"),
+        note(Words("Doubtful: {it}", "存疑：{it}").put(it=said(doubt))) if doubt else "",
         gallery(pictures[:UNLIKE])
         if pictures
         else table(Words("The worst first", "差异最大者在前"), [Words("file", "文件"), Words("score", "得分")], rows),
