@@ -11,6 +11,7 @@ from ...models.box import Box
 from ..report.looks import Look, gallery
 from ..report.page import Words, note, page, section, table
 from .check import Checked, Unusual
+from .check_sayings import check_said
 from .dataset import Sample
 from .doubles import Double
 
@@ -106,13 +107,17 @@ def _doubles(checked: Checked) -> str:
         f"共 {len(checked.doubles)} 对，其中 {across} 对跨越数据划分；最多显示 {_MOST_PAIRS} 对。",
     )
     head = [Words("One", "图片一"), Words("Other", "图片二"), Words("How", "方式")]
-    rows = [(_named(one.one), _named(one.other), f"{one.how} {one.detail}") for one in checked.doubles]
+    rows = [(_named(one.one), _named(one.other), _how(one)) for one in checked.doubles]
     shown = gallery([_pair(one) for one in checked.doubles[:_MOST_PAIRS]])
     return section(title, shown, table(Words("All pairs", "全部重复"), head, rows, numbers_from=3), lead=lead)
 
 
 def _named(sample: Sample) -> str:
     return f"{sample.name} ({sample.split or '-'}, {sample.label})"
+
+
+def _how(one: Double) -> Words:
+    return check_said(", ".join(words for words in (one.how, one.detail) if words))
 
 
 def _pair(one: Double) -> Look:
@@ -122,7 +127,7 @@ def _pair(one: Double) -> Look:
         width = max(1, round(picture.shape[1] * _SIDE_PX / picture.shape[0]))
         sides.append(cv2.resize(picture, (width, _SIDE_PX), interpolation=cv2.INTER_AREA))
     alt = Words("two pictures side by side", "并排的两张图片")
-    return Look(f"{_named(one.one)} = {_named(one.other)}", f" {one.how} {one.detail}", alt, np.hstack(sides))
+    return Look(f"{_named(one.one)} = {_named(one.other)}", _how(one), alt, np.hstack(sides))
 
 
 def _unusual(checked: Checked) -> str:
@@ -140,5 +145,5 @@ def _unusual(checked: Checked) -> str:
             mask = np.zeros((one.sample.height, one.sample.width), bool)
             mask[box.y : box.y + box.h, box.x : box.x + box.w] = True
         alt = Words("a good part with its most unlike place outlined", "良品，框出最不同的部位")
-        looks.append(Look(one.sample.name, f" {one.suspect.why}", alt, one.sample.read(), mask=mask))
+        looks.append(Look(one.sample.name, check_said(one.suspect.why), alt, one.sample.read(), mask=mask))
     return section(title, gallery(looks), lead=lead)
