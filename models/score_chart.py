@@ -18,6 +18,9 @@ BACK = 0.7
 """An alarm falls when the average is back within this share of the limit."""
 LEAST_PARTS = 100
 FEWEST_GOODS = 20
+FOLDED_GOODS, FOLDED = 100, 0.75
+"""With fewer goods each was scored by a model of five sixths of them, which knows less than the one that runs: new
+goods score up to 0.8 standard deviations lower (rendered plates, 95 goods), and that is no fall."""
 _NORMAL = NormalDist()
 
 
@@ -29,6 +32,7 @@ class ScoreChart:
         if len(goods) < FEWEST_GOODS or not all(math.isfinite(score) for score in goods):
             raise ValueError(f"{len(goods)} scores of goods: expected {FEWEST_GOODS} or more, all finite")
         self._goods = sorted(goods)
+        self._slack = FOLDED if len(goods) < FOLDED_GOODS else 0.0
         self._average = 0.0
         self._decay = 1.0
         self.parts = 0
@@ -55,5 +59,6 @@ class ScoreChart:
         self._decay *= 1.0 - WEIGHT
         self.parts += 1
         if self.parts >= LEAST_PARTS:
-            self.on = abs(self.average) > self.limit * (BACK if self.on else 1.0)
+            beyond = max(self.average, -self.average - self._slack)
+            self.on = beyond > self.limit * (BACK if self.on else 1.0)
         return self.on

@@ -44,6 +44,30 @@ def test_nothing_is_said_while_nothing_moves(count: int) -> None:
             assert quiet.alarm((), watched=True) == ""
 
 
+@pytest.mark.parametrize("count", [12, 20, 40])
+def test_features_that_move_together_are_no_drift_however_few_the_goods(count: int) -> None:
+    """A hundred features of a dozen directions, as the means of real pictures are."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        mixing = rng.normal(size=(12, 100))
+        shown = rng.normal(size=(count, 12)) @ mixing
+        chart = FeatureChart(shown.mean(0), shown.std(0), count)
+        for part in rng.normal(size=(1500, 12)) @ mixing:
+            assert not chart.add(part.astype(np.float32)), f"seed {seed}"
+
+
+def test_new_goods_may_score_a_little_lower_than_few_goods_did() -> None:
+    """Each of few goods was scored by a model that knew fewer: that the one that runs knows more is no fall."""
+    rng = np.random.default_rng(3)
+    few, many = ScoreChart(goods(95)), ScoreChart(goods(400))
+    lower = [float(rng.gumbel(4.0, 1.0)) - 0.9 for _ in range(1500)]
+    assert not any([few.add(score) for score in lower])
+    assert any([many.add(score) for score in lower])
+    assert any([few.add(score + 0.9 + 1.6) for score in lower])
+    fallen = ScoreChart(goods(95))
+    assert any([fallen.add(score - 1.2) for score in lower])
+
+
 def test_parts_that_look_different_are_the_product() -> None:
     drifting = watch()
     run(drifting, 300, other=0.8)
