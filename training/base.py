@@ -54,6 +54,8 @@ def read_base(folder: Path, asked: TeachOptions) -> Base:
     """
     opened = open_bundle(folder)
     manifest = opened.manifest
+    if manifest.backbone_sha256 is None:
+        raise BadBundle(f"{folder}: was not taught by `okng teach` from usual goods: nothing can be added, teach anew")
     if manifest.backbone_sha256 != hashlib.sha256(BACKBONE.read_bytes()).hexdigest():
         raise BadBundle(f"{folder}: backbone_sha256 {manifest.backbone_sha256}: expected this okng's own: teach anew")
     if manifest.input.crop != crop.METHOD:

@@ -192,6 +192,9 @@ def _claim(what: str, events: int, n: int, rate: float, parts: str) -> str:
     counted = f"{events} of {n} {parts}"
     if not more:
         return f"{asked} may be claimed at 95 %: {counted}"
+    least = beta_quantile(1.0 - CONFIDENCE, events, n - events + 1) if events else 0.0
+    if least > rate:
+        return f"{asked} does not hold at 95 %: {counted}, so at least {100 * least:.2g} %"
     bound = 1.0 if events >= n else beta_quantile(CONFIDENCE, events + 1, n - events)
     fate = "rejected" if parts == "goods" else "let through"
     return (

@@ -159,6 +159,13 @@ def imported(place: Path, goods: Path) -> Path:
     return place / "yolo"
 
 
+def test_nothing_is_added_to_a_model_from_elsewhere(labelled: Path, tmp_path: Path) -> None:
+    bundle = imported(tmp_path, labelled / "good")
+    error = door("teach", "--add", bundle, "--out", tmp_path / "more").exception
+    assert isinstance(error, BadBundle)
+    assert "was not taught by `okng teach` from usual goods" in str(error)
+
+
 def test_a_limit_that_nothing_is_above_is_told_and_not_written(labelled: Path, tmp_path: Path) -> None:
     bundle = imported(tmp_path, labelled / "good")
     (labelled / "spot").rename(labelled / "dust")

@@ -58,7 +58,7 @@ def test_escape_goes_before_overkill() -> None:
     assert (bad <= limit.value).mean() <= 0.02
     assert limit.overkill > 0.3
     assert "both cannot be had" in limit.method
-    assert any("overkill" in claim and "cannot be claimed" in claim for claim in limit.claims)
+    assert any("overkill" in claim and "does not hold" in claim for claim in limit.claims)
 
 
 def test_between_goods_and_defects_there_is_room_on_both_sides() -> None:
@@ -115,6 +115,12 @@ def test_parts_still_needed_are_the_fewest(events: int, n: int, rate: float) -> 
 def test_a_claim_that_stands_needs_nothing() -> None:
     assert still_needed(0, 299, 0.01) == 0
     assert still_needed(0, 298, 0.01) == 1
+
+
+def test_a_claim_that_is_refuted_asks_for_no_further_parts() -> None:
+    many = np.concatenate([np.zeros(2), np.ones(58)])
+    (claim,) = promise(many, Targets(0.05, None, Costs(1000.0, 1.0, 0.5)), {"scratch": np.full(5, 0.5)}).claims
+    assert claim == "overkill <= 5 % does not hold at 95 %: 58 of 60 goods, so at least 90 %"
 
 
 def test_what_cannot_be_promised_is_refused() -> None:

@@ -206,6 +206,10 @@ def test_what_was_chosen_is_shown_with_its_evidence() -> None:
             "过杀率 ≤ 5 % 尚不能承诺（95 %；340 件良品中有 16 件，上限 7.1 %）；若再有 142 件良品且无一误剔，即可承诺",
         ),
         (
+            "overkill <= 5 % does not hold at 95 %: 58 of 60 goods, so at least 90 %",
+            "过杀率 ≤ 5 % 不成立（95 %）：60 件良品中有 58 件，下限 90 %",
+        ),
+        (
             "escape <= 1 % may be claimed at 95 %: 0 of 300 defects",
             "漏检率 ≤ 1 % 可以承诺（95 %）：300 件缺陷件中有 0 件",
         ),

@@ -26,6 +26,10 @@ _SAYINGS = [
         r"<\1> ≤ \2 % 尚不能承诺（95 %；\4 件<\5>中有 \3 件，上限 \6 %）；若再有 \7 件<\5>且<\8>，即可承诺",
     ),
     (
+        rf"(escape|overkill) <= {_N} % does not hold at 95 %: {_N} of {_N} (goods|defects), so at least {_N} %",
+        r"<\1> ≤ \2 % 不成立（95 %）：\4 件<\5>中有 \3 件，下限 \6 %",
+    ),
+    (
         rf"(escape|overkill) <= {_N} % may be claimed at 95 %: {_N} of {_N} (goods|defects)",
         r"<\1> ≤ \2 % 可以承诺（95 %）：\4 件<\5>中有 \3 件",
     ),
