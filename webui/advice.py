@@ -122,16 +122,12 @@ SEEN = (
     ),
     saying(
         r"^scores of good parts have risen in region (?P<region>\S+) by (?P<by>\S+) standard",
-        N_(
-            "Scores of good parts have risen in region %(region)s by %(by)s standard deviations, parts look the same"
-        ),
+        N_("Scores of good parts have risen in region %(region)s by %(by)s standard deviations, parts look the same"),
         N_("Verify the model on this box, then add goods to it."),
     ),
     saying(
         r"^scores of good parts have fallen in region (?P<region>\S+) by (?P<by>\S+) standard",
-        N_(
-            "Scores of good parts have fallen in region %(region)s by %(by)s standard deviations, parts look the same"
-        ),
+        N_("Scores of good parts have fallen in region %(region)s by %(by)s standard deviations, parts look the same"),
         N_("Verify the model on this box, then add goods to it."),
     ),
 )
