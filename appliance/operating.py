@@ -36,14 +36,17 @@ def lines(found: Operating) -> Iterator[str]:
             yield f"  {claim}"
 
 
-def regions_of(recipe: Path, bundle: Path) -> dict[str, Box | None]:
-    """Return the regions of a recipe that a bundle judges; None: the whole picture. BadRecipe; BadSettings: none."""
+def regions_of(recipe: Path, bundle: Path) -> dict[str, tuple[Box | None, float | None]]:
+    """Return the regions of a recipe that a bundle judges, and the threshold each has of its own.
+
+    None: the whole picture; the bundle's threshold. BadRecipe; BadSettings: none.
+    """
     active = read_recipe(recipe)
     folders = active.bundles
-    found: dict[str, Box | None] = {}
+    found: dict[str, tuple[Box | None, float | None]] = {}
     for region in active.recipe.regions:
         if folders[active.recipe.bundle_of(region)].resolve() == bundle.resolve():
-            found[region.name] = None if region.box == "full" else Box(*region.box)
+            found[region.name] = (None if region.box == "full" else Box(*region.box), region.threshold)
     if not found:
         raise BadSettings(f"--recipe {recipe}: no region of it is judged by {bundle}")
     return found

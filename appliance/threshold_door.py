@@ -31,6 +31,8 @@ def threshold(bundle: Path, data: Path, **asked: Any) -> None:
     Nothing changes by itself: with --out a bundle is written that differs in its threshold alone. With --recipe each
     region that is judged by BUNDLE gets a threshold of its own, printed for the recipe.
     """
+    from dataclasses import replace
+
     from ..bus.errors import BadSettings
     from ..models.box import Box
     from ..models.bundle import check_free
@@ -56,13 +58,15 @@ def threshold(bundle: Path, data: Path, **asked: Any) -> None:
     if asked["out"]:
         check_free(asked["out"], replace=False)
     whole = None if asked["region"] is None else Box(*asked["region"])
-    wanted = regions_of(asked["recipe"], bundle) if asked["recipe"] else {"": whole}
+    wanted = regions_of(asked["recipe"], bundle) if asked["recipe"] else {"": (whole, None)}
     samples = open_dataset(data).samples
     with phases("threshold") as tell:
-        for name, region in wanted.items():
+        for name, (region, own) in wanted.items():
             found = operating_point(
                 bundle, samples, targets, region=region, progress=lambda share: tell("scores", share)
             )
+            if own is not None and "" in found.held:
+                found = replace(found, held={"": own})
             if name:
                 click.echo(f"region {name}:")
             click.echo("\n".join(lines(found)))

@@ -88,8 +88,9 @@ class Taught:
 
     @property
     def worst(self) -> list[int]:
-        """Which goods are least like the others, by what the goods alone taught, the worst first."""
-        return [int(place) for place in np.argsort(-self.lesson.held_out, kind="stable")[:UNLIKE]]
+        """Which goods are least like the others, by what the goods alone taught; in the order of the scores shown."""
+        unlike = [int(place) for place in np.argsort(-self.lesson.held_out, kind="stable")[:UNLIKE]]
+        return sorted(unlike, key=lambda place: -float(self.supervision.held_out[place]))
 
     @property
     def unlike(self) -> tuple[Unlike, ...]:

@@ -146,7 +146,9 @@ def test_goods_are_named_with_scores_of_the_model_that_judges(taught: Path, labe
     assert done.exit_code == 0, done.output
     report = json.loads((tmp_path / "more" / "report.json").read_text())
     known = set(report["held_out_scores"])
-    assert {one["score"] for one in report["most_unlike_goods"]} <= known
+    scores = [one["score"] for one in report["most_unlike_goods"]]
+    assert set(scores) <= known
+    assert scores == sorted(scores, reverse=True)
     figures = json.loads(door("evaluate", tmp_path / "more", labelled, "--json").stdout)
     assert figures["data"]["taught_from"] == 12 + 5, "the first twelve goods, and the defects"
 
@@ -157,6 +159,19 @@ def imported(place: Path, goods: Path) -> Path:
     done = door("bundle", "import", place / "model.onnx", *asked, "--out", place / "yolo")
     assert done.exit_code == 0, done.output
     return place / "yolo"
+
+
+def test_a_region_with_a_threshold_of_its_own_is_shown_it(taught: Path, labelled: Path, tmp_path: Path) -> None:
+    camera = "{width: 64, height: 64, trigger: hardware}"
+    regions = "[{name: left, camera: top, box: [0, 0, 48, 48], threshold: 77.5}, {name: right, camera: top}]"
+    (tmp_path / "cap.yaml").write_text(
+        f"name: cap\ndeadline_ms: 100\nbundle: {taught}\ncameras: {{top: {camera}}}\nregions: {regions}\n"
+    )
+    draw(labelled / "good", 40)
+    said = door("threshold", taught, labelled, "--recipe", tmp_path / "cap.yaml")
+    left, right = said.output.split("region right:")
+    assert "77.5 holds" in left
+    assert "77.5" not in right
 
 
 def test_nothing_is_added_to_a_model_from_elsewhere(labelled: Path, tmp_path: Path) -> None:
