@@ -29,6 +29,8 @@ def told(report: TeachReport, manifest: Manifest | None = None) -> list[str]:
         f"threshold {report.threshold:.2f}: {report.method}",
         f"good parts expected above it: {100 * report.overkill:.2f} % (95 %: {low:.2f} .. {high:.2f} %)",
     ]
+    if report.left_out:
+        lines.insert(1, f"{report.left_out} pictures left out: copies, known already, or more than a model remembers")
     if manifest is not None and manifest.threshold.escape_percent is not None:
         promised = manifest.threshold
         lines.append(

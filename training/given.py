@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from ..bus.errors import BadPicture, BadSettings
-from ..models import pictures
 from .base import Base
 from .digests import digest_of
 from .graph import CHANNELS
@@ -17,7 +16,7 @@ from .store import most_pictures
 
 
 def goods_given(
-    goods: Path | Sequence[Path], options: TeachOptions, known: Base | None, called_bad: Mapping[str, str]
+    files: Sequence[Path], options: TeachOptions, known: Base | None, called_bad: Mapping[str, str]
 ) -> tuple[list[Path], list[str]]:
     """Return the files to teach from, and their digests. Those the base knows already are left out, and copies.
 
@@ -25,7 +24,6 @@ def goods_given(
     Where hardly anything but copies is there, they are what there is. called_bad: names of defects by their digest.
     BadPicture: nothing was given. BadSettings: too few, or a good that is given as a defect too.
     """
-    files = pictures.files_in(goods) if isinstance(goods, Path) else list(goods)
     if known is None and not files:
         raise BadPicture("no pictures of good parts were given")
     there = frozenset(known.remembered.digests) if known else frozenset()

@@ -67,6 +67,8 @@ class TeachReport:
     """What may be claimed of the threshold, and what not yet."""
     seconds: dict[str, float]
     """Duration of each phase, and `total`."""
+    left_out: int = 0
+    """Pictures of goods given and not taken: copies, known already, or more than are remembered."""
     doubt: str = ""
     """Goods that are perhaps none, and what they do to the threshold, for people; empty: none stands out."""
 
@@ -109,9 +111,9 @@ class Taught:
 
 
 def report_of(
-    taught: Taught, out: Path, digest: str, seconds: dict[str, float], added: int, overkill: float
+    taught: Taught, out: Path, digest: str, seconds: dict[str, float], *, added: int, given: int, overkill: float
 ) -> TeachReport:
-    """Return the report for the caller. overkill: share that was asked for."""
+    """Return the report for the caller. added, given: pictures of goods; overkill: share that was asked for."""
     limit = taught.limit
     return TeachReport(
         bundle=out,
@@ -128,6 +130,7 @@ def report_of(
         labels=taught.labels_said,
         claims=limit.claims,
         seconds=seconds,
+        left_out=given - added,
         doubt=doubt(taught.names, taught.lesson.held_out, overkill),
     )
 

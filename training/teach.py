@@ -71,7 +71,8 @@ def teach(
     called_bad = {each.sha256: each.name for each in defects if not each.ok}
     known = None if base is None else read_base(base, options).without(called_bad)
     options = options if known is None else known.options
-    files, digests = goods_given(goods, options, known, called_bad)
+    given = pictures.files_in(goods) if isinstance(goods, Path) else list(goods)
+    files, digests = goods_given(given, options, known, called_bad)
     layout, sizes = (known.choice.layout, {}) if known else _size(files, options, phases.begin("size"))
     files, digests = that_fit(files, digests, layout, options, known, len(called_bad))
     cuts = _cuts(files, layout, options, phases.begin("pictures"))
@@ -107,7 +108,8 @@ def teach(
     )
     phases.end()
     seconds = {**phases.seconds, "total": round(time.monotonic() - started, 3)}
-    return report_of(whole, out, digest, seconds, len(files), options.overkill_percent / 100.0)
+    share = options.overkill_percent / 100.0
+    return report_of(whole, out, digest, seconds, added=len(files), given=len(given), overkill=share)
 
 
 def _size(
