@@ -51,6 +51,7 @@ def _size(ctx: click.Context, param: click.Parameter, text: str) -> int:
 @click.option("--add", "base", type=FOLDER, default=None, help="Bundle to add to: its own pictures are not needed.")
 @click.option("--defects", type=click.Path(path_type=Path), multiple=True, help="Labelled pictures, of any source.")
 @click.option("--defects-kind", type=click.Choice(_KINDS), default="auto", show_default=True, help="What they are.")
+@click.option("--leave-out-broken", is_flag=True, help="Go on without labelled pictures that cannot be read.")
 @click.option("--scribbles", is_flag=True, help="Only parts of the defects are drawn; the rest says nothing.")
 @click.option(
     "--mode", type=click.Choice(_MODES), default="unlike", show_default=True, help="golden: print, PCB, labels."
@@ -123,7 +124,11 @@ def teach(goods: Path | None, out: Path, **asked: Any) -> None:
             "keep_features": not asked["forget"],
         }
         options = checked(TeachOptions, {**common, **more})
-        labelled = [one for place in asked["defects"] for one in defects_in(place, asked["defects_kind"])]
+        kind, broken = asked["defects_kind"], asked["leave_out_broken"]
+        read = [defects_in(place, kind, leave_out_broken=broken) for place in asked["defects"]]
+        labelled = [one for found, _ in read for one in found]
+        for line in (line for _, left_out in read for line in left_out):
+            click.echo(line)
         with writing(out), teaching() as progress:
             report = teach_goods(pictures, out, options, progress, defects=labelled, base=base)
     click.echo("\n".join(told(report, open_bundle(out).manifest)))

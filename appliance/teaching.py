@@ -60,13 +60,17 @@ def goods_in(folder: Path) -> list[Path]:
         raise
 
 
-def defects_in(place: Path, kind: str) -> list[Sample]:
-    """Return the labelled pictures of defective parts at a place. BadData: not read; BadSettings: none there."""
-    options = SourceOptions(kind=next(each for each in KINDS if each == kind))
-    found = [sample for sample in open_dataset(place, options).samples if not sample.ok]
+def defects_in(place: Path, kind: str, *, leave_out_broken: bool = False) -> tuple[list[Sample], list[str]]:
+    """Return the labelled pictures of defective parts at a place, and what was left out as broken, for people.
+
+    BadData: not read; BadSettings: none there.
+    """
+    options = SourceOptions(kind=next(each for each in KINDS if each == kind), leave_out_broken=leave_out_broken)
+    data = open_dataset(place, options)
+    found = [sample for sample in data.samples if not sample.ok]
     if not found:
         raise BadSettings(f"--defects {place}: no labelled defect in it")
-    return found
+    return found, [f"left out: {one}" for one in data.left_out]
 
 
 def next_version(version: str) -> str:

@@ -21,15 +21,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..bus.errors import BadBundle
 from . import guard
-from .manifest import EXPECTED, MANIFEST, MODEL, MOST_BYTES, REPORT, Finite, Manifest, parse, read_bytes, sealed
+from .manifest import EXPECTED, LESSON, MANIFEST, MODEL, MOST_BYTES, REPORT, Finite, Manifest, parse, read_bytes, sealed
 
 SCORE_TOLERANCE = 1e-3
 """Largest difference of a golden score between the place of teaching and this device."""
 MOST_GOLDEN_BYTES = 64 << 20
 SIGNATURE = "signature.sig"
 MOST_SIGNATURE_BYTES = 1 << 20
-LESSON = "lesson.npz"
-"""What teaching kept of the good parts, to add more later. Checked like the rest, never held in memory."""
 _CHUNK_BYTES = 1 << 20
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from ..bus.errors import BadPicture, BadSettings
+from ..models import pictures
 from .base import Base
 from .digests import digest_of
+from .features import channels_of
 from .graph import CHANNELS
 from .layout import Layout
 from .options import FEWEST_GOODS, TeachOptions
@@ -40,6 +42,16 @@ def goods_given(
     if known is None:
         pairs = _drawn(pairs, options.goods_max, options)
     return [path for path, _ in pairs], [digest for _, digest in pairs]
+
+
+def check_same_kind(files: Sequence[Path], known: Base) -> None:
+    """BadPicture: the first of the goods to add is grey and the base was taught colour, or the other way round."""
+    if not files:
+        return
+    found, wanted = channels_of(pictures.read(files[0])), known.choice.layout.channels
+    if found != wanted:
+        kinds = {1: "grey", 3: "colour"}
+        raise BadPicture(f"{files[0]}: {kinds[found]}: the bundle to add to was taught from {kinds[wanted]} pictures")
 
 
 def that_fit(

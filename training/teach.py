@@ -29,7 +29,7 @@ from .blas import one_thread
 from .choice import Choice, candidates, choose_mix, choose_size, cut, held_for_heads, reason_of, sample, spoilt
 from .data.dataset import Sample
 from .features import channels_of, cut_files, extract, regarded
-from .given import goods_given, names_of, that_fit
+from .given import check_same_kind, goods_given, names_of, that_fit
 from .graph import CHANNELS
 from .layout import Layout
 from .lesson import Grid, Lesson, learn
@@ -70,9 +70,12 @@ def teach(
     check_free(out, replace=options.replace)
     called_bad = {each.sha256: each.name for each in defects if not each.ok}
     known = None if base is None else read_base(base, options).without(called_bad)
+    as_they_are = not options.channels
     options = options if known is None else known.options
     given = pictures.files_in(goods) if isinstance(goods, Path) else list(goods)
     files, digests = goods_given(given, options, known, called_bad)
+    if known is not None and as_they_are:
+        check_same_kind(files, known)
     layout, sizes = (known.choice.layout, {}) if known else _size(files, options, phases.begin("size"))
     files, digests = that_fit(files, digests, layout, options, known, len(called_bad))
     cuts = _cuts(files, layout, options, phases.begin("pictures"))

@@ -205,3 +205,15 @@ def test_why_heads_were_chosen_is_what_the_figures_say() -> None:
     assert reason_of(USUAL, {}) == "as asked for, or too few goods to choose by"
     assert reason_of(USUAL, {USUAL: 0.938, other: 0.940}).startswith("no other told goods")
     assert reason_of(other, {USUAL: 0.80, other: 0.94}).startswith("clearly better than the usual")
+
+
+def test_a_broken_label_is_refused_by_name_or_left_out_by_name(taught: Path, labelled: Path, tmp_path: Path) -> None:
+    (labelled / "spot" / "torn.png").write_bytes(b"\x89PNG no picture")
+    asked = ("teach", "--add", taught, "--defects", labelled, "--threads", "1")
+    refused = door(*asked, "--out", tmp_path / "a").exception
+    assert isinstance(refused, BadData)
+    assert "torn.png" in str(refused)
+    done = door(*asked, "--leave-out-broken", "--out", tmp_path / "b")
+    assert done.exit_code == 0, done.output
+    assert "left out:" in done.output
+    assert "torn.png" in done.output

@@ -190,3 +190,14 @@ def test_a_base_that_states_nonsense_is_refused(
     monkeypatch.setattr("okng.training.base.open_bundle", lambda folder: hostile)
     with pytest.raises(BadBundle, match=r"expected|teach anew"):
         read_base(taught.bundle, quick)
+
+
+def test_colour_goods_are_not_added_to_a_grey_model(
+    tmp_path: Path, write_plates: Write, quick: TeachOptions, taught: TeachReport
+) -> None:
+    """They would be turned grey in silence and teach another product."""
+    colour = write_plates(tmp_path / "colour", range(300, 303), colour=True)
+    with pytest.raises(BadPicture, match=r"colour: the bundle to add to was taught from grey pictures"):
+        teach(colour, tmp_path / "out", quick, base=taught.bundle)
+    asked = teach(colour, tmp_path / "asked", quick.model_copy(update={"channels": 1}), base=taught.bundle)
+    assert asked.added == 3
