@@ -98,7 +98,7 @@ def _broken(checked: Checked) -> str:
 
 
 def _doubles(checked: Checked) -> str:
-    title = Words("Pictures that are in the set twice", "重复的图片")
+    title = Words("Pictures that are in the set twice", "重复的图像")
     if not checked.doubles:
         return section(title, note(Words("None.", "无。")))
     across = sum(one.across for one in checked.doubles)
@@ -106,7 +106,7 @@ def _doubles(checked: Checked) -> str:
         f"{len(checked.doubles)} pairs, {across} of them on both sides of the split; {_MOST_PAIRS} at most are shown.",
         f"共 {len(checked.doubles)} 对，其中 {across} 对跨越数据划分；最多显示 {_MOST_PAIRS} 对。",
     )
-    head = [Words("One", "图片一"), Words("Other", "图片二"), Words("How", "方式")]
+    head = [Words("One", "图像一"), Words("Other", "图像二"), Words("How", "方式")]
     rows = [(_named(one.one), _named(one.other), _how(one)) for one in checked.doubles]
     shown = gallery([_pair(one) for one in checked.doubles[:_MOST_PAIRS]])
     return section(title, shown, table(Words("All pairs", "全部重复"), head, rows, numbers_from=3), lead=lead)
@@ -126,7 +126,7 @@ def _pair(one: Double) -> Look:
         picture = pictures.with_channels(sample.read(), 3)
         width = max(1, round(picture.shape[1] * _SIDE_PX / picture.shape[0]))
         sides.append(cv2.resize(picture, (width, _SIDE_PX), interpolation=cv2.INTER_AREA))
-    alt = Words("two pictures side by side", "并排的两张图片")
+    alt = Words("two pictures side by side", "并排的两张图像")
     return Look(f"{_named(one.one)} = {_named(one.other)}", _how(one), alt, np.hstack(sides))
 
 

@@ -6,7 +6,7 @@ CAUTIONS = {
     "taught_pictures": Words(
         "{taught_from} of these pictures are among those the model was taught from: the figures are too good to be "
         "true. Evaluate on parts it has never seen.",
-        "其中 {taught_from} 张图片正是示教时用过的：结果偏乐观。请用模型从未见过的工件评估。",
+        "其中 {taught_from} 张图像正是示教时用过的：结果偏乐观。请用模型从未见过的工件评估。",
     ),
     "more_escape_than_promised": Words(
         "More defects escape than the bundle promised, and chance does not explain it: do not rely on its promise.",
@@ -26,14 +26,14 @@ CAUTIONS = {
         "部分工件无法判定：产线上会被剔除，此处也计为剔除。",
     ),
     "no_defects": Words(
-        "No defective part is among these pictures: nothing is known of escapes.", "图片中没有缺陷件：漏检情况未知。"
+        "No defective part is among these pictures: nothing is known of escapes.", "图像中没有缺陷件：漏检情况未知。"
     ),
     "few_defects": Words(
         "Fewer than 30 defective parts: the intervals are wide, read them and not the shares.",
         "缺陷件少于 30 件：区间很宽，请看区间而不是比例。",
     ),
     "no_goods": Words(
-        "No good part is among these pictures: nothing is known of overkill.", "图片中没有良品：过杀情况未知。"
+        "No good part is among these pictures: nothing is known of overkill.", "图像中没有良品：过杀情况未知。"
     ),
     "few_goods": Words(
         "Fewer than 30 good parts: the intervals are wide, read them and not the shares.",

@@ -18,7 +18,7 @@ def chosen(choice: Mapping[str, Any], labels: Mapping[str, Any]) -> list[str]:
 
 def _size_and_heads(choice: Mapping[str, Any]) -> str:
     tables = [
-        _compared(Words("Size of the picture the model sees", "模型所见图片的尺寸"), choice, "size"),
+        _compared(Words("Size of the picture the model sees", "模型所见图像的尺寸"), choice, "size"),
         _compared(Words("Heads", "算法组合"), choice, "heads"),
     ]
     if not any(tables):

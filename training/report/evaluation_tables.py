@@ -148,7 +148,7 @@ def places(found: Mapping[str, Any]) -> str:
             )
         rows.append(
             [
-                Words("False places per picture", "每张图片的误报位置"),
+                Words("False places per picture", "每张图像的误报位置"),
                 f"{seen['false_places']} / {seen['pictures']}",
                 number(seen["false_places_per_picture"]),
             ]
@@ -173,7 +173,7 @@ def places(found: Mapping[str, Any]) -> str:
         table(
             Words(
                 "Places and pixels, over pictures with drawn defects and good parts",
-                "位置与像素（有标注的缺陷图片和良品）",
+                "位置与像素（有标注的缺陷图像和良品）",
             ),
             [Words("figure", "指标"), Words("counted", "计数"), Words("value", "值")],
             rows,
@@ -181,7 +181,7 @@ def places(found: Mapping[str, Any]) -> str:
         note(
             Words(
                 f"{missing} defective pictures have no drawn defect and are not in this table.",
-                f"{missing} 张缺陷图片没有标注位置，未计入本表。",
+                f"{missing} 张缺陷图像没有标注位置，未计入本表。",
             )
         )
         if missing
@@ -221,7 +221,7 @@ def stability(found: Mapping[str, Any]) -> str:
     ]
     return section(
         Words("Stability", "稳定性"),
-        table(Words(f"Over {count} bundles on the same pictures", f"{count} 个模型包在相同图片上的结果"), head, rows),
+        table(Words(f"Over {count} bundles on the same pictures", f"{count} 个模型包在相同图像上的结果"), head, rows),
         lead=Words(
             "Differences between models smaller than this spread mean nothing.", "小于此离散程度的模型差异没有意义。"
         ),

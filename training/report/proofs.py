@@ -23,7 +23,7 @@ def targets(found: Mapping[str, Any]) -> str:
         table(
             Words("Aim and what it costs", "目标与代价"),
             [
-                Words("aim on these pictures", "在这些图片上的目标"),
+                Words("aim on these pictures", "在这些图像上的目标"),
                 Words("threshold", "阈值"),
                 Words("escape (95 %)", "漏检率（95 %）"),
                 Words("overkill (95 %)", "过杀率（95 %）"),
@@ -33,7 +33,7 @@ def targets(found: Mapping[str, Any]) -> str:
         note(
             Words(
                 "Read off these very pictures, not a promise: a threshold chosen here must be proved on other parts.",
-                "由这些图片直接读出，并非承诺：在此选定的阈值必须用其他工件验证。",
+                "由这些图像直接读出，并非承诺：在此选定的阈值必须用其他工件验证。",
             ),
             "warning",
         ),
@@ -79,8 +79,8 @@ def identity(found: Mapping[str, Any]) -> str:
             f"{threshold['overkill_percent']:.2f} % ({threshold['overkill_low_percent']:.2f} – "
             f"{threshold['overkill_high_percent']:.2f} %)",
         ],
-        [Words("pictures", "图片"), f"{data['pictures']}: {data['origin']}"],
-        [Words("digest of the pictures", "图片数据摘要"), data["sha256"]],
+        [Words("pictures", "图像"), f"{data['pictures']}: {data['origin']}"],
+        [Words("digest of the pictures", "图像数据摘要"), data["sha256"]],
         [
             Words("region", "区域"),
             "{} , {}, {} x {} px".replace(" ,", ",").format(*region) if region else Words("whole picture", "整图"),
@@ -95,7 +95,7 @@ def identity(found: Mapping[str, Any]) -> str:
     ]
     parts = [
         table(
-            Words("Model, pictures and machine", "模型、图片与机器"),
+            Words("Model, pictures and machine", "模型、图像与机器"),
             [Words("what", "项目"), Words("value", "值")],
             rows,
             numbers_from=9,
@@ -117,7 +117,7 @@ def identity(found: Mapping[str, Any]) -> str:
             "Nothing was chosen on these pictures: model and threshold come from the bundle as they are. The time is "
             "that of cutting and inference, without reading the file. Interval of the AUROC: DeLong and Newcombe, the "
             "wider; of shares: Clopper-Pearson.",
-            "未在这些图片上作任何选择：模型和阈值均来自模型包。耗时包含裁剪与推理，不含读取文件。"
+            "未在这些图像上作任何选择：模型和阈值均来自模型包。耗时包含裁剪与推理，不含读取文件。"
             "AUROC 区间取 DeLong 与 Newcombe 中较宽者；比例区间为 Clopper-Pearson。",
         ),
     )

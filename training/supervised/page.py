@@ -16,13 +16,13 @@ _FIGURES = {
 
 _KEYS = {
     "best_epoch": Words("epoch kept", "采用的轮次"),
-    "names_sha256": Words("digest of the pictures' names", "图片名称摘要"),
-    "pictures": Words("pictures trained on", "训练图片数"),
-    "pictures_sha256": Words("digest of the pictures", "图片数据摘要"),
-    "test_pictures": Words("test pictures", "测试图片数"),
+    "names_sha256": Words("digest of the pictures' names", "图像名称摘要"),
+    "pictures": Words("pictures trained on", "训练图像数"),
+    "pictures_sha256": Words("digest of the pictures", "图像数据摘要"),
+    "test_pictures": Words("test pictures", "测试图像数"),
     "torch": Words("version of torch", "torch 版本"),
     "torchvision": Words("version of torchvision", "torchvision 版本"),
-    "validation_pictures": Words("validation pictures", "验证图片数"),
+    "validation_pictures": Words("validation pictures", "验证图像数"),
     "weights": Words("weights it began with", "初始权重"),
     "weights_sha256": Words("digest of the weights it began with", "初始权重摘要"),
 }
@@ -37,7 +37,7 @@ def training_report(report: Mapping[str, Any], *, name: str) -> bytes:
         Words(
             "A model trained from labelled defects. Limits were chosen on validation pictures; "
             "what is promised is told from test pictures alone.",
-            "本模型由有标注的缺陷训练而成。限值由验证图片选定；承诺仅依据测试图片。",
+            "本模型由有标注的缺陷训练而成。限值由验证图像选定；承诺仅依据测试图像。",
         ),
         [
             section(Words("What is promised", "承诺"), _promise(report)),
@@ -64,7 +64,7 @@ def _promise(report: Mapping[str, Any]) -> str:
             Words(
                 "No picture was put aside for a test: what the limits come to on parts never seen is not known. "
                 "Measure it with okng evaluate.",
-                "没有留出测试图片：限值在未见过的工件上的表现未知。请用 okng evaluate 测量。",
+                "没有留出测试图像：限值在未见过的工件上的表现未知。请用 okng evaluate 测量。",
             ),
             "warning",
         )
@@ -75,7 +75,7 @@ def _promise(report: Mapping[str, Any]) -> str:
             _share(good),
             Words(
                 f"{good['events']} of {good['n']} test pictures; the truth lies in {interval(good)} (95 %).",
-                f"{good['n']} 张测试图片中 {good['events']} 张；真实值在 {interval(good)} 之间（95 %）。",
+                f"{good['n']} 张测试图像中 {good['events']} 张；真实值在 {interval(good)} 之间（95 %）。",
             ),
         ),
         Fact(
@@ -83,7 +83,7 @@ def _promise(report: Mapping[str, Any]) -> str:
             _share(bad),
             Words(
                 f"{bad['events']} of {bad['n']} test pictures; the truth lies in {interval(bad)} (95 %).",
-                f"{bad['n']} 张测试图片中 {bad['events']} 张；真实值在 {interval(bad)} 之间（95 %）。",
+                f"{bad['n']} 张测试图像中 {bad['events']} 张；真实值在 {interval(bad)} 之间（95 %）。",
             ),
         ),
     ]
@@ -128,7 +128,7 @@ def _curves(report: Mapping[str, Any], task: str) -> str:
             line_chart(Words("Loss by epoch", "各轮损失"), x, Axis(Words("loss", "损失"), 0.0, top), losses, [best]),
             Words(
                 "Where the validation loss rises while the other falls, the model learns pictures by heart.",
-                "验证损失上升而训练损失下降，说明模型在死记图片。",
+                "验证损失上升而训练损失下降，说明模型在死记图像。",
             ),
         ),
         figure(
@@ -137,7 +137,7 @@ def _curves(report: Mapping[str, Any], task: str) -> str:
             ),
             Words(
                 "On validation pictures; the epoch that is marked was kept.",
-                "依据验证图片；标出的轮次被采用。",
+                "依据验证图像；标出的轮次被采用。",
             ),
         ),
     ) + note(Words(f"It ended because: {report['ended']}.", f"结束原因：{report['ended']}。"))
@@ -151,7 +151,7 @@ def _left_out(report: Mapping[str, Any]) -> str:
     return note(
         Words(
             f"{len(names)} defective pictures with nothing drawn were left out: {said}",
-            f"{len(names)} 张未画出缺陷的图片未使用：{said}",
+            f"{len(names)} 张未画出缺陷的图像未使用：{said}",
         ),
         "warning",
     )
