@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 
-from .doors import FILE
+from .doors import FILE, SOURCES
 
-_KINDS = ("auto", "folders", "coco", "yolo", "label-studio", "ledger", "manifest")
 _FORMATS = ("mvtec", "coco", "yolo", "label-studio")
 _PATH = click.Path(exists=True, path_type=Path)
 
@@ -24,7 +23,7 @@ def _source(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--lot-from", default="", metavar="REGEX", help="Picture names hold the lot: its first group."),
         click.option("--part-from", default="", metavar="REGEX", help="Picture names hold the part: its first group."),
         click.option("--pictures", type=click.Path(path_type=Path), default=None, help="Where a JSON's pictures lie."),
-        click.option("--kind", type=click.Choice(_KINDS), default="auto", show_default=True),
+        click.option("--kind", type=click.Choice(SOURCES), default="auto", show_default=True),
     ):
         command = option(command)
     return command

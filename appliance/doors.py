@@ -13,12 +13,26 @@ from ..bus.errors import StoreLost
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
+SOURCES = ("auto", "folders", "coco", "yolo", "label-studio", "ledger", "manifest")
+"""What labelled pictures may be read from: `training.data.sources.KINDS`, which is not imported before a door opens."""
 INSTALLED, DEMO = Path("/etc/okng/okng.toml"), Path("demo-out/okng.toml")
 
 
 def default_settings() -> Path:
     """The box's settings; on a desk without any, those of the demonstration run last in this folder."""
     return DEMO if DEMO.exists() and not INSTALLED.exists() else INSTALLED
+
+
+def region_of(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[int, int, int, int] | None:
+    """Read x,y,w,h in picture pixels."""
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) == 4 and all(part.strip().isdecimal() for part in parts):
+        x, y, w, h = (int(part) for part in parts)
+        if w and h:
+            return x, y, w, h
+    raise click.BadParameter(f"{text!r}: expected x,y,w,h in pixels, for example 100,50,640,480", ctx, param)
 
 
 @contextmanager

@@ -4,21 +4,7 @@ from pathlib import Path
 
 import click
 
-from .doors import FILE, FOLDER, writing
-
-_KINDS = ("auto", "folders", "coco", "yolo", "label-studio", "ledger", "manifest")
-
-
-def _region(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[int, int, int, int] | None:
-    """Read x,y,w,h in picture pixels."""
-    if text is None:
-        return None
-    parts = text.split(",")
-    if len(parts) == 4 and all(part.strip().isdecimal() for part in parts):
-        x, y, w, h = (int(part) for part in parts)
-        if w and h:
-            return x, y, w, h
-    raise click.BadParameter(f"{text!r}: expected x,y,w,h in pixels, for example 100,50,640,480", ctx, param)
+from .doors import FILE, FOLDER, SOURCES, region_of, writing
 
 
 @click.command()
@@ -28,12 +14,12 @@ def _region(ctx: click.Context, param: click.Parameter, text: str | None) -> tup
 @click.option("--out", type=FOLDER, default=None, help="Write report.html and report.json into this folder.")
 @click.option("--html", "html_file", type=FILE, default=None, help="Write the page alone to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON in place of the table.")
-@click.option("--region", callback=_region, metavar="X,Y,W,H", help="Part of each picture; default: all of it.")
+@click.option("--region", callback=region_of, metavar="X,Y,W,H", help="Part of each picture; default: all of it.")
 @click.option(
     "--provider", type=click.Choice(["cpu", "cuda", "tensorrt", "openvino"]), default="cpu", show_default=True
 )
 @click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Of one inference.")
-@click.option("--kind", type=click.Choice(_KINDS), default="auto", show_default=True, help="What DATA is.")
+@click.option("--kind", type=click.Choice(SOURCES), default="auto", show_default=True, help="What DATA is.")
 @click.option("--pictures", type=FOLDER, default=None, help="Where picture names of COCO or Label Studio are found.")
 @click.option("--lot-from", default="", help="Regular expression on names; its first group is the lot.")
 @click.option("--leave-out-broken", is_flag=True, help="Name broken files in the report instead of refusing.")

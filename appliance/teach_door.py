@@ -6,22 +6,9 @@ from typing import Any
 import click
 
 from ..bus.errors import BadSettings
-from .doors import FOLDER, writing
+from .doors import FOLDER, SOURCES, region_of, writing
 
 _MODES = ("unlike", "golden")
-_KINDS = ("auto", "folders", "coco", "yolo", "label-studio", "ledger", "manifest")
-
-
-def region_of(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[int, int, int, int] | None:
-    """Read x,y,w,h in picture pixels."""
-    if text is None:
-        return None
-    parts = text.split(",")
-    if len(parts) == 4 and all(part.strip().isdecimal() for part in parts):
-        x, y, w, h = (int(part) for part in parts)
-        if w and h:
-            return x, y, w, h
-    raise click.BadParameter(f"{text!r}: expected x,y,w,h in pixels, for example 100,50,640,480", ctx, param)
 
 
 def version_of(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
@@ -50,7 +37,7 @@ def _size(ctx: click.Context, param: click.Parameter, text: str) -> int:
 )
 @click.option("--add", "base", type=FOLDER, default=None, help="Bundle to add to: its own pictures are not needed.")
 @click.option("--defects", type=click.Path(path_type=Path), multiple=True, help="Labelled pictures, of any source.")
-@click.option("--defects-kind", type=click.Choice(_KINDS), default="auto", show_default=True, help="What they are.")
+@click.option("--defects-kind", type=click.Choice(SOURCES), default="auto", show_default=True, help="What they are.")
 @click.option("--leave-out-broken", is_flag=True, help="Go on without labelled pictures that cannot be read.")
 @click.option("--scribbles", is_flag=True, help="Only parts of the defects are drawn; the rest says nothing.")
 @click.option(

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from .doors import FOLDER, writing
-from .teach_door import region_of, version_of
+from .doors import FOLDER, region_of, writing
+from .teach_door import version_of
 
 
 @click.command()

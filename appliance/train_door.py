@@ -8,10 +8,9 @@ from typing import Any
 import click
 
 from ..bus.errors import BadSettings
-from .doors import FOLDER
+from .doors import FOLDER, SOURCES
 
 _TASKS = ("segmentation", "detection", "classification")
-_KINDS = ("auto", "folders", "coco", "yolo", "label-studio", "ledger", "manifest")
 _AUGMENT = ("flip_x", "flip_y", "rotate_deg", "scale", "shift", "brightness", "contrast", "noise", "blur")
 _SHARE = click.FloatRange(0.0, 0.5)
 
@@ -59,7 +58,7 @@ _SHARE = click.FloatRange(0.0, 0.5)
     "--search", "trials", type=click.IntRange(0, 10_000), default=0, help="Try so many options (extra search)."
 )
 @click.option("--replace", is_flag=True, help="A bundle at OUT gives way.")
-@click.option("--kind", type=click.Choice(_KINDS), default="auto", show_default=True, help="What DATA is.")
+@click.option("--kind", type=click.Choice(SOURCES), default="auto", show_default=True, help="What DATA is.")
 @click.option("--part-from", default="", help="Regular expression: its group is the part, from a picture's name.")
 @click.option("--lot-from", default="", help="The same for the lot.")
 @click.option("--leave-out-broken", is_flag=True, help="Go on without pictures that cannot be read; they are named.")

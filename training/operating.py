@@ -129,21 +129,8 @@ def moved(folder: Path, out: Path, operating: Operating, version: str, *, replac
     fields["train"] = {**fields["train"], "operating_point_of": bundle.digest}
     threshold = fields["threshold"]
     first = plain or next(iter(operating.found.values()))
-    threshold |= {
-        "method": first.method,
-        "target": first.target,
-        "overkill_percent": 100.0 * first.overkill,
-        "overkill_low_percent": 100.0 * first.low,
-        "overkill_high_percent": 100.0 * first.high,
-        "goods": first.goods,
-        "defects": first.defects,
-    }
-    for name in ("escape", "escape_low", "escape_high"):
-        share = getattr(first, name)
-        threshold[f"{name}_percent"] = None if share is None else 100.0 * share
-    if plain is not None:
-        threshold["value"] = value
-    else:
+    threshold |= first.promised() | {"value": value}
+    if plain is None:
         threshold["class_limits"] = {name: limit.value for name, limit in operating.found.items()}
     return write_bundle(
         out, files, fields, replace=replace_, check=lambda made: require_golden(Detector(open_bundle(made)))

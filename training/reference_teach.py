@@ -175,7 +175,6 @@ def _summary(
 def _fields(
     lesson: ReferenceLesson, size: tuple[int, int], channels: int, options: ReferenceOptions, train: dict[str, Any]
 ) -> dict[str, Any]:
-    limit = lesson.limit
     return {
         "name": options.name,
         "version": options.version,
@@ -188,15 +187,7 @@ def _fields(
             "crop": crop.METHOD,
         },
         "output": {"score": "score", "heat": "heat", "rows": size[0] // CELL_PX, "columns": size[1] // CELL_PX},
-        "threshold": {
-            "value": limit.value,
-            "method": limit.method,
-            "overkill_percent": 100.0 * limit.overkill,
-            "overkill_low_percent": 100.0 * limit.low,
-            "overkill_high_percent": 100.0 * limit.high,
-            "goods": limit.goods,
-            "target": limit.target,
-        },
+        "threshold": lesson.limit.promised(),
         "opset": OPSET,
         "train": train,
     }
@@ -205,19 +196,9 @@ def _fields(
 def _report(
     train: dict[str, Any], lesson: ReferenceLesson, unlike: Sequence[Unlike], seconds: dict[str, float]
 ) -> dict[str, Any]:
-    limit = lesson.limit
     return {
         "train": train,
-        "threshold": {
-            "value": limit.value,
-            "method": limit.method,
-            "overkill": limit.overkill,
-            "low": limit.low,
-            "high": limit.high,
-            "goods": limit.goods,
-            "target": limit.target,
-            "claims": list(limit.claims),
-        },
+        "threshold": lesson.limit.told(),
         "held_out_scores": [round(float(score), 4) for score in np.sort(lesson.held_out)],
         "most_unlike_goods": [{"file": good.file, "score": good.score} for good in unlike],
         "seconds": dict(seconds),

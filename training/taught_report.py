@@ -137,7 +137,7 @@ def report_of(
 
 def fields(taught: Taught, options: TeachOptions, base: str) -> dict[str, Any]:
     """Return the manifest's fields. base: digest of the bundle it goes on from; empty: none."""
-    layout, limit = taught.choice.layout, taught.limit
+    layout = taught.choice.layout
     return {
         "name": options.name,
         "version": options.version,
@@ -156,19 +156,7 @@ def fields(taught: Taught, options: TeachOptions, base: str) -> dict[str, Any]:
             "rows": layout.rows,
             "columns": layout.columns,
         },
-        "threshold": {
-            "value": limit.value,
-            "method": limit.method,
-            "overkill_percent": 100.0 * limit.overkill,
-            "overkill_low_percent": 100.0 * limit.low,
-            "overkill_high_percent": 100.0 * limit.high,
-            "goods": limit.goods,
-            "target": limit.target,
-            "escape_percent": _percent(limit.escape),
-            "escape_low_percent": _percent(limit.escape_low),
-            "escape_high_percent": _percent(limit.escape_high),
-            "defects": limit.defects,
-        },
+        "threshold": taught.limit.promised(),
         "opset": OPSET,
         "backbone_sha256": hashlib.sha256(BACKBONE.read_bytes()).hexdigest(),
         "train": _summary(taught, options, base),
@@ -227,14 +215,7 @@ def _report(taught: Taught, options: TeachOptions, seconds: Mapping[str, float])
         "train": _summary(taught, options, ""),
         "choice": taught.choice.told(),
         "threshold": {
-            "value": limit.value,
-            "method": limit.method,
-            "overkill": limit.overkill,
-            "low": limit.low,
-            "high": limit.high,
-            "goods": limit.goods,
-            "target": limit.target,
-            "claims": list(limit.claims),
+            **limit.told(),
             "escape": limit.escape,
             "escape_low": limit.escape_low,
             "escape_high": limit.escape_high,
@@ -257,7 +238,3 @@ def _report(taught: Taught, options: TeachOptions, seconds: Mapping[str, float])
     if taught.left_aside:
         report["labels_left_aside"] = list(taught.left_aside)
     return report
-
-
-def _percent(share: float | None) -> float | None:
-    return None if share is None else 100.0 * share

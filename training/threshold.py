@@ -15,6 +15,7 @@ of that very size. The interval is then what n goods prove by themselves (Cloppe
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,35 @@ class Limit:
     """What was asked for, for people."""
     claims: tuple[str, ...] = ()
     """What may be claimed of it and what not yet, for people."""
+
+    def promised(self) -> dict[str, Any]:
+        """Return what stands in a manifest as `threshold`."""
+        return {
+            "value": self.value,
+            "method": self.method,
+            "overkill_percent": 100.0 * self.overkill,
+            "overkill_low_percent": 100.0 * self.low,
+            "overkill_high_percent": 100.0 * self.high,
+            "goods": self.goods,
+            "target": self.target,
+            "escape_percent": _percent(self.escape),
+            "escape_low_percent": _percent(self.escape_low),
+            "escape_high_percent": _percent(self.escape_high),
+            "defects": self.defects,
+        }
+
+    def told(self) -> dict[str, Any]:
+        """Return what stands in a report as `threshold`, as far as goods alone tell it."""
+        return {
+            "value": self.value,
+            "method": self.method,
+            "overkill": self.overkill,
+            "low": self.low,
+            "high": self.high,
+            "goods": self.goods,
+            "target": self.target,
+            "claims": list(self.claims),
+        }
 
 
 def choose_threshold(scores: npt.NDArray[np.float64], overkill: float) -> Limit:
@@ -111,3 +141,7 @@ def _gumbel(
     mean = ordered.mean(axis=1)
     scale = (2.0 * (ordered * weights).mean(axis=1) - mean) / math.log(2.0)
     return mean - _EULER * scale, scale
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100.0 * share

@@ -68,3 +68,11 @@ def test_export_writes_what_show_reads(plates: Path, tmp_path: Path) -> None:
     assert "dent" in said("show", tmp_path / "out")
     with pytest.raises(BadData, match="3 defective pictures have nothing drawn"):
         said("export", plates, tmp_path / "yolo", "--to", "yolo")
+
+
+def test_every_door_offers_the_sources_there_are() -> None:
+    """The doors name them without importing what reads them."""
+    from okng.appliance.doors import SOURCES
+    from okng.training.data.sources import KINDS
+
+    assert SOURCES == KINDS
