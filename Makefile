@@ -193,7 +193,7 @@ $(FOREIGN)/.okng/foreign: requirements/build.txt $(FOREIGN_LOCKS:%=requirements/
 	@$(FOREIGN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --no-deps --no-build-isolation -e .
 	@mkdir -p $(@D) && touch $@
 
-TEST_EXTRAS := fleet tls sign opcua mqtt gpio test
+TEST_EXTRAS := fleet tls sign opcua mqtt gpio report export test
 
 $(DONE)/test: $(DONE)/runtime-$(RUNTIME) $(TEST_EXTRAS:%=requirements/%.txt) scripts/apt.sh
 	@scripts/apt.sh $(APT_TEST)

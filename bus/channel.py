@@ -4,6 +4,9 @@
     camera   PUB  camera-NAME.ipc   FrameReady, FrameLost, CameraState, JobReport
     inspect  PUB  inspect.ipc       Verdict, InspectState, JobReport
     opcua    PUB  opcua.ipc         JobAsk, Hold
+    shift    PUB  shift.ipc         ShiftState, LineMode, JobAsk, Hold
+    workshop PUB  workshop.ipc      Work
+    OWNER    ROUTER ask-OWNER.ipc   takes Ask; answers Answer (`asks.py`)
     records  ROUTER records.ipc     takes TriggerEntry, RecordEntry, CountersEntry; answers Stored
 
 Every socket is bounded (`BOUND` messages). A PUB that is full drops for that one slow reader and never waits; whoever
@@ -21,9 +24,11 @@ from typing import Any, Self
 import msgspec
 import zmq
 
-from . import entries, messages, part
+from . import asks, entries, messages, part, shift
 
 _LOG = logging.getLogger(__name__)
+MOST_ASKED = 64 << 20
+"""Bytes of one ask: a picture may travel with it, an archive may not."""
 BOUND = 1024
 """Messages a socket holds for one reader before it drops."""
 MESSAGES: dict[bytes, type] = {
@@ -47,6 +52,11 @@ MESSAGES: dict[bytes, type] = {
         entries.TriggerEntry,
         entries.RecordEntry,
         entries.CountersEntry,
+        asks.Ask,
+        asks.Answer,
+        shift.ShiftState,
+        shift.LineMode,
+        messages.Work,
     )
 }
 """Every message that may travel, by its name on the wire."""
@@ -94,6 +104,21 @@ def opcua_address(run: Path) -> str:
 def records_address(run: Path) -> str:
     """Address records takes ledger entries at."""
     return f"ipc://{run}/records.ipc"
+
+
+def shift_address(run: Path) -> str:
+    """Address the shift process publishes on."""
+    return f"ipc://{run}/shift.ipc"
+
+
+def workshop_address(run: Path) -> str:
+    """Address the workshop process publishes on."""
+    return f"ipc://{run}/workshop.ipc"
+
+
+def ask_address(run: Path, owner: str) -> str:
+    """Address a process takes asks at. owner: name of its heartbeat, for example `io`, `camera-top`."""
+    return f"ipc://{run}/ask-{owner}.ipc"
 
 
 class _Socket:
@@ -225,3 +250,44 @@ class EntryReceiver(_Socket):
         """Tell the sender what is on disk. A sender that is gone asks again after its restart."""
         with contextlib.suppress(zmq.Again):
             self._socket.send_multipart([who, *encode(stored)], zmq.NOBLOCK)
+
+
+class AskDoor(_Socket):
+    """An owner's side of the asks. The asks of one sender come in order."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(zmq.ROUTER)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, MOST_ASKED)
+        self._socket.bind(address)
+
+    def serve(self, desk: asks.Desk, timeout_ms: int = 0, most: int = 16) -> int:
+        """Answer what waits, up to `most` asks; wait for the first one up to timeout_ms. Return how many came."""
+        served = 0
+        while served < most and self._socket.poll(0 if served else timeout_ms):
+            who, *frames = self._socket.recv_multipart(zmq.NOBLOCK)
+            served += 1
+            try:
+                ask = decode(frames)
+            except ValueError as error:
+                _LOG.warning("what came to be asked is no message: %s", error)
+                continue
+            if isinstance(ask, asks.Ask):
+                with contextlib.suppress(zmq.ZMQError):  # who asked is gone, or its socket is full: it asks again
+                    self._socket.send_multipart([who, *encode(desk.answer(ask))], zmq.NOBLOCK)
+        return served
+
+
+def ask_once(run: Path, owner: str, ask: asks.Ask, timeout_ms: int = 2000) -> asks.Answer | None:
+    """Ask and wait for the answer; None: none came in time, so it may or may not have been done. Any thread."""
+    with _Socket(zmq.DEALER) as door:
+        door.socket.setsockopt(zmq.RECONNECT_IVL, 20)
+        door.socket.connect(ask_address(run, owner))
+        try:
+            door.socket.send_multipart(encode(ask), zmq.NOBLOCK)
+        except zmq.Again:
+            return None
+        while door.wait(timeout_ms):
+            answer = decode(door.socket.recv_multipart(zmq.NOBLOCK))
+            if isinstance(answer, asks.Answer) and answer.id == ask.id:
+                return answer
+        return None

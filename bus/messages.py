@@ -166,7 +166,7 @@ class InspectState:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Totals of one run of io. triggers = ok + ng + unjudged + in flight, always."""
+    """Totals of one run of io. triggers = ok + ng + unjudged + challenge + bypass + in flight, always."""
 
     triggers: int
     """Every rising edge, missed ones included."""
@@ -180,13 +180,17 @@ class Counters:
     """Of unjudged: the trigger came while READY was off."""
     in_flight: int
     ordered: int
-    """Rejects ordered = ng + unjudged."""
+    """Rejects ordered = ng + unjudged + challenge + bypass."""
     confirmed: int
     """Rejects whose delivery the PLC acknowledged."""
     unconfirmed: int
     stale_verdicts: int
     """Verdicts that were late, foreign or of a part that was not open. Dropped."""
     consecutive_ng: int
+    challenge: int = 0
+    """Test parts: in none of ok, ng, unjudged."""
+    bypass: int = 0
+    """Parts during a bypass: in none of ok, ng, unjudged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +214,10 @@ class StationState:
     at_ns: int
     job_number: int = 0
     """What the PLC calls the active job."""
+    mode: str = "production"
+    """One of `shift.Mode`: what a part that is triggered now is."""
+    forced: tuple[str, ...] = ()
+    """Outputs that a person forces, as `NAME=1, 12 s left`; empty: none."""
 
 
 class JobPhase(StrEnum):
@@ -303,3 +311,21 @@ class Stored:
 
     epoch: str
     numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How a long piece of work of the workshop stands: teaching, a report, an export. At each change."""
+
+    id: str
+    what: str
+    """`teach`, `report`, `export`, `preview`, `bundle`."""
+    about: str
+    """Draft, report or recipe it is of."""
+    state: str
+    """`waiting`, `running`, `done`, `failed`."""
+    share: float
+    """0..1."""
+    detail: str
+    """What it is at, or why it failed, for people."""
+    who: str

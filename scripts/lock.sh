@@ -25,7 +25,7 @@ beyond() {
 }
 title() { echo "# Made by \`make lock\` from setup.cfg: $1. Do not edit."; }
 
-extras=(cpu sim fleet tls sign opcua mqtt gpio track search test)
+extras=(cpu sim fleet tls sign opcua mqtt gpio report export track search test)
 resolve "$work/wide" setup.cfg "${extras[@]/#/--extra=}"
 grep -oE '^[A-Za-z0-9._-]+==[^ ]+' "$work/wide" >"$work/bounds"
 # The newest torch the trainer was tried with, and the torchvision made for it.
@@ -36,7 +36,7 @@ resolve "$work/build" "$work/build.in"
 { title "what builds the package"; cat "$work/build"; } >requirements/build.txt
 resolve "$work/base" setup.cfg --constraints "$work/bounds"
 { title "what every box needs"; cat "$work/base"; } >requirements/base.txt
-for extra in cpu gpu sim fleet tls sign opcua mqtt gpio test train track search; do
+for extra in cpu gpu sim fleet tls sign opcua mqtt gpio report export test train track search; do
     resolve "$work/$extra" setup.cfg --extra "$extra" --constraints "$work/bounds"
     { title "extra [$extra]"; echo "-r base.txt"; beyond "$work/base" "$work/$extra"; } >"requirements/$extra.txt"
 done

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ROOT / "requirements"
-EXTRAS = ("cpu", "gpu", "sim", "fleet", "tls", "sign", "opcua", "mqtt", "gpio", "train", "track", "search", "test")
+EXTRAS = ("cpu", "gpu", "sim", "fleet", "tls", "sign", "opcua", "mqtt", "gpio", "report", "export", "train", "track", "search", "test")
 
 
 def locked(name: str) -> dict[str, str]:
