@@ -11,15 +11,21 @@ from flask_babel import Babel, get_locale, gettext
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
+from ..records.people_read import PeopleReader
 from . import catalogue
+from .access import may, open_to_all, person
+from .blueprints import BLUEPRINTS
 from .history import History
 from .image import image_views
 from .labels import page_words
 from .live import live_views
+from .menu import key_screens, menu_views
 from .options import WebOptions
 from .rejects import reject_views
 from .run import run_views
+from .screens import BY_ID
 from .watch import Watch
+from .web import Web
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -35,7 +41,8 @@ POLICY = (
 def create_app(options: WebOptions, station: str, watch: Watch, history: History, store: Path, cache: Path) -> Flask:
     """Make the application. It starts no thread: whoever serves it starts the watcher.
 
-    store: folder of the ledger and its pictures. cache: folder the translations are compiled into.
+    store: folder of the ledger and its pictures. cache: the run folder: the doors of the other processes are there, and
+    the translations are compiled into it.
     """
     app = Flask("okng.webui", root_path=str(HERE), static_folder=None)
     compiled = catalogue.build(cache / "translations")
@@ -46,14 +53,21 @@ def create_app(options: WebOptions, station: str, watch: Watch, history: History
     app.register_blueprint(run_views(options, history))
     app.register_blueprint(reject_views(history, store))
     app.register_blueprint(image_views(watch, history))
+    web = Web(options, station, watch.cameras, watch, history, PeopleReader(store), store, cache)
+    app.register_blueprint(menu_views())
+    for make in BLUEPRINTS:
+        app.register_blueprint(make(web))
+    app.extensions["okng-web"] = web
     _add_files(app, options, print_of_static)
     _add_language(app)
 
     @app.get("/help")
+    @open_to_all
     def help_page() -> str:
         return render_template(f"help/{_language(options)}.html")
 
     @app.get("/healthz")
+    @open_to_all
     def healthz() -> Response:
         return Response("ok\n" if watch.alive() else "the watcher stopped\n", 200 if watch.alive() else 503)
 
@@ -67,6 +81,10 @@ def create_app(options: WebOptions, station: str, watch: Watch, history: History
             "static_url": lambda name: url_for("static_file", mark=print_of_static, name=name),
             "ok_style": options.ok_style,
             "words_of": page_words(gettext).get,
+            "may": may,
+            "person": person(),
+            "key_screens": key_screens(app),
+            "screen_of": BY_ID.get,
         }
 
     app.add_template_filter(lambda utc: _local(utc, "%H:%M:%S"), "clock")
@@ -96,6 +114,7 @@ def _language(options: WebOptions) -> str:
 
 def _add_files(app: Flask, options: WebOptions, mark: str) -> None:
     @app.get("/static/<mark>/<path:name>", endpoint="static_file")
+    @open_to_all
     def static_file(mark: str, name: str) -> Response:
         answer = send_from_directory(STATIC, name)
         current = mark == print_of_static
@@ -105,16 +124,19 @@ def _add_files(app: Flask, options: WebOptions, mark: str) -> None:
     print_of_static = mark
 
     @app.get("/theme.css")
+    @open_to_all
     def theme() -> Response:
         return Response(f":root {{ --mm: {options.mm:g}px; }}\n", mimetype="text/css")
 
     @app.get("/favicon.ico")
+    @open_to_all
     def favicon() -> Response:
         return send_from_directory(STATIC / "img", "favicon.svg", mimetype="image/svg+xml")
 
 
 def _add_language(app: Flask) -> None:
     @app.post("/language")
+    @open_to_all
     def language() -> AnyResponse:
         chosen = request.form.get("language", "")
         if chosen not in NAMES:

@@ -4,12 +4,15 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, replace
 
 from ..bus.clock import MS
-from ..bus.messages import CameraState, Counters, FrameLost, FrameReady, InspectState, StationState
+from ..bus.messages import CameraState, Counters, FrameLost, FrameReady, InspectState, StationState, Work
 from ..bus.part import Action, Disposition, Outcome, Record, Trigger, Verdict
+from ..bus.shift import ShiftState
 from .result import Result, with_codes, with_frame, with_verdict
 
 REMEMBERED = 256
 """Parts whose pieces are still being put together; the oldest is dropped."""
+WORKS = 16
+"""Pieces of long work that are remembered."""
 FILM = 8
 """Rejects in the film strip."""
 MINUTES = 60
@@ -40,6 +43,10 @@ class Board:
         self.inspect: InspectState | None = None
         self.inspect_at_ns = 0
         self.cameras: dict[str, CameraState] = {}
+        self.shift: ShiftState | None = None
+        self.shift_at_ns = 0
+        self.work: OrderedDict[str, Work] = OrderedDict()
+        """Long work of the workshop by its id, the newest last."""
         self.latest: Result | None = None
         """The part whose verdict or disposition came last."""
         self.last_ng: Result | None = None
@@ -79,6 +86,13 @@ class Board:
                 self.inspect, self.inspect_at_ns = message, at_ns
             case CameraState():
                 self.cameras[message.camera] = message
+            case ShiftState():
+                self.shift, self.shift_at_ns = message, at_ns
+            case Work():
+                self.work[message.id] = message
+                self.work.move_to_end(message.id)
+                while len(self.work) > WORKS:
+                    self.work.popitem(last=False)
             case _:
                 pass
 

@@ -7,6 +7,7 @@ from flask_babel import gettext
 
 from ..bus.errors import BadLedger
 from ..records.read import ImageHistory
+from .access import open_to_all
 from .advice import Advice, advice
 from .bands import bands_of
 from .charts import charts_of
@@ -31,10 +32,12 @@ def image_views(watch: Watch, history: History) -> Blueprint:
     views = Blueprint("image", __name__, url_prefix="/image")
 
     @views.get("/")
+    @open_to_all
     def page() -> str:
         return render_template("image/page.html", **_shown(watch, history))
 
     @views.get("/charts")
+    @open_to_all
     def charts() -> str:
         return render_template("image/charts.html", **_shown(watch, history))
 

@@ -13,6 +13,7 @@ from flask import Blueprint, Response, abort, request
 from flask_babel import get_translations
 
 from ..bus.clock import MS, SECOND, now_ns
+from .access import open_to_all
 from .advice import localized
 from .news import News
 from .pictures import Shown
@@ -36,6 +37,7 @@ def live_views(watch: Watch, max_streams: int) -> Blueprint:
     waits = threading.BoundedSemaphore(max_streams)
 
     @views.get("/frame.jpg")
+    @open_to_all
     def frame() -> Response:
         watch.look()
         asked = request.args.get("frame", type=int)
@@ -53,6 +55,7 @@ def live_views(watch: Watch, max_streams: int) -> Blueprint:
         return _picture(newer, newer.camera) if newer else Response(status=204)
 
     @views.get("/overlay.png")
+    @open_to_all
     def overlay() -> Response:
         watch.look()
         shown = watch.easel.shown(request.args.get("frame", default=0, type=int))
@@ -63,6 +66,7 @@ def live_views(watch: Watch, max_streams: int) -> Blueprint:
         return Response(view.overlay, mimetype="image/png", headers=_marks(shown))
 
     @views.get("/thumb/<key>.jpg")
+    @open_to_all
     def thumb(key: str) -> Response:
         small = watch.easel.thumb(key)
         if small is None:
@@ -70,6 +74,7 @@ def live_views(watch: Watch, max_streams: int) -> Blueprint:
         return Response(small, mimetype="image/jpeg", headers={"Cache-Control": "max-age=3600"})
 
     @views.get("/events")
+    @open_to_all
     def events() -> Response:
         if not streams.acquire(blocking=False):
             return Response(status=503, headers=RETRY_AFTER)

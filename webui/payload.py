@@ -1,9 +1,11 @@
 """What goes to the browser as JSON. Words stay codes here; `words.py` turns them into the viewer's language."""
 
+from dataclasses import asdict
 from typing import Any
 
 from ..bus.messages import Counters, InspectState, StationState
 from ..bus.part import Defect
+from ..bus.shift import ShiftState
 from .board import Board
 from .line import Line
 from .pictures import Shown
@@ -125,3 +127,13 @@ def state_payload(
         "provider": inspect.provider if inspect else "",
         "plc_alive": station.plc_alive if station else False,
     }
+
+
+def shift_payload(shift: ShiftState | None, *, heard: bool) -> dict[str, Any]:
+    """Alarms, test, change-over, mode and lot. Moments of the monotonic clock stay out: they change at every word."""
+    if shift is None or not heard:
+        return {"known": False}
+    said = asdict(shift)
+    del said["at_ns"]
+    said["mode"].pop("until_ns")
+    return {"known": True, **said}

@@ -16,6 +16,7 @@ from ..bus.errors import BadLedger
 from ..bus.part import Action, Outcome
 from ..imaging.picture import Picture
 from ..records.read import PartRow, ViewRow
+from .access import open_to_all
 from .figures import figures
 from .history import History, rows_of_part
 from .pictures import to_overlay, to_thumb
@@ -61,6 +62,7 @@ def reject_views(history: History, store: Path) -> Blueprint:
         return path
 
     @views.get("/")
+    @open_to_all
     def gallery() -> str | tuple[str, int]:
         chosen = request.args.get("show", "rejects")
         if chosen not in FILTERS:
@@ -70,6 +72,7 @@ def reject_views(history: History, store: Path) -> Blueprint:
         return render_template(template, show=chosen, asked=_asked(), **page)
 
     @views.get("/part/<int:part>")
+    @open_to_all
     def by_part(part: int) -> AnyResponse:
         try:
             found = rows_of_part(history, part)
@@ -80,6 +83,7 @@ def reject_views(history: History, store: Path) -> Blueprint:
         return redirect(url_for(".gallery", find=part), 303)
 
     @views.get("/<int:seq>")
+    @open_to_all
     def detail(seq: int) -> str:
         row = one(seq)
         show = request.args.get("show", "rejects")
@@ -101,12 +105,14 @@ def reject_views(history: History, store: Path) -> Blueprint:
         )
 
     @views.get("/<int:seq>/picture/<sha256>")
+    @open_to_all
     def picture(seq: int, sha256: str) -> Response:
         answer = send_file(kept(seq, sha256), max_age=31_536_000)
         answer.headers.update(FOREVER)
         return answer
 
     @views.get("/<int:seq>/thumb/<sha256>.jpg")
+    @open_to_all
     def thumb(seq: int, sha256: str) -> Response:
         path = kept(seq, sha256)
         small = thumbs.get(sha256, lambda: _read(path))
@@ -115,6 +121,7 @@ def reject_views(history: History, store: Path) -> Blueprint:
         return Response(small, mimetype="image/jpeg", headers=FOREVER)
 
     @views.get("/<int:seq>/overlay.png")
+    @open_to_all
     def overlay(seq: int) -> Response:
         row = one(seq)
         png = to_overlay(row.heat, row.width or 0, row.height or 0)

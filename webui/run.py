@@ -8,6 +8,7 @@ from flask_babel import gettext
 from ..bus.errors import BadLedger
 from ..bus.part import Action, Outcome
 from ..records.read import PartRow, ViewRow
+from .access import open_to_all
 from .board import FILM
 from .history import History
 from .options import WebOptions
@@ -19,10 +20,12 @@ def run_views(options: WebOptions, history: History) -> Blueprint:
     views = Blueprint("run", __name__)
 
     @views.get("/")
+    @open_to_all
     def run() -> str:
         return render_template("run.html", hold_ms=round(options.hold_ng_s * 1000))
 
     @views.get("/film.json")
+    @open_to_all
     def film() -> Response:
         try:
             rows = history.rows(limit=FILM, action=str(Action.REJECT))
@@ -31,6 +34,7 @@ def run_views(options: WebOptions, history: History) -> Blueprint:
         return jsonify(tiles=[row_payload(row) for row in rows], history=True)
 
     @views.get("/last-ng.json")
+    @open_to_all
     def last_ng() -> Response:
         try:
             rows = history.rows(limit=1, outcome=str(Outcome.NG))

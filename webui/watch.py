@@ -9,32 +9,47 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..bus.channel import Subscriber, camera_address, inspect_address, io_address
+from ..bus.channel import Subscriber, camera_address, inspect_address, io_address, shift_address, workshop_address
 from ..bus.clock import MS, SECOND, now_ns, utc_now
 from ..bus.heartbeat import Heartbeat, Pulse
-from ..bus.messages import CameraState, FrameLost, FrameReady, Health, InspectState, StationState
+from ..bus.messages import CameraState, FrameLost, FrameReady, Health, InspectState, StationState, Work
 from ..bus.part import Disposition, Record, Trigger, Verdict
 from ..bus.ring import RingShelf
+from ..bus.shift import ShiftState
 from ..camera.frame import read_picture
 from .board import MINUTE_NS, Board
 from .easel import Easel, Read
 from .line import assess, started_at
 from .news import News
 from .options import WebOptions
-from .payload import counters_payload, key_of, result_payload, state_payload
+from .payload import counters_payload, key_of, result_payload, shift_payload, state_payload
 from .result import Result
 
 log = logging.getLogger(__name__)
-HEARD = (Trigger, Verdict, Disposition, Record, StationState, InspectState, CameraState, FrameReady, FrameLost)
+HEARD = (
+    Trigger,
+    Verdict,
+    Disposition,
+    Record,
+    StationState,
+    InspectState,
+    CameraState,
+    FrameReady,
+    FrameLost,
+    ShiftState,
+    Work,
+)
 WATCHED_NS = 4 * SECOND
 """A viewer that has not asked for this long is gone: encoding stops."""
 STATE_EVERY_NS = 250 * MS
 BEAT_EVERY_NS = 1 * SECOND
 INSPECT_SILENT_NS = 3 * SECOND
 """inspect speaks every 500 ms: after this long without a word, what it said of the pictures is worth nothing."""
+SHIFT_SILENT_NS = 3 * SECOND
 FREE_RUN_AFTER_NS = 2 * SECOND
 """A free-running picture is shown only when no part came for this long."""
 
@@ -74,6 +89,26 @@ class Watch:
     def cameras(self) -> tuple[str, ...]:
         """Names of the line's cameras."""
         return self._cameras
+
+    @property
+    def shift(self) -> ShiftState | None:
+        """What the shift process last said; None: nothing in the last seconds."""
+        board = self._board
+        return board.shift if board.shift is not None and now_ns() - board.shift_at_ns < SHIFT_SILENT_NS else None
+
+    @property
+    def station(self) -> StationState | None:
+        """What io last said of the line; None: nothing yet."""
+        return self._board.station
+
+    @property
+    def camera_states(self) -> Mapping[str, CameraState]:
+        """What each camera last said of itself."""
+        return dict(self._board.cameras)
+
+    def work(self, id: str) -> Work | None:  # noqa: A002 - as the field is called
+        """How a long piece of work stands; None: not heard of."""
+        return self._board.work.get(id)
 
     @property
     def inspect(self) -> InspectState | None:
@@ -129,6 +164,7 @@ class Watch:
     def _listen(self) -> None:
         addresses = [io_address(self._run_dir), inspect_address(self._run_dir)]
         addresses += [camera_address(self._run_dir, name) for name in self._cameras]
+        addresses += [shift_address(self._run_dir), workshop_address(self._run_dir)]
         heartbeat = Heartbeat(self._run_dir, "web")
         heartbeat.health = Health.READY
         pulse, shelf = Pulse(self._run_dir), RingShelf(self._run_dir)
@@ -168,6 +204,9 @@ class Watch:
         drift = board.inspect.alarms if board.inspect is not None and heard else ()
         self._put("state", state_payload(line, board.station, board.inspect, self._reasons_since, drift))
         self._tell_counters(pulse, at_ns)
+        shift_heard = board.shift is not None and at_ns - board.shift_at_ns < SHIFT_SILENT_NS
+        self._put("shift", shift_payload(board.shift, heard=shift_heard))
+        self._put("work", {"works": [asdict(work) for work in board.work.values()]})
 
     def _tell_counters(self, pulse: Pulse, at_ns: int) -> None:
         board = self._board

@@ -1,0 +1,78 @@
+"""How a screen has something done: the right is looked at, it is written into the audit trail, its owner is asked.
+
+    answer = ask(web, "alarm.ack", {"key": key}, reason="...")      # of the person who is signed in
+
+What records owns it audits itself. For all others the trail is written first, what was asked and by whom, and the
+outcome after: no trail, no change. Acknowledging an alarm goes on without it.
+"""
+
+from typing import Any
+
+from ..bus.asks import Answer, Ask, new_id
+from ..bus.channel import ask_once
+from ..bus.rights import COMMANDS
+from .access import person, require
+from .web import Web
+
+ANSWER_MS = 2000
+"""No answer in this time is shown as no answer, never as done."""
+WITHOUT_TRAIL = frozenset(("alarm.ack", "pulse.hold"))
+"""Must go on while the history cannot be written. Held keys repeat ten times a second: their start is audited by io."""
+LOOKING = frozenset(
+    (
+        *("io.look", "feature.read", "work.status", "timing.check", "settings.read", "recipe.read", "recipe.judge"),
+        *("draft.list", "draft.read", "draft.limit", "draft.try", "model.list", "model.preview", "model.compare"),
+    )
+)
+"""Change nothing: not in the trail."""
+
+
+def ask(
+    web: Web,
+    name: str,
+    body: dict[str, Any] | None = None,
+    *,
+    reason: str = "",
+    owner: str = "",
+    id: str = "",  # noqa: A002 - the field's name on the wire
+    about: dict[str, Any] | None = None,
+    timeout_ms: int = ANSWER_MS,
+) -> Answer:
+    """Ask the owner of a command in the name of the person who is signed in; always returns an answer.
+
+    owner: where there are several, for example `camera-top`. id: of an earlier try, so that it is not done twice.
+    about: old and new values for the audit trail. Aborts with 401 or 403 without the right.
+    """
+    command = COMMANDS[name]
+    if command.right:
+        require(command.right)
+    who = person()
+    made = Ask(id or new_id(), name, who.name if who else "", command.right, reason, body or {})
+    place = owner or command.owner
+    if place == "records" or name in LOOKING:
+        return send(web, place, made, timeout_ms)
+    trail = {"command": name, "owner": place, "id": made.id, **(about or {"body": body or {}})}
+    written = note(web, f"{name} asked", trail, reason)
+    if not written.done and name not in WITHOUT_TRAIL:
+        return Answer(made.id, False, f"not done, because the audit trail cannot be written: {written.detail}")
+    answer = send(web, place, made, timeout_ms)
+    outcome = "done" if answer.done else "refused"
+    note(web, f"{name} {outcome}", {"id": made.id, "detail": answer.detail}, reason)
+    return answer
+
+
+def note(web: Web, what: str, about: dict[str, Any], reason: str = "") -> Answer:
+    """Write one line into the audit trail."""
+    who = person()
+    return send(
+        web,
+        "records",
+        Ask(new_id(), "audit.add", who.name if who else "", "", reason, {"what": what, "object": about}),
+        ANSWER_MS,
+    )
+
+
+def send(web: Web, owner: str, made: Ask, timeout_ms: int) -> Answer:
+    """Ask; a silence is an answer that says so."""
+    answer = ask_once(web.run_dir, owner, made, timeout_ms)
+    return answer or Answer(made.id, False, f"no answer from {owner}: it may or may not have been done")

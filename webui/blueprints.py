@@ -1,0 +1,9 @@
+"""Every blueprint, one line each. A blueprint is made from `Web` and holds the views of one screen."""
+
+from collections.abc import Callable
+
+from flask import Blueprint
+
+from .web import Web
+
+BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = ()
