@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, redirect, render_template, request, send_from_directory, url_for
+from flask import Flask, Response, abort, jsonify, redirect, render_template, request, send_from_directory, url_for
 from flask_babel import Babel, get_locale, gettext
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
@@ -30,6 +30,7 @@ from .web import Web
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 COOKIE = "okng-language"
+API_ERRORS = {400: "invalid", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method", 429: "busy"}
 NAMES = {"en": "English", "zh": "中文"}
 """Each language by its own name."""
 POLICY = (
@@ -99,7 +100,9 @@ def create_app(options: WebOptions, station: str, watch: Watch, history: History
         return response
 
     @app.errorhandler(HTTPException)
-    def refused(error: HTTPException) -> AnyResponse | tuple[str, int]:
+    def refused(error: HTTPException) -> AnyResponse | tuple[str | Response, int]:
+        if request.path.startswith("/api/") and error.code is not None and error.code >= 400:
+            return jsonify(error=API_ERRORS.get(error.code, "refused"), detail=str(error.description)), error.code
         if error.code is None or error.code < 400 or request.path.endswith((".jpg", ".png", ".json")):
             return error.get_response()
         return render_template("error.html", code=error.code), error.code

@@ -4,6 +4,11 @@ from collections.abc import Callable
 
 from flask import Blueprint
 
+from .api.metrics import metric_views
+from .api.views import api_views
 from .web import Web
 
-BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = ()
+BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = (
+    api_views,
+    metric_views,
+)

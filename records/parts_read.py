@@ -1,0 +1,86 @@
+"""Parts as other programs get them: one flat mapping a part, in the order of the ledger, from any point on."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .read import Ask, LedgerReader
+
+MOST = 1000
+COLUMNS = (
+    *("seq", "part", "station", "taken_at", "outcome", "verdict", "action", "why", "reasons", "defects"),
+    *("score", "threshold", "recipe", "revision", "model", "camera", "missed", "serial", "delivery", "confirmed"),
+    *("triggered_ns", "published_ns", "picture_sha256", "picture_kept", "recovered", "codes", "measures", "stored_at"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which parts."""
+
+    after: int | None = None
+    """Only with a greater `seq`, oldest first; None: the newest first."""
+    before: int | None = None
+    """Only with a smaller `seq`."""
+    outcome: str = ""
+    action: str = ""
+    serial: str = ""
+    since: str = ""
+    """UTC as in `taken_at`, inclusive; empty: from the beginning."""
+    until: str = ""
+    """UTC, exclusive."""
+
+
+def parts(store: Path, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
+    """Up to limit parts (1..1000) as mappings by `COLUMNS`, lists unpacked, and `latency_ms`. BadLedger."""
+    if not 1 <= limit <= MOST:
+        raise ValueError(f"limit {limit}: expected 1..{MOST}")
+    terms: list[tuple[str, object]] = []
+    if wanted.after is not None:
+        terms.append(("seq > ?", wanted.after))
+    if wanted.before is not None:
+        terms.append(("seq < ?", wanted.before))
+    named = (("outcome", wanted.outcome), ("action", wanted.action))
+    terms += [(f"{name} = ?", value) for name, value in named if value]
+    if wanted.serial:
+        terms.append(("serial != '' and serial = ?", wanted.serial))
+    if wanted.since:
+        terms.append(("taken_at >= ?", wanted.since))
+    if wanted.until:
+        terms.append(("taken_at < ?", wanted.until))
+    where = " where " + " and ".join(term for term, _ in terms) if terms else ""
+    order = "asc" if wanted.after is not None else "desc"
+    sql = f"select {', '.join(COLUMNS)} from part{where} order by seq {order} limit {limit}"
+    with LedgerReader(store).asking() as ask:
+        return [_flat(row) for row in ask(sql, [value for _, value in terms])]
+
+
+def part(store: Path, seq: int) -> dict[str, Any] | None:
+    """One part, or None. BadLedger."""
+    with LedgerReader(store).asking() as ask:
+        return _one(ask, seq)
+
+
+def newest(store: Path) -> int:
+    """The greatest `seq`; 0: there is no part yet. BadLedger."""
+    with LedgerReader(store).asking() as ask:
+        return int(next(iter(ask("select coalesce(max(seq), 0) as newest from part")))["newest"])
+
+
+def _one(ask: Ask, seq: int) -> dict[str, Any] | None:
+    found = list(ask(f"select {', '.join(COLUMNS)} from part where seq = ?", [seq]))
+    return _flat(found[0]) if found else None
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    made = dict(row)
+    for name in ("reasons", "defects", "codes", "measures"):
+        made[name] = json.loads(made[name])
+    for name in ("missed", "picture_kept", "recovered"):
+        made[name] = bool(made[name])
+    made["confirmed"] = None if made["confirmed"] is None else bool(made["confirmed"])
+    triggered, published = made.pop("triggered_ns"), made.pop("published_ns")
+    made["latency_ms"] = None if published is None else (published - triggered) / 1e6
+    return made

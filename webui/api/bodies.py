@@ -1,0 +1,280 @@
+"""What each command takes, by its name in `bus.rights.COMMANDS`. The owner checks all of it again."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from .spec import Shape
+
+Word = Field(min_length=1, max_length=64)
+Text = Field(default="", max_length=1000)
+
+
+class Said(Shape):
+    """What every command may carry."""
+
+    id: str = Field(default="", max_length=64, pattern=r"^[A-Za-z0-9_-]*$", description="Asked again, not done twice.")
+    reason: str = Field(default="", max_length=500, description="For the audit trail.")
+
+
+class Keys(Said):
+    """Alarms by their keys."""
+
+    keys: list[str] = Field(min_length=1, max_length=200)
+
+
+class Key(Said):
+    """One alarm by its key."""
+
+    key: str = Word
+
+
+class Shelve(Key):
+    """Put an alarm aside for a while."""
+
+    minutes: int = Field(ge=1, le=30)
+
+
+class Service(Key):
+    """Take an alarm out of service, or put it back."""
+
+    out: bool
+
+
+class Seq(Said):
+    """One part of the ledger."""
+
+    seq: int = Field(ge=1, le=2**53)
+
+
+class Label(Seq):
+    """What a person says of a part. It changes nothing that was sent."""
+
+    truth: Literal["defect", "good", "unsure"]
+    kind: str = Field(default="", max_length=64)
+    second: bool = Field(default=False, description="Of the sample that a second person judges.")
+
+
+class Number(Said):
+    """A label by its number."""
+
+    n: int = Field(ge=1, le=2**53)
+
+
+class Escape(Said):
+    """A defect that was found downstream."""
+
+    seq: int | None = Field(default=None, ge=1, le=2**53)
+    serial: str = Field(default="", max_length=256)
+    found_at: str = Field(default="", max_length=64)
+    what: str = Field(default="", max_length=200)
+
+
+class Drawing(Seq):
+    """Masks and boxes drawn on a picture, in sensor pixels."""
+
+    body: dict[str, Any]
+
+
+class Occasion(Said):
+    """Why a challenge test is run."""
+
+    occasion: Literal["start", "changeover", "interval", "maintenance", "restart", "end", "asked"] = "asked"
+
+
+class SampleId(Said):
+    """One challenge part."""
+
+    sample: str = Word
+
+
+class Signature(Said):
+    """A signature under a run of the challenge test."""
+
+    run: int = Field(ge=1, le=2**53)
+    note: str = Text
+
+
+class Samples(Said):
+    """The challenge parts of a recipe."""
+
+    recipe: str = Word
+    samples: list[dict[str, Any]] = Field(max_length=50)
+
+
+class Bypass(Said):
+    """A key at the PLC lets the parts by; the box grants nothing."""
+
+    minutes: int = Field(ge=1, le=120)
+
+
+class Lot(Said):
+    """A lot."""
+
+    lot: str = Field(max_length=64)
+
+
+class Begin(Said):
+    """The product to change to, by job number or by its code."""
+
+    number: int | None = Field(default=None, ge=1, le=65535)
+    code: str = Field(default="", max_length=256)
+
+
+class Step(Said):
+    """The step of a change-over to go to."""
+
+    step: int = Field(ge=1, le=6)
+    lot: str = Field(default="", max_length=64)
+
+
+class Force(Said):
+    """An output, for a while."""
+
+    output: str = Word
+    on: bool
+    seconds: int = Field(ge=1, le=60)
+
+
+class Pulse(Said):
+    """A test pulse, for as long as it is asked for again."""
+
+    gate: str = Word
+    hold_ms: int = Field(default=300, ge=50, le=500)
+
+
+class OfCamera(Said):
+    """One camera."""
+
+    camera: str = Word
+
+
+class Features(OfCamera):
+    """Features to read; none: the usual ones."""
+
+    names: list[str] = Field(default_factory=list, max_length=100)
+
+
+class Values(OfCamera):
+    """Features to write."""
+
+    values: dict[str, float | int | str | bool] = Field(max_length=50)
+    confirmed: bool = False
+
+
+class FreeRun(OfCamera):
+    """Pictures without parts, for a while."""
+
+    on: bool
+    seconds: int = Field(default=60, ge=1, le=600)
+    confirmed: bool = False
+
+
+class Account(Said):
+    """A person."""
+
+    name: str = Field(min_length=1, max_length=32)
+    full_name: str = Field(default="", max_length=64)
+    role: str = Field(default="", max_length=32)
+    pin: str = Field(default="", max_length=8)
+    password: str = Field(default="", max_length=128)
+    badge: str = Field(default="", max_length=128)
+    disabled: bool | None = None
+    language: str = Field(default="", max_length=8)
+
+
+class Person(Said):
+    """A person by name."""
+
+    name: str = Field(min_length=1, max_length=32)
+
+
+class Role(Said):
+    """A role and its rights."""
+
+    name: str = Field(min_length=1, max_length=32)
+    rights: list[str] = Field(max_length=100)
+
+
+class Setting(Said):
+    """A setting that the ledger keeps, for example the millimetre of the screen."""
+
+    name: str = Word
+    body: Any
+
+
+class Token(Said):
+    """A new token: its rights are not more than its maker's."""
+
+    name: str = Word
+    rights: list[str] = Field(min_length=1, max_length=100)
+
+
+class OfId(Said):
+    """A token or webhook by its id."""
+
+    token: str = Word
+
+
+class Webhook(Said):
+    """An address that is told; an empty url ends it."""
+
+    webhook: str = Field(default="", max_length=64)
+    url: str = Field(default="", max_length=500)
+    events: list[str] = Field(default_factory=list, max_length=20)
+
+
+class Free(Said):
+    """A command whose fields its owner checks."""
+
+    body: dict[str, Any] = Field(default_factory=dict)
+
+
+BODIES: dict[str, type[Said]] = {
+    "alarm.ack": Keys,
+    "alarm.reset": Keys,
+    "alarm.shelve": Shelve,
+    "alarm.unshelve": Key,
+    "alarm.service": Service,
+    "label.set": Label,
+    "label.undo": Number,
+    "part.reviewed": Seq,
+    "escape.set": Escape,
+    "drawing.set": Drawing,
+    "inspection.stop": Said,
+    "inspection.start": Said,
+    "challenge.start": Occasion,
+    "challenge.confirm": SampleId,
+    "challenge.abort": Said,
+    "challenge.sign": Signature,
+    "challenge.samples": Samples,
+    "hold.release": Said,
+    "bypass.set": Bypass,
+    "bypass.end": Said,
+    "lot.set": Lot,
+    "change.begin": Begin,
+    "change.step": Step,
+    "change.abort": Said,
+    "force.set": Force,
+    "pulse.hold": Pulse,
+    "feature.read": Features,
+    "feature.write": Values,
+    "camera.free_run": FreeRun,
+    "account.create": Account,
+    "account.change": Account,
+    "account.sign_out_all": Person,
+    "role.change": Role,
+    "setting.set": Setting,
+    "token.make": Token,
+    "token.end": OfId,
+    "webhook.set": Webhook,
+    "backup.make": Said,
+}
+"""Those with fields of their own; any other takes `Free`."""
+INSIDE = frozenset(
+    (
+        *("account.sign_in", "account.sign_out", "account.first", "account.own_secret", "audit.add"),
+        *("journal.add", "journal.state", "webhook.reached"),
+    )
+)
+"""Not for other programs: people sign in on the screen, and processes speak among themselves."""

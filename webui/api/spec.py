@@ -1,0 +1,88 @@
+"""The OpenAPI document, made from the views themselves, and the shapes all of them share."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from spectree import Response, SecurityScheme, SpecTree
+from spectree.models import InType, SecureType, SecuritySchemeData
+
+from ..access import needs, open_to_all
+
+VERSION = "1.0"
+"""Of the API. A change that breaks a caller is another path, `/api/v2`."""
+PREFIX = "/api/v1"
+
+
+class Shape(BaseModel):
+    """What travels. Unknown keys are refused: a misspelt one would be silently without effect."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Problem(Shape):
+    """Why it was not done."""
+
+    error: str = Field(description="A word for programs: unauthorized, forbidden, not_found, refused, no_answer, ...")
+    detail: str = Field(description="For people, in English.")
+
+
+class Done(Shape):
+    """It was done."""
+
+    id: str = Field(description="Of this ask; the same id asked again is not done twice.")
+    body: dict[str, Any] = Field(description="What its owner answered.")
+
+
+def make_spec() -> SpecTree:
+    """One document for one application."""
+    return SpecTree(
+        "flask",
+        mode="strict",
+        annotations=False,
+        title="okng",
+        version=VERSION,
+        description="One inspection box: what it sees, what it decided, and what people may ask of it. "
+        "Every operation names the right it takes; a token carries rights.",
+        page_templates={},
+        validation_error_status=422,
+        validation_error_model=Problem,
+        before=_say_what_is_wrong,
+        security_schemes=[
+            SecurityScheme(name="token", data=SecuritySchemeData(type=SecureType.HTTP, scheme="bearer")),
+            SecurityScheme(
+                name="session",
+                data=SecuritySchemeData(type=SecureType.API_KEY, field_in=InType.COOKIE, name="session"),
+            ),
+        ],
+        security=[{"token": []}, {"session": []}],
+        nested_naming_strategy=lambda _parent, child: child,
+        naming_strategy=lambda model: model.__name__,
+    )
+
+
+def _say_what_is_wrong(request: Any, response: Any, error: Any, instance: Any, adapter: Any) -> None:
+    """Put our own shape into the answer to an invalid request."""
+    if error is None:
+        return
+    from flask import json
+
+    lines = [f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}" for one in adapter.validation_errors(error)]
+    response.set_data(json.dumps(Problem(error="invalid", detail="; ".join(lines)[:2000]).model_dump()))
+
+
+def answers(model: type[BaseModel] | None, **more: Any) -> Response:
+    """The answers of an operation: 200 with model, and the ways it may fail."""
+    failures: dict[str, Any] = {
+        f"HTTP_{code}": (Problem, words)
+        for code, words in (
+            ("401", "Nobody is signed in, or the token is not known."),
+            ("403", "The right is missing."),
+            ("404", "There is no such thing."),
+            ("429", "Too many requests: wait."),
+            ("503", "The history cannot be read, or the process that owns this does not answer."),
+        )
+    }
+    return Response(HTTP_200=model, **{**failures, **more})
+
+
+__all__ = ["PREFIX", "Done", "Problem", "Shape", "answers", "make_spec", "needs", "open_to_all"]
