@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,13 +120,15 @@ def records(settings_file: Path) -> None:
 @settings_option
 def web(settings_file: Path) -> None:
     """Serve the operator's page. May be killed at any time."""
+    from .appliance.products_of import products_of
     from .webui.process import run
 
     become_process("web")
     settings, _ = _read(settings_file)
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
     box = settings.box
-    sys.exit(run(settings.web, box.station, settings.cameras, box.run_dir, settings.records.store))
+    products = partial(products_of, settings_file)
+    sys.exit(run(settings.web, box.station, settings.cameras, box.run_dir, settings.records.store, products))
 
 
 @cli.command()

@@ -21,6 +21,7 @@ from .labels import page_words
 from .live import live_views
 from .menu import key_screens, menu_views
 from .options import WebOptions
+from .products import Products, no_products
 from .rejects import reject_views
 from .run import run_views
 from .screens import BY_ID
@@ -39,11 +40,19 @@ POLICY = (
 )
 
 
-def create_app(options: WebOptions, station: str, watch: Watch, history: History, store: Path, cache: Path) -> Flask:
+def create_app(
+    options: WebOptions,
+    station: str,
+    watch: Watch,
+    history: History,
+    store: Path,
+    cache: Path,
+    products: Products = no_products,
+) -> Flask:
     """Make the application. It starts no thread: whoever serves it starts the watcher.
 
     store: folder of the ledger and its pictures. cache: the run folder: the doors of the other processes are there, and
-    the translations are compiled into it.
+    the translations are compiled into it. products: what can be made here.
     """
     app = Flask("okng.webui", root_path=str(HERE), static_folder=None)
     compiled = catalogue.build(cache / "translations")
@@ -54,7 +63,7 @@ def create_app(options: WebOptions, station: str, watch: Watch, history: History
     app.register_blueprint(run_views(options, history))
     app.register_blueprint(reject_views(history, store))
     app.register_blueprint(image_views(watch, history))
-    web = Web(options, station, watch.cameras, watch, history, PeopleReader(store), store, cache)
+    web = Web(options, station, watch.cameras, watch, history, PeopleReader(store), store, cache, products)
     app.register_blueprint(menu_views())
     for make in BLUEPRINTS:
         app.register_blueprint(make(web))

@@ -17,6 +17,7 @@ from ..bus.errors import BadSettings
 from ..records.read import LedgerReader
 from .app import create_app
 from .options import WebOptions
+from .products import Products, no_products
 from .watch import Watch
 
 log = logging.getLogger(__name__)
@@ -32,10 +33,17 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn with our settings. Everything with a thread or a socket of the bus is made after the fork."""
 
     def __init__(
-        self, options: WebOptions, station: str, cameras: tuple[str, ...], run_dir: Path, store: Path, listener: int
+        self,
+        options: WebOptions,
+        station: str,
+        cameras: tuple[str, ...],
+        run_dir: Path,
+        store: Path,
+        listener: int,
+        products: Products,
     ) -> None:
         self._options, self._station, self._cameras = options, station, cameras
-        self._run_dir, self._store, self._listener = run_dir, store, listener
+        self._run_dir, self._store, self._listener, self._products = run_dir, store, listener, products
         self._watch: Watch | None = None
         super().__init__()
 
@@ -61,7 +69,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         """Make the application, in the worker."""
         self._watch = Watch(self._run_dir, self._cameras, self._options, died=_begin_afresh)
         history = LedgerReader(self._store)
-        app = create_app(self._options, self._station, self._watch, history, self._store, self._run_dir)
+        app = create_app(self._options, self._station, self._watch, history, self._store, self._run_dir, self._products)
         self._watch.start()
         return app
 
@@ -90,8 +98,15 @@ def _begin_afresh() -> None:
     os._exit(70)
 
 
-def run(options: WebOptions, station: str, cameras: tuple[str, ...], run_dir: Path, store: Path) -> int:
-    """Serve the screens until SIGTERM or SIGINT; return the exit code.
+def run(
+    options: WebOptions,
+    station: str,
+    cameras: tuple[str, ...],
+    run_dir: Path,
+    store: Path,
+    products: Products = no_products,
+) -> int:
+    """Serve the screens until SIGTERM or SIGINT; return the exit code. products: what can be made here.
 
     BadSettings: the address is in use, or is not one of this machine. Call it in the main thread of a process.
     """
@@ -100,7 +115,7 @@ def run(options: WebOptions, station: str, cameras: tuple[str, ...], run_dir: Pa
     parent = os.getpid()
     try:
         # gunicorn closes the socket itself, so it is its own from here on.
-        Server(options, station, cameras, run_dir, store, listener.detach()).run()
+        Server(options, station, cameras, run_dir, store, listener.detach(), products).run()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 0
         if os.getpid() != parent:

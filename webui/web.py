@@ -6,6 +6,7 @@ from pathlib import Path
 from ..records.people_read import PeopleReader
 from .history import History
 from .options import WebOptions
+from .products import Products, no_products
 from .watch import Watch
 
 
@@ -23,3 +24,5 @@ class Web:
     store: Path
     run_dir: Path
     """Where the doors of the other processes are."""
+    products: Products = no_products
+    """What can be made here."""
