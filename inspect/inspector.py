@@ -10,6 +10,7 @@ from ..bus.ring import RingShelf
 from ..camera.frame import make_ready, read_picture
 from ..imaging.picture import Picture
 from ..imaging.plan import plan_of
+from ..models.findings import Findings
 from .drift_watch import DriftWatch
 from .findings_of import seen_by_model, seen_by_tool
 from .job import agreements_of, job_of
@@ -51,6 +52,7 @@ class Inspector:
             _check_same(active, self.job, wanted)
         self._check_means()
         self._views = {camera: View(active, camera) for camera in cameras}
+        self._check_masks()
         for view in self._views.values():  # the tables of a lens take longer than the first part's deadline
             section = view.section
             plan = plan_of(section.develop, active.folder, section.width, section.height)
@@ -136,7 +138,12 @@ class Inspector:
     def _seen(self, view: View, cuts: list[Cut]) -> list[Seen]:
         """What models and tools say, in the order of the recipe: all of one model in one go."""
         looked = [(cut, cut.section) for cut in cuts if isinstance(cut.section, Region)]
-        findings = self._models.find([(region, cut.picture, cut.box) for cut, region in looked])
+        findings = [
+            self._masked(view, region, found)
+            for (_, region), found in zip(
+                looked, self._models.find([(region, cut.picture, cut.box) for cut, region in looked]), strict=True
+            )
+        ]
         seen = [
             seen_by_model(cut, found, self._models.threshold(region))
             for (cut, region), found in zip(looked, findings, strict=True)
@@ -148,6 +155,24 @@ class Inspector:
                 box = (cut.box.x, cut.box.y, cut.box.w, cut.box.h)
                 seen.append(seen_by_tool(cut, view.rulers[cut.section.name].measure(cut.picture, box)))
         return seen
+
+    def _masked(self, view: View, region: Region, found: Findings) -> Findings:
+        """The findings without what lies in an ignored place of the region."""
+        mask = view.masks.get(region.name)
+        return found if mask is None else mask.applied(found, by_spots=self._adapter(region) != "anomaly")
+
+    def _adapter(self, region: Region) -> str:
+        return self._models.bundle(region).manifest.output.adapter
+
+    def _check_masks(self) -> None:
+        """BadRecipe: places are left out of a region whose model says nothing of places."""
+        for view in self._views.values():
+            for region in view.regions:
+                if region.name in view.masks and self._adapter(region) == "classification":
+                    raise BadRecipe(
+                        f"{self.active.path}: regions: {region.name}: ignore, within: its model classifies the whole "
+                        "region and cannot leave places out: expected none, or a smaller box"
+                    )
 
     def _check_means(self) -> None:
         """BadRecipe: a mean of shares of a limit that is not above 0."""

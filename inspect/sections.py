@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .camera_section import CameraName
+from .shapes import Shape
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")]
 ClassName = Annotated[str, Field(min_length=1, max_length=100)]
@@ -31,6 +32,10 @@ class Region(_Section):
     limits: dict[ClassName, Annotated[float, Field(ge=0.0, le=1e9)]] = Field(default_factory=dict, max_length=200)
     """Score above which a place is a defect, by its class; `CLASS.area_px`: the least area that is one, of a model that
     tells areas. What is not named is as the bundle has it."""
+    ignore: tuple[Shape, ...] = Field(default=(), max_length=32)
+    """Places inside it that are not judged. Only what lies wholly in them is left out."""
+    within: Shape | None = None
+    """The only place inside it that is judged; None: all of it."""
 
     @model_validator(mode="after")
     def _inside(self) -> "Region":

@@ -15,6 +15,7 @@ from ..imaging.scale import scale_of
 from ..models.box import Box
 from ..models.pictures import read
 from .image_watch import ImageWatch
+from .mask import Mask, mask_of
 from .recipe import ActiveRecipe, Region
 from .tool_section import Tool
 
@@ -54,6 +55,15 @@ class View:
         """What measures for each tool, by its name."""
         width, height = self.section.size
         self._whole: Place = (0, 0, width, height)
+        self.masks: dict[str, Mask] = {}
+        """What of a region is judged, by its name; regions that leave nothing out are not in it."""
+        for region in self.regions:
+            try:
+                mask = mask_of(region, self._whole)
+            except BadRecipe as error:
+                raise BadRecipe(f"{active.path}: regions: {error}") from error
+            if mask is not None:
+                self.masks[region.name] = mask
         health, align = recipe.health_of(camera), recipe.align_of(camera)
         self.watch = None if health is None else ImageWatch(camera, health, active.folder, self.section.size)
         """None: nothing was commissioned for this camera."""
