@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import OkngError
+from .errors import Lost, OkngError
 from .rights import COMMANDS
 
 _LOG = logging.getLogger(__name__)
@@ -51,6 +51,15 @@ class Answer:
     body: dict[str, Any] = field(default_factory=dict)
 
 
+class Objection(ValueError):
+    """It is refused, and the screen can say more of it than a sentence: which field, what was expected."""
+
+    def __init__(self, text: str, told: dict[str, Any]) -> None:
+        """told: becomes the answer's body."""
+        super().__init__(text)
+        self.told = told
+
+
 Handler = Callable[[Ask], dict[str, Any]]
 """Does one command and returns the answer's body. OkngError or ValueError: it is refused, the text says why."""
 
@@ -69,29 +78,41 @@ class Desk:
             if COMMANDS[name].owner != owner:
                 raise KeyError(f"{name} is not a command of {owner}")
         self._owner, self._handlers = owner, dict(handlers)
-        self._given: OrderedDict[str, Answer] = OrderedDict()
+        self._given: OrderedDict[tuple[str, str, str], Answer] = OrderedDict()
+
+    def knows(self, ask_id: str) -> bool:
+        """It was answered already: `answer` will only say the same again."""
+        return ask_id in self._given
 
     def answer(self, ask: Ask) -> Answer:
         """Do it, once. Never raises."""
-        if ask.id in self._given:
-            return self._given[ask.id]
-        answer = self._answer(ask)
-        self._given[ask.id] = answer
+        key = (ask.id, ask.name, ask.who)  # an id somebody else chose as well is no repeat
+        if key in self._given:
+            return self._given[key]
+        answer, final = self._answer(ask)
+        if final:
+            self._given[key] = answer
         while len(self._given) > KEPT:
             self._given.popitem(last=False)
         return answer
 
-    def _answer(self, ask: Ask) -> Answer:
+    def _answer(self, ask: Ask) -> tuple[Answer, bool]:
+        """The answer, and whether a repeat gets the same: what was lost only for now may be asked again."""
         known = COMMANDS.get(ask.name)
         handler = self._handlers.get(ask.name)
         if known is None or handler is None:
-            return Answer(ask.id, False, f"{self._owner} has no command {ask.name}")
+            return Answer(ask.id, False, f"{self._owner} has no command {ask.name}"), True
         if known.right and ask.right != known.right:
-            return Answer(ask.id, False, f"{ask.name} needs the right {known.right}, not {ask.right or 'none'}")
+            detail = f"{ask.name} needs the right {known.right}, not {ask.right or 'none'}"
+            return Answer(ask.id, False, detail), True
         try:
-            return Answer(ask.id, True, "", handler(ask))
+            return Answer(ask.id, True, "", handler(ask)), True
+        except Objection as error:
+            return Answer(ask.id, False, str(error)[:MOST_WORDS], error.told), True
         except (OkngError, ValueError) as error:
-            return Answer(ask.id, False, str(error)[:MOST_WORDS] or type(error).__name__)
+            final = not isinstance(error, Lost)
+            return Answer(ask.id, False, str(error)[:MOST_WORDS] or type(error).__name__), final
         except Exception as error:  # noqa: BLE001 - a desk outlives a broken handler: the line goes on without it
             _LOG.exception("%s, asked by %s", ask.name, ask.who or "nobody")
-            return Answer(ask.id, False, f"{ask.name} failed inside: {type(error).__name__}: {error}"[:MOST_WORDS])
+            detail = f"{ask.name} failed inside: {type(error).__name__}: {error}"
+            return Answer(ask.id, False, detail[:MOST_WORDS]), True

@@ -260,21 +260,57 @@ class AskDoor(_Socket):
         self._socket.setsockopt(zmq.MAXMSGSIZE, MOST_ASKED)
         self._socket.bind(address)
 
-    def serve(self, desk: asks.Desk, timeout_ms: int = 0, most: int = 16) -> int:
-        """Answer what waits, up to `most` asks; wait for the first one up to timeout_ms. Return how many came."""
-        served = 0
-        while served < most and self._socket.poll(0 if served else timeout_ms):
+    def take(self, timeout_ms: int = 0) -> tuple[bytes, asks.Ask] | None:
+        """The next ask and who asked, for who answers later; None: none came in timeout_ms (0: at once)."""
+        while self._socket.poll(timeout_ms):
             who, *frames = self._socket.recv_multipart(zmq.NOBLOCK)
-            served += 1
             try:
                 ask = decode(frames)
             except ValueError as error:
                 _LOG.warning("what came to be asked is no message: %s", error)
                 continue
             if isinstance(ask, asks.Ask):
-                with contextlib.suppress(zmq.ZMQError):  # who asked is gone, or its socket is full: it asks again
-                    self._socket.send_multipart([who, *encode(desk.answer(ask))], zmq.NOBLOCK)
+                return who, ask
+        return None
+
+    def give(self, who: bytes, answer: asks.Answer) -> None:
+        """Answer. Who asked may be gone, or its socket is full: it asks again."""
+        with contextlib.suppress(zmq.ZMQError):
+            self._socket.send_multipart([who, *encode(answer)], zmq.NOBLOCK)
+
+    def serve(self, desk: asks.Desk, timeout_ms: int = 0, most: int = 16) -> int:
+        """Answer what waits, up to `most` asks; wait for the first one up to timeout_ms. Return how many came."""
+        served = 0
+        while served < most and (asked := self.take(0 if served else timeout_ms)) is not None:
+            served += 1
+            self.give(asked[0], desk.answer(asked[1]))
         return served
+
+
+class Asker(_Socket):
+    """Asks one owner without waiting: send, go on, take the answers as they come. One thread."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(zmq.DEALER)
+        self._socket.setsockopt(zmq.RECONNECT_IVL, 20)
+        self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
+        self._socket.connect(address)
+
+    def send(self, ask: asks.Ask) -> bool:
+        """Hand over one ask. False: the door is full, try again later. Asking again under its id is harmless."""
+        try:
+            self._socket.send_multipart(encode(ask), zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
+    def receive(self) -> asks.Answer | None:
+        """The next answer, or None at once."""
+        while self._socket.poll(0):
+            answer = decode(self._socket.recv_multipart(zmq.NOBLOCK))
+            if isinstance(answer, asks.Answer):
+                return answer
+        return None
 
 
 def ask_once(run: Path, owner: str, ask: asks.Ask, timeout_ms: int = 2000) -> asks.Answer | None:

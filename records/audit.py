@@ -7,6 +7,7 @@ rewritten only a head kept elsewhere can show.
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ..bus.clock import boot_id, now_ns, utc_now
 from .rows import as_json
@@ -15,18 +16,34 @@ START = "00" * 32
 """Hash of entry 0, which does not exist."""
 
 
-def link(before: tuple[int, str] | None, what: str, about: dict[str, object]) -> tuple[int, str, str]:
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What is written into the trail."""
+
+    what: str
+    about: dict[str, object]
+    """What it was done to."""
+    who: str = "records"
+    why: str = ""
+    old: object = None
+    """What stood there before; None: nothing, or it is not said."""
+    new: object = None
+
+
+def link(before: tuple[int, str] | None, deed: Deed) -> tuple[int, str, str]:
     """The next entry (number, body, hash) after (number, hash) of the one before; None: it is the first."""
     n, hash_before = before or (0, START)
+    more = {"why": deed.why, "old": deed.old, "new": deed.new}
     body = as_json(
         {
             "n": n + 1,
             "at": utc_now(),
             "boot_id": boot_id(),
             "mono_ns": now_ns(),
-            "who": "records",
-            "what": what,
-            "object": about,
+            "who": deed.who,
+            "what": deed.what,
+            "object": deed.about,
+            **{name: value for name, value in more.items() if value not in (None, "")},
         }
     )
     return n + 1, body, _chained(hash_before, body)

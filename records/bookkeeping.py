@@ -10,7 +10,7 @@ import apsw
 from ..bus.entries import CountersEntry, RecordEntry, TriggerEntry
 from ..bus.messages import FrameReady
 from ..bus.part import Action, CodeRead, HeatMap, ImageHealth, Measurement, Placement
-from .audit import link
+from .audit import Deed, link
 from .rows import Columns, Kept, outbox_body, part_columns, sha256
 from .views import Sight, health_columns, view_columns
 
@@ -72,6 +72,7 @@ def insert_part(
     image: Sequence[ImageHealth] = (),
 ) -> None:
     """Insert one part and, where it is rejected, its event for the outbox. name: of the epoch."""
+    columns = {"lot": _lot(db, columns["taken_at"]), **columns}
     _insert(db, "part", {"epoch": epoch, **columns}, "epoch, number")
     if not db.changes():
         return  # a resend
@@ -109,6 +110,13 @@ def _earlier(db: apsw.Connection, serial: str, taken_at: str, span_h: int) -> in
     return None if found is None else int(found)
 
 
+def _lot(db: apsw.Connection, taken_at: str) -> str:
+    """The lot that was set when the part came; empty: none."""
+    sql = "select key from journal where stream = 'lot' and event = 'set' and at <= ? order by at desc, n desc limit 1"
+    found = rows(db, sql, (taken_at,))
+    return str(found[0][0]) if found else ""
+
+
 def put_counters(db: apsw.Connection, epoch: int, entry: CountersEntry) -> None:
     """Replace the snapshot of an epoch, unless it is a newer one."""
     counted = asdict(entry.counters)
@@ -132,10 +140,10 @@ def _post(db: apsw.Connection, stream: str, body: bytes) -> None:
     db.execute("insert into outbox values (?, ?, ?, ?)", (stream, seq, body, sha256(body)))
 
 
-def audit(db: apsw.Connection, what: str, about: dict[str, object]) -> None:
+def audit(db: apsw.Connection, deed: Deed) -> None:
     """Append one entry to the audit chain."""
     newest = rows(db, "select n, hash from audit order by n desc limit 1")
-    db.execute("insert into audit values (?, ?, ?)", link(newest[0] if newest else None, what, about))
+    db.execute("insert into audit values (?, ?, ?)", link(newest[0] if newest else None, deed))
 
 
 def reached_event(db: apsw.Connection) -> int:

@@ -20,9 +20,11 @@ from ..bus.entries import CountersEntry, RecordEntry, TriggerEntry
 from ..bus.errors import BadLedger, Lost
 from ..bus.part import Trigger
 from . import schema
+from .audit import Deed
 from .bookkeeping import Ripe as Ripe
 from .bookkeeping import audit, insert_part, put_counters, put_part, put_trigger, reached_event, rows
 from .durable import make_folder
+from .furnish import furnish
 from .lineage import Lineage, read_lineage, write_lineage
 from .rows import recovered_columns
 
@@ -99,7 +101,7 @@ class Ledger:
 
         LedgerStuck, LedgerDamaged.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             stored_at = utc_now()
             for ripe in batch:
                 epoch = self._epoch(db, ripe.entry.epoch, stored_at)
@@ -126,7 +128,7 @@ class Ledger:
 
         Only for an abandoned epoch none of whose entries is under way any more. LedgerStuck, LedgerDamaged.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             stored_at = utc_now()
             n = self._epoch(db, epoch, stored_at)
             left = rows(
@@ -142,7 +144,7 @@ class Ledger:
             db.execute("update epoch set closed = 1 where n = ?", (n,))
             if left:
                 parts = [row[1] for row in left]
-                audit(db, "recovered", {"epoch": epoch, "parts": parts})
+                audit(db, Deed("recovered", {"epoch": epoch, "parts": parts}))
         return [row[1] for row in left]
 
     def rest(self) -> None:
@@ -193,6 +195,7 @@ class Ledger:
             with _ended(db):
                 for number in range(version, schema.VERSION):
                     db.execute(schema.MIGRATIONS[number])
+                furnish(db)
                 db.execute(f"pragma user_version = {schema.VERSION}")
                 self._name(db, lineage, after_damage=after_damage)
         except BaseException:
@@ -207,14 +210,14 @@ class Ledger:
         if not known:
             box, number = (lineage.box, lineage.lineage + 1) if lineage else (secrets.token_hex(6), 1)
             db.execute("insert into meta values (?, ?, ?, ?)", (box, number, utc_now(), after_damage))
-            audit(db, "ledger made", {"box": box, "lineage": number, "after_damage": after_damage})
+            audit(db, Deed("ledger made", {"box": box, "lineage": number, "after_damage": after_damage}))
         else:
             box, number = str(known[0][0]), int(known[0][1])
             older = lineage is not None and (number, reached) < (lineage.lineage, lineage.reached)
             if lineage is not None and older:
                 number, reached = lineage.lineage + 1, reached
                 db.execute("update meta set lineage = ?", (number,))
-                audit(db, "ledger restored", {"box": box, "lineage": number})
+                audit(db, Deed("ledger restored", {"box": box, "lineage": number}))
                 log.warning("%s is an older copy: its outbox goes on under lineage %d", self.path, number)
         # Beside the file first: a cut in between leaves a gap in the lineages, never one used twice.
         write_lineage(self._store, Lineage(box, number, reached))
@@ -238,7 +241,8 @@ class Ledger:
         return db.last_insert_rowid()
 
     @contextmanager
-    def _transaction(self) -> Iterator[apsw.Connection]:
+    def transaction(self) -> Iterator[apsw.Connection]:
+        """Do all of it or, when anything is raised, none. LedgerStuck, LedgerDamaged."""
         with self._reading() as db:
             db.execute("begin immediate")
             with _ended(db):

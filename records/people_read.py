@@ -1,7 +1,21 @@
 """Persons, roles, labels, journal and audit as readers see them: read-only, one short question at a time."""
 
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from ..bus.errors import BadLedger
+from .audit import audit_problems
+from .read import LedgerReader
+
+MOST = 1000
+"""Rows of one answer."""
+QUEUE_REJECTS = 20_000
+"""The label queue looks at so many of the newest rejects."""
+SECOND_SHARE = 10
+"""One labelled part in so many is shown to a second person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +32,426 @@ class Person:
     generation: int
     """Rises with `sign out everywhere`: an older session is void."""
     language: str
+    secrets: frozenset[str] = frozenset()
+    """Of `pin`, `password`, `badge`: what they have."""
+    made_at: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a person said of a part."""
+
+    n: int
+    seq: int
+    truth: str
+    """`defect`, `good`, `unsure`."""
+    kind: str
+    """Class of the defect; empty: none was said."""
+    second: bool
+    """A second person's, for the agreement: never the label of the part."""
+    who: str
+    at: str
+    undone_at: str | None = None
+    undone_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Somebody has seen a part."""
+
+    seq: int
+    who: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Escape:
+    """A defect that was found downstream."""
+
+    n: int
+    seq: int | None
+    serial: str
+    found_at: str
+    """Where."""
+    what: str
+    who: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What was drawn on a part; `body` as `drawing.set` takes it."""
+
+    seq: int
+    who: str
+    at: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One line of the trail."""
+
+    n: int
+    at: str
+    who: str
+    what: str
+    object: Any
+    old: Any
+    new: Any
+    why: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """One event."""
+
+    n: int
+    at: str
+    stream: str
+    key: str
+    event: str
+    who: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a process keeps to find it again."""
+
+    body: Any
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting that the ledger keeps."""
+
+    name: str
+    body: Any
+    who: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API token; the token itself is nowhere."""
+
+    id: int
+    name: str
+    rights: frozenset[str]
+    made_by: str
+    made_at: str
+    ended_at: str | None
+    used_at: str | None
+
+    @property
+    def who(self) -> str:
+        """What an Ask by this token bears as `who`."""
+        return f"token {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An address that is told."""
+
+    id: int
+    url: str
+    events: tuple[str, ...]
+    """Streams of the journal, or STREAM.EVENT; empty: all."""
+    secret: str
+    made_by: str
+    made_at: str
+    ended_at: str | None
+    reached: int
+    """Journal number up to which it was delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """Persons look at the same parts again and again."""
+
+    id: int
+    name: str
+    operators: tuple[str, ...]
+    seqs: tuple[int, ...]
+    repeats: int
+    reference: dict[int, str]
+    """What is true of a part, by `seq`, where it is known."""
+    who: str
+    at: str
+    closed_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StudyAnswer:
+    """What one operator said of one part in one round."""
+
+    study: int
+    seq: int
+    operator: str
+    round: int
+    truth: str
+    at: str
+    took_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Parts to be labelled, newest first."""
+
+    seqs: tuple[int, ...]
+    left: int
+    """How many there are in all, these among them, of the newest 20,000 rejects."""
+    done: int
+    """Labelled of the same."""
+
+
+@dataclass(frozen=True, slots=True)
 class PeopleReader:
-    """Asks the ledger of one store. May be shared by threads."""
+    """Asks the ledger of one store. May be shared by threads. Every question may raise BadLedger."""
 
-    def __init__(self, store: Path) -> None:
-        """Nothing is opened yet."""
-        self.store = store
+    store: Path
+    _reader: LedgerReader = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_reader", LedgerReader(self.store))
+
+    def _all(self, sql: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[dict[str, Any]]:
+        with self._reader.asking() as ask:
+            return list(ask(sql, values))
+
+    def person(self, name: str) -> Person | None:
+        """That person; None: there is none."""
+        return next(iter(self._persons(" where p.name = ?", [name])), None)
+
+    def people(self) -> list[Person]:
+        """All persons, by name; disabled ones too."""
+        return self._persons(" order by p.name", [])
+
+    def _persons(self, ending: str, values: list[object]) -> list[Person]:
+        found = self._all("select p.*, r.rights from person p join role r on r.name = p.role" + ending, values)
+        return [
+            Person(
+                row["name"],
+                row["full_name"],
+                row["role"],
+                frozenset(json.loads(row["rights"])),
+                bool(row["disabled"]),
+                row["generation"],
+                row["language"],
+                frozenset(kind for kind in ("pin", "password", "badge") if row[f"{kind}_hash"]),
+                row["made_at"],
+            )
+            for row in found
+        ]
+
+    def has_keeper(self) -> bool:
+        """True when there is an enabled person who may edit users; False: `account.first` makes one."""
+        return any("user.edit" in one.rights for one in self.people() if not one.disabled)
+
+    def roles(self) -> dict[str, frozenset[str]]:
+        """Rights by role."""
+        found = self._all("select name, rights from role order by name")
+        return {row["name"]: frozenset(json.loads(row["rights"])) for row in found}
+
+    def labels(self, seqs: Iterable[int], *, undone: bool = False) -> list[Label]:
+        """What people said of these parts, oldest first. undone: also what was taken back."""
+        terms = "" if undone else " and undone_at is null"
+        found = self._all(
+            f"select * from label where seq in (select value from json_each(?)){terms} order by n", [_list(seqs)]
+        )
+        return [_label(row) for row in found]
+
+    def label_of(self, seqs: Iterable[int]) -> dict[int, Label]:
+        """The label that counts for each of these parts: the newest one of no second person."""
+        return {label.seq: label for label in self.labels(seqs) if not label.second}
+
+    def labels_since(self, since: str, until: str = "", limit: int = 100_000) -> list[Label]:
+        """Labels given in a span (UTC; until exclusive, empty: now), without those taken back, oldest first."""
+        found = self._all(
+            "select * from label where at >= ? and (? = '' or at < ?) and undone_at is null order by n limit ?",
+            [since, until, until, limit],
+        )
+        return [_label(row) for row in found]
+
+    def label_queue(self, limit: int, who: str = "", *, second: bool = False) -> Queue:
+        """Rejects that nobody has labelled yet, newest first; test parts and parts of a bypass are none.
+
+        second: of those labelled, the sample a second person (who) judges: one in ten, not labelled by who.
+        """
+        _bounded(limit)
+        if second:
+            own = "select 1 from label l where l.seq = p.seq and l.undone_at is null and (l.second or l.who = :who)"
+            among = f"(select 1 from label l where l.seq = p.seq and l.undone_at is null) and seq % {SECOND_SHARE} = 0"
+            done, of = own, f" and exists {among}"
+        else:
+            done, of = "select 1 from label l where l.seq = p.seq and l.undone_at is null and not l.second", ""
+        newest = (
+            "select seq from part where action = 'REJECT' and why not in ('challenge', 'bypass')"
+            f" order by seq desc limit {QUEUE_REJECTS}"
+        )
+        values = {"who": who} if second else {}
+        with self._reader.asking() as ask:
+            (sums,) = ask(
+                f"select count(*) as n, total(exists ({done})) as done from ({newest}) p where 1{of}",
+                values,
+            )
+            seqs = ask(
+                f"select seq from ({newest}) p where not exists ({done}){of} order by seq desc limit {limit}",
+                values,
+            )
+            found = tuple(int(row["seq"]) for row in seqs)
+        return Queue(found, int(sums["n"]) - int(sums["done"]), int(sums["done"]))
+
+    def reviewed(self, seqs: Iterable[int]) -> dict[int, Review]:
+        """Who has seen these parts, by part."""
+        found = self._all("select * from review where seq in (select value from json_each(?))", [_list(seqs)])
+        return {row["seq"]: Review(**row) for row in found}
+
+    def escapes(self, since: str = "", until: str = "", limit: int = MOST) -> list[Escape]:
+        """Defects found downstream that were reported in a span (UTC; until exclusive), newest first."""
+        found = self._all(
+            "select * from \"escape\" where at >= ? and (? = '' or at < ?) order by n desc limit ?",
+            [since, until, until, _bounded(limit)],
+        )
+        return [Escape(**row) for row in found]
+
+    def drawings(self, seqs: Iterable[int]) -> dict[int, Drawing]:
+        """What is drawn on these parts."""
+        found = self._all("select * from drawing where seq in (select value from json_each(?))", [_list(seqs)])
+        return {row["seq"]: Drawing(row["seq"], row["who"], row["at"], json.loads(row["body"])) for row in found}
+
+    def drawn(self, limit: int = MOST) -> list[int]:
+        """Parts that something is drawn on, newest part first."""
+        found = self._all("select seq from drawing order by seq desc limit ?", [_bounded(limit)])
+        return [int(row["seq"]) for row in found]
+
+    def audit_page(self, before_n: int | None = None, limit: int = 100, text: str = "") -> list[AuditRow]:
+        """Lines of the trail, newest first. text: only lines that hold these letters (reads every line)."""
+        found = self._all(
+            "select n, body, hash from audit where n < ? and (? = '' or instr(lower(body), lower(?)) > 0)"
+            " order by n desc limit ?",
+            [before_n or 2**62, text, text, _bounded(limit)],
+        )
+        return [_audit_row(row) for row in found]
+
+    def audit_check(self) -> list[str]:
+        """Where the chain of the trail is broken; empty: it is whole. Reads every line."""
+        with self._reader.asking() as ask:
+            every = ask("select n, body, hash from audit order by n")
+            return audit_problems((row["n"], row["body"], row["hash"]) for row in every)
+
+    def audit_head(self) -> tuple[int, str]:
+        """Number and hash of the newest line: written down elsewhere, it proves that nothing before was rewritten."""
+        found = self._all("select n, hash from audit order by n desc limit 1")
+        return (int(found[0]["n"]), str(found[0]["hash"])) if found else (0, "")
+
+    def journal(
+        self,
+        stream: str = "",
+        key: str | None = None,
+        since: str = "",
+        until: str = "",
+        limit: int = 100,
+        before: int | None = None,
+        after: int | None = None,
+    ) -> list[JournalRow]:
+        """Events, newest first; with after (a number): oldest first. stream: empty: of all."""
+        _bounded(limit)
+        terms: list[tuple[str, object]] = []
+        if stream:
+            terms.append(("stream = ?", stream))
+        if key is not None:
+            terms.append(("key = ?", key))
+        if since:
+            terms.append(("at >= ?", since))
+        if until:
+            terms.append(("at < ?", until))
+        if before is not None:
+            terms.append(("n < ?", before))
+        if after is not None:
+            terms.append(("n > ?", after))
+        where = " where " + " and ".join(term for term, _ in terms) if terms else ""
+        order = "desc" if after is None else "asc"
+        found = self._all(
+            f"select * from journal{where} order by n {order} limit {limit}", [value for _, value in terms]
+        )
+        return [JournalRow(**{**row, "body": json.loads(row["body"])}) for row in found]
+
+    def keep(self, name: str) -> Kept | None:
+        """What a process keeps under a name; None: nothing."""
+        found = self._all("select body, at from keep where name = ?", [name])
+        return Kept(json.loads(found[0]["body"]), found[0]["at"]) if found else None
+
+    def settings(self) -> dict[str, Setting]:
+        """All settings that the ledger keeps, by name."""
+        found = self._all("select * from setting order by name")
+        return {row["name"]: Setting(row["name"], json.loads(row["body"]), row["who"], row["at"]) for row in found}
+
+    def tokens(self) -> list[Token]:
+        """All tokens, ended ones too, newest first."""
+        return [_token(row) for row in self._all("select * from token order by id desc")]
+
+    def token_of(self, digest: str) -> Token | None:
+        """The token of that SHA-256 (hex) that has not ended."""
+        found = self._all("select * from token where hash = ? and ended_at is null", [digest])
+        return _token(found[0]) if found else None
+
+    def webhooks(self, *, ended: bool = False) -> list[Webhook]:
+        """Addresses that are told. ended: also those that are no longer."""
+        found = self._all("select * from webhook" + ("" if ended else " where ended_at is null") + " order by id")
+        return [Webhook(**{**row, "events": tuple(json.loads(row["events"]))}) for row in found]
+
+    def studies(self) -> list[Study]:
+        """All agreement studies, newest first."""
+        return [_study(row) for row in self._all("select * from study order by id desc limit 1000")]
+
+    def study_answers(self, study: int) -> list[StudyAnswer]:
+        """What was said in a study, in order."""
+        found = self._all("select * from study_answer where study = ? order by at, round, seq", [study])
+        return [StudyAnswer(**row) for row in found]
+
+
+def _list(seqs: Iterable[int]) -> str:
+    return json.dumps(list(seqs))
+
+
+def _bounded(limit: int) -> int:
+    if not 1 <= limit <= MOST:
+        raise ValueError(f"limit {limit}: expected 1..{MOST}")
+    return limit
+
+
+def _label(row: dict[str, Any]) -> Label:
+    return Label(**{**row, "second": bool(row["second"])})
+
+
+def _token(row: dict[str, Any]) -> Token:
+    rest = {name: value for name, value in row.items() if name not in ("hash", "rights")}
+    return Token(rights=frozenset(json.loads(row["rights"])), **rest)
+
+
+def _study(row: dict[str, Any]) -> Study:
+    body = json.loads(row["body"])
+    return Study(
+        row["id"],
+        row["name"],
+        tuple(body["operators"]),
+        tuple(body["seqs"]),
+        body["repeats"],
+        {int(seq): truth for seq, truth in body["reference"].items()},
+        row["who"],
+        row["at"],
+        row["closed_at"],
+    )
+
+
+def _audit_row(row: dict[str, Any]) -> AuditRow:
+    try:
+        body = json.loads(row["body"])
+        named = [body.get(name) for name in ("object", "old", "new")]
+        return AuditRow(row["n"], body["at"], body["who"], body["what"], *named, body.get("why", ""), row["hash"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadLedger(f"audit: entry {row['n']} is not as okng wrote it: {error}") from error

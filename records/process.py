@@ -15,13 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from ..bus.channel import EntryReceiver, records_address
+from ..bus.asks import Desk
+from ..bus.channel import AskDoor, EntryReceiver, ask_address, records_address
 from ..bus.clock import MS, SECOND, now_ns
 from ..bus.entries import CountersEntry, RecordEntry, TriggerEntry
 from ..bus.heartbeat import Heartbeat
 from ..bus.messages import Health, Stored
 from ..bus.part import Outcome
 from ..bus.ring import RingShelf
+from ..bus.waiting import wait_any
 from .bookkeeping import Ripe
 from .catcher import Catcher, copied
 from .desk import PartKey, PictureDesk, Where
@@ -30,6 +32,7 @@ from .ledger import Ledger, LedgerDamaged, LedgerStuck
 from .options import RecordsOptions
 from .pictures import adopt
 from .rows import Kept, outcome_of
+from .tasks import PATIENT, records_desk
 from .views import Sight
 
 log = logging.getLogger(__name__)
@@ -41,6 +44,8 @@ GRACE_NS = 3 * SECOND
 """After a new run of io was first heard: by then nothing of the older run is under way to us."""
 DRAIN_NS = 2 * SECOND
 """At most this long is spent on the last entries when asked to stop."""
+ASKS = 4
+"""Answered in one turn of the loop at most: signing in takes 50 ms and more, and the rows of the line go on between."""
 LOST = 75
 """Exit code: the disk did not let us begin; try again later."""
 
@@ -79,6 +84,8 @@ class Recorder:
         self._unripe: dict[Id, None] = {}
         self._batch_ns = 0
         self._stuck_ns = self._retry_ns = 0
+        self.stuck_why = ""
+        """What the disk said; empty: it takes rows."""
         self._heard: dict[str, int] = {}
         self.stored = 0
         """Entries answered since the start."""
@@ -143,11 +150,11 @@ class Recorder:
         try:
             self._ledger.store(list(self._batch.values()))
         except (LedgerStuck, LedgerDamaged) as error:
-            self._get_stuck(error)
+            self.get_stuck(error)
             return 0
         if self._stuck_ns:
             log.info("the ledger is written again after %.1f s", (now_ns() - self._stuck_ns) / SECOND)
-            self._stuck_ns = 0
+            self._stuck_ns, self.stuck_why = 0, ""
         return self._answer(door)
 
     def recover(self) -> None:
@@ -163,7 +170,7 @@ class Recorder:
                 if parts := self._ledger.recover(epoch):
                     log.warning("run %s of io died with parts open, now UNJUDGED: %s", epoch, parts)
         except (LedgerStuck, LedgerDamaged) as error:
-            self._get_stuck(error)
+            self.get_stuck(error)
 
     def close(self) -> None:
         """Let go of the rings. Never raises."""
@@ -187,8 +194,10 @@ class Recorder:
             return False
         return True
 
-    def _get_stuck(self, error: LedgerStuck | LedgerDamaged) -> None:
+    def get_stuck(self, error: LedgerStuck | LedgerDamaged) -> None:
+        """Write no more until the ledger has been opened afresh."""
         now = now_ns()
+        self.stuck_why = str(error)
         self._retry_ns = now if isinstance(error, LedgerDamaged) else now + RETRY_NS
         if not self._stuck_ns:
             self._stuck_ns = now
@@ -280,12 +289,15 @@ def run(options: RecordsOptions, cameras: tuple[str, ...], run_dir: Path) -> int
     catcher = Catcher(cameras, run_dir, desk, options)
     recorder = Recorder(ledger, desk, catcher, cameras, run_dir, options)
     door = EntryReceiver(records_address(run_dir))
+    asks = AskDoor(ask_address(run_dir, "records"))
+    clerks = records_desk(ledger, options.store, lambda: recorder.stuck_why, recorder.get_stuck)
     log.info("ready: %s", ledger.path)
     heartbeat.health = Health.READY
     try:
-        _loop(recorder, ledger, door, heartbeat, stop)
+        _loop(recorder, ledger, door, (asks, clerks), heartbeat, stop)
     finally:
         door.close()
+        asks.close()
         catcher.close()
         desk.close(SECOND)
         recorder.close()
@@ -297,7 +309,14 @@ def run(options: RecordsOptions, cameras: tuple[str, ...], run_dir: Path) -> int
     return 0
 
 
-def _loop(recorder: Recorder, ledger: Ledger, door: EntryReceiver, heartbeat: Heartbeat, stop: _Stop) -> None:
+def _loop(
+    recorder: Recorder,
+    ledger: Ledger,
+    door: EntryReceiver,
+    people: tuple[AskDoor, Desk],
+    heartbeat: Heartbeat,
+    stop: _Stop,
+) -> None:
     chores_due = mark_due = 0
     rested, stop_by, quiet_since = True, 0, now_ns()
     while True:
@@ -308,8 +327,12 @@ def _loop(recorder: Recorder, ledger: Ledger, door: EntryReceiver, heartbeat: He
                 return
         heartbeat.health = Health.FAULT if recorder.stuck else Health.READY
         heartbeat.turn(oldest_ns=recorder.oldest_ns())
-        if _listen(recorder, door, now):
+        if not recorder.is_full():
+            wait_any((door, people[0]), recorder.wait_ms(now))
+        if _listen(recorder, door):
             quiet_since = now
+        if _answer(recorder, people, heartbeat):
+            rested = False
         recorder.ripen()
         if done := recorder.commit(door):
             heartbeat.turn(oldest_ns=recorder.oldest_ns(), done=done)
@@ -326,24 +349,39 @@ def _loop(recorder: Recorder, ledger: Ledger, door: EntryReceiver, heartbeat: He
                     ledger.mark()
 
 
-def _listen(recorder: Recorder, door: EntryReceiver, now: int) -> bool:
+def _answer(recorder: Recorder, people: tuple[AskDoor, Desk], heartbeat: Heartbeat) -> int:
+    """Answer what people and their machines ask, a few a turn; return how many came."""
+    door, desk = people
+    came = 0
+    while came < ASKS and (asked := door.take()) is not None:
+        came += 1
+        who, ask = asked
+        if recorder.stuck and ask.name in PATIENT:
+            continue
+        answer = desk.answer(ask)
+        heartbeat.turn(oldest_ns=recorder.oldest_ns())
+        if answer.done or not recorder.stuck or ask.name not in PATIENT:
+            door.give(who, answer)
+    return came
+
+
+def _listen(recorder: Recorder, door: EntryReceiver) -> bool:
     """Take in what waits at the door, up to one batch. True when something came."""
     if recorder.is_full():
         # io's side of the door fills up and io keeps the rest: rows are never dropped here.
         time.sleep(0.02)
         return False
     came = False
-    timeout_ms = recorder.wait_ms(now)
     for _ in range(64):
         try:
-            got = door.receive(timeout_ms)
+            got = door.receive(0)
         except ValueError:
             log.exception("an entry of another version was dropped; its sender keeps it")
             continue
         if got is None:
             break
         recorder.take(*got)
-        came, timeout_ms = True, 0
+        came = True
         if recorder.is_full():
             break
     return came

@@ -184,6 +184,11 @@ def as_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def unpack_json(packed: str) -> Any:
+    """What `as_json` wrote. ValueError: it is none."""
+    return json.loads(packed)
+
+
 def sha256(data: bytes) -> str:
     """Hex digest."""
     return hashlib.sha256(data).hexdigest()

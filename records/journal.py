@@ -1,0 +1,115 @@
+"""What happened, in order and for good, and what a process wants to find again: `journal.*`, and `audit.add`.
+
+Entries that a machine makes are not in the audit trail besides: the journal is append-only itself. What a person did is
+in both.
+"""
+
+from typing import Any
+
+from pydantic import Field
+
+from ..bus.errors import Refused
+from .clerk import Body, Task, Turn
+from .rows import as_json
+
+_MOST = 1 << 20
+"""Letters of one body."""
+
+
+class Entry(Body):
+    """One event."""
+
+    stream: str = Field(min_length=1, max_length=64)
+    key: str = Field(default="", max_length=256)
+    event: str = Field(min_length=1, max_length=64)
+    who: str = Field(default="", max_length=64)
+    """Empty: who asks; nobody there either: it happened by itself."""
+    body: dict[str, Any] = Field(default_factory=dict)
+
+
+class Entries(Entry):
+    """`journal.add`: one event, or several in `entries` and snapshots in `keep`, all or none."""
+
+    stream: str = ""
+    event: str = ""
+    entries: tuple[Entry, ...] = ()
+    keep: dict[str, Any] = Field(default_factory=dict)
+
+
+class State(Body):
+    """`journal.state`: what is kept under a name, in place of what was."""
+
+    name: str = Field(min_length=1, max_length=64)
+    body: Any
+
+
+class Said(Body):
+    """`audit.add`."""
+
+    what: str = Field(min_length=1, max_length=200)
+    object: dict[str, Any] = Field(default_factory=dict)
+    old: Any = None
+    new: Any = None
+
+
+def add(turn: Turn) -> dict[str, Any]:
+    """Write events; answer their numbers."""
+    asked = turn.take(Entries)
+    entries = list(asked.entries)
+    if asked.stream or asked.event:
+        one = {name: value for name, value in turn.ask.body.items() if name in Entry.model_fields}
+        entries.insert(0, Entry.model_validate(one))
+    if not entries and not asked.keep:
+        raise Refused("journal.add: expected stream, key and event, or entries")
+    numbers = [write(turn, one) for one in entries]
+    for name, body in asked.keep.items():
+        _keep(turn, name, body)
+    return {"n": numbers[-1] if numbers else 0, "numbers": numbers}
+
+
+def write(turn: Turn, entry: Entry) -> int:
+    """Append one event; return its number. What a person did goes into the audit trail as well."""
+    who = entry.who or turn.ask.who
+    turn.db.execute(
+        "insert into journal (at, stream, key, event, who, body) values (?, ?, ?, ?, ?, ?)",
+        (turn.at, entry.stream, entry.key, entry.event, who, _packed(entry.body)),
+    )
+    n = turn.db.last_insert_rowid()
+    if who:
+        about: dict[str, object] = {"journal": n, "key": entry.key, "by": who}
+        turn.audit(f"{entry.stream} {entry.event}", about)
+    return n
+
+
+def keep(turn: Turn) -> dict[str, Any]:
+    """Keep a snapshot under its name."""
+    asked = turn.take(State)
+    _keep(turn, asked.name, asked.body)
+    return {}
+
+
+def add_audit(turn: Turn) -> dict[str, Any]:
+    """Write a line into the trail for who asks."""
+    asked = turn.take(Said)
+    for part in (asked.object, asked.old, asked.new):
+        _packed(part)
+    turn.audit(asked.what, asked.object, old=asked.old, new=asked.new)
+    (newest,) = turn.rows("select max(n) from audit")[0]
+    return {"n": newest}
+
+
+TASKS: dict[str, Task] = {"journal.add": add, "journal.state": keep, "audit.add": add_audit}
+
+
+def _keep(turn: Turn, name: str, body: object) -> None:
+    turn.db.execute(
+        "insert into keep values (?, ?, ?) on conflict (name) do update set body = excluded.body, at = excluded.at",
+        (name, _packed(body), turn.at),
+    )
+
+
+def _packed(body: object) -> str:
+    packed = as_json(body)
+    if len(packed) > _MOST:
+        raise Refused(f"a body of {len(packed)} letters: expected at most {_MOST}")
+    return packed

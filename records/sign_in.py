@@ -1,0 +1,133 @@
+"""Signing in: the try is counted and on disk, then the secret is looked at, then the outcome is written and told.
+
+A PIN or a badge does at a panel only; from elsewhere it takes a password.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+from pydantic import Field
+
+from ..bus.asks import Ask
+from ..bus.clock import utc_now
+from ..bus.errors import Refused
+from .audit import Deed
+from .bookkeeping import audit, rows
+from .clerk import Body, answered, keep_answer, taken
+from .ledger import Ledger
+from .lockout import Key, count_try, forgive
+from .rows import unpack_json
+from .secret import MOST, Kind, fits, hashed_badge, keyed
+
+WRONG = "not signed in: name or secret is wrong"
+"""The same words whether there is such a person, they are disabled, or the secret is another."""
+REMOTE = "remote"
+
+
+class SignIn(Body):
+    """`account.sign_in`."""
+
+    who: str = Field(default="", max_length=MOST)
+    badge: str = Field(default="", max_length=MOST)
+    """In place of `who`; with kind `badge` it may also lie in `secret`."""
+    secret: str = Field(default="", max_length=4 * MOST)
+    kind: Kind
+    panel: bool | str = False
+    """Name of the panel the person stands at (true: the only one). False or empty: they are elsewhere."""
+    address: str = Field(default="", max_length=MOST)
+    """Where they are, when at no panel: tries are counted by it."""
+
+    @property
+    def remote(self) -> bool:
+        """True: not at a panel."""
+        return not self.panel
+
+    @property
+    def place(self) -> str:
+        """What the tries are counted by besides the person."""
+        if self.remote:
+            return f"{REMOTE} {self.address}".strip()
+        return self.panel if isinstance(self.panel, str) else "panel"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Whom a try is about, by what was typed."""
+
+    name: str | None
+    known: str | None
+    """Hash of the secret of the kind asked for; None: they have none, or there is nobody."""
+    keys: list[Key]
+
+
+def sign_in(ledger: Ledger, ask: Ask) -> dict[str, Any]:
+    """Let a person in, or say why not. Refused. Lost: it could not be written, so nobody is let in."""
+    body = taken(SignIn, ask)
+    with ledger.transaction() as db:
+        if (kept := answered(db, ask)) is not None:
+            return kept
+        found = _find(db, body)
+        count_try(db, found.keys)
+    if body.kind == "badge":
+        right = found.name is not None
+    else:
+        right = fits(body.secret, found.known) and found.name is not None
+    detail = "" if right else WRONG
+    if right and body.remote and body.kind != "password":
+        right, detail = False, "from here it takes a password"
+    with ledger.transaction() as db:
+        told = _person(db, str(found.name)) if right else {}
+        if right and not told:  # disabled in between
+            right, detail = False, WRONG
+        about: dict[str, object] = {"kind": body.kind, "place": body.place}
+        if right:
+            forgive(db, found.keys)
+            audit(db, Deed("signed in", about, str(found.name)))
+        else:
+            # What was typed is not written down: it may be a secret in the wrong field.
+            audit(db, Deed("sign-in failed", {**about, "person": found.name or "unknown"}, found.name or ""))
+        keep_answer(db, ask, done=right, detail=detail, body=told)
+    if not right:
+        raise Refused(detail)
+    return told
+
+
+def _find(db: apsw.Connection, body: SignIn) -> _Found:
+    panel = ("panel", body.place)
+    if body.kind == "badge":
+        text = body.badge or body.secret
+        try:
+            hashed = hashed_badge(db, text)
+        except Refused:
+            hashed = ""
+        found = rows(db, "select name from person where badge_hash = ? and not disabled", (hashed,))
+        # A badge's number is the secret: who guesses numbers is stopped at the panel.
+        return _Found(found[0][0] if found else None, None, [panel])
+    name = body.who.strip()
+    column = "pin_hash" if body.kind == "pin" else "password_hash"
+    found = rows(db, f"select name, {column} from person where name = ? and not disabled", (name,))
+    keys = [("person", keyed(db, "person", name)), panel]
+    return _Found(found[0][0], found[0][1], keys) if found else _Found(None, None, keys)
+
+
+def _person(db: apsw.Connection, name: str) -> dict[str, Any]:
+    """What a screen needs of who has signed in; empty: they are no longer enabled."""
+    found = rows(
+        db,
+        "select p.full_name, p.role, r.rights, p.generation, p.language from person p join role r on r.name = p.role"
+        " where p.name = ? and not p.disabled",
+        (name,),
+    )
+    if not found:
+        return {}
+    full_name, role, rights, generation, language = found[0]
+    return {
+        "name": name,
+        "full_name": full_name,
+        "role": role,
+        "rights": list(unpack_json(rights)),
+        "generation": generation,
+        "language": language,
+        "at": utc_now(),
+    }

@@ -1,0 +1,42 @@
+"""All that can be asked of records, and its desk: which file does which command."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..bus.asks import Ask, Desk, Handler
+from . import accounts, journal, labels
+from .clerk import Clerk, Task, Unwritable
+from .ledger import Ledger, LedgerDamaged, LedgerStuck
+from .sign_in import sign_in
+
+TASKS: Mapping[str, Task] = {**accounts.TASKS, **labels.TASKS, **journal.TASKS}
+PATIENT = frozenset(("journal.add", "journal.state", "webhook.reached"))
+"""Of machines that ask again until they are answered: while nothing can be written they get no answer."""
+Stumble = Callable[[LedgerStuck | LedgerDamaged], None]
+
+
+def records_desk(ledger: Ledger, store: Path, stuck: Callable[[], str], stumble: Stumble) -> Desk:
+    """The desk of records.
+
+    stuck: why the ledger takes nothing now; empty: it does. stumble: is told of an error, after which the ledger has to
+    be opened afresh.
+    """
+    clerk = Clerk(ledger, store, TASKS)
+    own: dict[str, Handler] = {name: clerk.do for name in TASKS}
+    own["account.sign_in"] = lambda ask: sign_in(ledger, ask)
+    own["account.own_secret"] = lambda ask: accounts.own_secret(ledger, ask)
+
+    def guarded(do: Handler) -> Handler:
+        def handle(ask: Ask) -> dict[str, Any]:
+            if why := stuck():
+                raise Unwritable(f"history cannot be written: {why}")
+            try:
+                return do(ask)
+            except (LedgerStuck, LedgerDamaged) as error:
+                stumble(error)
+                raise Unwritable(f"history cannot be written: {error}") from error
+
+        return handle
+
+    return Desk("records", {name: guarded(do) for name, do in own.items()})
