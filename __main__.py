@@ -133,6 +133,31 @@ def web(settings_file: Path) -> None:
 
 @cli.command()
 @settings_option
+def workshop(settings_file: Path) -> None:
+    """Teach products, try models and recipes, put them in place. May be killed at any time."""
+    from .appliance.workshop_of import box_of
+    from .workshop.process import run
+
+    become_process("workshop")
+    box = box_of(settings_file)
+    box.run_dir.mkdir(parents=True, exist_ok=True)
+    sys.exit(run(box, box_of))
+
+
+@cli.command(name="workshop-job", hidden=True)
+@settings_option
+@click.argument("folder", type=FOLDER)
+def workshop_job(settings_file: Path, folder: Path) -> None:
+    """Do one long piece of work of the workshop, which starts this itself."""
+    from .appliance.workshop_of import box_of
+    from .workshop.jobs import run_job
+
+    become_process("workshop-job")
+    sys.exit(run_job(box_of(settings_file), folder, box_of))
+
+
+@cli.command()
+@settings_option
 @click.option("--user", "name", default=None, help="Ask for a password, print the line for the users' file.")
 def opcua(settings_file: Path, name: str | None) -> None:
     """Show the line to the MES by OPC UA (OPC 40100-1). May be killed at any time."""

@@ -19,6 +19,7 @@ from .plc_io.opcua_options import OpcuaOptions
 from .plc_io.options import PlcOptions
 from .records.options import RecordsOptions
 from .webui.options import WebOptions
+from .workshop.options import WorkshopOptions
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,23}$")]
 JobNumber = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}$")]
@@ -61,6 +62,8 @@ class Settings(BaseModel):
     inspect: InspectOptions = InspectOptions()
     records: RecordsOptions
     web: WebOptions = WebOptions()
+    workshop: WorkshopOptions = WorkshopOptions()
+    """`[workshop]`: where new products are taught, and what a model needs before it is put in place."""
     sync: SyncOptions | None = None
     opcua: OpcuaOptions | None = None
     """`[opcua]`: results, states and jobs for the MES; None: no OPC UA."""
@@ -123,6 +126,7 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
             "jobs": {number: folder / path for number, path in settings.jobs.items()},
             "camera": cameras,
             "plc": settings.plc.rooted(folder),
+            "workshop": settings.workshop.rooted(folder),
             "opcua": settings.opcua and settings.opcua.rooted(folder),
             "mqtt": settings.mqtt and settings.mqtt.rooted(folder),
             "records": settings.records.model_copy(update={"store": folder / settings.records.store}),

@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"bus", "imaging", "models", "records.read"},
     "fleet": {"bus", "models", "records"},
     "webui": {"bus", "camera.frame", "imaging", *(f"records.{door}" for door in WEB_DOORS)},
+    "workshop": {"bus", "imaging", "camera.frame", "inspect", "models", "training", "fleet.activate", "records.read"},
     "simline": set(),
 }
 """Rooms, and what each may import of the others. A dotted entry is one file: the only door for this guest."""

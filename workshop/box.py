@@ -1,0 +1,44 @@
+"""What the workshop has to know of the box. Read afresh for each ask: the workshop itself changes the settings."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..bus.active_job import kept_job
+from ..inspect.options import InspectOptions
+from .options import WorkshopOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One box, by its settings."""
+
+    settings_file: Path
+    name: str
+    station: str
+    run_dir: Path
+    store: Path
+    """Folder of the ledger."""
+    cameras: tuple[str, ...]
+    recipes: Mapping[int, Path]
+    """Recipe by job number, the start job first."""
+    start_job: int
+    inspect: InspectOptions
+    authorities: tuple[Path, ...]
+    """Certificates of those who vouch for bundles."""
+    options: WorkshopOptions
+
+    @property
+    def active_job(self) -> int:
+        """The job that runs: the one io keeps in this boot, else the start job."""
+        number = kept_job(self.run_dir)
+        return self.start_job if number is None else number
+
+    @property
+    def bundles(self) -> Path:
+        """Where models taught here go."""
+        return self.options.bundles or self.options.folder / "bundles"
+
+
+ReadBox = Callable[[Path], Box]
+"""Reads the box's settings from a file and checks them. BadSettings."""

@@ -1,0 +1,65 @@
+"""The workshop's process: it answers what it is asked at once, and has long work done by a process of its own.
+
+Nothing on the line waits for it. It may be killed at any time: drafts, recipes, models and settings are whole on disk.
+"""
+
+import logging
+
+from ..bus.asks import Desk
+from ..bus.channel import AskDoor, Publisher, ask_address, workshop_address
+from ..bus.heartbeat import Heartbeat
+from ..bus.messages import Health, Work
+from ..bus.stop import Stop
+from .box import Box, ReadBox
+from .drafts import Drafts
+from .eye import Eye
+from .finishing import finish
+from .keeping_desk import KeepingDesk
+from .model_desk import ModelDesk
+from .recipe_desk import RecipeDesk
+from .teach_desk import TeachDesk
+from .works import Works, command_of
+
+log = logging.getLogger(__name__)
+OWNER = "workshop"
+_WAIT_MS = 50
+
+
+def run(box: Box, read_box: ReadBox) -> int:
+    """Run until SIGTERM or SIGINT; return the exit code."""
+    stop = Stop()
+    heartbeat = Heartbeat(box.run_dir, OWNER)
+    publisher = Publisher(workshop_address(box.run_dir))
+    door = AskDoor(ask_address(box.run_dir, OWNER))
+    eye = Eye(box.run_dir, box.cameras)
+    options, settings_file = box.options, box.settings_file
+
+    def tell(work: Work) -> None:
+        publisher.send(work)
+
+    drafts = Drafts(options.folder / "drafts")
+    drafts.tidy()
+    works = Works(options.folder / "work", command_of(settings_file), options.waiting, options.kept_works, tell)
+    desk = Desk(
+        OWNER,
+        {
+            **TeachDesk(settings_file, read_box, drafts, eye, works).handlers(),
+            **RecipeDesk(settings_file, read_box, works).handlers(),
+            **ModelDesk(settings_file, read_box, works).handlers(),
+            **KeepingDesk(settings_file, read_box, works).handlers(),
+        },
+    )
+    heartbeat.health = Health.READY
+    log.info("workshop in %s: %d drafts", options.folder, len(drafts.all()))
+    try:
+        while not stop.asked.is_set():
+            heartbeat.turn(done=door.serve(desk, _WAIT_MS))
+            eye.listen()
+            ended = works.turn()
+            if ended is not None:
+                finish(ended, works, drafts)
+    finally:
+        works.close()
+        for held in (heartbeat, publisher, door, eye):
+            held.close()
+    return 0
