@@ -118,6 +118,20 @@ def records(settings_file: Path) -> None:
 
 @cli.command()
 @settings_option
+def shift(settings_file: Path) -> None:
+    """Keep alarms, challenge tests, change-overs, bypass and lot. May be killed at any time."""
+    from .settings import read_settings
+    from .shift.process import run
+
+    become_process("shift")
+    settings = read_settings(settings_file)
+    box, jobs = settings.box, frozenset(settings.recipes)
+    box.run_dir.mkdir(parents=True, exist_ok=True)
+    sys.exit(run(settings.shift, settings.cameras, jobs, box.run_dir, settings.records.store))
+
+
+@cli.command()
+@settings_option
 def web(settings_file: Path) -> None:
     """Serve the operator's page. May be killed at any time."""
     from .appliance.products_of import products_of

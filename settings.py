@@ -18,6 +18,7 @@ from .plc_io.mqtt_options import MqttOptions
 from .plc_io.opcua_options import OpcuaOptions
 from .plc_io.options import PlcOptions
 from .records.options import RecordsOptions
+from .shift.options import ShiftOptions
 from .webui.options import WebOptions
 from .workshop.options import WorkshopOptions
 
@@ -62,6 +63,8 @@ class Settings(BaseModel):
     inspect: InspectOptions = InspectOptions()
     records: RecordsOptions
     web: WebOptions = WebOptions()
+    shift: ShiftOptions = ShiftOptions()
+    """`[shift]`: alarms, challenge tests, codes of products, shifts."""
     workshop: WorkshopOptions = WorkshopOptions()
     """`[workshop]`: where new products are taught, and what a model needs before it is put in place."""
     sync: SyncOptions | None = None
@@ -126,6 +129,7 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
             "jobs": {number: folder / path for number, path in settings.jobs.items()},
             "camera": cameras,
             "plc": settings.plc.rooted(folder),
+            "web": settings.web.rooted(folder),
             "workshop": settings.workshop.rooted(folder),
             "opcua": settings.opcua and settings.opcua.rooted(folder),
             "mqtt": settings.mqtt and settings.mqtt.rooted(folder),

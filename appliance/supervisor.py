@@ -180,13 +180,15 @@ def box_children(
 ) -> list[Child]:
     """The processes of a box, in stop order: io first, records after everything that makes rows.
 
+    shift goes right after io: what stops on purpose raises no alarm.
+
     beside: doors of processes that only tell others of the line (`opcua`, `mqtt`).
     """
     door = [sys.executable, "-m", "okng"]
     rest = ["--settings", str(settings)]
-    children = [Child("io", [*door, "io", *rest], never_give_up=True)]
+    children = [Child("io", [*door, "io", *rest], never_give_up=True), Child("shift", [*door, "shift", *rest])]
     children += [Child(f"camera-{name}", [*door, "camera", name, *rest], opening_ns=OPENING_NS) for name in cameras]
-    children += [Child("inspect", [*door, "inspect", *rest]), Child("records", [*door, "records", *rest])]
+    children += [Child(name, [*door, name, *rest]) for name in ("inspect", "records")]
     names = (*(("web",) if web else ()), *beside)
     return children + [Child(name, [*door, name, *rest]) for name in names]
 

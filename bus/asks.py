@@ -80,9 +80,9 @@ class Desk:
         self._owner, self._handlers = owner, dict(handlers)
         self._given: OrderedDict[tuple[str, str, str], Answer] = OrderedDict()
 
-    def knows(self, ask_id: str) -> bool:
+    def knows(self, ask: Ask) -> bool:
         """It was answered already: `answer` will only say the same again."""
-        return ask_id in self._given
+        return (ask.id, ask.name, ask.who) in self._given
 
     def answer(self, ask: Ask) -> Answer:
         """Do it, once. Never raises."""

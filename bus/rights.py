@@ -123,6 +123,7 @@ COMMANDS: dict[str, Command] = {
         challenge__confirm="challenge.run",
         challenge__abort="challenge.run",
         challenge__sign="challenge.sign",
+        challenge__samples="challenge.sign",
         hold__release="challenge.sign",
         bypass__set="bypass.set",
         bypass__end="bypass.set",

@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"bus"},
     "plc_io": {"bus"},
     "records": {"bus", "camera.frame", "imaging"},
+    "shift": {"bus", "records.people_read", "records.read"},
     "inspect": {"bus", "camera.frame", "imaging", "models"},
     "training": {"bus", "imaging", "models", "records.read"},
     "fleet": {"bus", "models", "records"},

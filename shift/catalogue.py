@@ -1,0 +1,232 @@
+"""Every alarm there is: what happened, why, and what a person is to do about it. An NG part is not among them.
+
+Each needs somebody's action; what needs none is no alarm. Priority 1 urgent, 2 high, 3 low, 4 advisory.
+"""
+
+import re
+from dataclasses import dataclass
+
+from ..bus.clock import SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of alarm. The sentences are English; the screens keep their twins in other languages."""
+
+    name: str
+    priority: int
+    what: str
+    why: str
+    todo: str
+    latched: bool = False
+    """It waits for a reset after its cause is gone."""
+    on_ns: int = 0
+    """The cause has to stand so long before it counts."""
+    off_ns: int = 2 * SECOND
+    """It has to be gone so long before it is."""
+    deadband: float = 0.0
+    """How far beyond its limit a figure has to come back, in the figure's unit."""
+    explained_by: tuple[str, ...] = ()
+    """Kinds that explain this one: while such an alarm stands, this one is suppressed by design."""
+    shelvable: bool = True
+
+    @property
+    def fills(self) -> tuple[str, ...]:
+        """Names that its sentences want filled in."""
+        return tuple(dict.fromkeys(_FILL.findall(self.what + self.why + self.todo)))
+
+
+_FILL = re.compile(r"%\((\w+)\)s")
+_DARK = ("io.silent",)
+
+_ALL = (
+    Kind(
+        "camera.lost",
+        1,
+        "Camera %(camera)s is lost",
+        "It does not answer: %(detail)s",
+        "Check its power and its network cable. It comes back by itself; parts are rejected until then.",
+        on_ns=SECOND,
+    ),
+    Kind(
+        "camera.fault",
+        1,
+        "Camera %(camera)s has a fault",
+        "It says: %(detail)s",
+        "Do what the message says, then reset the line. Call the engineer if it comes back.",
+        on_ns=SECOND,
+    ),
+    Kind(
+        "trigger.overrun",
+        2,
+        "Parts come too fast or too close",
+        "%(count)s parts were triggered while the box could not take them; they were rejected.",
+        "Slow the line down, or look whether parts touch each other and whether the sensor bounces.",
+        off_ns=20 * SECOND,
+        explained_by=_DARK,
+    ),
+    Kind(
+        "reject.unconfirmed",
+        1,
+        "A reject was not confirmed",
+        "Part %(part)s was to be rejected, and nothing confirms that it left the line.",
+        "Stop the line, find part %(part)s and take it out. Check the ejector and its sensor, then reset this alarm.",
+        latched=True,
+        off_ns=5 * SECOND,
+        shelvable=False,
+    ),
+    Kind(
+        "ng.consecutive",
+        2,
+        "%(count)s bad parts in a row",
+        "Either the process makes bad parts, or the picture has changed.",
+        "Look at the last rejects. If they are bad, mend the process; if they are good, check lamp, lens and position.",
+        off_ns=0,
+    ),
+    Kind(
+        "yield.low",
+        3,
+        "Yield is low: %(yield)s %%",
+        "Of the last %(parts)s parts fewer than %(limit)s %% passed.",
+        "Look at the rejects by class and mend what most of them show.",
+        on_ns=5 * SECOND,
+        deadband=5.0,
+        explained_by=_DARK,
+    ),
+    Kind(
+        "model.mismatch",
+        1,
+        "The judge works by another recipe or model than the line",
+        "The line wants %(wanted)s, the judge has %(found)s.",
+        "Change to the product once more. Call the engineer if it stays.",
+        on_ns=5 * SECOND,
+        explained_by=("io.silent", "inspect.silent"),
+    ),
+    Kind(
+        "disk.low",
+        2,
+        "The disk is nearly full",
+        "Only %(free)s %% are free. Pictures are given up first, then records.",
+        "Ask the administrator to lower the retention of pictures or to make room.",
+        on_ns=5 * SECOND,
+        deadband=2.0,
+    ),
+    Kind(
+        "verdict.late",
+        2,
+        "Verdicts come too late",
+        "%(count)s parts got no verdict before their deadline of %(deadline)s ms and were rejected.",
+        "Slow the line down. If it stays, the engineer looks at the computing time.",
+        off_ns=20 * SECOND,
+        explained_by=("io.silent", "inspect.silent", "camera.lost"),
+    ),
+    Kind(
+        "verify.overdue",
+        2,
+        "The challenge test is due",
+        "It is asked for: %(occasion)s. %(detail)s",
+        "Run the challenge test with the test parts of this product.",
+        off_ns=0,
+        shelvable=False,
+    ),
+    Kind(
+        "verify.failed",
+        1,
+        "The challenge test has failed",
+        "%(detail)s",
+        "Keep the product since the last good test apart. Find the cause, then repeat the test; the line lead signs.",
+        latched=True,
+        off_ns=0,
+        shelvable=False,
+    ),
+    Kind(
+        "plc.lost",
+        1,
+        "The PLC does not answer",
+        "Its heartbeat has stopped, or nothing is connected.",
+        "Check whether the PLC runs and its cable is plugged in. Nothing passes until it is back.",
+        on_ns=2 * SECOND,
+        explained_by=_DARK,
+    ),
+    Kind(
+        "light.failed",
+        1,
+        "The light at camera %(camera)s has changed or failed",
+        "%(detail)s",
+        "Look at the lamp: is it on, clean and in its place? Have it replaced if it is dim.",
+        on_ns=2 * SECOND,
+        off_ns=5 * SECOND,
+        explained_by=("inspect.silent",),
+    ),
+    Kind(
+        "io.silent",
+        1,
+        "The link to the PLC has stopped",
+        "The process io does not move any more.",
+        "Nothing passes. It is started again by itself; call the engineer if it is not back in ten seconds.",
+        on_ns=2 * SECOND,
+    ),
+    Kind(
+        "inspect.silent",
+        1,
+        "The judge has stopped",
+        "The process inspect does not move any more.",
+        "Parts are rejected. It is started again by itself; call the engineer if it is not back in ten seconds.",
+        on_ns=2 * SECOND,
+    ),
+    Kind(
+        "records.silent",
+        2,
+        "Nothing is written down",
+        "The process records does not move any more. The line goes on; entries wait in memory.",
+        "Call the administrator if it is not back in a minute.",
+        on_ns=5 * SECOND,
+    ),
+    Kind(
+        "records.stuck",
+        2,
+        "The disk takes no records",
+        "The ledger cannot be written. The line goes on; entries wait in memory.",
+        "Call the administrator: the disk is full or broken.",
+        on_ns=2 * SECOND,
+        explained_by=("records.silent",),
+    ),
+    Kind(
+        "records.lost",
+        1,
+        "Records are being lost",
+        "%(detail)s",
+        "Call the administrator at once, and note the time: parts since then have no record.",
+        latched=True,
+        explained_by=_DARK,
+        shelvable=False,
+    ),
+    Kind(
+        "clock.wrong",
+        4,
+        "The clock of the box was set",
+        "It jumped by %(seconds)s s. Times in records before and after do not fit together.",
+        "Check date and time. Nothing on the line depends on them.",
+        off_ns=60 * SECOND,
+    ),
+    Kind(
+        "escape.reported",
+        4,
+        "A missed defect was reported",
+        "%(detail)s",
+        "Look at the part and its neighbours, and decide with the engineer whether product is to be held.",
+        off_ns=0,
+    ),
+    Kind(
+        "drift",
+        4,
+        "The pictures of camera %(camera)s drift",
+        "%(detail)s",
+        "Look at the picture: clean the lens, and check focus and position. The engineer may set the reference anew.",
+        on_ns=2 * SECOND,
+        off_ns=10 * SECOND,
+        explained_by=("inspect.silent", "light.failed"),
+    ),
+)
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
+"""Every kind by its name."""
