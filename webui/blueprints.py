@@ -4,11 +4,17 @@ from collections.abc import Callable
 
 from flask import Blueprint
 
+from .alarms import alarm_views
 from .api.metrics import metric_views
 from .api.views import api_views
+from .closeup_views import closeup_views
+from .regions import region_views
 from .web import Web
 
 BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = (
     api_views,
     metric_views,
+    alarm_views,
+    closeup_views,
+    region_views,
 )

@@ -1,11 +1,13 @@
 """Codes and labels that the scripts of a page put on the screen, in the viewer's language."""
 
+from .part_words import part_words
 from .words import N_, Gettext
 
 
 def page_words(gettext: Gettext) -> dict[str, str]:
     """By code; braces in a label are filled by the script."""
     return {
+        **part_words(gettext),
         "OK": gettext(N_("OK")),
         "NG": gettext(N_("NG")),
         "UNJUDGED": gettext(N_("UNJUDGED")),
@@ -28,6 +30,16 @@ def page_words(gettext: Gettext) -> dict[str, str]:
         "stale.not": gettext(N_("The line is not inspecting (last known)")),
         "stale.unknown": gettext(N_("Whether the line is inspecting is not known")),
         "stale.full": gettext(N_("Too many screens are open. Close one; this one tries again by itself.")),
+        "alarms.unkept": gettext(N_("Alarms are not being kept")),
+        "alarms.unkept.todo": gettext(
+            N_("Their process does not answer. Parts are judged as before. If it stays, call maintenance.")
+        ),
+        "alarm.returned": gettext(N_("gone by itself")),
+        "alarm.latched": gettext(N_("gone, waits for reset")),
+        "alarm.count": gettext(N_("{count} times")),
+        "line.reason": gettext(N_("Line: {what}")),
+        "no_answer": gettext(N_("No answer: it may or may not be done")),
+        "left": gettext(N_("{age} left")),
         "part": gettext(N_("Part")),
         "free_run": gettext(N_("Free-running picture, no part")),
         "no_picture": gettext(N_("No picture of this part")),

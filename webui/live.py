@@ -6,7 +6,7 @@ threads make every page dead.
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, abort, request
@@ -15,6 +15,7 @@ from flask_babel import get_translations
 from ..bus.clock import MS, SECOND, now_ns
 from .access import open_to_all
 from .advice import localized
+from .alarm_words import localized_shift
 from .news import News
 from .pictures import Shown
 from .watch import Watch
@@ -132,7 +133,11 @@ def _stream(watch: Watch, gettext: Gettext) -> Iterator[str]:
     while not news.closed and now_ns() < until_ns:
         serial, fresh = news.since(serial, PING_S)
         watch.look()
-        yield "".join(_event(topic, localized(topic, payload, gettext)) for topic, payload in fresh) or ": ping\n\n"
+        yield "".join(_event(topic, _in_words(topic, payload, gettext)) for topic, payload in fresh) or ": ping\n\n"
+
+
+def _in_words(topic: str, payload: Mapping[str, Any], gettext: Gettext) -> Mapping[str, Any]:
+    return localized_shift(payload, gettext) if topic == "shift" else localized(topic, payload, gettext)
 
 
 def _event(topic: str, payload: Any) -> str:

@@ -1,4 +1,5 @@
 // What every page has: top bar, alarm band, clock, and the guard against a frozen display.
+import { startBand } from "./band.js";
 import { Events } from "./events.js";
 import { say, setShape, word } from "./words.js";
 
@@ -8,7 +9,6 @@ export const events = new Events("/events");
 let offsetMin = 0;
 let boxMs = 0;
 let boxAt = 0;
-let alarmSince = 0;
 /** @type {boolean | null} */
 let inspecting = null;
 let web = 0;
@@ -23,18 +23,9 @@ export function boxNow() {
   return boxMs + (performance.now() - boxAt);
 }
 
-/** @param {number} ms */
-function age(ms) {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
-  if (seconds < 60) return `${seconds} s`;
-  const minutes = Math.floor(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
 function tick() {
   if (!boxMs) return;
   say("clock", localTime(boxNow()));
-  say("band-age", alarmSince ? word("for", { age: age(boxNow() - alarmSince) }) : "");
 }
 
 events.on("heartbeat", (beat) => {
@@ -53,15 +44,7 @@ events.on("state", (state) => {
   if (state.recipe) say("recipe", `${state.recipe} · ${state.revision.slice(0, 6)}`);
   if (state.model) say("model", state.model.slice(0, 8));
   if (state.station) say("station", state.station);
-  const [first, ...others] = state.reasons;
-  const band = /** @type {HTMLElement} */ (document.getElementById("band"));
-  band.hidden = !first;
-  alarmSince = first ? Date.parse(state.since) : 0;
-  say("band-what", first?.what ?? "");
-  say("band-todo", first?.todo ?? "");
-  say("band-more", others.length ? word("more", { count: others.length }) : "");
   body.dataset.drift = state.drift.length ? "yes" : "no";
-  tick();
 });
 
 events.onStale = (stale) => {
@@ -74,6 +57,7 @@ events.onStale = (stale) => {
   say("stale-text", events.refused ? word("stale.full") : word(known));
 };
 
+startBand(events, () => (boxMs ? boxNow() : 0));
 setInterval(tick, 250);
 // Modules are evaluated in order: a page that imports this one adds its handlers before the stream opens.
 queueMicrotask(() => setTimeout(() => events.start(), 0));

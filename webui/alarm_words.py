@@ -1,0 +1,213 @@
+"""The sentences of the alarms in the viewer's language: what happened, why, and what to do, by kind.
+
+Twins of `shift.catalogue`; a test holds them against it. A kind that is not known here is said as shift says it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..bus.shift import Alarm
+from .advice import advice
+from .shift_words import detail_words
+from .words import N_, Gettext
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one alarm says."""
+
+    what: str
+    why: str
+    todo: str
+
+
+KIND_WORDS: dict[str, tuple[str, str, str]] = {
+    "camera.lost": (
+        N_("Camera %(camera)s is lost"),
+        N_("It does not answer: %(detail)s"),
+        N_("Check its power and its network cable. It comes back by itself; parts are rejected until then."),
+    ),
+    "camera.fault": (
+        N_("Camera %(camera)s has a fault"),
+        N_("It says: %(detail)s"),
+        N_("Do what the message says, then reset the line. Call the engineer if it comes back."),
+    ),
+    "trigger.overrun": (
+        N_("Parts come too fast or too close"),
+        N_("%(count)s parts were triggered while the box could not take them; they were rejected."),
+        N_("Slow the line down, or look whether parts touch each other and whether the sensor bounces."),
+    ),
+    "reject.unconfirmed": (
+        N_("A reject was not confirmed"),
+        N_("Part %(part)s was to be rejected, and nothing confirms that it left the line."),
+        N_(
+            "Stop the line, find part %(part)s and take it out. Check the ejector and its sensor, then reset this alarm."
+        ),
+    ),
+    "ng.consecutive": (
+        N_("%(count)s bad parts in a row"),
+        N_("Either the process makes bad parts, or the picture has changed."),
+        N_(
+            "Look at the last rejects. If they are bad, mend the process; if they are good, check lamp, lens and position."
+        ),
+    ),
+    "yield.low": (
+        N_("Yield is low: %(yield)s %%"),
+        N_("Of the last %(parts)s parts fewer than %(limit)s %% passed."),
+        N_("Look at the rejects by class and mend what most of them show."),
+    ),
+    "model.mismatch": (
+        N_("The judge works by another recipe or model than the line"),
+        N_("The line wants %(wanted)s, the judge has %(found)s."),
+        N_("Change to the product once more. Call the engineer if it stays."),
+    ),
+    "disk.low": (
+        N_("The disk is nearly full"),
+        N_("Only %(free)s %% are free. Pictures are given up first, then records."),
+        N_("Ask the administrator to lower the retention of pictures or to make room."),
+    ),
+    "verdict.late": (
+        N_("Verdicts come too late"),
+        N_("%(count)s parts got no verdict before their deadline of %(deadline)s ms and were rejected."),
+        N_("Slow the line down. If it stays, the engineer looks at the computing time."),
+    ),
+    "verify.overdue": (
+        N_("The challenge test is due"),
+        N_("It is asked for: %(occasion)s. %(detail)s"),
+        N_("Run the challenge test with the test parts of this product."),
+    ),
+    "verify.failed": (
+        N_("The challenge test has failed"),
+        N_("%(detail)s"),
+        N_(
+            "Keep the product since the last good test apart. Find the cause, then repeat the test; the line lead signs."
+        ),
+    ),
+    "plc.lost": (
+        N_("The PLC does not answer"),
+        N_("Its heartbeat has stopped, or nothing is connected."),
+        N_("Check whether the PLC runs and its cable is plugged in. Nothing passes until it is back."),
+    ),
+    "light.failed": (
+        N_("The light at camera %(camera)s has changed or failed"),
+        N_("%(detail)s"),
+        N_("Look at the lamp: is it on, clean and in its place? Have it replaced if it is dim."),
+    ),
+    "io.silent": (
+        N_("The link to the PLC has stopped"),
+        N_("The process io does not move any more."),
+        N_("Nothing passes. It is started again by itself; call the engineer if it is not back in ten seconds."),
+    ),
+    "inspect.silent": (
+        N_("The judge has stopped"),
+        N_("The process inspect does not move any more."),
+        N_("Parts are rejected. It is started again by itself; call the engineer if it is not back in ten seconds."),
+    ),
+    "records.silent": (
+        N_("Nothing is written down"),
+        N_("The process records does not move any more. The line goes on; entries wait in memory."),
+        N_("Call the administrator if it is not back in a minute."),
+    ),
+    "records.stuck": (
+        N_("The disk takes no records"),
+        N_("The ledger cannot be written. The line goes on; entries wait in memory."),
+        N_("Call the administrator: the disk is full or broken."),
+    ),
+    "records.lost": (
+        N_("Records are being lost"),
+        N_("%(detail)s"),
+        N_("Call the administrator at once, and note the time: parts since then have no record."),
+    ),
+    "clock.wrong": (
+        N_("The clock of the box was set"),
+        N_("It jumped by %(seconds)s s. Times in records before and after do not fit together."),
+        N_("Check date and time. Nothing on the line depends on them."),
+    ),
+    "escape.reported": (
+        N_("A missed defect was reported"),
+        N_("%(detail)s"),
+        N_("Look at the part and its neighbours, and decide with the engineer whether product is to be held."),
+    ),
+    "drift": (
+        N_("The pictures of camera %(camera)s drift"),
+        N_("%(detail)s"),
+        N_(
+            "Look at the picture: clean the lens, and check focus and position. The engineer may set the reference anew."
+        ),
+    ),
+}
+"""What, why, what to do, by kind: message ids whose `%(name)s` the alarm fills."""
+STATES = {
+    "unacknowledged": N_("not acknowledged"),
+    "acknowledged": N_("acknowledged"),
+    "returned": N_("gone, not acknowledged"),
+    "latched": N_("gone, waits for reset"),
+    "shelved": N_("shelved"),
+    "suppressed": N_("explained by another alarm"),
+    "out of service": N_("out of service"),
+    "normal": N_("normal"),
+}
+"""States of an alarm by their names on the bus."""
+EVENTS = {
+    "raised": N_("raised"),
+    "acknowledged": N_("acknowledged"),
+    "returned": N_("gone, not acknowledged"),
+    "cleared": N_("cleared"),
+    "reset": N_("reset"),
+    "shelved": N_("shelved"),
+    "unshelved": N_("shelving ended"),
+    "suppressed": N_("explained by another alarm"),
+    "unsuppressed": N_("not explained any more"),
+    "out of service": N_("taken out of service"),
+    "in service": N_("back in service"),
+}
+"""What the journal of alarms says."""
+PRIORITIES = {1: N_("urgent"), 2: N_("high"), 3: N_("low"), 4: N_("advice")}
+SHAPES = {1: "octagon", 2: "triangle", 3: "diamond", 4: "diamond"}
+"""A shape for each priority: colour is never alone."""
+
+
+def alarm_words(alarm: Alarm, gettext: Gettext) -> Told:
+    """The three sentences of an alarm that is not normal."""
+    return told(alarm.kind, alarm.fill, gettext) or Told(alarm.what, alarm.why, alarm.todo)
+
+
+def told(kind: str, fill: Mapping[str, str], gettext: Gettext) -> Told | None:
+    """The three sentences of a kind, filled; None: this kind is not known."""
+    sentences = KIND_WORDS.get(kind)
+    if sentences is None:
+        return None
+    said = _Filled({name: detail_words(text, gettext) for name, text in fill.items()})
+    if kind in ("light.failed", "drift"):  # what inspect saw in the pictures has words of its own
+        said["detail"] = advice(f"{fill.get('camera', '')}: {fill.get('detail', '')}", gettext).what
+    what, why, todo = (gettext(sentence) % said for sentence in sentences)
+    return Told(what, why, todo)
+
+
+class _Filled(dict[str, str]):
+    """What fills the sentences; what is missing is a question mark, not a broken page."""
+
+    def __missing__(self, name: str) -> str:
+        return "?"
+
+
+def localized_shift(payload: Mapping[str, Any], gettext: Gettext) -> Mapping[str, Any]:
+    """The news of the shift process with its sentences in the viewer's language."""
+    if not payload.get("known"):
+        return payload
+    alarms = []
+    for alarm in payload["alarms"]:
+        found = told(alarm["kind"], alarm["fill"], gettext)
+        words = {"what": found.what, "why": found.why, "todo": found.todo} if found else {}
+        alarms.append({**alarm, **words, "shape": SHAPES.get(alarm["priority"], "triangle")})
+    return {
+        **payload,
+        "alarms": alarms,
+        "challenge": _with_detail(payload["challenge"], gettext),
+        "change": _with_detail(payload["change"], gettext),
+    }
+
+
+def _with_detail(said: Mapping[str, Any], gettext: Gettext) -> dict[str, Any]:
+    return {**said, "detail": detail_words(said["detail"], gettext)}

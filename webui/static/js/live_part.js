@@ -1,0 +1,68 @@
+// A part of a page that follows the line: fetched anew when the shift process has something new to say.
+import { boxNow, events } from "./frame.js";
+import { age } from "./band.js";
+import { word } from "./words.js";
+
+const DEBOUNCE_MS = 120;
+const HELD_MS = 400;
+const EVERY_MS = 15000;
+
+/** @type {HTMLElement | null} */
+const part = document.querySelector("[data-part]");
+let wanted = 0;
+let busy = false;
+let pressedUntil = 0;
+
+document.addEventListener("pointerdown", () => (pressedUntil = Infinity));
+for (const end of ["pointerup", "pointercancel"]) {
+  document.addEventListener(end, () => (pressedUntil = performance.now() + HELD_MS));
+}
+
+/** Fetch it again soon; never under a finger, never over what somebody types. */
+export function refresh(delay = DEBOUNCE_MS) {
+  clearTimeout(wanted);
+  wanted = window.setTimeout(renew, delay);
+}
+
+async function renew() {
+  if (!part) return;
+  const typing = part.contains(document.activeElement) && document.activeElement?.matches("input, textarea, select");
+  if (busy || typing || document.hidden || performance.now() < pressedUntil) return refresh(HELD_MS);
+  busy = true;
+  try {
+    const answer = await fetch(part.dataset.part ?? "", { headers: { "HX-Request": "true" } });
+    if (!answer.ok) return;
+    const text = await answer.text();
+    if (performance.now() < pressedUntil) return refresh(HELD_MS);
+    if (text !== part.dataset.held) {
+      part.dataset.held = text;
+      const scrolled = part.querySelector("[data-scrolls]")?.scrollTop ?? 0;
+      part.innerHTML = text;
+      const scrolls = part.querySelector("[data-scrolls]");
+      if (scrolls) scrolls.scrollTop = scrolled;
+      part.dispatchEvent(new CustomEvent("renewed"));
+    }
+    tick();
+  } catch {
+    refresh(3000); // the server is gone; the watch over the heartbeat says so
+  } finally {
+    busy = false;
+  }
+}
+
+/** Ages and what is left, of every element that says since or until when. */
+function tick() {
+  if (!boxNow()) return;
+  for (const element of document.querySelectorAll("[data-since], [data-until]")) {
+    const { since, until } = /** @type {HTMLElement} */ (element).dataset;
+    const at = Date.parse(since ?? until ?? "");
+    if (!at) continue;
+    const text = since ? word("for", { age: age(boxNow() - at) }) : word("left", { age: age(at - boxNow()) });
+    if (element.textContent !== text) element.textContent = text;
+  }
+}
+
+events.on("shift", () => refresh());
+events.on("state", () => refresh());
+setInterval(tick, 500);
+setInterval(() => refresh(), EVERY_MS);
