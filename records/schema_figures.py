@@ -156,5 +156,6 @@ TALLIES = (_TALLY, _REJECT, _SCORE, _LATENCY)
 FIGURES = (
     "alter table part add column lot text not null default '';  -- as of the trigger; empty: none was set\n"
     + "".join(one.sql() for one in TALLIES)
+    + "create index tally_lot on tally (lot) where lot != '';\n"
 )
 """The lot of a part, and the sums."""
