@@ -111,8 +111,11 @@ def _earlier(db: apsw.Connection, serial: str, taken_at: str, span_h: int) -> in
 
 
 def _lot(db: apsw.Connection, taken_at: str) -> str:
-    """The lot that was set when the part came; empty: none."""
-    sql = "select key from journal where stream = 'lot' and event = 'set' and at <= ? order by at desc, n desc limit 1"
+    """The lot that was under way when the part came; empty: none."""
+    sql = (
+        "select case event when 'ended' then '' else coalesce(json_extract(body, '$.lot'), key) end from journal"
+        " where stream = 'lot' and at <= ? order by at desc, n desc limit 1"
+    )
     found = rows(db, sql, (taken_at,))
     return str(found[0][0]) if found else ""
 

@@ -13,6 +13,7 @@ from typing import Any
 from ..bus.errors import BadLedger
 from ..bus.part import Delivery
 from .audit import audit_problems
+from .figures_check import figure_problems
 from .questions import OWN_RECORD, PART, QUESTIONS
 from .read import Ask, LedgerReader
 from .rows import sha256
@@ -32,7 +33,7 @@ class Balance:
     late: int
     missed: int
     ordered: int
-    """Rejects ordered; must be ng + unjudged."""
+    """Rejects ordered; must be ng + unjudged + challenge + bypass."""
     confirmed: int
     """Of ordered: the PLC acknowledged them, in time or late."""
     unconfirmed: int
@@ -47,6 +48,10 @@ class Balance:
     """Runs of io."""
     problems: list[str] = field(default_factory=list)
     """What does not balance, parts named; empty when all does."""
+    challenge: int = 0
+    """Test parts: in none of ok, ng, unjudged."""
+    bypass: int = 0
+    """Parts during a bypass: in none of ok, ng, unjudged."""
     views: int = 0
     """Pictures kept of other views than the deciding one."""
 
@@ -74,6 +79,7 @@ def check(store: Path, *, full: bool = False) -> Balance:
         for epoch in list(ask("select * from epoch order by n")):
             problems += _against_io(ask, epoch)
         problems += _outbox(ask)
+        problems += figure_problems(ask)
         problems += audit_problems(
             [(row["n"], row["body"], row["hash"]) for row in ask("select * from audit order by n")]
         )
@@ -84,9 +90,17 @@ def check(store: Path, *, full: bool = False) -> Balance:
     return Balance(**sums, problems=problems)
 
 
+OUTCOMES = (
+    "total(outcome = 'OK') as ok, total(outcome = 'NG') as ng,"
+    " total(outcome = 'UNJUDGED' and why not in ('challenge', 'bypass')) as unjudged,"
+    " total(why = 'challenge') as challenge, total(why = 'bypass') as bypass"
+)
+"""Every part is in one of the five: test parts and those of a bypass are counted apart."""
+
+
 def _sums(ask: Ask) -> dict[str, int]:
     (parts,) = ask(
-        "select total(outcome = 'OK') as ok, total(outcome = 'NG') as ng, total(outcome = 'UNJUDGED') as unjudged,"
+        f"select {OUTCOMES},"
         " total(why = 'late') as late, total(missed) as missed, total(action = 'REJECT') as ordered,"
         " total(action = 'REJECT' and delivery != ?) as confirmed,"
         " total(action = 'REJECT' and delivery = ?) as unconfirmed, total(recovered) as recovered,"
@@ -110,14 +124,14 @@ def _named(text: str, found: Iterator[dict[str, Any]]) -> list[str]:
 
 
 def _unequal(sums: dict[str, int]) -> list[str]:
-    judged = sums["ok"] + sums["ng"] + sums["unjudged"]
+    rejected = sums["ng"] + sums["unjudged"] + sums["challenge"] + sums["bypass"]
+    named = f"NG {sums['ng']} + UNJUDGED {sums['unjudged']}"
+    named += "".join(f" + {name} {sums[name]}" for name in ("challenge", "bypass") if sums[name])
     found = []
-    if sums["triggers"] != judged:
-        found.append(
-            f"triggers {sums['triggers']} are not OK {sums['ok']} + NG {sums['ng']} + UNJUDGED {sums['unjudged']}"
-        )
-    if sums["ordered"] != sums["ng"] + sums["unjudged"]:
-        found.append(f"rejects ordered {sums['ordered']} are not NG {sums['ng']} + UNJUDGED {sums['unjudged']}")
+    if sums["triggers"] != sums["ok"] + rejected:
+        found.append(f"triggers {sums['triggers']} are not OK {sums['ok']} + {named}")
+    if sums["ordered"] != rejected:
+        found.append(f"rejects ordered {sums['ordered']} are not {named}")
     if sums["confirmed"] + sums["unconfirmed"] != sums["ordered"]:
         found.append(
             f"confirmed {sums['confirmed']} + unconfirmed {sums['unconfirmed']} are not ordered {sums['ordered']}"
@@ -125,7 +139,10 @@ def _unequal(sums: dict[str, int]) -> list[str]:
     return found
 
 
-_COUNTED = ("triggers", "ok", "ng", "unjudged", "late", "missed", "ordered", "confirmed", "unconfirmed")
+_COUNTED = (
+    *("triggers", "ok", "ng", "unjudged", "challenge", "bypass"),
+    *("late", "missed", "ordered", "confirmed", "unconfirmed"),
+)
 
 
 def _against_io(ask: Ask, epoch: dict[str, Any]) -> list[str]:
@@ -135,7 +152,7 @@ def _against_io(ask: Ask, epoch: dict[str, Any]) -> list[str]:
         return []
     (said,) = snapshots
     (parts,) = ask(
-        "select total(outcome = 'OK') as ok, total(outcome = 'NG') as ng, total(outcome = 'UNJUDGED') as unjudged,"
+        f"select {OUTCOMES},"
         " total(why = 'late') as late, total(missed) as missed, total(action = 'REJECT') as ordered,"
         " total(action = 'REJECT' and delivery != 'unconfirmed') as confirmed,"
         " total(action = 'REJECT' and delivery = 'unconfirmed') as unconfirmed, total(recovered) as recovered"
@@ -151,7 +168,8 @@ def _against_io(ask: Ask, epoch: dict[str, Any]) -> list[str]:
             found["in_flight"] = 0
     else:
         # The last word of a run that died, or that goes on: parts it had decided on may have lost their record since.
-        slack = found["recovered"] + found["triggers"] - found["ok"] - found["ng"] - found["unjudged"]
+        decided = sum(found[name] for name in ("ok", "ng", "unjudged", "challenge", "bypass"))
+        slack = found["recovered"] + found["triggers"] - decided
         wrong = [name for name in ("ok", "ng") if found[name] + slack < said[name]]
         wrong += ["triggers"] if found["triggers"] < said["triggers"] else []
     return [f"epoch {epoch['name']}: {name}: io counted {said[name]}, the ledger has {found[name]}" for name in wrong]
