@@ -166,6 +166,8 @@ class Webhook:
     ended_at: str | None
     reached: int
     """Journal number up to which it was delivered."""
+    reached_part: int = 0
+    """The same for parts, by `seq`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,6 +382,10 @@ class PeopleReader:
         )
         return [JournalRow(**{**row, "body": json.loads(row["body"])}) for row in found]
 
+    def journal_after(self, n: int, limit: int) -> list[JournalRow]:
+        """Events after a number, of all streams, oldest first."""
+        return self.journal(after=n, limit=limit)
+
     def keep(self, name: str) -> Kept | None:
         """What a process keeps under a name; None: nothing."""
         found = self._all("select body, at from keep where name = ?", [name])
@@ -451,7 +457,9 @@ def _study(row: dict[str, Any]) -> Study:
 def _audit_row(row: dict[str, Any]) -> AuditRow:
     try:
         body = json.loads(row["body"])
-        named = [body.get(name) for name in ("object", "old", "new")]
-        return AuditRow(row["n"], body["at"], body["who"], body["what"], *named, body.get("why", ""), row["hash"])
+        about, old, new = (body.get(name) for name in ("object", "old", "new"))
+        return AuditRow(
+            row["n"], body["at"], body["who"], body["what"], about, old, new, body.get("why", ""), row["hash"]
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadLedger(f"audit: entry {row['n']} is not as okng wrote it: {error}") from error

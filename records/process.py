@@ -24,6 +24,7 @@ from ..bus.messages import Health, Stored
 from ..bus.part import Outcome
 from ..bus.ring import RingShelf
 from ..bus.waiting import wait_any
+from .backup import Backups
 from .bookkeeping import Ripe
 from .catcher import Catcher, copied
 from .desk import PartKey, PictureDesk, Where
@@ -51,6 +52,8 @@ LOST = 75
 
 Entry = TriggerEntry | RecordEntry | CountersEntry
 Id = tuple[str, int]
+People = tuple[AskDoor, Desk, Backups]
+"""What serves them: their door, who answers, who makes copies."""
 
 
 @dataclass(slots=True)
@@ -290,14 +293,16 @@ def run(options: RecordsOptions, cameras: tuple[str, ...], run_dir: Path) -> int
     recorder = Recorder(ledger, desk, catcher, cameras, run_dir, options)
     door = EntryReceiver(records_address(run_dir))
     asks = AskDoor(ask_address(run_dir, "records"))
-    clerks = records_desk(ledger, options.store, lambda: recorder.stuck_why, recorder.get_stuck)
+    backups = Backups(ledger, options.store)
+    clerks = records_desk(ledger, options.store, lambda: recorder.stuck_why, recorder.get_stuck, backups)
     log.info("ready: %s", ledger.path)
     heartbeat.health = Health.READY
     try:
-        _loop(recorder, ledger, door, (asks, clerks), heartbeat, stop)
+        _loop(recorder, ledger, door, (asks, clerks, backups), heartbeat, stop)
     finally:
         door.close()
         asks.close()
+        backups.close()
         catcher.close()
         desk.close(SECOND)
         recorder.close()
@@ -313,7 +318,7 @@ def _loop(
     recorder: Recorder,
     ledger: Ledger,
     door: EntryReceiver,
-    people: tuple[AskDoor, Desk],
+    people: People,
     heartbeat: Heartbeat,
     stop: _Stop,
 ) -> None:
@@ -340,6 +345,9 @@ def _loop(
         if now >= chores_due:
             chores_due = now + SECOND
             recorder.recover()
+            if not recorder.stuck:
+                with contextlib.suppress(LedgerStuck, LedgerDamaged):
+                    people[2].settle()
             if not rested and recorder.idle and now - quiet_since > 2 * SECOND:
                 ledger.rest()
                 rested = True
@@ -349,9 +357,9 @@ def _loop(
                     ledger.mark()
 
 
-def _answer(recorder: Recorder, people: tuple[AskDoor, Desk], heartbeat: Heartbeat) -> int:
+def _answer(recorder: Recorder, people: People, heartbeat: Heartbeat) -> int:
     """Answer what people and their machines ask, a few a turn; return how many came."""
-    door, desk = people
+    door, desk, _ = people
     came = 0
     while came < ASKS and (asked := door.take()) is not None:
         came += 1

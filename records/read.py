@@ -170,12 +170,15 @@ class LedgerReader:
     def summary(self, since: str | None = None) -> dict[str, int]:
         """Counts of the parts taken at or after since (UTC as in `taken_at`; None: all). BadLedger.
 
-        Keys: parts, ok, ng, unjudged, late, missed, rejects, confirmed, unconfirmed, pictures.
+        Keys: parts, ok, ng, unjudged, challenge, bypass (these two are in none of the three before), late, missed,
+        rejects, confirmed, unconfirmed, pictures.
         """
         with self.asking() as ask:
             (found,) = ask(
                 "select count(*) as parts, total(outcome = 'OK') as ok, total(outcome = 'NG') as ng,"
-                " total(outcome = 'UNJUDGED') as unjudged, total(why = 'late') as late, total(missed) as missed,"
+                " total(outcome = 'UNJUDGED' and why not in ('challenge', 'bypass')) as unjudged,"
+                " total(why = 'challenge') as challenge, total(why = 'bypass') as bypass,"
+                " total(why = 'late') as late, total(missed) as missed,"
                 " total(action = 'REJECT') as rejects, total(action = 'REJECT' and delivery = ?) as confirmed,"
                 " total(action = 'REJECT' and delivery != ?) as unconfirmed, total(picture_kept) as pictures"
                 " from part where taken_at >= ?",

@@ -138,7 +138,8 @@ create table webhook (
     made_by text not null,
     made_at text not null,
     ended_at text,
-    reached integer not null          -- journal number up to which it was delivered
+    reached integer not null,         -- journal number up to which it was delivered
+    reached_part integer not null default 0 -- the same for parts, by seq
 );
 """
 """Persons, roles, labels, journal, studies, settings, tokens, and the two counts of parts outside production."""

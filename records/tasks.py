@@ -5,18 +5,21 @@ from pathlib import Path
 from typing import Any
 
 from ..bus.asks import Ask, Desk, Handler
-from . import accounts, journal, labels
+from . import accounts, journal, labels, programs, studies
+from .backup import Backups
 from .clerk import Clerk, Task, Unwritable
 from .ledger import Ledger, LedgerDamaged, LedgerStuck
 from .sign_in import sign_in
 
-TASKS: Mapping[str, Task] = {**accounts.TASKS, **labels.TASKS, **journal.TASKS}
+TASKS: Mapping[str, Task] = {**accounts.TASKS, **labels.TASKS, **journal.TASKS, **programs.TASKS, **studies.TASKS}
 PATIENT = frozenset(("journal.add", "journal.state", "webhook.reached"))
 """Of machines that ask again until they are answered: while nothing can be written they get no answer."""
 Stumble = Callable[[LedgerStuck | LedgerDamaged], None]
 
 
-def records_desk(ledger: Ledger, store: Path, stuck: Callable[[], str], stumble: Stumble) -> Desk:
+def records_desk(
+    ledger: Ledger, store: Path, stuck: Callable[[], str], stumble: Stumble, backups: Backups | None = None
+) -> Desk:
     """The desk of records.
 
     stuck: why the ledger takes nothing now; empty: it does. stumble: is told of an error, after which the ledger has to
@@ -25,6 +28,7 @@ def records_desk(ledger: Ledger, store: Path, stuck: Callable[[], str], stumble:
     clerk = Clerk(ledger, store, TASKS)
     own: dict[str, Handler] = {name: clerk.do for name in TASKS}
     own["account.sign_in"] = lambda ask: sign_in(ledger, ask)
+    own["backup.make"] = (backups or Backups(ledger, store)).make
     own["account.own_secret"] = lambda ask: accounts.own_secret(ledger, ask)
 
     def guarded(do: Handler) -> Handler:
