@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .kinds import kind_word
 from .words import N_, Gettext, alarm, reason_words, said, saying
 
 CAUSES = {
@@ -174,6 +175,8 @@ def localized(topic: str, payload: Mapping[str, Any], gettext: Gettext) -> Mappi
         }
     if topic in ("result", "last_ng"):
         return {**payload, "reasons": [reason_words(reason, gettext) for reason in payload["reasons"]]}
+    if topic == "counters":
+        return {**payload, "pareto": [[*row, kind_word(row[0], gettext)] for row in payload["pareto"]]}
     if topic == "film":
         return {"tiles": [localized("result", tile, gettext) for tile in payload["tiles"]]}
     return payload

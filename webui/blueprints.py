@@ -7,6 +7,7 @@ from flask import Blueprint
 from .alarms import alarm_views
 from .api.metrics import metric_views
 from .api.views import api_views
+from .confirm import confirm_views
 from .closeup_views import closeup_views
 from .regions import region_views
 from .web import Web
@@ -14,6 +15,7 @@ from .web import Web
 BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = (
     api_views,
     metric_views,
+    confirm_views,
     alarm_views,
     closeup_views,
     region_views,

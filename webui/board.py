@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ..bus.clock import MS
 from ..bus.messages import CameraState, Counters, FrameLost, FrameReady, InspectState, StationState, Work
-from ..bus.part import Action, Disposition, Outcome, Record, Trigger, Verdict
+from ..bus.part import Action, Defect, Disposition, Outcome, Record, Trigger, Verdict, Why
 from ..bus.shift import ShiftState
 from .result import Result, with_codes, with_frame, with_verdict
 
@@ -29,6 +29,16 @@ class Minute:
     ok: int = 0
     ng: int = 0
     unjudged: int = 0
+
+
+@dataclass(slots=True)
+class Kinds:
+    """What the NG parts of one minute had."""
+
+    number: int
+    """Minutes on the monotonic clock."""
+    counts: dict[tuple[str, str], int]
+    """NG parts by class and region of their first defect."""
 
 
 class Board:
@@ -56,6 +66,8 @@ class Board:
         """Newest first."""
         self.minutes: deque[Minute] = deque(maxlen=MINUTES)
         """Oldest first; minutes without a part are missing."""
+        self.kinds: deque[Kinds] = deque(maxlen=MINUTES)
+        """Oldest first; minutes without an NG part are missing."""
         self.counted_from: Counters | None = None
         """Counters of this run of io when it was first heard."""
         self.resets = 0
@@ -79,7 +91,7 @@ class Board:
             case Disposition():
                 self._disposition(message)
             case Record():
-                self._record(message)
+                self._record(message, at_ns)
             case StationState():
                 self._station(message, at_ns)
             case InspectState():
@@ -138,8 +150,10 @@ class Board:
         outcome = known.outcome or str(_outcome_of(disposition))
         self._decided(replace(known, outcome=outcome, action=str(disposition.action), why=str(disposition.why)))
 
-    def _record(self, record: Record) -> None:
+    def _record(self, record: Record, at_ns: int) -> None:
         known = self._known(record.trigger.part, record.trigger.at_ns)
+        if not known.delivery and str(record.disposition.why) == Why.NG:
+            self._note_kind(known.defects or (record.verdict.defects if record.verdict else ()), at_ns)
         judged = record.verdict
         outcome = known.outcome or str(judged.outcome if judged else _outcome_of(record.disposition))
         if judged is not None:
@@ -155,6 +169,15 @@ class Board:
                 confirmed=record.receipt.confirmed,
             )
         )
+
+    def _note_kind(self, defects: tuple[Defect, ...], at_ns: int) -> None:
+        """Once for each NG part, when its record comes."""
+        number = at_ns // MINUTE_NS
+        if not self.kinds or self.kinds[-1].number != number:
+            self.kinds.append(Kinds(number, {}))
+        key = (defects[0].kind, defects[0].region) if defects else ("", "")
+        counts = self.kinds[-1].counts
+        counts[key] = counts.get(key, 0) + 1
 
     def _decided(self, result: Result) -> None:
         self._show(self._keep(result))

@@ -3,15 +3,18 @@
 from dataclasses import asdict
 from typing import Any
 
+from ..bus.clock import now_ns
 from ..bus.messages import Counters, InspectState, StationState
 from ..bus.part import Defect
 from ..bus.shift import ShiftState
-from .board import Board
+from .board import MINUTE_NS, Board
 from .line import Line
 from .pictures import Shown
 from .result import Result
 
 TREND_MINUTES = 60
+PARETO = 5
+RATE_MINUTES = 5
 
 
 def key_of(result: Result) -> str:
@@ -83,15 +86,39 @@ def counters_payload(board: Board, now_minute: int, since: str, whole: bool) -> 
     return {
         **_totals(counters),
         "trend": [minute for minute in trend if minute[0] < TREND_MINUTES],
+        "pareto": _pareto(board, now_minute),
+        "rate": _rate(board, now_minute),
         "since": since,
         "whole": whole,
     }
+
+
+def _pareto(board: Board, now_minute: int) -> list[list[Any]]:
+    """The most frequent classes of the NG parts of the trend: class, region, parts; at most five."""
+    sums: dict[tuple[str, str], int] = {}
+    for minute in board.kinds:
+        if now_minute - minute.number < TREND_MINUTES:
+            for key, count in minute.counts.items():
+                sums[key] = sums.get(key, 0) + count
+    first = sorted(sums.items(), key=lambda item: (-item[1], item[0]))[:PARETO]
+    return [[kind, region, count] for (kind, region), count in first]
+
+
+def _rate(board: Board, now_minute: int) -> float | None:
+    """Parts a minute over the last whole minutes, up to five; None: none of them was seen whole."""
+    begun = board.minutes[0].number if board.minutes else now_minute
+    whole = min(RATE_MINUTES, now_minute - begun)
+    if whole < 1:
+        return None
+    parts = sum(m.ok + m.ng + m.unjudged for m in board.minutes if 1 <= now_minute - m.number <= whole)
+    return parts / whole
 
 
 def _totals(counters: Counters | None) -> dict[str, Any]:
     if counters is None:
         return {"known": False}
     judged = counters.ok + counters.ng + counters.unjudged
+    apart = counters.challenge + counters.bypass
     return {
         "known": True,
         "triggers": counters.triggers,
@@ -101,11 +128,14 @@ def _totals(counters: Counters | None) -> dict[str, Any]:
         "late": counters.late,
         "missed": counters.missed,
         "in_flight": counters.in_flight,
+        "challenge": counters.challenge,
+        "bypass": counters.bypass,
+        "rejected": counters.ordered,
         "unconfirmed": counters.unconfirmed,
         "consecutive_ng": counters.consecutive_ng,
         "yield": counters.ok / judged if judged else None,
-        "balanced": counters.triggers == judged + counters.in_flight
-        and counters.ordered == counters.ng + counters.unjudged,
+        "balanced": counters.triggers == judged + apart + counters.in_flight
+        and counters.ordered == counters.ng + counters.unjudged + apart,
     }
 
 
@@ -126,6 +156,8 @@ def state_payload(
         "model": job.model if job else "",
         "provider": inspect.provider if inspect else "",
         "plc_alive": station.plc_alive if station else False,
+        "mode": station.mode if station else "",
+        "forced": list(station.forced) if station else [],
     }
 
 
@@ -135,5 +167,6 @@ def shift_payload(shift: ShiftState | None, *, heard: bool) -> dict[str, Any]:
         return {"known": False}
     said = asdict(shift)
     del said["at_ns"]
-    said["mode"].pop("until_ns")
+    until_ns = said["mode"].pop("until_ns")
+    said["mode"]["left_min"] = max(0, -(-(until_ns - now_ns()) // MINUTE_NS)) if until_ns else None
     return {"known": True, **said}

@@ -1,18 +1,30 @@
-"""The Run screen, and what it asks for when it opens: the last rejects and the last NG from the ledger."""
+"""The Run screen: what it asks for when it opens, the last rejects and the last NG, and how inspection is stopped."""
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template, url_for
+from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request, url_for
 from flask_babel import gettext
 
+from ..bus.asks import Answer
 from ..bus.errors import BadLedger
 from ..bus.part import Action, Outcome
 from ..records.read import PartRow, ViewRow
-from .access import open_to_all
+from .access import needs, open_to_all
+from .asking import ask
 from .board import FILM
 from .history import History
 from .options import WebOptions
+from .shift_words import detail_words
+from .signing import sign_in_for
+from .web import Web
 from .words import reason_words
+
+ASKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "stop": ("inspection.stop", {}),
+    "start": ("inspection.start", {}),
+    "mended": ("inspection.start", {"maintenance": True}),
+}
+"""What the key of the Run screen asks for."""
 
 
 def run_views(options: WebOptions, history: History) -> Blueprint:
@@ -22,7 +34,22 @@ def run_views(options: WebOptions, history: History) -> Blueprint:
     @views.get("/")
     @open_to_all
     def run() -> str:
-        return render_template("run.html", hold_ms=round(options.hold_ng_s * 1000))
+        return render_template(
+            "run.html",
+            hold_ms=round(options.hold_ng_s * 1000),
+            sign_in=sign_in_for("inspection.run", url_for("run.run")),
+            endpoints=current_app.view_functions,
+        )
+
+    @views.post("/inspection")
+    @needs("inspection.run")
+    def inspection() -> Response:
+        given = request.get_json(silent=True)
+        wanted = ASKS.get(str(given.get("do", ""))) if isinstance(given, dict) else None
+        if wanted is None:
+            abort(400)
+        web: Web = current_app.extensions["okng-web"]
+        return told(ask(web, *wanted, about={"old": web.watch.shift.stopped_by if web.watch.shift else "unknown"}))
 
     @views.get("/film.json")
     @open_to_all
@@ -43,6 +70,12 @@ def run_views(options: WebOptions, history: History) -> Blueprint:
         return jsonify(row_payload(rows[0]) if rows else None)
 
     return views
+
+
+def told(answer: Answer) -> Response:
+    """An answer as the scripts of a page take it. silent: nobody knows whether it was done."""
+    silent = not answer.done and answer.detail.startswith("no answer")
+    return jsonify(**answer.body, done=answer.done, silent=silent, detail=detail_words(answer.detail, gettext))
 
 
 def row_payload(row: PartRow) -> dict[str, Any]:

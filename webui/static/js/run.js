@@ -1,5 +1,5 @@
 // The Run screen. Picture, overlay and verdict always carry one part number: they are put up together or not at all.
-import { events, localTime } from "./frame.js";
+import { events } from "./frame.js";
 import { PictureView } from "./picture.js";
 import { codeLine, ViewKeys } from "./views.js";
 import { makeShape, say, setShape, shapeOf, word } from "./words.js";
@@ -46,10 +46,7 @@ function put(/** @type {any} */ result, /** @type {ImageBitmap | null} */ bitmap
   const empty = byId("picture-empty");
   empty.hidden = Boolean(bitmap);
   say("picture-empty", word("no_picture"));
-  const ms = result.verdict_ms === null ? "" : result.budget_ms
-    ? word("of_ms", { ms: Math.round(result.verdict_ms), budget: Math.round(result.budget_ms) })
-    : word("ms", { ms: Math.round(result.verdict_ms) });
-  say("caption-part", result.part ? [`${word("part")} ${result.part}`, result.camera, ms].filter(Boolean).join(" · ") : word("free_run"));
+  say("caption-part", result.part ? [`${word("part")} ${result.part}`, result.camera].filter(Boolean).join(" · ") : word("free_run"));
   say("caption-codes", codeLine(result));
   keys.show(viewsOf(result), result.camera);
 }
@@ -113,9 +110,21 @@ function write(/** @type {any} */ result) {
   const judged = result.score !== null && result.threshold > 0;
   say("score", judged ? result.score.toFixed(2) : "–");
   say("limit", judged ? result.threshold.toFixed(2) : "–");
+  writeTime(result);
   const fill = byId("bar-fill");
   fill.setAttribute("width", String(judged ? Math.min(400, Math.max(0, (result.score / result.threshold) * 200)) : 0));
   fill.setAttribute("class", judged && result.score > result.threshold ? "bar-fill over" : "bar-fill");
+}
+
+/** "43 ms of 120 ms", and the bar that is full at the deadline. */
+function writeTime(/** @type {any} */ result) {
+  const [ms, budget] = [result.verdict_ms, result.budget_ms];
+  const known = ms !== null && ms !== undefined;
+  const text = known && budget ? word("of_ms", { ms: Math.round(ms), budget: Math.round(budget) }) : known ? word("ms", { ms: Math.round(ms) }) : "–";
+  say("took", text);
+  const fill = byId("time-fill");
+  fill.setAttribute("width", String(known && budget ? Math.min(400, (ms / budget) * 400) : 0));
+  fill.setAttribute("class", known && budget && ms > budget ? "bar-fill over" : "bar-fill");
 }
 
 function setMode(/** @type {string} */ next) {
@@ -229,42 +238,6 @@ async function follow() {
       await sleep(1000);
     }
   }
-}
-
-// ---- counters, yield, trend
-
-events.on("counters", (count) => {
-  if (!count.known) return;
-  say("n-triggers", String(count.triggers));
-  say("n-ok", String(count.ok));
-  say("n-ng", String(count.ng));
-  say("n-unjudged", String(count.unjudged));
-  say("balance", count.balanced ? `✓ ${word("balanced")}` : `✕ ${word("unbalanced")}`);
-  byId("balance").classList.toggle("broken", !count.balanced);
-  say("yield", count.yield === null ? "–" : `${(count.yield * 100).toFixed(1)} %`);
-  const time = localTime(Date.parse(count.since), false);
-  say("yield-since", word(count.whole ? "since" : "since_at_least", { time }));
-  drawTrend(count.trend);
-});
-
-function drawTrend(/** @type {number[][]} */ trend) {
-  const svg = byId("trend");
-  const most = Math.max(1, ...trend.map(([, ok, ng, unjudged]) => ok + ng + unjudged));
-  const bars = [];
-  for (const [ago, ok, ng, unjudged] of trend) {
-    let top = 60;
-    for (const [kind, count] of /** @type {[string, number][]} */ ([["ng", ng], ["unjudged", unjudged], ["ok", ok]])) {
-      if (!count) continue;
-      const height = Math.max(1.5, (count / most) * 56);
-      top -= height;
-      const bar = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-      for (const [name, value] of Object.entries({ x: (59 - ago) * 6, y: top, width: 5, height, class: `t-${kind}` })) {
-        bar.setAttribute(name, String(value));
-      }
-      bars.push(bar);
-    }
-  }
-  svg.replaceChildren(...bars);
 }
 
 // ---- film strip

@@ -1,0 +1,24 @@
+"""Spans of time that a screen looks back over, as UTC like `taken_at`."""
+
+from datetime import UTC, datetime, timedelta
+
+from .watch import Watch
+from .words import N_
+
+SPANS = {"shift": N_("This shift"), "day": N_("24 hours"), "week": N_("7 days")}
+HOURS = {"hour": 1, "shift": 12, "day": 24, "week": 168}
+"""How far back; a shift that is not known is taken as so long."""
+
+
+def since_of(span: str, watch: Watch) -> str:
+    """UTC at which the span begins."""
+    state = watch.shift
+    if span == "shift" and state is not None and state.shift_since:
+        return state.shift_since
+    return before_now(HOURS.get(span, 24))
+
+
+def before_now(hours: float) -> str:
+    """UTC that many hours ago."""
+    moment = datetime.now(UTC) - timedelta(hours=hours)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

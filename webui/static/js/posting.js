@@ -1,0 +1,27 @@
+// Asks the server to have something done. No answer in time is "no answer": it may or may not have been done.
+const PATIENCE_MS = 5000;
+
+/** A fresh id, so that a repeat of the same wish is done once. */
+export function newId() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** @param {string} url @param {object} body @returns {Promise<any>} done, silent, detail, refused (the HTTP status) */
+export async function post(url, body) {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), PATIENCE_MS);
+  try {
+    const answer = await fetch(url, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": document.body.dataset.csrf ?? "" },
+      body: JSON.stringify(body),
+      signal: stop.signal,
+    });
+    if (!answer.ok) return { done: false, silent: false, detail: "", refused: answer.status };
+    return { refused: 0, ...(await answer.json()) };
+  } catch {
+    return { done: false, silent: true, detail: "", refused: 0 };
+  } finally {
+    clearTimeout(timer);
+  }
+}
