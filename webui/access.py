@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-from flask import abort, g, redirect, request, session, url_for
+from flask import abort, current_app, g, redirect, request, url_for
 
 from ..records.people_read import Person
 
@@ -18,7 +18,10 @@ LOOK = ""
 
 def person() -> Person | None:
     """Who is signed in on this screen (or bears the token of this request); None: nobody."""
-    found: Person | None = g.get("person")
+    if "person" not in g:
+        load = current_app.extensions.get("okng-who")
+        g.person = load() if load is not None else None
+    found: Person | None = g.person
     return found
 
 
@@ -61,8 +64,3 @@ def _is_page() -> bool:
     if request.path.startswith(("/api/", "/metrics")):
         return False
     return request.headers.get("HX-Request") is None and request.accept_mimetypes.best != "application/json"
-
-
-def signed_in_name() -> str:
-    """Name in the signed cookie; empty: none."""
-    return str(session.get("who", ""))

@@ -4,7 +4,6 @@ import hashlib
 import json
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, jsonify, redirect, render_template, request, send_from_directory, url_for
 from flask_babel import Babel, get_locale, gettext
@@ -15,6 +14,7 @@ from ..records.people_read import PeopleReader
 from . import catalogue
 from .access import may, open_to_all, person
 from .blueprints import BLUEPRINTS
+from .guard import guard
 from .history import History
 from .image import image_views
 from .labels import page_words
@@ -23,14 +23,17 @@ from .menu import key_screens, menu_views
 from .options import WebOptions
 from .products import Products, no_products
 from .rejects import reject_views
+from .roles import right_word, role_word
 from .run import run_views
 from .screens import BY_ID
+from .session import Sessions, read_key, set_up_cookies
+from .sign_in import LANGUAGE_COOKIE, LONG_S, own_path, sign_in_views
+from .theme import add_theme, theme_of
 from .watch import Watch
 from .web import Web
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
-COOKIE = "okng-language"
 API_ERRORS = {400: "invalid", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method", 429: "busy"}
 NAMES = {"en": "English", "zh": "中文"}
 """Each language by its own name."""
@@ -65,11 +68,16 @@ def create_app(
     app.register_blueprint(image_views(watch, history))
     web = Web(options, station, watch.cameras, watch, history, PeopleReader(store), store, cache, products)
     app.register_blueprint(menu_views())
+    set_up_cookies(app, read_key(options.key_file or store.parent / "web" / "session.key"))
+    sessions = Sessions(options, web.people)
+    app.extensions["okng-who"] = sessions.load
+    app.register_blueprint(sign_in_views(web, sessions))
     for make in BLUEPRINTS:
         app.register_blueprint(make(web))
     app.extensions["okng-web"] = web
-    _add_files(app, options, print_of_static)
+    _add_files(app, print_of_static)
     _add_language(app)
+    add_theme(app, web)
 
     @app.get("/help")
     @open_to_all
@@ -87,6 +95,12 @@ def create_app(
             "station": station,
             "lang": "zh-CN" if str(get_locale()) != "en" else "en",
             "other_languages": [(code, name) for code, name in NAMES.items() if code != _language(options)],
+            "languages": list(NAMES.items()),
+            "language": _language(options),
+            "theme": theme_of(options),
+            "left_s": sessions.left_s() if person() else 0,
+            "role_word": role_word,
+            "right_word": right_word,
             "words": json.dumps(page_words(gettext), ensure_ascii=False),
             "static_url": lambda name: url_for("static_file", mark=print_of_static, name=name),
             "ok_style": options.ok_style,
@@ -105,7 +119,12 @@ def create_app(
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
+        response.headers["X-Frame-Options"] = "DENY"
+        response.headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
+        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
         response.headers.setdefault("Cache-Control", "no-store")
+        if request.is_secure:
+            response.headers["Strict-Transport-Security"] = "max-age=31536000"
         return response
 
     @app.errorhandler(HTTPException)
@@ -116,15 +135,16 @@ def create_app(
             return error.get_response()
         return render_template("error.html", code=error.code), error.code
 
+    guard(app, options, sessions)
     return app
 
 
 def _language(options: WebOptions) -> str:
-    chosen = request.cookies.get(COOKIE, "")
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
     return chosen if chosen in NAMES else options.language
 
 
-def _add_files(app: Flask, options: WebOptions, mark: str) -> None:
+def _add_files(app: Flask, mark: str) -> None:
     @app.get("/static/<mark>/<path:name>", endpoint="static_file")
     @open_to_all
     def static_file(mark: str, name: str) -> Response:
@@ -134,11 +154,6 @@ def _add_files(app: Flask, options: WebOptions, mark: str) -> None:
         return answer
 
     print_of_static = mark
-
-    @app.get("/theme.css")
-    @open_to_all
-    def theme() -> Response:
-        return Response(f":root {{ --mm: {options.mm:g}px; }}\n", mimetype="text/css")
 
     @app.get("/favicon.ico")
     @open_to_all
@@ -153,16 +168,10 @@ def _add_language(app: Flask) -> None:
         chosen = request.form.get("language", "")
         if chosen not in NAMES:
             abort(400)
-        answer = redirect(_own_path(request.form.get("next", "/")), 303)
-        answer.set_cookie(COOKIE, chosen, max_age=400 * 86_400, httponly=True, samesite="Strict")
+        answer = redirect(own_path(request.form.get("next", "/")), 303)
+        secure = request.is_secure
+        answer.set_cookie(LANGUAGE_COOKIE, chosen, max_age=LONG_S, httponly=True, samesite="Strict", secure=secure)
         return answer
-
-
-def _own_path(asked: str) -> str:
-    """A path of this server, whatever was asked for."""
-    parts = urlsplit(asked)
-    own = not parts.scheme and not parts.netloc and asked.startswith("/") and not asked.startswith(("//", "/\\"))
-    return asked if own and asked.isprintable() else "/"
 
 
 def _local(utc: str, layout: str) -> str:

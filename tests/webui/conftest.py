@@ -2,6 +2,7 @@ import contextlib
 import http.client
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,6 +17,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
+from playwright.sync_api import Page, expect
 
 HERE = Path(__file__).parent
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -90,6 +93,62 @@ def line(feed: ModuleType, run_dir: Path) -> Iterator[Any]:
     made.start()
     yield made
     made.close()
+
+
+@pytest.fixture
+def people(line: Any) -> Any:
+    """`line` with persons op, lead, eng, admin (PINs 1111, 2222, 3333, 4444) who sign in for real, see feed.PEOPLE."""
+    line.add_people()
+    return line
+
+
+class Client(FlaskClient):
+    """Sends the CSRF token that a page would, and reads every answer to its end, so that no file stays open.
+
+    `csrf=False`: without the token. Streams ask for `buffered=False`.
+    """
+
+    def open(self, *args: Any, buffered: bool = True, csrf: bool = True, **more: Any) -> Any:
+        if csrf and str(more.get("method", "GET")).upper() in ("POST", "PUT", "DELETE", "PATCH"):
+            headers = dict(more.pop("headers", None) or {})
+            if not any(name.lower() in ("x-csrftoken", "authorization") for name in headers):
+                headers["X-CSRFToken"] = self.token(more.get("environ_overrides"))
+            more["headers"] = headers
+        return super().open(*args, buffered=buffered, **more)
+
+    def token(self, environ: Any = None) -> str:
+        """The token that a page of this session carries."""
+        more = {"environ_overrides": environ} if environ else {}
+        page = super().open("/sign-in", method="GET", buffered=True, **more).get_data(as_text=True)
+        found = re.search(r'data-csrf="([^"]+)"', page)
+        return found.group(1) if found else ""
+
+
+@pytest.fixture
+def client_class() -> type[FlaskClient]:
+    """For `app.test_client_class`."""
+    return Client
+
+
+def sign_in_as(there: FlaskClient | Page, name: str, url: str = "") -> None:
+    """Sign in by name and PIN. there: a test client, or a page (url: address of its server, if it is on none yet)."""
+    pin = sys.modules["webui_feed"].PEOPLE[name][2]
+    if isinstance(there, FlaskClient):
+        answer = there.post("/sign-in", data={"who": name, "secret": pin, "kind": "pin"})
+        assert answer.status_code == 303, (name, answer.status_code)
+        return
+    base = url or "/".join(there.url.split("/")[:3])
+    there.goto(f"{base}/sign-in?who={name}", wait_until="commit")
+    for digit in pin:
+        there.locator(f'[data-digit="{digit}"]').tap()
+    there.locator(".pad-key.go").tap()
+    expect(there.locator("body")).to_have_attribute("data-user", name)
+
+
+@pytest.fixture
+def sign_in(feed: ModuleType) -> Callable[..., None]:
+    """`sign_in(client_or_page, "op")`: signs in through the page itself; the line must have its `people`."""
+    return sign_in_as
 
 
 @dataclass
@@ -167,9 +226,10 @@ def plant(feed: ModuleType) -> Iterator[tuple[Any, Served]]:
     """One line and one web process for all tests of a file that change neither for good."""
     with _folder() as folder:
         made = feed.Line(folder, folder / "store")
+        made.add_people()
         made.start()
         with _serving() as start:
-            yield made, start(folder, hold_ng_s=1)
+            yield made, start(folder, hold_ng_s=1, sign_ins_a_minute=1000)
         made.close()
 
 
@@ -179,7 +239,8 @@ def twins(feed: ModuleType) -> Iterator[tuple[Any, Served]]:
     with _folder() as folder:
         made = feed.Line(folder, folder / "store", cameras=("top", "side"))
         made.measured = True
+        made.add_people()
         made.start()
         with _serving() as start:
-            yield made, start(folder, "top,side", hold_ng_s=1)
+            yield made, start(folder, "top,side", hold_ng_s=1, sign_ins_a_minute=1000)
         made.close()

@@ -1,6 +1,7 @@
 """A made-up line that drives the screens: `python tests/webui/feed.py --port 8080` shows them without a line.
 
-It speaks on the bus like io, inspect and a camera do, over a real ring and real heartbeats, with rendered parts.
+It speaks on the bus like io, inspect and a camera do, over a real ring and real heartbeats, with rendered parts. What
+is asked of records is answered by the real desk over the line's own ledger.
 """
 
 import argparse
@@ -15,7 +16,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from okng.bus.channel import Publisher, camera_address, inspect_address, io_address
+from okng.bus.asks import Answer, Ask, new_id
+from okng.bus.channel import AskDoor, Publisher, ask_address, camera_address, inspect_address, io_address, shift_address
 from okng.bus.clock import MS, now_ns, utc_now
 from okng.bus.entries import RecordEntry, TriggerEntry
 from okng.bus.heartbeat import Heartbeat
@@ -37,11 +39,14 @@ from okng.bus.part import (
     Verdict,
     Why,
 )
+from okng.bus.rights import COMMANDS
 from okng.bus.ring import RingWriter
+from okng.bus.shift import ChallengeState, ChangeOver, LineMode, Mode, ShiftState
 from okng.plc_io.views import Views
 from okng.records.bookkeeping import Ripe
 from okng.records.ledger import Ledger
 from okng.records.pictures import PictureShelf, encode, picture_path
+from okng.records.tasks import records_desk
 from okng.records.views import Sight
 
 WIDTH, HEIGHT = 640, 480
@@ -81,6 +86,14 @@ def heat_of(defect: tuple[int, int] | None, rng: np.random.Generator) -> HeatMap
 
 
 NOTHING = Counters(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+PEOPLE = {
+    "op": ("Otto Operator", "operator", "1111"),
+    "lead": ("Lea Lead", "lead", "2222"),
+    "eng": ("Emil Engineer", "engineer", "3333"),
+    "admin": ("Ada Admin", "administrator", "4444"),
+}
+"""Full name, role and PIN by name. Their passwords are `password-NAME`, their badges `badge-NAME`."""
+PRODUCTION = LineMode(Mode.PRODUCTION, "", "", 0)
 
 
 class Line:
@@ -101,6 +114,15 @@ class Line:
         self.beats = {name: Heartbeat(run_dir, name) for name in names}
         for beat in self.beats.values():
             beat.health = Health.READY
+        self.mode = PRODUCTION
+        """What shift and io say the parts are."""
+        self.forced: tuple[str, ...] = ()
+        self.lot = "L-2026-11"
+        self.speaks_for_shift = True
+        """The made-up shift process speaks; its asks nobody answers. False: leave the place to a real one."""
+        self._shift: Publisher | None = None
+        self.door = AskDoor(ask_address(run_dir, "records"))
+        self.desk = records_desk(self.ledger, store, lambda: "", lambda error: None)
         self.counters = NOTHING
         self.epoch = f"io-{now_ns()}"
         self.reasons: tuple[str, ...] = ()
@@ -144,10 +166,38 @@ class Line:
                 JOB,
                 self.counters,
                 now_ns(),
+                mode=str(self.mode.mode),
+                forced=self.forced,
             )
         )
         if "inspect" not in self.dead:
             self.inspect.send(InspectState(Health.READY, JOB, "CPUExecutionProvider", self.part, "", self.drift))
+
+    def say_shift(self) -> None:
+        """A shift without alarms, in the mode that is set."""
+        if not self.speaks_for_shift or "shift" in self.dead:
+            return
+        if self._shift is None:
+            self._shift = Publisher(shift_address(self.run_dir))
+        challenge = ChallengeState("off", "", "")
+        self._shift.send(ShiftState(now_ns(), (), challenge, ChangeOver(), self.mode, self.lot, utc_now()))
+
+    def ask(self, name: str, body: dict[str, object], who: str = "admin") -> Answer:
+        """Ask records, as the web process would after looking at the right."""
+        with self._lock:
+            return self.desk.answer(Ask(new_id(), name, who, COMMANDS[name].right, "", body))
+
+    def add_people(self) -> None:
+        """One person of each role; the administrator first."""
+        for name in ("admin", "op", "lead", "eng"):
+            full_name, role, pin = PEOPLE[name]
+            given = {"name": name, "full_name": full_name, "pin": pin}
+            given |= {"password": f"password-{name}", "badge": f"badge-{name}"}
+            first = name == "admin"
+            body = given if first else {**given, "role": role}
+            answer = self.ask("account.first" if first else "account.create", body, "" if first else "admin")
+            if not answer.done:
+                raise ValueError(f"{name}: {answer.detail}")
 
     def start(self) -> None:
         """Beat and state in the background, as a living line does."""
@@ -155,10 +205,16 @@ class Line:
         self._thread.start()
 
     def _live(self) -> None:
-        while not self._stop.wait(0.05):
+        said_ns = 0
+        while not self._stop.is_set():
+            self.door.wait(20)
             with self._lock:
-                self.turn()
-                self.say_state()
+                self.door.serve(self.desk)
+                if now_ns() - said_ns >= 50 * MS:
+                    said_ns = now_ns()
+                    self.turn()
+                    self.say_state()
+                    self.say_shift()
 
     def judge(
         self,
@@ -332,8 +388,10 @@ class Line:
         self._stop.set()
         if self._thread:
             self._thread.join()
-        for speaker in (self.io, self.inspect, *self.speaking.values()):
+        for speaker in (self.io, self.inspect, self.door, *self.speaking.values()):
             speaker.close()
+        if self._shift is not None:
+            self._shift.close()
         for beat in self.beats.values():
             beat.close()
         for ring in self.rings.values():
@@ -352,6 +410,7 @@ def main() -> None:
     cameras = tuple(asked.cameras.split(","))
     line = Line(run_dir, run_dir / "store", cameras=cameras)
     line.measured = True
+    line.add_people()
     line.start()
 
     def drive() -> None:

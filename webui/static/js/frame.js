@@ -1,6 +1,8 @@
 // What every page has: top bar, alarm band, clock, and the guard against a frozen display.
 import { startBand } from "./band.js";
 import { Events } from "./events.js";
+import { startMode, startTheme } from "./mode.js";
+import { startWho } from "./who.js";
 import { say, setShape, word } from "./words.js";
 
 const body = document.body;
@@ -58,6 +60,9 @@ events.onStale = (stale) => {
 };
 
 startBand(events, () => (boxMs ? boxNow() : 0));
+startMode(events);
+startTheme(() => (boxMs ? localTime(boxNow()) : ""));
+startWho();
 setInterval(tick, 250);
 // Modules are evaluated in order: a page that imports this one adds its handlers before the stream opens.
 queueMicrotask(() => setTimeout(() => events.start(), 0));

@@ -1,0 +1,69 @@
+"""What every request has to get past: where it comes from, the CSRF token, how many came before it.
+
+From elsewhere than the box itself nothing is shown to nobody, and nobody signs in without TLS. Programs that bear a
+token send no cookie, so nothing can be forged in their name: they carry no CSRF token.
+"""
+
+from flask import Flask, g, redirect, render_template, request, url_for
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.wrappers import Response
+
+from .access import person
+from .options import WebOptions
+from .session import Sessions, at_panel
+
+OPEN_ANYWHERE = frozenset(
+    (
+        *("access.page", "access.sign_in", "access.badge", "access.who", "language", "theme_choice"),
+        *("static_file", "theme", "favicon", "healthz"),
+    )
+)
+"""Endpoints that also somebody elsewhere reaches who is not signed in. Those of the API look after themselves."""
+SIGNING_IN = ("access.sign_in", "access.badge", "access.first", "access.own_secret")
+SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
+
+
+def guard(app: Flask, options: WebOptions, sessions: Sessions) -> None:
+    """Put the guard before all views. Call it when all blueprints are registered."""
+    # Checked below, where requests that bear a token are let by.
+    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
+    csrf = CSRFProtect(app)
+    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
+    for endpoint in SIGNING_IN:
+        view = app.view_functions[endpoint]
+        app.view_functions[endpoint] = limiter.limit(f"{options.sign_ins_a_minute}/minute")(view)
+    for endpoint, view in list(app.view_functions.items()):
+        if endpoint.startswith("api."):
+            app.view_functions[endpoint] = limiter.limit(f"{options.api_a_minute}/minute")(view)
+
+    @app.before_request
+    def look() -> Response | tuple[str, int] | None:
+        if not at_panel(request):
+            refusal = _from_elsewhere(options)
+            if refusal is not None:
+                return refusal
+        if g.get("by_token") or request.method in SAFE:
+            return None
+        csrf.protect()
+        # Whatever is changed was touched by a person.
+        if person() is not None:
+            sessions.touch()
+        return None
+
+
+def _from_elsewhere(options: WebOptions) -> Response | tuple[str, int] | None:
+    endpoint = request.endpoint or ""
+    if g.get("by_token") or endpoint.startswith("api.") or endpoint in ("static_file", "theme", "favicon", "healthz"):
+        return None
+    signing_in = endpoint.startswith("access.")
+    if signing_in and not request.is_secure:
+        return render_template("access/plain.html"), 403
+    if endpoint in OPEN_ANYWHERE or signing_in or options.remote_look or person() is not None:
+        return None
+    if not request.is_secure:
+        return render_template("access/plain.html"), 403
+    if request.method == "GET" and request.headers.get("HX-Request") is None and request.accept_mimetypes.accept_html:
+        return redirect(url_for("access.page", next=request.full_path.rstrip("?")))
+    return render_template("error.html", code=401), 401
