@@ -89,7 +89,8 @@ def io(settings_file: Path) -> None:
     settings, jobs = _jobs(settings_file)
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
     table = jobs.table()
-    sys.exit(run(settings.plc, settings.box.station, settings.cameras, table.first.job, settings.box.run_dir, table))
+    box, awaits = settings.box, settings.shift.awaited
+    sys.exit(run(settings.plc, box.station, settings.cameras, table.first.job, box.run_dir, table, awaits))
 
 
 @cli.command(name="inspect")
@@ -243,12 +244,18 @@ def check(settings_file: Path, store: Path | None, full: bool, as_json: bool) ->
 @ledger.command()
 @settings_option
 @click.option("--store", type=FOLDER, default=None, help="Folder of the store; default: that of the settings.")
-@click.argument("out", type=click.File("w", encoding="utf-8"), default="-")
-def export(settings_file: Path, store: Path | None, out: Any) -> None:
-    """Write the ledger as JSON lines, one part a line, to OUT (default: standard output)."""
-    from .records.export import export_jsonl
+@click.option("--format", "kind", type=click.Choice(["jsonl", "csv", "parquet"]), default="jsonl", help="Of the file.")
+@click.option("--since", default="", help="Only parts taken then or later, UTC, for example 2026-11-23T06:00.")
+@click.option("--until", default="", help="Only parts taken before, UTC.")
+@click.option("--lot", default="", help="Only parts of this lot.")
+@click.argument("out", type=click.File("wb"), default="-")
+def export(settings_file: Path, store: Path | None, kind: str, since: str, until: str, lot: str, out: Any) -> None:
+    """Write the parts of the ledger, oldest first, to OUT (default: standard output)."""
+    from .records.export import Chosen
+    from .records.export_files import FORMATS, export_parts
 
-    export_jsonl(store or _read(settings_file)[0].records.store, out)
+    (named,) = (one for one in FORMATS if one == kind)
+    export_parts(store or _read(settings_file)[0].records.store, out, named, Chosen(since, until, lot))
 
 
 @cli.group()

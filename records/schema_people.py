@@ -6,6 +6,7 @@
 PEOPLE = """
 alter table counter_snapshot add column challenge integer not null default 0;
 alter table counter_snapshot add column bypass integer not null default 0;
+create index part_taken on part (taken_at);
 create table role (
     name text primary key,
     rights text not null              -- JSON list of keys of bus.rights.RIGHTS
