@@ -26,6 +26,8 @@ class Span:
     """None: of any."""
     recipe: str = ""
     """Empty: any."""
+    revision: str = ""
+    """Of the recipe; empty: any. Rejects by class and latencies are not kept by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +336,8 @@ def _where(span: Span, column: str, letters: int) -> tuple[str, list[object]]:
         terms.append(("lot = ?", span.lot))
     if span.recipe:
         terms.append(("recipe = ?", span.recipe))
+    if span.revision:
+        terms.append(("revision = ?", span.revision))
     return " where " + " and ".join(term for term, _ in terms), [value for _, value in terms]
 
 

@@ -1,0 +1,53 @@
+"""Overall equipment effectiveness: availability x performance x quality (ISO 22400-2), each with what it is made of.
+
+What is not known is None and is said so; a product with an unknown factor is none.
+"""
+
+from dataclasses import dataclass
+
+from ..records.figures_read import Sums
+
+
+@dataclass(frozen=True, slots=True)
+class Oee:
+    """The factors, 0..1."""
+
+    span_min: int
+    active_min: int
+    """Minutes in which at least one part came. A line slower than a part a minute reads as standing still."""
+    production: int
+    ok: int
+    ideal_per_min: float
+    """Of the settings; 0: not set."""
+
+    @property
+    def availability(self) -> float | None:
+        """Share of the time in which parts came."""
+        return min(1.0, self.active_min / self.span_min) if self.span_min > 0 else None
+
+    @property
+    def rate_per_min(self) -> float | None:
+        """Parts a minute while parts came."""
+        return self.production / self.active_min if self.active_min else None
+
+    @property
+    def performance(self) -> float | None:
+        """That rate as a share of the ideal one; None: no ideal rate is set. Above 1: it is set too low."""
+        rate = self.rate_per_min
+        return rate / self.ideal_per_min if self.ideal_per_min > 0 and rate is not None else None
+
+    @property
+    def quality(self) -> float | None:
+        """Share of production that passed."""
+        return self.ok / self.production if self.production else None
+
+    @property
+    def oee(self) -> float | None:
+        """The product of the three."""
+        a, p, q = self.availability, self.performance, self.quality
+        return None if a is None or p is None or q is None else a * p * q
+
+
+def oee_of(sums: Sums, span_min: int, active_min: int, ideal_per_min: float) -> Oee:
+    """The factors of a span."""
+    return Oee(span_min, active_min, sums.production, sums.ok, ideal_per_min)
