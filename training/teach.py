@@ -53,6 +53,7 @@ def teach(
     *,
     defects: Sequence[Sample] = (),
     base: Path | None = None,
+    seen: Callable[[Taught], None] | None = None,
 ) -> TeachReport:
     """Teach and write the bundle to out.
 
@@ -61,7 +62,7 @@ def teach(
     (bundle, 1.0), when the bundle is in its place. defects: labelled pictures of defective parts; good ones among them
     are left aside. base: a bundle to add to; its size, heads and whatever else was chosen for it stay, and options say
     only name, version and what is promised. A picture it knows that is now given as the other kind, good or defective,
-    is taken as what it is called now.
+    is taken as what it is called now. seen: called with all that was found, before the bundle is written.
     BadPicture: no folder, no pictures, one does not decode or does not fit the others. BadSettings: too few goods, more
     than a bundle of that size holds, or a picture that is given as both kinds.
     BadBundle: something is at out already, or the base remembers no features. OSError: the bundle cannot be written.
@@ -98,6 +99,8 @@ def teach(
     content = {MODEL: model, **golden.made(model, pool, limit.value)}
     digests = [*(known.remembered.digests if known else ()), *digests]
     whole = Taught(names, digests, choice, lesson, taught, labels, limit, left_aside)
+    if seen is not None:
+        seen(whole)
     if options.keep_features:
         content[LESSON] = packed(Remembered(features, tuple(names), tuple(whole.digests), labels))
     tell = phases.begin("bundle")

@@ -1,7 +1,7 @@
 """What a long piece of work is, by name, and the process that does one: `okng workshop-job FOLDER`.
 
-A job takes its `Bench` and returns plain data, which becomes `result.json`. A further kind of work is one line in `JOBS`:
-where its code is, so that only that is loaded.
+A job takes its `Bench` and returns plain data, which becomes `result.json`. A further kind of work is one line in
+`JOBS`: where its code is, so that only that is loaded.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""The models of a box: every bundle that a recipe uses, that lies beside one, or was made here, and where it is used."""
+"""The models of a box: every bundle that a recipe uses, that lies beside one, or was made here, and who uses it."""
 
 from pathlib import Path
 from typing import Any
