@@ -320,6 +320,11 @@ class PeopleReader:
         )
         return [Escape(**row) for row in found]
 
+    def escaped(self, seqs: Iterable[int]) -> set[int]:
+        """Those of these parts that were found defective downstream."""
+        sql = 'select distinct seq from "escape" where seq in (select value from json_each(?))'
+        return {int(row["seq"]) for row in self._all(sql, [_list(seqs)])}
+
     def drawings(self, seqs: Iterable[int]) -> dict[int, Drawing]:
         """What is drawn on these parts."""
         found = self._all("select * from drawing where seq in (select value from json_each(?))", [_list(seqs)])

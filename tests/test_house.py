@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": {"bus", "camera.frame", "imaging"},
     "shift": {"bus", "records.people_read", "records.read"},
     "inspect": {"bus", "camera.frame", "imaging", "models"},
-    "training": {"bus", "imaging", "models", "records.read"},
+    "training": {"bus", "imaging", "models", "records.read", "records.people_read"},
     "fleet": {"bus", "models", "records"},
     "webui": {"bus", "camera.frame", "imaging", "models.figures", *(f"records.{door}" for door in WEB_DOORS)},
     "workshop": {"bus", "imaging", "camera.frame", "inspect", "models", "training", "fleet.activate", "records.read"},

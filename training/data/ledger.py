@@ -1,17 +1,26 @@
 """The box's own ledger as a source: parts whose picture was kept, by `records.read`.
 
-A verdict is what a model said, not what is true: such labels are marked `verdict`, and `check` says how many there are.
-UNJUDGED parts have no label and are left aside, counted.
+What people said of a part at the screens comes first, and is marked `operator` (`said.py`). A verdict is what a model
+said, not what is true: such labels are marked `verdict`, and `check` says how many there are. UNJUDGED parts that
+nobody labelled have no label and are left aside, counted.
 """
 
+from collections import Counter
 from pathlib import Path
 
-from ...models.box import Box
 from ...records.read import MOST_ROWS, LedgerReader, PartRow
-from .dataset import GOOD, Annotation
-from .intake import Claim, Draw, Reading
+from .dataset import GOOD
+from .intake import Claim, Reading
+from .said import NAMELESS, Said, found_by, said_of
 
 _LOT_CODES = frozenset({"lot", "batch", "charge"})
+NOTHING = Said()
+_UNJUDGED = "parts were UNJUDGED: no label, left aside"
+_UNKEPT = "parts have no kept picture"
+_ELSEWHERE = "NG parts were judged on another camera's picture: left aside"
+_UNSURE = "parts nobody could tell: labelled unsure, left aside"
+_ESCAPED = "parts were found defective downstream, but nobody labelled them: left aside"
+_ASIDE = (_UNJUDGED, _UNKEPT, _ELSEWHERE, _UNSURE, _ESCAPED)
 
 
 def read_ledger(store: Path, *, recipe: str = "", since: str = "", camera: str = "") -> Reading:
@@ -26,61 +35,62 @@ def read_ledger(store: Path, *, recipe: str = "", since: str = "", camera: str =
     who = reader.identity()
     reading = Reading(f"ledger {store} of box {who.box}")
     before: int | None = None
-    unjudged = unkept = elsewhere = 0
+    aside = Counter[str]()
     while rows := reader.rows(MOST_ROWS, before_seq=before):
         before = rows[-1].seq
+        said = said_of(store, (row.seq for row in rows))
         for row in rows:
             if (recipe and row.recipe != recipe) or row.taken_at < since:
                 continue
-            views = {row.camera: (row.picture if row.picture_kept else None, row.picture_sha256)}
-            views |= {one.camera: (one.picture if one.picture_kept else None, one.picture_sha256) for one in row.views}
-            seen = camera or row.camera
-            picture, digest = views.get(seen, (None, None))
-            if row.outcome == "UNJUDGED":
-                unjudged += 1
-            elif picture is None:
-                unkept += 1
-            elif row.outcome == "NG" and seen != row.camera:
-                elsewhere += 1
+            seen, people = camera or row.camera, said.get(row.seq, NOTHING)
+            picture, digest = _pictures(row).get(seen, (None, None))
+            why = _aside(row, people, seen)
+            if why or picture is None:
+                aside[why or _UNKEPT] += 1
             else:
-                reading.claims.append(_claim(store, f"{who.box}-{who.lineage}", row, picture, digest))
+                reading.claims.append(_claim(store, f"{who.box}-{who.lineage}", row, people, seen, (picture, digest)))
     reading.claims.reverse()
-    if unjudged:
-        reading.notes.append(f"{unjudged} parts were UNJUDGED: no label, left aside")
-    if unkept:
-        reading.notes.append(f"{unkept} parts have no kept picture")
-    if elsewhere:
-        reading.notes.append(f"{elsewhere} NG parts were judged on another camera's picture: left aside")
-    if reading.claims:
-        reading.notes.append(f"{len(reading.claims)} labels are verdicts of a model: let a person look first")
+    reading.notes += [
+        f"{aside[why]} {why}" for why in (_UNJUDGED, _UNKEPT, _ELSEWHERE, _UNSURE, _ESCAPED) if aside[why]
+    ]
+    by_model = sum(claim.said_by == "verdict" for claim in reading.claims)
+    if by_model:
+        reading.notes.append(f"{by_model} labels are verdicts of a model: let a person look first")
     return reading
 
 
-def _claim(store: Path, box: str, row: PartRow, picture: str, digest: str | None) -> Claim:
+def _pictures(row: PartRow) -> dict[str, tuple[str | None, str | None]]:
+    """Kept picture and its sha256, by camera."""
+    views = {row.camera: (row.picture if row.picture_kept else None, row.picture_sha256)}
+    return views | {one.camera: (one.picture if one.picture_kept else None, one.picture_sha256) for one in row.views}
+
+
+def _aside(row: PartRow, said: Said, camera: str) -> str:
+    """Why a part is left aside; empty: it is not."""
+    if said.unsure:
+        return _UNSURE if said.label else _ESCAPED
+    if not said.told and row.outcome == "UNJUDGED":
+        return _UNJUDGED
+    if camera == row.camera or said.good:
+        return ""
+    # Where on the part a defect lies is known of the deciding picture, or of the one it was drawn on.
+    drawn = said.drawing is not None and said.drawing.body["camera"] == camera
+    defective = said.told or row.outcome == "NG"
+    return _ELSEWHERE if defective and not drawn else ""
+
+
+def _claim(store: Path, box: str, row: PartRow, said: Said, camera: str, picture: tuple[str, str | None]) -> Claim:
     ok = row.outcome == "OK"
     worst = max(row.defects, key=lambda one: one.score, default=None)
     lot = next((code.text for code in row.codes if code.name.lower() in _LOT_CODES and code.text), "")
+    by_model = GOOD if ok else worst.kind if worst is not None else NAMELESS
     return Claim(
-        picture=store / picture,
-        name=picture,
-        label=GOOD if ok else worst.kind if worst is not None else "anomaly",
+        picture=store / picture[0],
+        name=picture[0],
+        label=said.kind(row) if said.told else by_model,
         part=row.serial or f"{box}-{row.seq}",
         lot=lot or row.taken_at[:10],
-        said_by="verdict",
-        draw=None if ok else _drawing(row),
-        sha256=digest or "",
+        said_by="operator" if said.told else "verdict",
+        draw=said.draw(row, camera) if said.told else None if ok else found_by(row),
+        sha256=picture[1] or "",
     )
-
-
-def _drawing(row: PartRow) -> Draw:
-    def draw(width: int, height: int) -> list[Annotation]:
-        found: list[Annotation] = []
-        # A picture that was rectified or made smaller after the verdict no longer fits what was found on it.
-        for one in row.defects if (row.width, row.height) == (width, height) else ():
-            left, top = max(one.x, 0), max(one.y, 0)
-            right, bottom = min(one.x + one.w, width), min(one.y + one.h, height)
-            if right > left and bottom > top:
-                found.append(Annotation(one.kind, Box(left, top, right - left, bottom - top)))
-        return found
-
-    return draw
