@@ -120,7 +120,7 @@ class Inspector:
         return made
 
     def look(self, camera: str, picture: Picture) -> Verdict:
-        """Judge a developed picture that lies in no ring, by the same steps as a part on the line; of part 0.
+        """Judge a developed picture that lies in no ring, by the same steps as a part on the line; as if of part 1.
 
         Never raises for what is wrong with the picture: that is UNJUDGED. KeyError: no such camera.
         """
@@ -233,7 +233,7 @@ class Inspector:
 
 def _kept_frame(camera: str, width: int, height: int, at_ns: int) -> FrameReady:
     """What would be said of a picture if it had just come."""
-    return FrameReady(0, camera, "", 0, 0, 0, 0, width, height, "", 0, at_ns, at_ns, None, at_ns, at_ns, "")
+    return FrameReady(1, camera, "", 0, 0, 0, 0, width, height, "", 0, at_ns, at_ns, None, at_ns, at_ns, "")
 
 
 def _check_same(active: ActiveRecipe, found: Job, wanted: Job) -> None:

@@ -24,6 +24,8 @@ class WorkshopOptions(BaseModel):
     """The same, for a draft of a recipe."""
     fresh_ms: int = Field(default=2000, ge=100, le=60_000)
     """A live picture older than this is not taken for a draft."""
+    budget_ms: float = Field(default=25.0, ge=20.0, le=10_000.0)
+    """Core time, on a slow core, that one part may cost a model taught here: a larger one sees smaller defects."""
     threads: int = Field(default=1, ge=1, le=64)
     """Cores that teaching may take from the line."""
     waiting: int = Field(default=8, ge=1, le=64)

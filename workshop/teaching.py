@@ -29,6 +29,7 @@ from .draft import Draft, Scored, Shot, TaughtRegion
 from .drafts import HEAT, MODELS, Drafts, matter
 from .jobs import Bench
 from .limits import limits_of
+from .options import WorkshopOptions
 from .whole import put
 
 SHOWN = 12
@@ -50,7 +51,7 @@ def teach_draft(bench: Bench) -> dict[str, Any]:
             bench.tell((place + share) / len(draft.regions), f"{name}: {what}")
 
         one = _Region(drafts, draft, region, bench.folder.name)
-        taught[region.name], told[region.name] = one.taught(bench.box.options.threads, tell)
+        taught[region.name], told[region.name] = one.taught(bench.box.options, tell)
     whole = draft.model_copy(update={"taught": taught})
     limits = limits_of(whole, _wish(whole))
     for name, one in limits["regions"].items():
@@ -79,12 +80,13 @@ class _Region:
         self._mask: Mask | None = mask_of(region, (0, 0, width, height))
         self._found: Taught | None = None
 
-    def taught(self, threads: int, tell: Callable[[float, str], None]) -> tuple[TaughtRegion, dict[str, Any]]:
+    def taught(self, asked: WorkshopOptions, tell: Callable[[float, str], None]) -> tuple[TaughtRegion, dict[str, Any]]:
         """Teach it; return what the draft keeps, and what is told once."""
         options = TeachOptions(
             name=f"{self._draft.name} {self._region.name}",
             region=self._box,
-            threads=threads,
+            threads=asked.threads,
+            budget_ms=asked.budget_ms,
             overkill_percent=self._draft.wish.overkill_percent,
         )
         files = [self._drafts.picture(self._draft, shot.id) for shot in self._goods]
