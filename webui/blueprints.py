@@ -7,8 +7,11 @@ from flask import Blueprint
 from .alarms import alarm_views
 from .api.metrics import metric_views
 from .api.views import api_views
-from .confirm import confirm_views
+from .bypass import bypass_views
+from .challenge import challenge_views
+from .change import change_views
 from .closeup_views import closeup_views
+from .confirm import confirm_views
 from .regions import region_views
 from .web import Web
 
@@ -17,6 +20,9 @@ BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = (
     metric_views,
     confirm_views,
     alarm_views,
+    challenge_views,
+    change_views,
+    bypass_views,
     closeup_views,
     region_views,
 )

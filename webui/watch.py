@@ -22,6 +22,7 @@ from ..bus.ring import RingShelf
 from ..bus.shift import ShiftState
 from ..camera.frame import read_picture
 from .board import MINUTE_NS, Board
+from .closeup import Closeup
 from .easel import Easel, Read
 from .line import assess, started_at
 from .news import News
@@ -71,6 +72,8 @@ class Watch:
         self._run_dir, self._cameras, self._options = run_dir, cameras, options
         self.easel = Easel(read, options.max_edge_px)
         """The pictures, for any thread."""
+        self.closeup = Closeup(read)
+        """One camera's picture in full, for any thread."""
         self._board = Board(len(cameras))
         self._asked_to_stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -178,12 +181,15 @@ class Watch:
                         if message is None:
                             break
                         self._board.take(message, now_ns())
+                        if isinstance(message, FrameReady):
+                            self.closeup.hear(message)
                         message = subscriber.receive(0)
                     heartbeat.turn()
                     at_ns = now_ns()
                     if at_ns >= show_due:
                         # A part of several cameras takes the time of so many pictures.
                         show_due = at_ns + show_every_ns * self._show(shelf, at_ns)
+                    self.closeup.serve(shelf, at_ns)
                     if at_ns >= state_due:
                         state_due = at_ns + STATE_EVERY_NS
                         self._tell_state(pulse, at_ns)

@@ -1,0 +1,183 @@
+"""The Regions screen: where on the picture is looked, what is ignored there, and which score is too much.
+
+It draws on a recipe, or on a draft of a product that is being taught (`?draft=ID`). Nothing is worked out here: the
+workshop judges what was drawn on the last pictures, and writes it. Coordinates are whole pixels of the picture.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Blueprint, Response, abort, render_template, request, url_for
+from flask_babel import gettext
+
+from ..bus.errors import BadLedger
+from .access import needs
+from .answered import answer_words, answered, sent
+from .asking import ask
+from .run import picture_urls
+from .web import Web
+from .words import N_
+
+LAST = 20
+"""Pictures that a drawing is judged on."""
+LOOKED_BACK = 200
+"""Newest parts among which kept pictures are looked for."""
+EDIT, TEACH = "recipe.edit", "model.teach"
+
+
+def region_views(web: Web) -> Blueprint:
+    """Make the blueprint."""
+    views = Blueprint("regions", __name__, url_prefix="/regions")
+
+    @views.get("/")
+    @_editor
+    def page() -> str:
+        draft, job = request.args.get("draft", ""), request.args.get("job", type=int)
+        read = _read_draft(web, draft) if draft else _read_recipe(web, job)
+        camera = request.args.get("camera", "")
+        cameras = list(read["sizes"]) or list(web.cameras)
+        if camera not in cameras:
+            camera = cameras[0] if cameras else ""
+        shown = {**read, "camera": camera, "pictures": _pictures(web, camera), "words": _words(), "last": LAST}
+        shown["urls"] = {name: url_for(f"regions.{name}") for name in ("judge", "judged", "save")}
+        shown["live"] = url_for("closeup.picture", camera=camera or "none")
+        return render_template("regions/page.html", shown=shown, camera=camera, cameras=cameras, draft=draft, read=read)
+
+    @views.post("/judge")
+    @needs(EDIT)
+    def judge() -> Response:
+        asked = sent()
+        body = {"job": asked.get("job"), "base": asked.get("base"), "regions": asked.get("regions"), "limit": LAST}
+        return answered(ask(web, "recipe.judge", body))
+
+    @views.get("/judged.json")
+    @needs(EDIT)
+    def judged() -> Response:
+        answer = ask(web, "work.status", {"id": request.args.get("work", ""), "work": request.args.get("work", "")})
+        return answered(answer, thumbs=_thumbs(web, answer.body))
+
+    @views.post("/save")
+    @_editor
+    def save() -> Response:
+        asked = sent()
+        draft = request.args.get("draft", "")
+        if draft:
+            body = {"draft": draft, "revision": asked.get("base"), "regions": asked.get("regions")}
+            return answered(ask(web, "draft.change", body), href=url_for("regions.page", draft=draft))
+        body = {"job": asked.get("job"), "base": asked.get("base"), "regions": asked.get("regions")}
+        about = {"job": body["job"], "old": asked.get("old"), "new": body["regions"]}
+        answer = ask(web, "recipe.save", body, reason=str(asked.get("reason", ""))[:500], about=about)
+        return answered(answer, href=url_for("change.page") if _has("change.page") else "")
+
+    return views
+
+
+def _editor(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Let in who edits recipes, and to a draft who teaches."""
+    to_recipe, to_draft = needs(EDIT)(view), needs(TEACH)(view)
+
+    @wraps(view)
+    def guarded() -> Any:
+        return to_draft() if request.args.get("draft") else to_recipe()
+
+    guarded.needs = EDIT  # type: ignore[attr-defined]  # read by the test that walks all routes
+    return guarded
+
+
+def _has(endpoint: str) -> bool:
+    from flask import current_app
+
+    return endpoint in current_app.view_functions
+
+
+def _read_recipe(web: Web, job: int | None) -> dict[str, Any]:
+    """The recipe as the workshop reads it; what stays empty where it does not answer is said in `trouble`."""
+    answer = ask(web, "recipe.read", {} if job is None else {"job": job})
+    body, recipe = answer.body, answer.body.get("recipe") or {}
+    return {
+        "job": body.get("job", job),
+        "base": body.get("revision", ""),
+        "name": body.get("name") or recipe.get("name", ""),
+        "regions": recipe.get("regions") or [],
+        "sizes": body.get("sizes") or {},
+        "thresholds": body.get("thresholds") or {},
+        "draft": "",
+        "trouble": "" if answer.done else answer_words(answer.detail),
+    }
+
+
+def _read_draft(web: Web, draft: str) -> dict[str, Any]:
+    answer = ask(web, "draft.read", {"draft": draft})
+    body = answer.body.get("draft") or {}
+    if not answer.done and "there is none such" in answer.detail:
+        abort(404)
+    return {
+        "job": None,
+        "base": body.get("revision", 0),
+        "name": body.get("name", ""),
+        "regions": body.get("regions") or [],
+        "sizes": body.get("cameras") or {},
+        "thresholds": {},
+        "draft": draft,
+        "trouble": "" if answer.done else answer_words(answer.detail),
+    }
+
+
+def _pictures(web: Web, camera: str) -> list[dict[str, Any]]:
+    """The newest kept pictures of a camera: sequence, address, outcome."""
+    try:
+        rows = web.history.rows(limit=LOOKED_BACK)
+    except BadLedger:
+        return []
+    found: list[dict[str, Any]] = []
+    for row in rows:
+        for held in (row, *row.views):
+            urls = picture_urls(row.seq, held)
+            if held.camera == camera and urls["picture_url"] and len(found) < LAST:
+                found.append({"seq": row.seq, "part": row.part, "outcome": row.outcome, **urls})
+    return found
+
+
+def _thumbs(web: Web, body: dict[str, Any]) -> dict[str, str]:
+    """Small pictures of the parts that were judged, by `SEQ/CAMERA`."""
+    found: dict[str, str] = {}
+    result = body.get("result")
+    for part in result.get("parts", []) if isinstance(result, dict) else []:
+        seq = part.get("seq")
+        try:
+            row = web.history.row(seq) if isinstance(seq, int) else None
+        except BadLedger:
+            return found
+        for held in (row, *row.views) if row is not None else ():
+            small = picture_urls(row.seq, held)["thumb_url"] if row is not None else None
+            if small:
+                found[f"{seq}/{held.camera}"] = small
+    return found
+
+
+def _words() -> dict[str, str]:
+    """What the script says."""
+    words = {
+        "ignore": N_("Ignored"),
+        "within": N_("Only within"),
+        "region": N_("Region"),
+        "full": N_("whole picture"),
+        "all": N_("every camera"),
+        "own": N_("of the model"),
+        "judging": N_("Judging the last pictures …"),
+        "none": N_("No kept pictures of this product to judge."),
+        "changed": N_("%(count)s of %(all)s verdicts change"),
+        "saved": N_("Saved as revision %(revision)s. In force after a change-over to job %(job)s."),
+        "kept": N_("Saved in the draft."),
+        "conflict": N_("Somebody else saved this recipe meanwhile (%(revision)s). Nothing was written. Load it again."),
+        "unsaved": N_("Not saved"),
+        "clean": N_("As saved"),
+        "silent": N_("No answer: it may or may not be done"),
+        "refused": N_("You are not signed in for this any more."),
+        "nolive": N_("No picture of this camera yet"),
+        "before": N_("so far"),
+        "after": N_("drawn"),
+        "size": N_("%(w)s × %(h)s px"),
+    }
+    return {code: gettext(text) for code, text in words.items()}
