@@ -26,7 +26,7 @@ from .rejects import reject_views
 from .roles import right_word, role_word
 from .run import run_views
 from .screens import BY_ID
-from .session import Sessions, read_key, set_up_cookies
+from .session import Sessions, key_place, read_key, set_up_cookies
 from .sign_in import LANGUAGE_COOKIE, LONG_S, own_path, sign_in_views
 from .theme import add_theme, theme_of
 from .watch import Watch
@@ -68,7 +68,7 @@ def create_app(
     app.register_blueprint(image_views(watch, history))
     web = Web(options, station, watch.cameras, watch, history, PeopleReader(store), store, cache, products)
     app.register_blueprint(menu_views())
-    set_up_cookies(app, read_key(options.key_file or store.parent / "web" / "session.key"))
+    set_up_cookies(app, read_key(key_place(options, store)))
     sessions = Sessions(options, web.people)
     app.extensions["okng-who"] = sessions.load
     app.register_blueprint(sign_in_views(web, sessions))

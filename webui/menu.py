@@ -1,6 +1,6 @@
 """The keys at the lower edge, and the menu behind ≡: every screen by whose work it is."""
 
-from flask import Blueprint, Flask, render_template
+from flask import Blueprint, Flask, current_app, render_template
 
 from .access import may, open_to_all
 from .screens import GROUPS, SCREENS, Screen
@@ -18,8 +18,6 @@ def menu_views() -> Blueprint:
     @views.get("/menu")
     @open_to_all
     def page() -> str:
-        from flask import current_app
-
         there = [screen for screen in SCREENS if screen.endpoint in current_app.view_functions]
         groups = [
             (title, [(screen, may(screen.right)) for screen in there if screen.group == group])

@@ -15,8 +15,11 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from ..bus.errors import BadSettings
 from ..records.read import LedgerReader
+from .api.webhooks import Courier
 from .app import create_app
 from .options import WebOptions
+from .session import key_place, read_key
+from .tls import told_apart, tls_of
 from .products import Products, no_products
 from .watch import Watch
 
@@ -45,6 +48,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._options, self._station, self._cameras = options, station, cameras
         self._run_dir, self._store, self._listener, self._products = run_dir, store, listener, products
         self._watch: Watch | None = None
+        self._courier: Courier | None = None
+        self._tls = tls_of(options)
         super().__init__()
 
     def load_config(self) -> None:
@@ -64,6 +69,13 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "worker_exit": self._worker_exit,
         }.items():
             self.cfg.set(key, value)
+        tls = self._tls
+        if tls is not None:
+            # The paths only tell gunicorn that there is TLS; the context decides for each connection.
+            self.cfg.set("certfile", str(self._options.tls_certificate))
+            self.cfg.set("keyfile", str(self._options.tls_key))
+            self.cfg.set("do_handshake_on_connect", True)
+            self.cfg.set("ssl_context", lambda _config, _default: tls)
 
     def load(self) -> Any:
         """Make the application, in the worker."""
@@ -71,6 +83,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         history = LedgerReader(self._store)
         app = create_app(self._options, self._station, self._watch, history, self._store, self._run_dir, self._products)
         self._watch.start()
+        self._courier = Courier(app.extensions["okng-web"])
+        self._courier.start()
         return app
 
     def _worker_ready(self, _worker: object) -> None:
@@ -90,6 +104,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def _worker_exit(self, _server: object, _worker: object) -> None:
         if self._watch is not None:
             self._watch.close()
+        if self._courier is not None:
+            self._courier.close()
 
 
 def _begin_afresh() -> None:
@@ -108,10 +124,13 @@ def run(
 ) -> int:
     """Serve the screens until SIGTERM or SIGINT; return the exit code. products: what can be made here.
 
-    BadSettings: the address is in use, or is not one of this machine. Call it in the main thread of a process.
+    BadSettings: the address is in use, or is not one of this machine; certificate, key or the cookies' key cannot be
+    read. Call it in the main thread of a process.
     """
+    read_key(key_place(options, store))
+    tls_of(options)
     listener = _listener(options)
-    log.info("screens on http://%s:%d/", options.host, options.port)
+    log.info("screens on %s://%s:%d/", "https" if options.tls_key else "http", options.host, options.port)
     parent = os.getpid()
     try:
         # gunicorn closes the socket itself, so it is its own from here on.

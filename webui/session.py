@@ -22,6 +22,7 @@ from ..bus.clock import SECOND, boot_id, now_ns
 from ..bus.errors import BadLedger, BadSettings
 from ..records.people_read import PeopleReader, Person
 from .options import WebOptions
+from .tls import is_loopback
 
 COOKIE = "okng-session"
 LONGEST_NS = 16 * 3600 * SECOND
@@ -152,7 +153,12 @@ def set_up_cookies(app: Flask, key: bytes) -> None:
 def at_panel(asked: Request) -> bool:
     """True when the request comes from the box itself. Through a proxy it does not, wherever that one is."""
     forwarded = any(name in asked.headers for name in ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"))
-    return not forwarded and (asked.remote_addr or "") in ("127.0.0.1", "::1", "::ffff:127.0.0.1")
+    return not forwarded and is_loopback(asked.remote_addr or "")
+
+
+def key_place(options: WebOptions, store: Path) -> Path:
+    """Where the key of the cookies is: not in the store, whose group reads it."""
+    return options.key_file or store.parent / "web" / "session.key"
 
 
 def read_key(path: Path) -> bytes:
