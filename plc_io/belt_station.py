@@ -10,11 +10,13 @@ from dataclasses import replace
 from ..bus.clock import utc_now
 from ..bus.messages import Counters, Hold, Job, JobAnswer, JobAsk, JobOrder, JobReport
 from ..bus.part import Disposition, Record, Trigger, Verdict
+from ..bus.shift import LineMode, Mode
 from .belt_options import EDGE_MS, BeltOptions
 from .handshake import Limits, State
 from .holds import Holds
 from .images import InImage, OutImage
 from .job_dialogue import JobDialogue, JobKept, JobWanted
+from .line_mode import LineModes
 from .signals import NO_STATUS, FaultCode, Status
 from .tracker import LineFault, LineReset, Outputs, Tracker
 
@@ -37,6 +39,7 @@ class BeltStation:
         jobs: frozenset[int] = frozenset(),
         participants: frozenset[str] = frozenset(),
         views: tuple[str, ...] = (),
+        awaits: tuple[str, ...] = (),
         utc: Callable[[], str] = utc_now,
     ) -> None:
         """As `Station`. edge_ms: how late an edge may be told. ValueError: distances that do not fit."""
@@ -60,7 +63,8 @@ class BeltStation:
         self._tracker.accepts = False
         self._fitted = job
         self.tally = self._tracker.tally
-        self._holds = Holds()
+        self._holds = Holds(awaits)
+        self._modes = LineModes()
         self._events: list[Event] = []
         self._blockers: tuple[str, ...] = ("io: starting",)
         self._degraded = False
@@ -82,6 +86,7 @@ class BeltStation:
         if active:
             if name in self._lane_of:
                 self._advance(now_ns)
+                tracker.mode = self._modes.at(at_ns)
                 tracker.eye(self._lane_of[name], counts, at_ns)
             if name in self._second:
                 tracker.gate_eye(self._second[name], counts, now_ns)
@@ -159,6 +164,11 @@ class BeltStation:
     def hold(self, hold: Hold, now_ns: int) -> None:
         """Somebody holds READY off, or lets go."""
         self._holds.take(hold, now_ns)
+        self._advance(now_ns)
+
+    def line_mode(self, said: LineMode, now_ns: int) -> None:
+        """What the parts are that come from now on."""
+        self._modes.take(said)
         self._advance(now_ns)
 
     def link_lost(self, reason: str, now_ns: int) -> None:
@@ -258,6 +268,11 @@ class BeltStation:
         if self._tracker.open:
             return State.INSPECTING
         return State.READY if self.ready else State.OFFLINE
+
+    @property
+    def mode(self) -> Mode:
+        """What a part that comes now is."""
+        return self._modes.at(self._now)
 
     @property
     def fault_code(self) -> int:

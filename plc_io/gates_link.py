@@ -51,7 +51,11 @@ class GatesLink:
         self.place = place
         self._core, self._open_field = core, open_field
         self._flush, self._on_lost = flush, on_lost
+        self.forced: frozenset[str] = frozenset()
+        """Gates whose air a person holds on: what passes under them is rejected."""
         self._field: PinField | None = None
+        self._valves: frozenset[str] = frozenset()
+        self._inputs: set[str] = set()
         self._signals: frozenset[str] = frozenset()
         self._run = False
         self._ended = False
@@ -64,6 +68,15 @@ class GatesLink:
     def connected(self) -> bool:
         """The wires are there."""
         return self._field is not None
+
+    def levels(self) -> dict[tuple[str, str], bool]:
+        """How the wires stand, by direction and name; empty while they are lost. An input is known once it was on."""
+        if self._field is None:
+            return {}
+        active = self._field.levels()
+        self._inputs |= active
+        inputs = {("in", name): name in active for name in self._inputs}
+        return inputs | {("out", name): name in self._valves for name in self._field.gates}
 
     async def open(self) -> None:
         """Claim the wires. BadSettings: they cannot be had."""
@@ -109,7 +122,8 @@ class GatesLink:
         try:
             self._core.move(field.counts(), at)
             out = self._core.outputs(at)
-            field.set_gates(out.valves & field.gates)
+            self._valves = (out.valves | self.forced) & field.gates
+            field.set_gates(self._valves)
             field.signal(self._signals if out.line_stop else self._signals | {"run"})
         except LinkLost as error:
             self._lost(str(error))

@@ -2,6 +2,7 @@
 
 A hold ends when its holder lets go. A holder that falls silent does not release the line by dying: its hold stays, and
 the reason says that it is silent, until it is back and lets go, or a person sets FAULT_RESET, or io is started again.
+Who is awaited holds from the start, until it has spoken once; FAULT_RESET does not stand in for its word.
 """
 
 from ..bus.clock import SECOND
@@ -17,12 +18,15 @@ _OTHERS = "others"
 class Holds:
     """All holds of one station."""
 
-    def __init__(self) -> None:
+    def __init__(self, awaits: tuple[str, ...] = ()) -> None:
+        """awaits: who has to speak before the line may be READY at all."""
+        self._awaited = set(awaits)
         self._held: dict[str, tuple[str, int]] = {}  # by holder: the reason, and when it was last heard
 
     def take(self, hold: Hold, now_ns: int) -> None:
         """Take one message of a holder."""
         who = hold.who[:48]
+        self._awaited.discard(who)
         if not hold.held:
             self._held.pop(who, None)
         elif who in self._held or len(self._held) < MOST:
@@ -36,7 +40,8 @@ class Holds:
 
     def reasons(self, now_ns: int) -> tuple[str, ...]:
         """Why READY is held off, by holder; empty: nobody holds."""
-        return tuple(
+        unheard = tuple(f"{who} has not spoken yet: the line waits for it" for who in sorted(self._awaited))
+        return unheard + tuple(
             f"{who} holds the line: {reason or 'no reason given'}"
             + ("; it is silent since: start it again, or set FAULT_RESET" if self._silent(heard, now_ns) else "")
             for who, (reason, heard) in sorted(self._held.items())

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ..bus.part import Action, Disposition, Trigger, Verdict, Why
+from ..bus.shift import Mode
 from .belt import CLOSE_MM, REVERSE_MM, Belt, Gate, Lane
 from .travel import TURN_MM, Travel
 from .views import Views
@@ -35,6 +36,8 @@ class Tracked:
     lead_mm: float
     """Belt travel at which its leading edge was at the trigger eye, slip made up for."""
     views: Views
+    mode: Mode = Mode.PRODUCTION
+    """What the line was doing when it was at the eye."""
     doubtful: bool = False
     """Its edge came where no part can be: nobody expects to see it again."""
     verdict: Verdict | None = None

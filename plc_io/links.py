@@ -1,6 +1,7 @@
 """Which wire the settings ask for. Drivers are imported on demand: a library that is missing hurts only its user."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..bus.errors import BadSettings
 from ..bus.messages import Job
@@ -8,6 +9,9 @@ from .belt_options import BeltOptions
 from .belt_station import BeltStation
 from .link import Link, OnImage, OnLost
 from .options import PlcOptions
+
+if TYPE_CHECKING:
+    from .gates_link import GatesLink
 
 
 def open_link(options: PlcOptions, on_image: OnImage, on_lost: OnLost) -> Link:
@@ -57,6 +61,7 @@ def belt_station(
     jobs: frozenset[int],
     participants: frozenset[str],
     views: tuple[str, ...],
+    awaits: tuple[str, ...] = (),
 ) -> BeltStation:
     """Return the core for role = "gates". BadSettings: belt and pins do not fit together."""
     belt = _belt(options)
@@ -73,12 +78,13 @@ def belt_station(
             jobs=jobs,
             participants=participants,
             views=views,
+            awaits=awaits,
         )
     except ValueError as error:
         raise BadSettings(str(error)) from error
 
 
-def open_gates(options: PlcOptions, core: BeltStation, flush: Callable[[int], None], on_lost: OnLost) -> Link:
+def open_gates(options: PlcOptions, core: BeltStation, flush: Callable[[int], None], on_lost: OnLost) -> "GatesLink":
     """Return the machine's side for role = "gates", not yet opened."""
     from .field import open_field
     from .gates_link import GatesLink

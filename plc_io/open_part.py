@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from ..bus.clock import MS
 from ..bus.part import Disposition, Trigger, Verdict, Why
+from ..bus.shift import Mode
+from .line_mode import ground
 from .signals import WireCode
 from .views import Views
 
@@ -21,6 +23,8 @@ class OpenPart:
     """Cameras whose picture is not taken yet."""
     views: Views | None
     """What the cameras have said so far; None: one camera looks, whatever its name."""
+    mode: Mode = Mode.PRODUCTION
+    """What the line was doing when it was triggered."""
     verdict: Verdict | None = None
     why: Why | None = None
     """None: not decided yet."""
@@ -30,6 +34,10 @@ class OpenPart:
     def expose(self, camera: str) -> None:
         """That camera has its picture, or never will have."""
         self.unexposed.discard("" if self.views is None else camera)
+
+    def ground(self, why: Why) -> Why:
+        """What its disposition is because of, when `why` is what is known of it."""
+        return ground(self.mode, why, missed=self.trigger.missed)
 
     def is_exposing(self, now_ns: int) -> bool:
         """A camera still owes its picture: the next part must not come before it."""

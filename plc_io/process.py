@@ -8,17 +8,22 @@ import asyncio
 import logging
 import signal
 import uuid
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..bus.channel import (
+    AskDoor,
     EntrySender,
     Publisher,
     Subscriber,
+    ask_address,
     camera_address,
     inspect_address,
     io_address,
     opcua_address,
     records_address,
+    shift_address,
 )
 from ..bus.clock import MS, SECOND, boot_id, now_ns
 from ..bus.errors import BadSettings
@@ -37,8 +42,11 @@ from ..bus.messages import (
     StationState,
 )
 from ..bus.part import Disposition, Record, Trigger, Verdict
+from ..bus.shift import LineMode
 from .belt_station import BeltStation
 from .belt_station import Event as BeltEvent
+from .forces import FORCIBLE, Forces
+from .hand_desk import hand_desk
 from .images import InImage, OutImage
 from .job_desk import JobDesk, JobTable
 from .job_dialogue import JobKept, JobWanted
@@ -48,6 +56,7 @@ from .links import belt_station, open_gates, open_link
 from .options import PlcOptions
 from .readiness import Readiness, Watch
 from .realtime import Collection, claim
+from .signal_table import SignalTable
 from .station import (
     CounterReset,
     Event,
@@ -60,11 +69,16 @@ from .station import (
 )
 from .tracker import LineFault, LineReset
 
+if TYPE_CHECKING:
+    from .gates_link import GatesLink
+
 _LOG = logging.getLogger(__name__)
 TURN_S = 0.02
 STATE_NS = 250 * MS
 COUNTERS_NS = 5 * SECOND
 FLUSH_NS = 2 * SECOND
+MOST_ASKS = 4
+"""Asks of people answered in one turn: the line comes first."""
 EXIT_REFUSED = 78
 """Exit status for settings that a person has to change (EX_CONFIG)."""
 
@@ -80,9 +94,15 @@ class _Io:
         job: Job,
         run_dir: Path,
         jobs: JobTable | None,
+        awaits: tuple[str, ...],
     ) -> None:
         self.epoch = uuid.uuid4().hex[:16]
-        self.station, self.link = self._core(station, job, options, cameras, jobs)
+        self._gates: GatesLink | None = None
+        self.station, self.link = self._core(station, job, options, cameras, jobs, awaits)
+        bits = frozenset(FORCIBLE) if options.role not in ("ascii", "gates") else frozenset()
+        belt = options.belt if options.role == "gates" else None
+        valves = frozenset(() if belt is None else (gate.name for gate in belt.gate))
+        self._forces, self._table = Forces(bits, valves), SignalTable()
         self._journal = Journal(self.epoch, boot_id())
         self._options = options
         self._watch = Watch(cameras, self.station.job_number, job)
@@ -107,12 +127,28 @@ class _Io:
         self._speaker = Publisher(io_address(run_dir))
         addresses = [inspect_address(run_dir), *(camera_address(run_dir, name) for name in cameras)]
         addresses.append(opcua_address(run_dir))
-        kinds = (Verdict, InspectState, FrameReady, FrameLost, CameraState, JobReport, JobAsk, Hold)
+        addresses.append(shift_address(run_dir))
+        kinds = (Verdict, InspectState, FrameReady, FrameLost, CameraState, JobReport, JobAsk, Hold, LineMode)
         self._listener = Subscriber(addresses, kinds)
         self._entries = EntrySender(records_address(run_dir))
+        self._asked = AskDoor(ask_address(run_dir, "io"))
+        self._hand = hand_desk(
+            self._forces,
+            self._table,
+            options.check,
+            busy=lambda: self.station.ready and self.station.open > 0,
+            revision=lambda: self.station.job.revision,
+            levels=lambda: {} if self._gates is None else self._gates.levels(),
+        )
 
     def _core(
-        self, name: str, job: Job, options: PlcOptions, cameras: tuple[str, ...], jobs: JobTable | None
+        self,
+        name: str,
+        job: Job,
+        options: PlcOptions,
+        cameras: tuple[str, ...],
+        jobs: JobTable | None,
+        awaits: tuple[str, ...],
     ) -> tuple[Station | BeltStation, Link]:
         """What decides, and the wire to the world. BadSettings: they do not fit together."""
         number = options.job_number if jobs is None else jobs.number
@@ -120,9 +156,17 @@ class _Io:
         participants = frozenset(("inspect", *(f"camera-{camera}" for camera in cameras)))
         if options.role == "gates":
             belt = belt_station(
-                name, job, options, job_number=number, jobs=numbers, participants=participants, views=cameras
+                name,
+                job,
+                options,
+                job_number=number,
+                jobs=numbers,
+                participants=participants,
+                views=cameras,
+                awaits=awaits,
             )
-            return belt, open_gates(options, belt, self._flush, self._on_link_lost)
+            self._gates = open_gates(options, belt, self._flush, self._on_link_lost)
+            return belt, self._gates
         station = Station(
             name,
             job,
@@ -131,6 +175,7 @@ class _Io:
             jobs=numbers,
             participants=participants,
             views=cameras,
+            awaits=awaits,
         )
         return station, open_link(options, self._on_image, self._on_link_lost)
 
@@ -165,6 +210,7 @@ class _Io:
     # -- the PLC's side ----------------------------------------------------------------------------------------------
 
     def _on_image(self, image: InImage) -> None:
+        self._table.came(image)
         self.station.receive(image)
         self._flush(image.at_ns)
 
@@ -202,6 +248,8 @@ class _Io:
             self.station.ask_job(message, at)
         elif isinstance(message, Hold):
             self.station.hold(message, at)
+        elif isinstance(message, LineMode):
+            self.station.line_mode(message, at)
 
     def _pump(self) -> None:
         self._pumping = False
@@ -216,6 +264,7 @@ class _Io:
         """One turn of the loop: look at the others, beat, say how things stand."""
         at = now_ns()
         self._hear()
+        self._asked.serve(self._hand, most=MOST_ASKS)
         self._look(at)
         if at >= self._beat_ns:
             if self._ready.moves:
@@ -260,6 +309,9 @@ class _Io:
     def _flush(self, at: int) -> None:
         """Show the PLC and tell the bus what has changed."""
         entries = self._journal.waiting
+        self._forces.turn(at, busy=self.station.ready and self.station.open > 0)
+        if self._gates is not None:
+            self._gates.forced = self._forces.valves
         image = self.station.tick(at)
         while events := self.station.events():
             for event in events:
@@ -268,9 +320,12 @@ class _Io:
             image = self.station.tick(at)
         if self._order(at):
             image = self.station.tick(at)
+        if self._forces.status:
+            image = replace(image, status=image.status | self._forces.status)
         if image != self._out:
             self.link.publish(image)
             self._out = image
+            self._table.sent(image, at)
         if self._journal.waiting != entries and not self._pumping:
             self._pumping = True
             self._loop.call_soon(self._pump)  # after the PLC has its answer
@@ -350,7 +405,17 @@ class _Io:
         if self._journal.lost:
             lost = f"records does not answer: {self._journal.lost} entries of the ledger are lost"
             reasons = (*reasons, lost)
-        said = (station.state, station.ready, reasons, station.fault_code, station.peer_alive, self._ready.moving)
+        forced = self._forces.shown(at)
+        said = (
+            station.state,
+            station.ready,
+            reasons,
+            station.fault_code,
+            station.peer_alive,
+            self._ready.moving,
+            station.mode,
+            forced,
+        )
         if said == self._said and at - self._said_ns < STATE_NS:
             return
         self._said, self._said_ns = said, at
@@ -368,6 +433,8 @@ class _Io:
                 counters=station.counters(),
                 at_ns=at,
                 job_number=station.job_number,
+                mode=station.mode.value,
+                forced=forced,
             )
         )
 
@@ -394,7 +461,7 @@ class _Io:
         for held in (self._listener, self._entries):
             self._loop.remove_reader(held.socket.fileno())
         await self.link.close()
-        for socket in (self._speaker, self._listener, self._entries):
+        for socket in (self._speaker, self._listener, self._entries, self._asked):
             socket.close()
         self._heart.close()
         self._pulse.close()
@@ -407,14 +474,16 @@ def run(
     job: Job,
     run_dir: Path,
     jobs: JobTable | None = None,
+    awaits: tuple[str, ...] = (),
 ) -> int:
     """Run the io process until SIGTERM or SIGINT. Return 0, 78 for settings to be changed, 1 for anything else.
 
-    job: the one to begin with. jobs: what there is to change to; None: nothing.
+    job: the one to begin with. jobs: what there is to change to; None: nothing. awaits: who has to have spoken before
+    the line may be READY, for example `shift`.
     """
 
     async def main() -> None:
-        await _Io(options, station, cameras, job, run_dir, jobs).serve()
+        await _Io(options, station, cameras, job, run_dir, jobs, awaits).serve()
 
     try:
         asyncio.run(main())

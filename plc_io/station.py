@@ -12,12 +12,14 @@ from dataclasses import replace
 from ..bus.clock import utc_now
 from ..bus.messages import Counters, Hold, Job, JobAnswer, JobAsk, JobOrder, JobReport
 from ..bus.part import LAST_PART, Action, Delivery, Disposition, Outcome, Receipt, Record, Trigger, Verdict, Why
+from ..bus.shift import LineMode, Mode
 from .changeover import Wish
 from .events import CounterReset, Event, FaultCleared, FaultRaised, JobRequest, PeerBack, PeerLost
 from .handshake import Handshake, Limits, State
 from .holds import Holds
 from .images import InImage, OutImage
 from .job_dialogue import PLC, JobDialogue
+from .line_mode import APART, LineModes
 from .open_part import EMPTY, OpenPart, block_of
 from .signals import Command, FaultCode, Status, WireCode
 from .tally import Tally
@@ -49,12 +51,14 @@ class Station:
         jobs: frozenset[int] = frozenset(),
         participants: frozenset[str] = frozenset(),
         views: tuple[str, ...] = (),
+        awaits: tuple[str, ...] = (),
         utc: Callable[[], str] = utc_now,
     ) -> None:
         """job_number: what the PLC calls the active job. utc: the wall clock, for people only.
 
         jobs: numbers there are to change to. participants: who has to agree to a change, by heartbeat.
         views: cameras that each part is seen by; up to one: whatever camera it is.
+        awaits: holders that READY waits for until they have spoken once.
         """
         self.name = name
         if job.deadline_ns < 2:
@@ -63,7 +67,8 @@ class Station:
         self._limits, self._views = limits, views if len(views) > 1 else ("",)
         self.hand = Handshake(limits)
         self._fit_limits()
-        self._holds = Holds()
+        self._holds = Holds(awaits)
+        self._modes = LineModes()
         self._refusal = ""  # why the PLC's last job change was refused
         self._now = 0
         self.tally = Tally()
@@ -182,6 +187,11 @@ class Station:
         self._holds.take(hold, now_ns)
         self._advance(now_ns)
 
+    def line_mode(self, said: LineMode, now_ns: int) -> None:
+        """What the parts are that are triggered from now on."""
+        self._modes.take(said)
+        self._advance(now_ns)
+
     def link_lost(self, reason: str, now_ns: int) -> None:
         """The PLC's connection is gone, or another took its place: all open parts are rejected."""
         self._lose_peer(reason, now_ns, link=True)
@@ -265,6 +275,11 @@ class Station:
         return State.READY if self._ready else State.OFFLINE
 
     @property
+    def mode(self) -> Mode:
+        """What a part that is triggered now is."""
+        return self._modes.at(self._now)
+
+    @property
     def fault_code(self) -> int:
         """What stands in the register of the fault; 0: none."""
         return self.hand.fault.value
@@ -329,6 +344,7 @@ class Station:
             self._utc(),
             set(self._views),
             Views(self._views, self.job.agreements) if len(self._views) > 1 else None,
+            self._modes.at(image.at_ns),
         )
         self.tally.trigger(missed=not accepted)
         self._events.append(part.trigger)
@@ -396,7 +412,7 @@ class Station:
         if part.why is None or (part is self._newest and self.hand.acquiring):
             return
         del self._parts[number]
-        why = part.why
+        why = part.ground(part.why)
         seq = self.hand.show(now_ns)
         self._freeze(part, why, now_ns, seq)
         self._shown = part
@@ -404,6 +420,8 @@ class Station:
         self._count_late(why)
 
     def _count_late(self, why: Why) -> None:
+        if why in APART:
+            return
         self._late_in_row = self._late_in_row + 1 if why is Why.LATE else 0
         limit = self.hand.limits.late_stop
         if limit and self._late_in_row >= limit:
@@ -445,7 +463,7 @@ class Station:
     def _reject(self, part: OpenPart, why: Why, now_ns: int) -> None:
         """Reject a part that is not shown to the PLC."""
         part.committed_ns = now_ns
-        self._freeze(part, why, now_ns, 0)
+        self._freeze(part, part.ground(why), now_ns, 0)
         self._close(part, None)
 
     def _reject_open(self, now_ns: int) -> int:

@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from ..bus.part import Why
+from .line_mode import APART
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Stops:
 
     def decided(self, why: Why) -> str:
         """Take a disposition; return why the line is to stop, empty: it is not."""
-        if why is Why.FAULT:
+        if why is Why.FAULT or why in APART:
             return ""
         rules, rejected = self._rules, why is not Why.OK
         self._last.append(rejected)

@@ -1,6 +1,6 @@
-"""Counters that balance at every moment: triggers = ok + ng + unjudged + in flight."""
+"""Counters that balance at every moment: triggers = ok + ng + unjudged + challenge + bypass + in flight."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from ..bus.messages import Counters
 from ..bus.part import Why
@@ -18,6 +18,8 @@ class Sums:
     missed: int = 0
     confirmed: int = 0
     unconfirmed: int = 0
+    challenge: int = 0
+    bypass: int = 0
 
 
 class Tally:
@@ -43,6 +45,10 @@ class Tally:
         elif why is Why.NG:
             self._all.ng += 1
             self.consecutive_ng += 1
+        elif why is Why.CHALLENGE:
+            self._all.challenge += 1
+        elif why is Why.BYPASS:
+            self._all.bypass += 1
         else:
             self._all.unjudged += 1
             self._all.late += why is Why.LATE
@@ -64,11 +70,15 @@ class Tally:
     def in_flight(self) -> int:
         """Triggers without a disposition yet."""
         a = self._all
-        return a.triggers - a.ok - a.ng - a.unjudged
+        return a.triggers - a.ok - a.ng - a.unjudged - a.challenge - a.bypass
 
     def shown(self) -> Sums:
-        """What the register map counts."""
-        return Sums(**{f.name: getattr(self._all, f.name) - getattr(self._base, f.name) for f in fields(Sums)})
+        """What the register map counts, which knows OK, NG and UNJUDGED only.
+
+        Test parts are NG there and those of a bypass UNJUDGED: it is what the PLC was told, so its own sums add up.
+        """
+        sums = Sums(**{f.name: getattr(self._all, f.name) - getattr(self._base, f.name) for f in fields(Sums)})
+        return replace(sums, ng=sums.ng + sums.challenge, unjudged=sums.unjudged + sums.bypass)
 
     def counters(self) -> Counters:
         """The totals of this run of io."""
@@ -81,9 +91,11 @@ class Tally:
             late=a.late,
             missed=a.missed,
             in_flight=self.in_flight,
-            ordered=a.ng + a.unjudged,
+            ordered=a.ng + a.unjudged + a.challenge + a.bypass,
             confirmed=a.confirmed,
             unconfirmed=a.unconfirmed,
             stale_verdicts=self.stale,
             consecutive_ng=self.consecutive_ng,
+            challenge=a.challenge,
+            bypass=a.bypass,
         )

@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from ..bus.clock import utc_now
 from ..bus.messages import Agreement, Counters
 from ..bus.part import LAST_PART, Action, Delivery, Disposition, Outcome, Receipt, Record, Trigger, Verdict, Why
+from ..bus.shift import Mode
 from .belt import Belt, Gate, Lane
 from .lane_track import LaneTrack, Tracked
+from .line_mode import ground
 from .stop_rules import StopRules, Stops
 from .tally import Tally
 from .travel import Travel
@@ -82,6 +84,8 @@ class Tracker:
         self.agreements: tuple[Agreement, ...] = ()
         """Of the active job: where several views have to object before a part is NG."""
         self.tally = Tally()
+        self.mode = Mode.PRODUCTION
+        """What a part is that comes now."""
         self.accepts = True
         """False: the box is not ready. A part that comes is missed: numbered, recorded, rejected."""
         self.fault = ""
@@ -137,7 +141,13 @@ class Tracker:
             missed=not self.accepts,
         )
         tracked = Tracked(
-            trigger, self._utc(), track, at_mm, Views(self.views, self.agreements), doubtful=bool(trouble)
+            trigger,
+            self._utc(),
+            track,
+            at_mm,
+            Views(self.views, self.agreements),
+            mode=self.mode,
+            doubtful=bool(trouble),
         )
         track.add(tracked)
         self._open[number] = tracked
@@ -177,6 +187,8 @@ class Tracker:
         part.verdict = whole
         if whole.outcome is not Outcome.OK:
             self._freeze(part, Why.NG if whole.outcome is Outcome.NG else Why.LOST, now_ns)
+        elif part.mode is not Mode.PRODUCTION:
+            self._freeze(part, Why.OK, now_ns)  # it does not pass: its neighbours have to know at once
 
     def lost(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "") -> None:
         """There will be no picture of a part by that camera (empty: by any): it is rejected."""
@@ -301,6 +313,7 @@ class Tracker:
     def _freeze(self, part: Tracked, why: Why, now_ns: int) -> None:
         """Give a part its one disposition."""
         del self._open[part.number]
+        why = ground(part.mode, why, missed=part.trigger.missed)
         part.disposition = Disposition(
             part=part.number,
             action=Action.PASS if why is Why.OK else Action.REJECT,

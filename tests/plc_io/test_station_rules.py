@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 from okng.bus.clock import MS
 from okng.bus.messages import Hold, Job, JobAnswer, JobAsk, JobOrder, JobPhase, JobReport
 from okng.bus.part import Action, Delivery, Disposition, Outcome, Record, Trigger, Verdict, Why
+from okng.bus.shift import LineMode, Mode
 from okng.plc_io.changeover import ChangeOver, Step
 from okng.plc_io.handshake import Handshake, Limits
 from okng.plc_io.holds import Holds
@@ -104,6 +105,8 @@ class AnyLine(RuleBasedStateMachine):
         self.dispositions: list[Disposition] = []
         self.records: list[Record] = []
         self.granted: set[tuple[int, int]] = set()  # parts the inspection really called OK, in time and of this job
+        self.mode = LineMode(Mode.PRODUCTION, "", "", 0)
+        self.mode_at: dict[tuple[int, int], Mode] = {}  # what the line was doing when a part was triggered
         self.passed: list[tuple[int, int]] = []  # (seq, part) the PLC read as OK
         self.shown: tuple[int, int, int] | None = None
         self.edges = 0
@@ -141,6 +144,8 @@ class AnyLine(RuleBasedStateMachine):
             if isinstance(event, Trigger):
                 self.triggers.append(event)
                 self.job_at[event.part, event.at_ns] = before.job
+                over = 0 < self.mode.until_ns <= event.at_ns
+                self.mode_at[event.part, event.at_ns] = Mode.PRODUCTION if over else self.mode.mode
             elif isinstance(event, Disposition):
                 self.dispositions.append(event)
             elif isinstance(event, Record):
@@ -199,7 +204,8 @@ class AnyLine(RuleBasedStateMachine):
         """Note down that inspect really called this part OK, in time and by the job it was triggered under."""
         job = self.job_at[trigger.part, trigger.at_ns]
         timely = self.now < trigger.deadline_ns and not trigger.missed
-        if outcome is Outcome.OK and timely and self.goes_by["inspect"] == job:
+        production = self.mode_at[trigger.part, trigger.at_ns] is Mode.PRODUCTION
+        if outcome is Outcome.OK and timely and production and self.goes_by["inspect"] == job:
             self.granted.add((trigger.part, trigger.at_ns))
 
     def hear(self, who: str) -> JobReport:
@@ -481,6 +487,13 @@ class AnyLine(RuleBasedStateMachine):
         self.was_fault = False
         self.write(command=self.words.command & ~Command.FAULT_RESET)
 
+    @rule(mode=st.sampled_from([*Mode, Mode.PRODUCTION, Mode.PRODUCTION]), left_ms=st.sampled_from([0, 5, 100]))
+    def shift_says(self, mode: Mode, left_ms: int) -> None:
+        """Test parts, a bypass, or production again; a bypass may end by itself."""
+        self.mode = LineMode(mode, "ann", "because", self.now + left_ms * MS if left_ms and mode is Mode.BYPASS else 0)
+        self.station.line_mode(self.mode, self.now)
+        self.settle()
+
     @rule()
     def counters_reset(self) -> None:
         self.resets += 1
@@ -565,7 +578,9 @@ class AnyLine(RuleBasedStateMachine):
                 break
             self.plc_reads_and_acks()
         if self.image.part == part and Status.RESULT_VALID in self.image.status:
-            expected = WireCode.OK if outcome is Outcome.OK else WireCode.NG
+            judged = WireCode.OK if outcome is Outcome.OK else WireCode.NG
+            mode = self.mode_at[part, trigger.at_ns]
+            expected = {Mode.CHALLENGE: WireCode.NG, Mode.BYPASS: WireCode.UNJUDGED}.get(mode, judged)
             assert self.image.disposition is expected, "I6: a timely verdict was not obeyed"
             if not ack:
                 return
@@ -577,11 +592,12 @@ class AnyLine(RuleBasedStateMachine):
     @invariant()
     def counters_balance(self) -> None:
         c = self.station.counters()
-        assert c.triggers == len(self.triggers) == c.ok + c.ng + c.unjudged + c.in_flight, "I11"
+        decided = c.ok + c.ng + c.unjudged + c.challenge + c.bypass
+        assert c.triggers == len(self.triggers) == decided + c.in_flight, "I11"
         assert c.missed == sum(t.missed for t in self.triggers)
-        assert c.ordered == c.ng + c.unjudged
+        assert c.ordered == decided - c.ok
         assert 0 <= c.ordered - c.confirmed - c.unconfirmed <= 1
-        assert len(self.dispositions) == c.ok + c.ng + c.unjudged
+        assert len(self.dispositions) == decided
         assert c.triggers <= self.edges
         i = self.image
         assert i.triggers == i.ok + i.ng + i.unjudged + i.missed + c.in_flight, "I11 on the wire"
@@ -589,7 +605,7 @@ class AnyLine(RuleBasedStateMachine):
             assert (i.triggers, i.ok, i.ng, i.missed, i.confirmed) == (
                 c.triggers,
                 c.ok,
-                c.ng,
+                c.ng + c.challenge,
                 c.missed,
                 c.confirmed,
             )
@@ -609,6 +625,9 @@ class AnyLine(RuleBasedStateMachine):
                 assert (trigger.part, trigger.at_ns) in self.granted, "I3"
                 assert made.published_ns is not None
                 assert made.published_ns < trigger.deadline_ns, "I3: late"
+            mode = self.mode_at[trigger.part, trigger.at_ns]
+            if mode is not Mode.PRODUCTION and not trigger.missed:
+                assert (made.action, made.why) == (Action.REJECT, Why(mode.value))
             if trigger.missed:
                 assert (made.action, made.why, made.published_ns) == (Action.REJECT, Why.LOST, None)
 
