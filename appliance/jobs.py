@@ -1,5 +1,10 @@
-"""The jobs of a box: what the PLC calls each, and the recipe behind it. Read afresh by each process that needs one."""
+"""The jobs of a box: what the PLC calls each, and the recipe behind it. Read afresh by each process that needs one.
 
+So are the settings: a product that was taught, or a recipe's next version, is there at the next change-over, and no
+process has to be started again for it.
+"""
+
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +16,19 @@ from ..inspect.job import job_of, model_of
 from ..inspect.recipe import ActiveRecipe, read_recipe
 from ..plc_io.commissioning import blocker, read_commissioned
 from ..plc_io.job_desk import JobTable, ReadJob
-from ..settings import Settings
+from ..settings import LAST_JOB, Settings, read_settings
 from .profile_of import setup_of
 from .way_of import way_of
+
+_LOG = logging.getLogger(__name__)
+
+
+class Numbers(frozenset[int]):
+    """Numbers of jobs. More may come: whether one means something is told when its recipe is read."""
+
+    def __contains__(self, number: object) -> bool:
+        """True for every number that a job may have."""
+        return isinstance(number, int) and 1 <= number <= LAST_JOB
 
 
 class Jobs:
@@ -23,8 +38,19 @@ class Jobs:
         self._run_dir, self._file = settings.box.run_dir, settings_file
         self._cameras = settings.cameras
         self._start, self._check = settings.plc.job_number, settings.plc.check
-        self.recipes = settings.recipes
-        """Recipe by job number, the start job among them."""
+        self._recipes = settings.recipes
+
+    @property
+    def recipes(self) -> dict[int, Path]:
+        """Recipe by job number, the start job among them, as the settings have it now.
+
+        Settings that do not read any more are told in the log, and those before hold.
+        """
+        try:
+            self._recipes = read_settings(self._file).recipes
+        except BadSettings as error:
+            _LOG.error("the jobs are those of before: %s", error)
+        return self._recipes
 
     def active(self) -> int:
         """The job to come up with: the one io keeps active in this boot, else the start job of the settings.
@@ -35,7 +61,7 @@ class Jobs:
         number = kept_job(self._run_dir)
         if number is None:
             return self._start
-        if number not in self.recipes:
+        if number not in self._recipes:
             raise BadSettings(
                 f"{self._file}: [jobs]: job {number} is active and has no recipe any more: put it back, "
                 f"or remove {active_job_file(self._run_dir)} to begin with job {self._start}"
@@ -44,10 +70,11 @@ class Jobs:
 
     def recipe(self, number: int) -> ActiveRecipe:
         """Read the recipe of a job. BadSettings: there is no such job. BadRecipe."""
-        if number not in self.recipes:
-            known = ", ".join(str(known) for known in sorted(self.recipes))
+        recipes = self.recipes
+        if number not in recipes:
+            known = ", ".join(str(known) for known in sorted(recipes))
             raise BadSettings(f"{self._file}: [jobs]: there is no job {number}: expected one of {known}")
-        return read_recipe(self.recipes[number])
+        return read_recipe(recipes[number])
 
     def job(self, number: int) -> Job:
         """What io has to know of a job. BadSettings, BadRecipe, BadBundle."""
@@ -65,7 +92,7 @@ class Jobs:
     def table(self) -> JobTable:
         """All of it for io. BadSettings, BadRecipe, BadBundle: of the job to begin with."""
         number = self.active()
-        return JobTable(number, self.read(number), frozenset(self.recipes), self.read)
+        return JobTable(number, self.read(number), Numbers(self._recipes), self.read)
 
     def setup(self, number: int, camera: str) -> Setup:
         """What that camera is set up for. BadSettings, BadRecipe."""

@@ -182,14 +182,15 @@ def box_children(
 
     shift goes right after io: what stops on purpose raises no alarm.
 
-    beside: doors of processes that only tell others of the line (`opcua`, `mqtt`).
+    web: with the screens, and the workshop that does what they ask for. beside: doors of processes that only tell
+    others of the line (`opcua`, `mqtt`).
     """
     door = [sys.executable, "-m", "okng"]
     rest = ["--settings", str(settings)]
     children = [Child("io", [*door, "io", *rest], never_give_up=True), Child("shift", [*door, "shift", *rest])]
     children += [Child(f"camera-{name}", [*door, "camera", name, *rest], opening_ns=OPENING_NS) for name in cameras]
     children += [Child(name, [*door, name, *rest]) for name in ("inspect", "records")]
-    names = (*(("web",) if web else ()), *beside)
+    names = (*(("web", "workshop") if web else ()), *beside)
     return children + [Child(name, [*door, name, *rest]) for name in names]
 
 

@@ -235,7 +235,7 @@ def test_parts_are_judged_by_the_job_that_is_echoed(floor: Floor) -> None:
     assert set(floor.passed) == {1}
     floor.log.seek(0)
     said = floor.log.read().decode()
-    for why in ("model.onnx", "16384", "missing.yaml: cannot be read", "there is no job 9 in the settings"):
+    for why in ("model.onnx", "16384", "missing.yaml: cannot be read", "there is no job 9: expected one of"):
         assert why in said
 
 

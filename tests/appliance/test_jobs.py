@@ -164,3 +164,14 @@ def test_the_table_brings_nothing_heavy_into_the_process_at_the_plc() -> None:
     code = "import sys, okng.appliance.jobs; print(*({'numpy', 'cv2', 'onnxruntime', 'harvesters'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_a_product_that_came_later_is_a_job_without_a_new_start(box: Path) -> None:
+    jobs = jobs_of(box)
+    assert 12 in jobs.table().numbers
+    assert 0 not in jobs.table().numbers
+    text = box.read_text(encoding="utf-8")
+    box.write_text(text.replace("[jobs]", '[jobs]\n12 = "lid.yaml"'), encoding="utf-8")
+    assert jobs.job(12) == jobs.job(8)
+    box.write_text("recipe = ", encoding="utf-8")
+    assert jobs.job(12) == jobs.job(8), "settings that do not read change nothing"

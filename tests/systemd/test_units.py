@@ -21,6 +21,7 @@ GATES = {
     "okng-inspect.service": 15,
     "okng-records.service": 10,
     "okng-web.service": 15,
+    "okng-workshop.service": 15,
     "okng-sync.service": 15,
     "okng-opcua.service": 15,
     "okng-mqtt.service": 15,
@@ -54,7 +55,7 @@ def test_all_units_pass_verify(tmp_path: Path) -> None:
         text = unit.read_text(encoding="utf-8").replace("/usr/bin/okng", "/bin/true")
         (tmp_path / unit.name).write_text(text, encoding="utf-8")
     units = [str(f) for f in sorted(tmp_path.iterdir()) if f.suffix in {".service", ".timer", ".target"}]
-    assert len(units) == 11
+    assert len(units) == len(SERVICES) + 2
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units],
         check=False,
@@ -130,10 +131,11 @@ def test_io_never_gives_up_and_the_others_have_a_budget() -> None:
             assert found["LimitCORE"] == ["0"]
 
 
-def test_only_records_and_sync_write_outside_the_run_folder() -> None:
+def test_only_records_sync_and_the_workshop_write_outside_the_run_folder() -> None:
     writes = {unit.name: settings_of(unit)["ReadWritePaths"] for unit in PROCESSES}
     assert writes.pop("okng-records.service") == ["/run/okng /var/lib/okng/store"]
     assert writes.pop("okng-sync.service") == ["/run/okng /var/lib/okng/bundles /var/lib/okng/sync"]
+    assert writes.pop("okng-workshop.service") == ["/run/okng /var/lib/okng/workshop /etc/okng"]
     assert set(map(tuple, writes.values())) == {("/run/okng",)}
 
 
@@ -156,12 +158,13 @@ def test_users_and_folders_are_made_as_planned(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     users = dict(line.split(":")[:3:2] for line in (tmp_path / "etc/passwd").read_text().splitlines())
     group = int((tmp_path / "etc/group").read_text().split("okng:")[1].split(":")[1])
-    assert len(users) == 8
+    assert set(users) == {f"okng-{unit.name[5:].partition('.')[0].rstrip('@')}" for unit in PROCESSES}
     for place, owner, mode in (
         ("run/okng", "root", 0o2770),
-        ("etc/okng", "root", 0o750),
+        ("etc/okng", "okng-workshop", 0o750),
         ("var/lib/okng/store", "okng-records", 0o2750),
         ("var/lib/okng/bundles", "okng-sync", 0o2750),
+        ("var/lib/okng/workshop", "okng-workshop", 0o2750),
     ):
         found = (tmp_path / place).stat()
         assert (found.st_mode & 0o7777, found.st_gid) == (mode, group), place
@@ -175,4 +178,4 @@ def test_every_file_of_the_folder_is_known() -> None:
     target.optionxform = str  # type: ignore[assignment, method-assign]
     target.read(UNITS / "okng.target")
     wanted = set(target["Unit"]["Wants"].split())
-    assert wanted == {f"okng-{n}.service" for n in ("records", "io", "inspect", "web")} | {"okng-sync.timer"}
+    assert wanted == {f"okng-{n}.service" for n in ("records", "io", "inspect", "web", "workshop")} | {"okng-sync.timer"}
