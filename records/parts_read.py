@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..bus.part import Action
 from .read import Ask, LedgerReader
 
 MOST = 1000
@@ -42,8 +43,14 @@ def parts(store: Path, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
         terms.append(("seq > ?", wanted.after))
     if wanted.before is not None:
         terms.append(("seq < ?", wanted.before))
-    named = (("outcome", wanted.outcome), ("action", wanted.action))
-    terms += [(f"{name} = ?", value) for name, value in named if value]
+    if wanted.outcome:
+        terms.append(("outcome = ?", wanted.outcome))
+    if wanted.action == Action.REJECT:
+        terms.append(
+            ("action = 'REJECT' and ? != ''", wanted.action)
+        )  # written out, so that the partial index is taken
+    elif wanted.action:
+        terms.append(("action = ?", wanted.action))
     if wanted.serial:
         terms.append(("serial != '' and serial = ?", wanted.serial))
     if wanted.since:

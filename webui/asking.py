@@ -36,7 +36,7 @@ def ask(
     owner: str = "",
     id: str = "",  # noqa: A002 - the field's name on the wire
     about: dict[str, Any] | None = None,
-    timeout_ms: int = ANSWER_MS,
+    timeout_ms: int = 0,
 ) -> Answer:
     """Ask the owner of a command in the name of the person who is signed in; always returns an answer.
 
@@ -50,12 +50,12 @@ def ask(
     made = Ask(id or new_id(), name, who.name if who else "", command.right, reason, body or {})
     place = owner or command.owner
     if place == "records" or name in LOOKING:
-        return send(web, place, made, timeout_ms)
+        return send(web, place, made, timeout_ms or ANSWER_MS)
     trail = {"command": name, "owner": place, "id": made.id, **(about or {"body": body or {}})}
     written = note(web, f"{name} asked", trail, reason)
     if not written.done and name not in WITHOUT_TRAIL:
         return Answer(made.id, False, f"not done, because the audit trail cannot be written: {written.detail}")
-    answer = send(web, place, made, timeout_ms)
+    answer = send(web, place, made, timeout_ms or ANSWER_MS)
     outcome = "done" if answer.done else "refused"
     note(web, f"{name} {outcome}", {"id": made.id, "detail": answer.detail}, reason)
     return answer
@@ -74,5 +74,9 @@ def note(web: Web, what: str, about: dict[str, Any], reason: str = "") -> Answer
 
 def send(web: Web, owner: str, made: Ask, timeout_ms: int) -> Answer:
     """Ask; a silence is an answer that says so."""
-    answer = ask_once(web.run_dir, owner, made, timeout_ms)
+    try:
+        answer = ask_once(web.run_dir, owner, made, timeout_ms)
+    except (OverflowError, ValueError, TypeError, RecursionError) as error:
+        # A number of a hundred digits, half a character, a list in a list in a list ...: not what travels.
+        return Answer(made.id, False, f"it cannot be said to {owner}: {error}"[:500])
     return answer or Answer(made.id, False, f"no answer from {owner}: it may or may not have been done")

@@ -47,6 +47,12 @@ class Seq(Said):
     seq: int = Field(ge=1, le=2**53)
 
 
+class Seqs(Said):
+    """Parts of the ledger."""
+
+    seqs: list[int] = Field(min_length=1, max_length=1000)
+
+
 class Label(Seq):
     """What a person says of a part. It changes nothing that was sent."""
 
@@ -118,7 +124,7 @@ class Begin(Said):
     """The product to change to, by job number or by its code."""
 
     number: int | None = Field(default=None, ge=1, le=65535)
-    code: str = Field(default="", max_length=256)
+    code: str | None = Field(default=None, min_length=1, max_length=256)
 
 
 class Step(Said):
@@ -180,7 +186,8 @@ class Account(Said):
     password: str = Field(default="", max_length=128)
     badge: str = Field(default="", max_length=128)
     disabled: bool | None = None
-    language: str = Field(default="", max_length=8)
+    language: str = Field(default="", max_length=16)
+    without: list[Literal["pin", "password", "badge"]] = Field(default_factory=list, max_length=3)
 
 
 class Person(Said):
@@ -193,7 +200,8 @@ class Role(Said):
     """A role and its rights."""
 
     name: str = Field(min_length=1, max_length=32)
-    rights: list[str] = Field(max_length=100)
+    rights: list[str] = Field(default_factory=list, max_length=100)
+    drop: bool = Field(default=False, description="Take the role away; nobody may have it.")
 
 
 class Setting(Said):
@@ -221,7 +229,10 @@ class Webhook(Said):
 
     webhook: str = Field(default="", max_length=64)
     url: str = Field(default="", max_length=500)
-    events: list[str] = Field(default_factory=list, max_length=20)
+    events: list[str] = Field(
+        default_factory=list, max_length=20, description="Streams of the journal, STREAM.EVENT, `part`, `part.reject`."
+    )
+    secret: str = Field(default="", max_length=200, description="Signs what is sent; empty: one is made, or stays.")
 
 
 class Free(Said):
@@ -238,7 +249,7 @@ BODIES: dict[str, type[Said]] = {
     "alarm.service": Service,
     "label.set": Label,
     "label.undo": Number,
-    "part.reviewed": Seq,
+    "part.reviewed": Seqs,
     "escape.set": Escape,
     "drawing.set": Drawing,
     "inspection.stop": Said,

@@ -30,6 +30,7 @@ def add_commands(views: Blueprint, spec: SpecTree, web: Web) -> None:
             json=shape,
             resp=answers(Done, HTTP_409=(Problem, "Its owner refuses, and says why."), HTTP_422=Problem),
             tags=(name.partition(".")[0],),
+            security=None if COMMANDS[name].right else [{}],
             operation_id=name.replace(".", "_"),
         )(view)
         right = COMMANDS[name].right

@@ -3,17 +3,19 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Literal
 
 from flask import Blueprint, Response, jsonify, request
-from pydantic import Field
+from pydantic import Field, ValidationError
 from spectree import SpecTree
 
 from ..access import needs
 from ..web import Web
 from .bearer import today
-from .spec import Problem, Shape, answers
+from .slots import once
+from .spec import Problem, Shape, answers, complaint
 
 KINDS = {"jsonl": "application/x-ndjson", "csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 CHUNK = 64 << 10
@@ -34,12 +36,12 @@ def add_export(views: Blueprint, spec: SpecTree, web: Web) -> None:
     """Add the view."""
     slots = threading.BoundedSemaphore(AT_ONCE)
 
-    @views.get("/export")
-    @needs("part.export")
-    @spec.validate(query=ExportQuery, resp=answers(None, HTTP_422=Problem), tags=("part",), operation_id="export")
     def export() -> Response | tuple[Response, int]:
         """Parts as a file, oldest first."""
-        asked = ExportQuery.model_validate(request.args.to_dict())
+        try:
+            asked = ExportQuery.model_validate(request.args.to_dict())
+        except ValidationError as error:
+            return jsonify(error="invalid", detail=complaint(error.errors())), 422
         if not slots.acquire(blocking=False):
             return jsonify(error="busy", detail="another export runs: try again when it has ended"), 429
         command = [sys.executable, "-m", "okng", "ledger", "export", "--store", str(web.store)]
@@ -52,19 +54,33 @@ def add_export(views: Blueprint, spec: SpecTree, web: Web) -> None:
         except OSError:
             slots.release()
             raise
-        answer = Response(_bytes(process), mimetype=KINDS[asked.format])
+        end = once(lambda: _end(process, slots))
+        answer = Response(_bytes(process, end), mimetype=KINDS[asked.format])
         answer.headers["Content-Disposition"] = f'attachment; filename="okng-{web.station}-{today()}.{asked.format}"'
-        answer.call_on_close(lambda: _end(process, slots))
+        answer.call_on_close(end)
         return answer
 
+    documented = spec.validate(
+        query=ExportQuery, resp=answers(None, HTTP_422=Problem), tags=("part",), operation_id="export"
+    )(export)
 
-def _bytes(process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
+    @wraps(documented)
+    def streamed() -> Response | tuple[Response, int]:
+        return export()  # not through the wrapper, which would read the whole file into memory
+
+    views.add_url_rule("/export", endpoint="export", view_func=needs("part.export")(streamed))
+
+
+def _bytes(process: "subprocess.Popen[bytes]", end: Callable[[], None]) -> Iterator[bytes]:
     assert process.stdout is not None
-    while chunk := process.stdout.read(CHUNK):
-        yield chunk
-    if process.wait() != 0:
-        # The headers are out: only a broken connection tells the reader that the file is not whole.
-        raise ConnectionError(f"the export ended with code {process.returncode}")
+    try:
+        while chunk := process.stdout.read(CHUNK):
+            yield chunk
+        if process.wait() != 0:
+            # The headers are out: only a broken connection tells the reader that the file is not whole.
+            raise ConnectionError(f"the export ended with code {process.returncode}")
+    finally:
+        end()
 
 
 def _end(process: "subprocess.Popen[bytes]", slots: threading.BoundedSemaphore) -> None:

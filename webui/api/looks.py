@@ -27,14 +27,14 @@ def add_looks(views: Blueprint, spec: SpecTree, web: Web) -> None:
 def _line(views: Blueprint, spec: SpecTree, web: Web) -> None:
     @views.get("/line")
     @open_to_all
-    @spec.validate(resp=answers(LineNow), tags=("line",), operation_id="line")
+    @spec.validate(resp=answers(LineNow), tags=("line",), security=[{}], operation_id="line")
     def line() -> Response:
         """The line now."""
         return jsonify(line_now(web))
 
     @views.get("/alarms")
     @open_to_all
-    @spec.validate(resp=answers(Alarms), tags=("alarm",), operation_id="alarms")
+    @spec.validate(resp=answers(Alarms), tags=("alarm",), security=[{}], operation_id="alarms")
     def alarms() -> Response:
         """Alarms that are not normal, in the order people should take them."""
         shift = web.watch.shift

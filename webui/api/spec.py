@@ -1,5 +1,6 @@
 """The OpenAPI document, made from the views themselves, and the shapes all of them share."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -66,8 +67,14 @@ def _say_what_is_wrong(request: Any, response: Any, error: Any, instance: Any, a
         return
     from flask import json
 
-    lines = [f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}" for one in adapter.validation_errors(error)]
-    response.set_data(json.dumps(Problem(error="invalid", detail="; ".join(lines)[:2000]).model_dump()))
+    detail = complaint(adapter.validation_errors(error))
+    response.set_data(json.dumps(Problem(error="invalid", detail=detail).model_dump()))
+
+
+def complaint(errors: Iterable[Mapping[str, Any]]) -> str:
+    """What is wrong with a request, in one line: where, and what was expected."""
+    lines = [f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}" for one in errors]
+    return "; ".join(lines)[:2000]
 
 
 def answers(model: type[BaseModel] | None, **more: Any) -> Response:

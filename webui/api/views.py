@@ -11,6 +11,7 @@ from .bearer import bear
 from .commands import add_commands
 from .exports import add_export
 from .looks import add_looks
+from .slots import once
 from .spec import PREFIX, VERSION, make_spec
 from .stream import add_stream
 
@@ -25,7 +26,7 @@ def api_views(web: Web) -> Blueprint:
     slots = threading.BoundedSemaphore(STREAMS)
 
     def acquire() -> Callable[[], None] | None:
-        return _once(slots.release) if slots.acquire(blocking=False) else None
+        return once(slots.release) if slots.acquire(blocking=False) else None
 
     add_looks(views, spec, web)
     add_commands(views, spec, web)
@@ -49,13 +50,3 @@ def api_views(web: Web) -> Blueprint:
         app.before_request_funcs.setdefault(None, []).append(lambda: bear(web.people))
 
     return views
-
-
-def _once(action: Callable[[], None]) -> Callable[[], None]:
-    first = threading.Lock()
-
-    def act() -> None:
-        if first.acquire(blocking=False):
-            action()
-
-    return act

@@ -1,0 +1,57 @@
+// Looked for in a page by page_checks.py, which evaluates this file first.
+(() => {
+  const hidden = (each) => each.closest("[hidden], dialog:not([open]), svg, canvas, .sr-only") || !each.getClientRects().length;
+  const named = (each) => `${each.tagName.toLowerCase()} ${(each.id || each.getAttribute("class") || each.name || "").slice(0, 40)}`;
+  const said = (each) => `"${(each.textContent || each.value || "").trim().slice(0, 40)}"`;
+
+  const smallTargets = (selector, least) => {
+    const bad = [];
+    for (const each of document.querySelectorAll(selector)) {
+      if (hidden(each) || each.disabled || getComputedStyle(each).visibility === "hidden") continue;
+      const boxes = [each.getBoundingClientRect()];
+      const label = each.closest("label") || (each.id && document.querySelector(`label[for="${CSS.escape(each.id)}"]`));
+      if (label) boxes.push(label.getBoundingClientRect());
+      const side = Math.max(...boxes.map((box) => Math.min(box.width, box.height)));
+      if (side < least - 0.6) bad.push(`${named(each)} ${said(each)} ${boxes[0].width.toFixed(0)}x${boxes[0].height.toFixed(0)}`);
+    }
+    return bad;
+  };
+
+  const clipped = () => {
+    const bad = [];
+    const root = document.documentElement;
+    if (root.scrollWidth > root.clientWidth + 1) bad.push(`the page is wider than the screen: ${root.scrollWidth} > ${root.clientWidth}`);
+    for (const each of document.querySelectorAll("body *")) {
+      if (hidden(each) || ![...each.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim())) continue;
+      const style = getComputedStyle(each);
+      const scrolls = ["auto", "scroll"].includes(style.overflowX);
+      if (!scrolls && style.overflowX !== "visible" && each.scrollWidth > each.clientWidth + 2) bad.push(`cut off: ${named(each)} ${said(each)}`);
+      const hold = each.closest("button, a.key, .key, th, td, .card, .page-head");
+      if (!hold) continue;
+      const inner = each.getBoundingClientRect(), outer = hold.getBoundingClientRect();
+      if (inner.right > outer.right + 2 || inner.left < outer.left - 2 || inner.bottom > outer.bottom + 3) {
+        bad.push(`out of its box: ${named(hold)} ${said(each)}`);
+      } else if (hold.scrollWidth > hold.clientWidth + 2 && !["auto", "scroll"].includes(getComputedStyle(hold).overflowX)) {
+        bad.push(`too long for its box: ${named(hold)} ${said(hold)}`);
+      }
+    }
+    return [...new Set(bad)];
+  };
+
+  const texts = () => {
+    const out = [];
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) {
+      const parent = walk.currentNode.parentElement;
+      if (parent && !parent.closest("script, style, [translate=no], [hidden], dialog:not([open])") && walk.currentNode.textContent.trim()) {
+        out.push(walk.currentNode.textContent.trim());
+      }
+    }
+    for (const name of ["aria-label", "alt", "placeholder", "title"]) {
+      for (const each of document.querySelectorAll(`[${name}]`)) if (!each.closest("[translate=no]")) out.push(each.getAttribute(name));
+    }
+    return out;
+  };
+
+  window.okngChecks = { smallTargets, clipped, texts };
+})();

@@ -1,0 +1,75 @@
+"""What must hold on every page, as functions of a page in the browser: each returns what is wrong, in words."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+AXE = HERE.parent / "peers" / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
+TARGETS = "button, a[href], input:not([type=hidden]), select, textarea, summary, [role=button], [role=tab]"
+SENTENCE = re.compile("⟦[^⟧]*⟧")
+"""A sentence of the pseudo-locale (serve.py)."""
+LETTERS = re.compile(r"[A-Za-z]{3,}")
+
+
+def axe_problems(page: Any) -> list[str]:
+    """Violations of WCAG 2.2 A and AA and of axe's best practices."""
+    # By evaluate: a script tag would be refused by our own policy.
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: list[str] = page.evaluate(
+        "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})"
+        ".then(r => r.violations.map(v => `${v.id}: ${v.nodes.map(n => n.target.join(' ')).slice(0, 3).join('; ')}`))",
+        RULES,
+    )
+    return [f"axe {one}" for one in found]
+
+
+def small_targets(page: Any, mm: float, px_per_mm: float) -> list[str]:
+    """Keys whose smaller side is below mm millimetres; a label counts with the field it belongs to."""
+    _ready(page)
+    found: list[str] = page.evaluate("([s, least]) => okngChecks.smallTargets(s, least)", [TARGETS, mm * px_per_mm])
+    return [f"target below {mm:g} mm: {one}" for one in found]
+
+
+def clipped_texts(page: Any) -> list[str]:
+    """Texts that are cut off or stick out of their key, and a page that has to be pushed sideways."""
+    _ready(page)
+    found: list[str] = page.evaluate("okngChecks.clipped()")
+    return found
+
+
+def untranslated_texts(page: Any, data: re.Pattern[str]) -> list[str]:
+    """Words that no catalogue brought: in the pseudo-locale every sentence stands in brackets. data: what is a name."""
+    _ready(page)
+    texts: list[str] = page.evaluate("okngChecks.texts()")
+    left = {text: data.sub(" ", SENTENCE.sub(" ", text)) for text in texts}
+    return [f"not translated: {text[:80]}" for text, rest in left.items() if LETTERS.search(rest)]
+
+
+def _ready(page: Any) -> None:
+    page.evaluate((HERE / "page_checks.js").read_text(encoding="utf-8"))
+
+
+class Listener:
+    """Notes what a page asked for and what it complained of."""
+
+    def __init__(self, page: Any, own: str) -> None:
+        self._bad: list[str] = []
+        self._own = own
+        page.on("request", self._request)
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self._bad.append(f"error in a script: {error}"))
+
+    def _request(self, request: Any) -> None:
+        if not request.url.startswith((self._own, "data:", "blob:")):
+            self._bad.append(f"asked another host: {request.url[:100]}")
+
+    def _console(self, message: Any) -> None:
+        if message.type == "error":
+            self._bad.append(f"console: {message.text[:160]} {message.location.get('url', '')[-60:]}")
+
+    def take(self) -> list[str]:
+        """What was noted since the last call."""
+        noted, self._bad = self._bad, []
+        return noted

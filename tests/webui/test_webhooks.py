@@ -1,0 +1,155 @@
+"""Webhooks: signed, in order, at least once, and a dead address holds up no other."""
+
+import hashlib
+import hmac
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from okng.bus.part import Outcome
+from okng.records.people_read import PeopleReader
+from okng.records.read import LedgerReader
+from okng.webui.api.webhooks import Courier, Patience, post, signature, wants
+from okng.webui.app import create_app
+from okng.webui.options import WebOptions
+from okng.webui.watch import Watch
+from okng.webui.web import Web
+
+
+class Receiver:
+    """A server of somebody else: keeps what it is told, and answers as told."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[dict[str, str], bytes]] = []
+        self.status = 204
+        receiver = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.got.append((dict(self.headers), body))
+                self.send_response(receiver.status)
+                self.end_headers()
+
+            def log_message(self, *said: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook?line=1"
+
+    def events(self) -> list[dict[str, Any]]:
+        return [event for _, body in self.got for event in json.loads(body)["events"]]
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def web(people: Any) -> Web:
+    watch = Watch(people.run_dir, ("top",), WebOptions())
+    history = LedgerReader(people.store)
+    app = create_app(WebOptions(), "line 1", watch, history, people.store, people.run_dir)
+    made: Web = app.extensions["okng-web"]
+    return made
+
+
+def hook(line: Any, url: str, *events: str) -> int:
+    answer = line.ask("webhook.set", {"url": url, "events": list(events), "secret": "shared"})
+    assert answer.done, answer.detail
+    return int(PeopleReader(line.store).webhooks()[-1].id)
+
+
+def happens(line: Any, stream: str, event: str) -> None:
+    answer = line.ask("journal.add", {"stream": stream, "key": "x", "event": event, "body": {"n": 1}}, who="shift")
+    assert answer.done, answer.detail
+
+
+def test_events_arrive_signed_and_in_order(people: Any, web: Web, receiver: Receiver) -> None:
+    hook(people, receiver.url, "alarm", "part.reject")
+    happens(people, "alarm", "active")
+    happens(people, "lot", "set")
+    happens(people, "alarm", "acknowledged")
+    people.judge(Outcome.OK)
+    people.judge(Outcome.NG)
+    assert Courier(web).turn() == 1
+    assert [event["event"] for event in receiver.events()] == ["alarm.active", "alarm.acknowledged", "part"]
+    assert receiver.events()[2]["outcome"] == "NG"
+    headers, body = receiver.got[0]
+    assert headers["X-Okng-Signature"] == "sha256=" + hmac.new(b"shared", body, hashlib.sha256).hexdigest()
+    assert Courier(web).turn() == 0  # how far it has got is in the ledger: another courier repeats nothing
+    assert len(receiver.got) == 1
+
+
+def test_what_was_not_taken_is_sent_again_later(people: Any, web: Web, receiver: Receiver) -> None:
+    hook(people, receiver.url, "alarm")
+    happens(people, "alarm", "active")
+    now = [0.0]
+    courier = Courier(web, clock=lambda: now[0])
+    receiver.status = 500
+    assert courier.turn() == 0
+    assert courier.turn() == 0
+    assert len(receiver.got) == 1  # it waits before it tries again
+    now[0] = 1.5
+    receiver.status = 200
+    assert courier.turn() == 1
+    assert receiver.got[0][1] == receiver.got[1][1]
+
+
+def test_a_dead_address_holds_up_no_other(people: Any, web: Web, receiver: Receiver) -> None:
+    hook(people, "http://127.0.0.1:9/gone", "alarm")
+    hook(people, receiver.url, "alarm")
+    happens(people, "alarm", "active")
+    assert Courier(web).turn() == 1
+    assert len(receiver.events()) == 1
+
+
+def test_an_ended_webhook_is_told_nothing(people: Any, web: Web, receiver: Receiver) -> None:
+    number = hook(people, receiver.url, "alarm")
+    assert people.ask("webhook.set", {"webhook": number, "url": ""}).done
+    happens(people, "alarm", "active")
+    assert Courier(web).turn() == 0
+    assert receiver.got == []
+
+
+def test_patience_doubles_and_ends_with_success() -> None:
+    patience = Patience()
+    waits = []
+    for _ in range(12):
+        patience.failed(0.0)
+        waits.append(patience.wait_s)
+    assert waits[:4] == [1.0, 2.0, 4.0, 8.0]
+    assert max(waits) == 300.0
+    patience.done()
+    assert (patience.wait_s, patience.due_s) == (0.0, 0.0)
+
+
+def test_no_redirect_is_followed_and_no_file_is_read(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.status = 302
+    assert post(receiver.url, b"{}", {}) == 302
+    with pytest.raises((OSError, ValueError)):
+        post(f"file://{tmp_path}/x", b"{}", {})
+
+
+def test_what_is_wanted() -> None:
+    assert wants((), "alarm", "active")
+    assert wants(("alarm",), "alarm", "active")
+    assert wants(("alarm.active",), "alarm", "active")
+    assert not wants(("alarm.active",), "alarm", "shelved")
+    assert not wants(("part",), "alarm", "active")
+    assert signature("k", b"") != signature("l", b"")
