@@ -19,7 +19,8 @@ class Holds:
     """All holds of one station."""
 
     def __init__(self, awaits: tuple[str, ...] = ()) -> None:
-        """awaits: who has to speak before the line may be READY at all."""
+        """awaits: who has to speak before the line may be READY at all, and whom no FAULT_RESET stands in for."""
+        self._needed = frozenset(awaits)
         self._awaited = set(awaits)
         self._held: dict[str, tuple[str, int]] = {}  # by holder: the reason, and when it was last heard
 
@@ -35,17 +36,22 @@ class Holds:
             self._held[_OTHERS] = f"more than {MOST} hold the line at once", now_ns
 
     def reset(self, now_ns: int) -> None:
-        """FAULT_RESET: a person lets go in place of those that are silent. Who is alive holds on."""
-        self._held = {who: held for who, held in self._held.items() if not self._silent(held[1], now_ns)}
+        """FAULT_RESET: a person lets go in place of the silent. Who is alive holds on, who is awaited too."""
+        self._held = {
+            who: held for who, held in self._held.items() if who in self._needed or not self._silent(held[1], now_ns)
+        }
 
     def reasons(self, now_ns: int) -> tuple[str, ...]:
         """Why READY is held off, by holder; empty: nobody holds."""
         unheard = tuple(f"{who} has not spoken yet: the line waits for it" for who in sorted(self._awaited))
         return unheard + tuple(
             f"{who} holds the line: {reason or 'no reason given'}"
-            + ("; it is silent since: start it again, or set FAULT_RESET" if self._silent(heard, now_ns) else "")
+            + (self._advice(who) if self._silent(heard, now_ns) else "")
             for who, (reason, heard) in sorted(self._held.items())
         )
+
+    def _advice(self, who: str) -> str:
+        return "; it is silent since: start it again" + ("" if who in self._needed else ", or set FAULT_RESET")
 
     @staticmethod
     def _silent(heard_ns: int, now_ns: int) -> bool:

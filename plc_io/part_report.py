@@ -79,11 +79,12 @@ def state_report(state: StationState, box: str) -> Json:
         "recipe": state.job.recipe,
         "revision": state.job.revision,
         "model": state.job.model,
+        "mode": state.mode,
     }
 
 
 def counters_report(state: StationState, box: str) -> Json:
-    """Return the totals of this run of io. triggers = ok + ng + unjudged + in_flight, always."""
+    """Return the totals of this run of io. triggers = ok + ng + unjudged + challenge + bypass + in_flight."""
     totals = state.counters
     return {
         "schema": COUNTERS_SCHEMA,
@@ -94,6 +95,8 @@ def counters_report(state: StationState, box: str) -> Json:
         "ok": totals.ok,
         "ng": totals.ng,
         "unjudged": totals.unjudged,
+        "challenge": totals.challenge,
+        "bypass": totals.bypass,
         "late": totals.late,
         "missed": totals.missed,
         "in_flight": totals.in_flight,

@@ -109,6 +109,10 @@ def test_who_is_awaited_holds_from_the_start() -> None:
     assert holds.reasons(0)
     holds.take(Hold("shift", True, "the test is due"), 1)
     assert holds.reasons(1) == ("shift holds the line: the test is due",)
+    holds.reset(3600 * SECOND)
+    assert holds.reasons(3600 * SECOND) == (
+        "shift holds the line: the test is due; it is silent since: start it again",
+    )
     holds.take(Hold("shift", False, ""), 2)
     assert holds.reasons(2) == ()
 
