@@ -65,6 +65,8 @@ class CameraLoop:
         self._probe_ns = 0
         self._between_streams = False
         self.begin(profile, ring)
+        self.hold = ""
+        """Why it is not ready whatever its pictures are like; empty: nothing keeps it."""
         self._away_as = "camera lost"
         """Why parts triggered before the stream are lost."""
 
@@ -110,6 +112,11 @@ class CameraLoop:
         """True: stop the stream, set the camera up afresh and `begin_again`."""
         return self._condition.wants_setup
 
+    @property
+    def idle(self) -> bool:
+        """No part waits for its picture."""
+        return self._mode.oldest_ns == 0
+
     def turn(self) -> None:
         """Go round once. CameraLost: it is gone; call `give_up` and end the process."""
         self._take_triggers(self._mode.wait_ms)
@@ -144,9 +151,12 @@ class CameraLoop:
 
     def _say(self, oldest_ns: int) -> None:
         # Whoever watches the heartbeat gives it more time while the camera is set up, also because of a fault.
-        self._heartbeat.health = Health.STARTING if self._between_streams else self._condition.health
+        health, detail = self._condition.health, self._condition.detail
+        if self.hold and health is Health.READY:
+            health, detail = Health.STARTING, self.hold
+        self._heartbeat.health = Health.STARTING if self._between_streams else health
         self._heartbeat.turn(oldest_ns)
-        self._announcer.state(self._condition.health, self._condition.detail, self._source.health())
+        self._announcer.state(health, detail, self._source.health())
 
     def _lose_all(self, reason: str) -> None:
         self._intake.give_up(reason)

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ..bus.channel import Subscriber, io_address
@@ -20,6 +21,7 @@ from ..bus.stop import Stop
 from ..imaging.develop import check_plan
 from .announcer import Announcer
 from .arrival import Arrival
+from .desk import CameraDesk
 from .follower import Follower, ReadSetup
 from .loop import CameraLoop
 from .options import CameraOptions
@@ -29,6 +31,9 @@ from .source import Source, make_source
 log = logging.getLogger(__name__)
 STOPPED, BROKEN, LOST, REFUSED = 0, 70, 75, 78
 """Exit codes: told to stop; a mistake in okng; CameraLost, start again; BadSettings, a person must change something."""
+BY_HAND = "being set up by hand"
+LOOK_HZ = 10.0
+"""Frames a second while a person sets the camera up."""
 _LAST_WORDS_S = 0.05
 """What was just published leaves the process in this time."""
 
@@ -80,6 +85,7 @@ class _Camera:
         self._source, self._announcer = source, announcer
         self._ring: RingWriter | None = None
         self._ring_bytes = 0
+        self._desk: CameraDesk | None = None
 
     def serve(self, stop: Stop, bus: Subscriber, heartbeat: Heartbeat) -> int:
         """Open, set up, loop. CameraLost, BadSettings."""
@@ -102,13 +108,20 @@ class _Camera:
             time.sleep(0.02)
         loop = CameraLoop(source, got, self._options, self._ring_for(got), bus, self._announcer, heartbeat)
         try:
+            self._desk = desk = CameraDesk(
+                self._name, source, self._run_dir, lambda: self._look(loop), lambda: self._work(loop)
+            )
             while not stop.asked.is_set():
                 loop.turn()
+                if loop.idle:
+                    desk.turn()
                 order = loop.take_order()
                 if order is not None:
                     self._follow(order, loop)
                 if loop.wants_setup:
+                    desk.finish()
                     self._set_up_again(loop)
+            desk.finish()
         except CameraLost as error:
             heartbeat.health = Health.LOST
             loop.give_up(str(error))
@@ -130,7 +143,9 @@ class _Camera:
         self._follower.setup = self._announcer.setup = setup
 
     def close(self) -> None:
-        """Let go of the ring. Never raises."""
+        """Let go of the ring and of who asks. Never raises."""
+        if self._desk is not None:
+            self._desk.close()
         if self._ring is not None:
             self._ring.close()
 
@@ -158,6 +173,8 @@ class _Camera:
         try:
             setup = self._follower.next_setup(order)
             if setup is not None:
+                if self._desk is not None:
+                    self._desk.finish()
                 self._change(setup, loop)
         except Refused as error:
             refusal = str(error)
@@ -183,6 +200,37 @@ class _Camera:
             loop.begin(got, self._ring_for(got))
         self._set_up(setup)
         log.info("camera %s: set up for job %d, revision %s", self._name, setup.number, setup.revision)
+
+    def _look(self, loop: CameraLoop) -> None:
+        """Run free for a person; no frame is a part's. Refused: it cannot, and works as before. CameraLost."""
+        profile = self._follower.setup.profile
+        rate_hz = min(LOOK_HZ, 800_000 / profile.exposure_us)
+        free = replace(profile, trigger="off", frames=1, height=profile.frame_height, frame_rate_hz=rate_hz)
+        loop.set_aside(BY_HAND)
+        self._source.stop()
+        loop.stamp()
+        try:
+            got = self._start(free, loop.stamp)
+        except Refused:
+            self._source.stop()
+            loop.stamp()
+            loop.begin(self._restarted(profile, loop.stamp), self._ring_for(profile))
+            raise
+        loop.hold = BY_HAND
+        if profile.frames > 1:  # what fits the whole picture fits no part of it
+            self._announcer.develop = ""
+        loop.begin(got, self._ring_for(got))
+
+    def _work(self, loop: CameraLoop) -> None:
+        """Be set up for the job again after a person has looked. CameraLost."""
+        setup = self._follower.setup
+        loop.set_aside("being set up again")
+        self._source.stop()
+        loop.stamp()
+        got = self._restarted(setup.profile, loop.stamp)
+        self._set_up(setup)
+        loop.hold = ""
+        loop.begin(got, self._ring_for(got))
 
     def _set_up_again(self, loop: CameraLoop) -> None:
         """Write the whole profile once more: another program may have set the camera up. CameraLost."""
