@@ -115,6 +115,20 @@ class GalleryReader:
             (walked,) = ask(f"select count(*) as many, min(seq) as last from ({first})", values)
             return Page(rows, int(walked["last"]) if walked["many"] >= WALK else None)
 
+    def beside(self, wanted: Wanted, seq: int) -> tuple[int | None, int | None]:
+        """The next newer and the next older part among those; None: none within one walk. BadLedger."""
+        found: list[int | None] = []
+        rest, more = _rest(wanted)
+        with self._reader.asking() as ask:
+            span = self._span(ask, wanted)
+            for up in (True, False):
+                first, values = driver(wanted, seq, span, up=up)
+                sql = f"select p.seq as seq from ({first}) c cross join part p on p.seq = c.seq{rest}"
+                order = "asc" if up else "desc"
+                row = next(iter(ask(f"{sql} order by p.seq {order} limit 1", [*values, *more])), None)
+                found.append(None if row is None else int(row["seq"]))
+        return found[0], found[1]
+
     def _span(self, ask: Ask, wanted: Wanted) -> tuple[int | None, int | None]:
         """The parts between which those of the span lie, found by the index of the time."""
 
@@ -179,11 +193,12 @@ class GalleryReader:
 
 
 def driver(
-    wanted: Wanted, before: int | None, span: tuple[int | None, int | None] = (None, None)
+    wanted: Wanted, edge: int | None, span: tuple[int | None, int | None] = (None, None), *, up: bool = False
 ) -> tuple[str, list[object]]:
     """The question that walks an index from the newest part on, and its values. ValueError: a word that is none.
 
-    The narrowest condition leads, the others are looked at part by part.
+    edge: only parts below it; up: only parts above it, oldest first. The narrowest condition leads, the others are
+    looked at part by part.
     """
     if wanted.show not in SHOWS:
         raise ValueError(f"show {wanted.show!r}: expected one of {', '.join(SHOWS)}")
@@ -205,14 +220,15 @@ def driver(
         table = "part indexed by part_outcome"
         terms.append(("outcome = ?", [wanted.show.upper()]))
     low, high = span
-    if before is not None:
-        terms.append(("seq < ?", [before]))
+    if edge is not None:
+        terms.append(("seq > ?" if up else "seq < ?", [edge]))
     if low is not None:
         terms.append(("seq >= ?", [low]))
     if high is not None:
         terms.append(("seq <= ?", [high]))
     where = " where " + " and ".join(term for term, _ in terms) if terms else ""
-    return f"select seq from {table}{where} order by seq desc limit {WALK}", [v for _, vs in terms for v in vs]
+    order = "asc" if up else "desc"
+    return f"select seq from {table}{where} order by seq {order} limit {WALK}", [v for _, vs in terms for v in vs]
 
 
 def _rest(wanted: Wanted) -> tuple[str, list[object]]:

@@ -12,17 +12,23 @@ from .challenge import challenge_views
 from .change import change_views
 from .closeup_views import closeup_views
 from .confirm import confirm_views
+from .missed import missed_views
+from .papers import paper_views
 from .regions import region_views
+from .trends import trend_views
 from .web import Web
 
 BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = (
     api_views,
     metric_views,
     confirm_views,
+    missed_views,
     alarm_views,
     challenge_views,
     change_views,
     bypass_views,
     closeup_views,
     region_views,
+    paper_views,
+    trend_views,
 )

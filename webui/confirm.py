@@ -1,4 +1,4 @@
-"""Really a defect? One reject after another, three tiles, one hand. What is said here changes no result and no limit."""
+"""Really a defect? One reject after another, three keys, one hand. What is said changes no result and no limit."""
 
 import math
 from dataclasses import asdict

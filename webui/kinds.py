@@ -11,7 +11,7 @@ KINDS = {
     "crack": N_("crack"),
     "dirt": N_("dirt"),
     "hole": N_("hole"),
-    "missing": N_("something missing"),
+    "missing": N_("part missing"),
     "colour": N_("wrong colour"),
     "other": N_("other"),
     "anomaly": N_("not like the good parts"),

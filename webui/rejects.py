@@ -8,19 +8,27 @@ from typing import Any
 
 import cv2
 import numpy as np
-from flask import Blueprint, Response, abort, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, send_file, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..bus.errors import BadLedger
-from ..bus.part import Action, Outcome
 from ..imaging.picture import Picture
+from ..records.gallery_read import GalleryReader, Page
 from ..records.read import PartRow, ViewRow
-from .access import open_to_all
+from .access import needs, open_to_all
+from .asking import ask, note
+from .choice import SCORES, TIMES, Choice, chosen, lots_of, wanted_of
 from .figures import figures
 from .history import History, rows_of_part
+from .kinds import kind_word
+from .missed import place_of
+from .parcel import MOST_PARTS, parcel
 from .pictures import to_overlay, to_thumb
-from .run import row_payload
+from .run import row_payload, told
+from .signing import sign_in_for
+from .timeline import timeline
+from .web import Web
 from .words import place_words, reason_words
 
 PAGE = 24
@@ -28,12 +36,6 @@ PAGE = 24
 THUMBS = 256
 MOST_LETTERS = 200
 """Of what is looked for: a code is never longer."""
-FILTERS: dict[str, dict[str, str]] = {
-    "rejects": {"action": str(Action.REJECT)},
-    "ng": {"outcome": str(Outcome.NG)},
-    "unjudged": {"outcome": str(Outcome.UNJUDGED)},
-    "ok": {"outcome": str(Outcome.OK)},
-}
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 """For addresses that carry the sha256 of what they give."""
 
@@ -42,6 +44,11 @@ def reject_views(history: History, store: Path) -> Blueprint:
     """Make the blueprint. store: folder the pictures of the ledger lie under."""
     views = Blueprint("rejects", __name__, url_prefix="/rejects")
     thumbs = _Thumbs()
+    finder = GalleryReader(store)
+
+    def web() -> Web:
+        made: Web = current_app.extensions["okng-web"]
+        return made
 
     def one(seq: int) -> PartRow:
         try:
@@ -61,15 +68,41 @@ def reject_views(history: History, store: Path) -> Blueprint:
             abort(404)
         return path
 
+    def page_of(choice: Choice) -> dict[str, Any]:
+        before = request.args.get("before", type=int)
+        asked = _asked()
+        try:
+            if asked:
+                rows = history.rows(limit=PAGE + 1, before_seq=before, find=asked)
+                page = Page(rows[:PAGE], rows[PAGE - 1].seq if len(rows) > PAGE else None)
+            else:
+                page = finder.page(wanted_of(choice, web().watch, finder), PAGE, before)
+            seen = web().people.label_of([row.seq for row in page.rows])
+        except BadLedger:
+            return {"tiles": [], "next_before": None, "history": False}
+        tiles = [{**row_payload(row), "truth": seen[row.seq].truth if row.seq in seen else ""} for row in page.rows]
+        return {"tiles": tiles, "next_before": page.before, "history": True}
+
     @views.get("/")
     @open_to_all
-    def gallery() -> str | tuple[str, int]:
-        chosen = request.args.get("show", "rejects")
-        if chosen not in FILTERS:
+    def gallery() -> str:
+        choice = chosen(request.args)
+        if choice is None:
             abort(404)
-        page = _page(history, chosen)
-        template = "rejects/tiles.html" if "fragment" in request.args else "rejects/gallery.html"
-        return render_template(template, show=chosen, asked=_asked(), **page)
+        page = page_of(choice)
+        if "fragment" in request.args:
+            return render_template("rejects/tiles.html", choice=choice, asked=_asked(), **page)
+        return render_template(
+            "rejects/gallery.html",
+            choice=choice,
+            asked=_asked(),
+            times=TIMES,
+            scores=SCORES,
+            lots=lots_of(finder),
+            kinds=_kinds(finder, choice.kind),
+            sign_in=sign_in_for("part.review", url_for("rejects.gallery", **choice.address())),
+            **page,
+        )
 
     @views.get("/part/<int:part>")
     @open_to_all
@@ -86,10 +119,13 @@ def reject_views(history: History, store: Path) -> Blueprint:
     @open_to_all
     def detail(seq: int) -> str:
         row = one(seq)
-        show = request.args.get("show", "rejects")
-        wanted = FILTERS.get(show, FILTERS["rejects"])
-        older = history.rows(limit=1, before_seq=seq, **wanted)
-        newer = _newer(history, seq, wanted)
+        choice = chosen(request.args) or Choice()
+        try:
+            newer, older = finder.beside(wanted_of(choice, web().watch, finder), seq)
+            story = finder.story(seq)
+            before = None if row.serial_before is None else history.row(row.serial_before)
+        except BadLedger:
+            abort(503)
         return render_template(
             "rejects/detail.html",
             row=row,
@@ -97,12 +133,54 @@ def reject_views(history: History, store: Path) -> Blueprint:
             reasons=[reason_words(reason, gettext) for reason in row.reasons],
             places=[(place, place_words(place, gettext)) for place in row.placements],
             figures=figures(row.measures, gettext),
-            before=_before(history, row),
+            before=before,
             shed=row.picture is not None and picture_path(store, row) is None,
-            older=older[0].seq if older else None,
+            older=older,
             newer=newer,
-            show=show,
+            choice=choice,
+            story=story,
+            line=timeline(story.moments, gettext) if story else None,
+            kind_word=lambda kind: kind_word(kind, gettext),
+            place_of=place_of,
+            there=current_app.view_functions,
+            sign_in=sign_in_for("part.review", url_for("rejects.detail", seq=seq, **choice.address())),
         )
+
+    @views.post("/reviewed")
+    @needs("part.review")
+    def reviewed() -> Response:
+        given = request.get_json(silent=True)
+        seqs = given.get("seqs") if isinstance(given, dict) else None
+        if not isinstance(seqs, list) or not 0 < len(seqs) <= MOST_PARTS or not all(type(n) is int for n in seqs):
+            abort(400)
+        return told(ask(web(), "part.reviewed", {"seqs": seqs}))
+
+    @views.get("/export.zip")
+    @needs("part.export")
+    def export() -> Response:
+        seqs = list(dict.fromkeys(request.args.get("seqs", "").split(",")))
+        if not 0 < len(seqs) <= MOST_PARTS or not all(seq.isdecimal() and len(seq) < 16 for seq in seqs):
+            abort(400)
+        try:
+            rows = [row for seq in seqs if (row := history.row(int(seq))) is not None]
+            said = web().people.label_of([row.seq for row in rows])
+            seen = web().people.reviewed([row.seq for row in rows])
+        except BadLedger:
+            abort(503)
+        if not rows:
+            abort(404)
+        # Who takes data out of the box stands in the audit trail, or nothing goes out.
+        if not note(web(), "parts exported", {"seqs": [row.seq for row in rows]}).done:
+            abort(503)
+
+        def told_of(row: PartRow) -> tuple[str, str, str]:
+            label, review = said.get(row.seq), seen.get(row.seq)
+            return label.truth if label else "", label.kind if label else "", review.who if review else ""
+
+        name = f"okng-parts-{rows[0].seq}-{rows[-1].seq}.zip"
+        sent = Response(parcel(rows, lambda held: picture_path(store, held), told_of), mimetype="application/zip")
+        sent.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        return sent
 
     @views.get("/<int:seq>/picture/<sha256>")
     @open_to_all
@@ -147,30 +225,13 @@ def _asked() -> str:
     return asked.replace(chr(29), "<GS>").strip()[:MOST_LETTERS]
 
 
-def _page(history: History, chosen: str) -> dict[str, Any]:
-    before = request.args.get("before", type=int)
-    asked = _asked()
+def _kinds(finder: GalleryReader, now: str) -> list[tuple[str, str]]:
+    """Classes that are offered, with their words."""
     try:
-        if asked:
-            rows = history.rows(limit=PAGE + 1, before_seq=before, find=asked)
-        else:
-            rows = history.rows(limit=PAGE + 1, before_seq=before, **FILTERS[chosen])
+        known = finder.kinds()
     except BadLedger:
-        return {"tiles": [], "next_before": None, "history": False}
-    tiles = [row_payload(row) for row in rows[:PAGE]]
-    return {"tiles": tiles, "next_before": rows[PAGE - 1].seq if len(rows) > PAGE else None, "history": True}
-
-
-def _before(history: History, row: PartRow) -> PartRow | None:
-    """The earlier part with the same serial number."""
-    return None if row.serial_before is None else history.row(row.serial_before)
-
-
-def _newer(history: History, seq: int, wanted: dict[str, str]) -> int | None:
-    """The next newer part of the same kind, looked for among the rows just above this one."""
-    rows = history.rows(limit=PAGE, before_seq=seq + PAGE * 4, **wanted)
-    above = [row.seq for row in rows if row.seq > seq]
-    return above[-1] if above else None
+        known = []
+    return [(kind, kind_word(kind, gettext)) for kind in dict.fromkeys([*known[:8], *([now] if now else [])])]
 
 
 def _read(path: Path) -> Picture | None:

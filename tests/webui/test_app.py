@@ -337,7 +337,8 @@ def test_every_view_of_a_part_is_served_by_its_own_digest(
     assert client.get(f"/rejects/{row.seq - 1}/picture/{other}").status_code == 404
     page = client.get(f"/rejects/{row.seq}").get_data(as_text=True)
     assert "A&#34;&lt;b&gt;1" in page
-    assert "<b>1" not in page.replace("<b>1</b>", "").replace("<b>2</b>", "")
+    assert 'A"<b>1' not in page
+    assert "A&#34;<b>1" not in page
     assert "read before: part 1" in page
     assert re.search(r"side: [+-][\d.]+, [+-][\d.]+ px, [+-][\d.]+° off", page)
     assert client.get("/film.json").json["tiles"][0]["views"][0]["camera"] == "side"  # type: ignore[index]
@@ -462,7 +463,7 @@ class NoHistory:
 
 
 def test_without_history_live_goes_on(line: Any, watch: Watch, client_of: ClientOf) -> None:
-    client = client_of(create_app(WebOptions(), "x", watch, NoHistory(), line.store, line.run_dir))
+    client = client_of(create_app(WebOptions(), "x", watch, NoHistory(), line.store / "none", line.run_dir))
     assert client.get("/").status_code == 200
     assert client.get("/film.json").json == {"tiles": [], "history": False}
     assert client.get("/last-ng.json").json is None

@@ -1,6 +1,7 @@
 // One part of the ledger: its picture, the heat map over it, zoom.
 import "./frame.js";
 import { PictureView } from "./picture.js";
+import { post } from "./posting.js";
 import { ViewKeys } from "./views.js";
 import { say, word } from "./words.js";
 
@@ -51,4 +52,15 @@ zoomKey?.addEventListener("click", () => {
   const zoomed = view.toggleZoom();
   zoomKey.setAttribute("aria-pressed", String(zoomed));
   say("key-zoom", word(zoomed ? "fit" : "zoom"));
+});
+
+const reviewedKey = /** @type {HTMLButtonElement | null} */ (document.getElementById("key-reviewed"));
+reviewedKey?.addEventListener("click", async () => {
+  reviewedKey.disabled = true;
+  const { url, seq, who } = reviewedKey.dataset;
+  const answer = await post(/** @type {string} */ (url), { seqs: [Number(seq)] });
+  const why = answer.silent ? word("post.silent") : answer.refused === 401 ? word("post.signed_out") : answer.detail || word("post.failed");
+  reviewedKey.disabled = answer.done;
+  say("key-reviewed", answer.done ? word("post.saved") : word("run.not_done", { why }));
+  if (answer.done) say("reviewed", who ?? "");
 });

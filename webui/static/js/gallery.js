@@ -1,5 +1,6 @@
 // The gallery: older parts come as they are scrolled to.
 import "./frame.js";
+import { listenToScanner } from "./scanner.js";
 
 const cards = /** @type {HTMLElement} */ (document.getElementById("cards"));
 
@@ -34,31 +35,4 @@ function watch() {
 
 watch();
 
-// A scanner types, wherever the page was touched last: what it reads goes into the field, and its Enter looks for it.
-const find = /** @type {HTMLInputElement} */ (document.getElementById("find"));
-const BURST_MS = 300;
-let typedAt = -Infinity;
-
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey && event.code === "BracketRight") {
-    event.preventDefault(); // the group separator of a GS1 code, as a keyboard sends it
-    type("<GS>");
-    return;
-  }
-  if (event.ctrlKey || event.altKey || event.metaKey || event.target === find) return;
-  if (event.key.length === 1) {
-    event.preventDefault();
-    type(event.key);
-  } else if (event.key === "Enter" && performance.now() - typedAt < BURST_MS) {
-    event.preventDefault();
-    find.form?.requestSubmit();
-  }
-});
-
-/** @param {string} letters */
-function type(letters) {
-  const now = performance.now();
-  if (document.activeElement !== find && now - typedAt > BURST_MS) find.value = "";
-  typedAt = now;
-  find.value += letters;
-}
+listenToScanner(/** @type {HTMLInputElement} */ (document.getElementById("find")), () => !document.querySelector("dialog[open]"));

@@ -120,7 +120,7 @@ function write(/** @type {any} */ result) {
 function writeTime(/** @type {any} */ result) {
   const [ms, budget] = [result.verdict_ms, result.budget_ms];
   const known = ms !== null && ms !== undefined;
-  const text = known && budget ? word("of_ms", { ms: Math.round(ms), budget: Math.round(budget) }) : known ? word("ms", { ms: Math.round(ms) }) : "–";
+  const text = known && budget ? word("verdict.of_ms", { ms: Math.round(ms), budget: Math.round(budget) }) : known ? word("ms", { ms: Math.round(ms) }) : "–";
   say("took", text);
   const fill = byId("time-fill");
   fill.setAttribute("width", String(known && budget ? Math.min(400, (ms / budget) * 400) : 0));
