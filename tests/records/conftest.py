@@ -4,11 +4,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+
+from okng.bus.asks import Answer, Ask, new_id
+from okng.bus.rights import COMMANDS
+from okng.records.backup import Backups
+from okng.records.ledger import Ledger
+from okng.records.people_read import PeopleReader
+from okng.records.read import LedgerReader
+from okng.records.tasks import records_desk
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +57,70 @@ def missing(reason: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+class Room:
+    """The desk of records on a ledger of its own, without the process round it."""
+
+    def __init__(self, store: Path) -> None:
+        self.store, self.stuck, self.stumbled = store, "", list[Exception]()
+        self.people = PeopleReader(store)
+        self.open()
+
+    def open(self) -> None:
+        self.ledger = Ledger(self.store)
+        self.backups = Backups(self.ledger, self.store)
+        self.desk = records_desk(self.ledger, self.store, lambda: self.stuck, self.stumbled.append, self.backups)
+
+    def restart(self) -> None:
+        """As after a kill: nothing but the disk remembers."""
+        self.ledger.close()
+        self.open()
+
+    def ask(self, command: str, by: str = "", /, *, again: str = "", why: str = "", **body: Any) -> Answer:
+        """again: id of an earlier ask, so that this is its repeat."""
+        return self.desk.answer(Ask(again or new_id(), command, by, COMMANDS[command].right, why, body))
+
+    def done(self, command: str, by: str = "", /, **body: Any) -> dict[str, Any]:
+        answer = self.ask(command, by, **body)
+        assert answer.done, answer.detail
+        return answer.body
+
+    def refused(self, command: str, by: str = "", /, **body: Any) -> str:
+        answer = self.ask(command, by, **body)
+        assert not answer.done
+        return answer.detail
+
+    def staff(self) -> None:
+        """Ann may edit users, Eve is an engineer, Oli and Pia are operators, Lea leads."""
+        self.done("account.first", name="ann", password="correct horse")
+        for name, role in (("eve", "engineer"), ("oli", "operator"), ("pia", "operator"), ("lea", "lead")):
+            self.done("account.create", "ann", name=name, role=role, pin="2580")
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with LedgerReader(self.store).asking() as ask:
+            return [tuple(row.values()) for row in ask(sql)]
+
+    def trail(self) -> list[str]:
+        """What the audit trail says was done, oldest first, without the making of the ledger."""
+        return [row.what for row in reversed(self.people.audit_page(limit=1000))][1:]
+
+
+@pytest.fixture
+def new_room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Room]]:
+    """Makes rooms, as many as are asked for."""
+    rooms: list[Room] = []
+
+    def make() -> Room:
+        rooms.append(Room(tmp_path_factory.mktemp("store")))
+        return rooms[-1]
+
+    yield make
+    for one in rooms:
+        one.backups.close()
+        one.ledger.close()
+
+
+@pytest.fixture
+def room(new_room: Callable[[], Room]) -> Room:
+    return new_room()
