@@ -42,14 +42,14 @@ KIND_WORDS: dict[str, tuple[str, str, str]] = {
         N_("A reject was not confirmed"),
         N_("Part %(part)s was to be rejected, and nothing confirms that it left the line."),
         N_(
-            "Stop the line, find part %(part)s and take it out. Check the ejector and its sensor, then reset this alarm."
+            "Stop the line, find part %(part)s and take it out. Check the ejector and its sensor, then reset this alarm."  # noqa: E501
         ),
     ),
     "ng.consecutive": (
         N_("%(count)s bad parts in a row"),
         N_("Either the process makes bad parts, or the picture has changed."),
         N_(
-            "Look at the last rejects. If they are bad, mend the process; if they are good, check lamp, lens and position."
+            "Look at the last rejects. If they are bad, mend the process; if they are good, check lamp, lens and position."  # noqa: E501
         ),
     ),
     "yield.low": (
@@ -81,7 +81,7 @@ KIND_WORDS: dict[str, tuple[str, str, str]] = {
         N_("The challenge test has failed"),
         N_("%(detail)s"),
         N_(
-            "Keep the product since the last good test apart. Find the cause, then repeat the test; the line lead signs."
+            "Keep the product since the last good test apart. Find the cause, then repeat the test; the line lead signs."  # noqa: E501
         ),
     ),
     "plc.lost": (
@@ -133,7 +133,7 @@ KIND_WORDS: dict[str, tuple[str, str, str]] = {
         N_("The pictures of camera %(camera)s drift"),
         N_("%(detail)s"),
         N_(
-            "Look at the picture: clean the lens, and check focus and position. The engineer may set the reference anew."
+            "Look at the picture: clean the lens, and check focus and position. The engineer may set the reference anew."  # noqa: E501
         ),
     ),
 }

@@ -116,8 +116,8 @@ def alarm_views(web: Web) -> Blueprint:
     @views.post("/reset")
     @needs("alarm.shelve")
     def reset() -> Response:
-        keys = request.form.getlist("key")[:256]
-        return answers.back(ask(web, "alarm.reset", {"keys": keys}, reason=_reason()), "alarms.page")
+        body = {"key": request.form.get("key", "")}
+        return answers.back(ask(web, "alarm.reset", body, reason=_reason()), "alarms.page")
 
     @views.post("/shelve")
     @needs("alarm.shelve")

@@ -53,6 +53,33 @@ SAYINGS = (
         N_("%(name)s: a good part was called bad (part %(part)s)"),
     ),
     saying(r"^the challenge test is \S+: there is nothing to sign$", N_("There is nothing to sign")),
+    saying(r"^io does not answer: the line cannot be tested$", N_("The link to the PLC is silent: no test can be run")),
+    saying(
+        r"^the inspection is stopped by (?P<who>.+): start it first$", N_("%(who)s stopped the inspection: start it")
+    ),
+    # change-over and lot
+    saying(r"^a change-over is under way", N_("A change-over is under way: finish it or break it off")),
+    saying(r"^the line's own job is not known", N_("The link to the PLC is silent: the product in force is not known")),
+    saying(r"^there is no job (?P<number>\d+)", N_("There is no job %(number)s")),
+    saying(r"^job (?P<number>\d+) is the active one already$", N_("This product is in force already")),
+    saying(r"^the change-over is being taken back", N_("The change-over is being taken back to the old product")),
+    saying(r"^going back to job (?P<number>\d+)", N_("Going back to job %(number)s")),
+    saying(r"^the change-over is at step (?P<step>\d)", N_("The change-over is at step %(step)s already")),
+    saying(r"^job (?P<number>\d+) is being made ready", N_("Job %(number)s is being made ready")),
+    saying(r"^the challenge test is not passed yet$", N_("The challenge test is not passed yet")),
+    saying(r"^the golden pictures are being judged$", N_("The golden pictures are being judged")),
+    saying(r"^no change-over is under way$", N_("No change-over is under way")),
+    saying(r"^the change-over was broken off$", N_("The change-over was broken off")),
+    saying(r"^no product of the settings has the code (?P<code>.+)$", N_("No product has the code %(code)s")),
+    saying(r"^a challenge test is running: finish", N_("A challenge test is running: finish it or break it off")),
+    # bypass
+    saying(r"^(?P<minutes>[\d.]+) minutes: expected .* at most (?P<most>[\d.]+)$", N_("At most %(most)s minutes")),
+    saying(r"^a bypass needs a reason$", N_("A bypass needs a reason")),
+    saying(r"^there is no bypass$", N_("There is no bypass any more")),
+    saying(
+        r"^(records does not answer: it is not written|it cannot be written) down",
+        N_("Not done: it cannot be recorded"),
+    ),
     saying(r"^it was not removed$", N_("not removed")),
     saying(r"^it got no verdict$", N_("no verdict")),
     saying(r"^the defect was not found$", N_("defect not found")),

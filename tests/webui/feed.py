@@ -41,7 +41,7 @@ from okng.bus.part import (
 )
 from okng.bus.rights import COMMANDS
 from okng.bus.ring import RingWriter
-from okng.bus.shift import ChallengeState, ChangeOver, LineMode, Mode, ShiftState
+from okng.bus.shift import Alarm, ChallengeState, ChangeOver, LineMode, Mode, ShiftState
 from okng.plc_io.views import Views
 from okng.records.bookkeeping import Ripe
 from okng.records.ledger import Ledger
@@ -51,6 +51,7 @@ from okng.records.views import Sight
 
 WIDTH, HEIGHT = 640, 480
 JOB = Job(recipe="magnetic-tile", revision="3f2a91c04b1d", model="9f8e7d6c" * 8, deadline_ns=120 * MS)
+JOB_NUMBER = 1
 LIMIT = 4.0
 
 
@@ -118,6 +119,10 @@ class Line:
         """What shift and io say the parts are."""
         self.forced: tuple[str, ...] = ()
         self.lot = "L-2026-11"
+        self.alarms: tuple[Alarm, ...] = ()
+        self.challenge = ChallengeState("off", "", "")
+        self.change = ChangeOver()
+        self.hourly = 0.0
         self.speaks_for_shift = True
         """The made-up shift process speaks; its asks nobody answers. False: leave the place to a real one."""
         self._shift: Publisher | None = None
@@ -166,6 +171,7 @@ class Line:
                 JOB,
                 self.counters,
                 now_ns(),
+                job_number=JOB_NUMBER,
                 mode=str(self.mode.mode),
                 forced=self.forced,
             )
@@ -174,13 +180,13 @@ class Line:
             self.inspect.send(InspectState(Health.READY, JOB, "CPUExecutionProvider", self.part, "", self.drift))
 
     def say_shift(self) -> None:
-        """A shift without alarms, in the mode that is set."""
+        """What shift says: alarms, test, change-over, mode and lot as they are set."""
         if not self.speaks_for_shift or "shift" in self.dead:
             return
         if self._shift is None:
             self._shift = Publisher(shift_address(self.run_dir))
-        challenge = ChallengeState("off", "", "")
-        self._shift.send(ShiftState(now_ns(), (), challenge, ChangeOver(), self.mode, self.lot, utc_now()))
+        said = (self.alarms, self.challenge, self.change, self.mode, self.lot, utc_now())
+        self._shift.send(ShiftState(now_ns(), *said, hourly=self.hourly))
 
     def ask(self, name: str, body: dict[str, object], who: str = "admin") -> Answer:
         """Ask records, as the web process would after looking at the right."""

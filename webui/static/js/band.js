@@ -96,9 +96,14 @@ export function startBand(events, now) {
       const body = new URLSearchParams({ key: shown.alarm.key });
       const headers = { Accept: "application/json", "X-CSRFToken": document.body.dataset.csrf ?? "" };
       const answer = await fetch(band.dataset.ack ?? "", { method: "POST", body, headers });
+      if (answer.status === 401) {
+        const back = new URLSearchParams({ next: location.pathname + location.search });
+        location.assign(`${band.dataset.signIn}?${back}`);
+        return;
+      }
+      if (answer.status === 403) return complain(word("not_allowed"));
       const said = await answer.json();
-      if (said.sign_in) location.assign(said.sign_in);
-      else if (!said.done) complain(said.detail);
+      if (!said.done) complain(said.detail);
     } catch {
       complain(word("no_answer"));
     } finally {

@@ -26,8 +26,7 @@ export function refresh(delay = DEBOUNCE_MS) {
 
 async function renew() {
   if (!part) return;
-  const typing = part.contains(document.activeElement) && document.activeElement?.matches("input, textarea, select");
-  if (busy || typing || document.hidden || performance.now() < pressedUntil) return refresh(HELD_MS);
+  if (busy || document.hidden || performance.now() < pressedUntil) return refresh(HELD_MS);
   busy = true;
   try {
     const answer = await fetch(part.dataset.part ?? "", { headers: { "HX-Request": "true" } });
@@ -37,7 +36,9 @@ async function renew() {
     if (text !== part.dataset.held) {
       part.dataset.held = text;
       const scrolled = part.querySelector("[data-scrolls]")?.scrollTop ?? 0;
+      const given = entered();
       part.innerHTML = text;
+      enter(given);
       const scrolls = part.querySelector("[data-scrolls]");
       if (scrolls) scrolls.scrollTop = scrolled;
       part.dispatchEvent(new CustomEvent("renewed"));
@@ -48,6 +49,43 @@ async function renew() {
   } finally {
     busy = false;
   }
+}
+
+/** @typedef {{form: string, name: string, value: string, kind: string, focused: boolean}} Given */
+
+/** What somebody has entered and not sent. @returns {Given[]} */
+function entered() {
+  const found = [];
+  for (const input of /** @type {NodeListOf<HTMLInputElement>} */ (part?.querySelectorAll("input, textarea") ?? [])) {
+    const kind = input.type;
+    const focused = document.activeElement === input;
+    if (kind === "hidden" && !input.dataset.words) continue;
+    const told = kind === "radio" ? input.checked : kind === "hidden" || input.value !== input.defaultValue;
+    if (told || focused) {
+      const form = input.form?.getAttribute("action") ?? "";
+      found.push({ form, name: input.name, value: input.value, kind, focused });
+    }
+  }
+  return found;
+}
+
+/** @param {Given[]} given */
+function enter(given) {
+  for (const one of given) {
+    for (const input of /** @type {NodeListOf<HTMLInputElement>} */ (part?.querySelectorAll("input, textarea") ?? [])) {
+      if (input.name !== one.name || (input.form?.getAttribute("action") ?? "") !== one.form) continue;
+      if (one.kind === "radio") input.checked = input.checked || input.value === one.value;
+      else input.value = one.value;
+      if (one.kind === "hidden") restore(input);
+      if (one.focused && (one.kind !== "radio" || input.value === one.value)) input.focus();
+    }
+  }
+}
+
+/** The words of a stepper follow its number. @param {HTMLInputElement} input */
+function restore(input) {
+  const shown = input.closest("[data-stepper]")?.querySelector("output");
+  if (shown) shown.textContent = (input.dataset.words ?? "{n}").replace("{n}", input.value);
 }
 
 /** Ages and what is left, of every element that says since or until when. */
