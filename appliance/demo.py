@@ -35,6 +35,7 @@ from ..models.detector import Detector
 from ..models.pictures import files_in, read
 from ..records.check import check as check_store
 from ..records.export import export_jsonl
+from ..settings import read_settings
 from ..simline.build import build as build_camera
 from ..training.options import TeachOptions
 from ..training.taught_report import TeachReport
@@ -42,6 +43,7 @@ from ..training.teach import teach
 from .balance import balance_json, balance_lines
 from .capture import capture
 from .commissioning import commissioned
+from .demo_people import add_people
 from .killer import Killer
 from .outcome import Outcome, outcome_table
 from .progress import bar, teaching
@@ -295,6 +297,8 @@ class Demonstration:
     def _show_page(self) -> None:
         if self.options.port:
             self.say(f"operator page on http://127.0.0.1:{self.options.port}")
+            known = add_people(self.space.run_dir, read_settings(self.space.settings).records.store)
+            self.say(f"who may sign in there, and their PINs: {known}")
             if os.environ.get("DISPLAY") and not self.options.headless:
                 webbrowser.open(f"http://127.0.0.1:{self.options.port}")
 
