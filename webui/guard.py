@@ -71,4 +71,4 @@ def _from_elsewhere(options: WebOptions) -> Response | tuple[str, int] | None:
 
 def _has_nothing_to_forge() -> bool:
     """A program that asks without a token and without a session is nobody: the view says 401, which it understands."""
-    return (request.endpoint or "").startswith("api.") and g.get("person") is None
+    return (request.endpoint or "").startswith("api.") and person() is None

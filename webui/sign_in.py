@@ -110,7 +110,7 @@ def _own(views: Blueprint, web: Web, sessions: Sessions) -> None:
         kind = form.get("kind", "pin")
         if form.get("new", "") != form.get("again", ""):
             return _page(web, gettext("The new one was not given the same twice."), 400)
-        given = {"kind": kind, "new": form.get("new", ""), "old": form.get("old", ""), "panel": at_panel(request)}
+        given = {"kind": kind, "new": form.get("new", ""), "old": form.get("old", "")}
         answer = ask(web, "account.own_secret", given)
         if not answer.done:
             return _page(web, refusal(answer.detail), 409)
