@@ -18,6 +18,7 @@ from .box import Box, ReadBox
 from .whole import put
 
 BACKUPS = 10
+_WRITTEN_OTHERWISE = "the file is written in a way that cannot be changed by single keys: change its text"
 _BARE = re.compile(r"^[A-Za-z0-9_-]+$")
 _HEAD = re.compile(r"^\s*\[(?P<name>\[?[^\[\]]+)\]\]?\s*(#.*)?$")
 
@@ -50,9 +51,9 @@ def changed_text(text: str, changes: Sequence[Change]) -> str:
     try:
         found = tomllib.loads(made)
     except tomllib.TOMLDecodeError as error:
-        raise BadSettings(f"the file cannot be changed by single keys here: {error}") from error
+        raise BadSettings(f"{_WRITTEN_OTHERWISE} ({error})") from error
     if found != meant:
-        raise BadSettings("the file is written in a way that cannot be changed by single keys: change its text")
+        raise BadSettings(_WRITTEN_OTHERWISE)
     return made
 
 
