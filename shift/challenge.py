@@ -23,7 +23,7 @@ from .samples import TestPart, problem_of, row_of
 
 MINUTE_NS = 60 * SECOND
 _AT_EASE = ("off", "passed", "unsigned")
-_PHASES = (*_AT_EASE, "due", "running", "failed")
+_PHASES = (*_AT_EASE, "due", "failed")
 
 
 @dataclass(slots=True)
@@ -33,6 +33,8 @@ class _Run:
     who: str
     started: str
     row: list[TestPart]
+    before: tuple[str, str, str]
+    """Phase, occasion and detail that hold again when it is broken off."""
     done: int = 0
     results: list[dict[str, Any]] = field(default_factory=list)
     waiting: dict[str, Any] | None = None
@@ -108,7 +110,8 @@ class Challenge:
         self._number += 1
         occasion = self._occasion if self._phase in ("due", "failed") and self._occasion else "asked"
         row = row_of(self.parts, self._options.passes, memory=self._options.memory)
-        self._run = _Run(self._number, occasion, who, utc, row)
+        before = self._phase, self._occasion, self._detail
+        self._run = _Run(self._number, occasion, who, utc, row, before)
         self._phase, self._occasion, self._detail = "running", occasion, ""
         body = {"run": self._number, "occasion": occasion, "recipe": self.recipe, "passes": self._options.passes}
         self._note("started", {**body, "parts": [[part.id, part.name, part.expected] for part in self.parts]}, who)
@@ -118,10 +121,9 @@ class Challenge:
         run = self._must_run()
         self._note("aborted", {"run": run.number, "results": run.results}, who)
         self._run = None
-        failed = bool(self._hold[0])
-        asked = run.occasion == "asked" and not failed
-        self._phase = "failed" if failed else ("passed" if self._last_ok else "off") if asked else "due"
-        self._detail = "the test was broken off"
+        self._phase, self._occasion, self._detail = run.before
+        if self._phase != "failed":
+            self._detail = "the test was broken off"
 
     def record(self, record: Record, utc: str, now_ns: int, newest_seq: Callable[[], int]) -> None:
         """Take a part that came through; one that is no test part is none of ours."""
@@ -164,12 +166,11 @@ class Challenge:
             self._fail(f"{run.row[run.done].name}: it was not removed", utc, newest_seq)
 
     def disturbed(self, why: str) -> None:
-        """The run cannot be vouched for (io began anew, the product changed): it has to begin again."""
+        """The run cannot be vouched for (io began anew, the product changed): it is broken off."""
         if self._run is not None:
             self.abort("")
-            self._phase = self._phase if self._phase == "failed" else "due"
-            self._occasion = self._occasion if self._occasion != "asked" else "restart"
-            self._detail = why
+            if self._phase != "failed":
+                self._detail = why
 
     def sign(self, who: str, utc: str, reason: str) -> None:
         """The line lead puts the name under a passed run. Refused: none waits for it."""
@@ -260,11 +261,14 @@ class Challenge:
 
     def snapshot(self, now_ns: int) -> dict[str, Any]:
         """Plain data for `restore`. A run that is on is not in it: after a restart it begins again."""
+        phase, occasion, detail = self._phase, self._occasion, self._detail
+        if self._run is not None:
+            phase, occasion, detail = self._run.before
         return {
-            "phase": "due" if self._phase == "running" and not self._hold[0] else self._phase,
-            "running": self._phase == "running",
-            "occasion": self._occasion,
-            "detail": self._detail,
+            "phase": phase,
+            "running": self._run is not None,
+            "occasion": occasion,
+            "detail": detail,
             "last_ok": self._last_ok,
             "last_seq": self._last_seq,
             "hold": list(self._hold),
@@ -279,9 +283,9 @@ class Challenge:
         phase = str(kept["phase"])
         if phase not in _PHASES:
             raise ValueError(f"phase {phase!r}")
-        self._phase = "failed" if self._hold[0] and phase == "running" else phase
+        self._phase = phase
         self._occasion, self._detail = str(kept["occasion"]), str(kept["detail"])
-        if kept.get("running"):
+        if kept.get("running") and phase != "failed":
             self._detail = "the test was broken off by a restart"
         self._last_ok, self._last_seq = str(kept["last_ok"]), int(kept["last_seq"])
         self._number = int(kept["number"])
@@ -304,7 +308,7 @@ class Challenge:
         if run.done < len(run.row):
             return
         self._run = None
-        self._phase = "unsigned" if run.occasion != "asked" or self._hold[0] else "passed"
+        self._phase = "unsigned"
         self._last_ok, self._last_seq = utc, newest_seq()
         if "interval" in self._options.occasions:
             self._interval_ns = now_ns + self._options.interval_min * MINUTE_NS
