@@ -31,7 +31,7 @@ def answer_words(detail: str) -> str:
     """A refusal for people; a sentence that is not known is shown as it came."""
     for pattern, text in _SAYINGS:
         if found := pattern.search(detail):
-            return gettext(text, **{name: value for name, value in found.groupdict().items() if name != "own"})
+            return str(gettext(text, **{name: value for name, value in found.groupdict().items() if name != "own"}))
     return detail
 
 

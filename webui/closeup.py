@@ -55,14 +55,14 @@ class Closeup:
     def __init__(self, read: Read) -> None:
         self._read = read
         self._changed = threading.Condition()
-        self._camera, self._box, self._wanted_ns, self._reset = "", None, 0, False
-        self._box: Box | None
+        self._camera, self._wanted_ns, self._reset = "", 0, False
+        self._box: Box | None = None
         self._close: Close | None = None
         # The watcher's thread alone:
         self._newest: dict[str, FrameReady] = {}
         self._shown: FrameReady | None = None
-        self._meter, self._meter_of = FocusMeter(), ("", None)
-        self._meter_of: tuple[str, Box | None]
+        self._meter = FocusMeter()
+        self._meter_of: tuple[str, Box | None] = ("", None)
         self._due_ns = 0
         self._number = now_ns() // MS
 

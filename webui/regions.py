@@ -8,10 +8,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import Blueprint, Response, abort, render_template, request, url_for
+from flask import Blueprint, Response, abort, current_app, render_template, request, url_for
 from flask_babel import gettext
 
+from ..bus.asks import Answer
 from ..bus.errors import BadLedger
+from ..records.read import PartRow, ViewRow
 from .access import needs
 from .answered import answer_words, answered, sent
 from .asking import ask
@@ -48,13 +50,15 @@ def region_views(web: Web) -> Blueprint:
     @needs(EDIT)
     def judge() -> Response:
         asked = sent()
-        body = {"job": asked.get("job"), "base": asked.get("base"), "regions": asked.get("regions"), "limit": LAST}
-        return answered(ask(web, "recipe.judge", body))
+        recipe, job, refusal = _drawn(web, asked)
+        if recipe is None:
+            return refusal
+        return answered(ask(web, "recipe.judge", {"job": job, "recipe": recipe}))
 
     @views.get("/judged.json")
     @needs(EDIT)
     def judged() -> Response:
-        answer = ask(web, "work.status", {"id": request.args.get("work", ""), "work": request.args.get("work", "")})
+        answer = ask(web, "work.status", {"work": request.args.get("work", "")})
         return answered(answer, thumbs=_thumbs(web, answer.body))
 
     @views.post("/save")
@@ -65,12 +69,29 @@ def region_views(web: Web) -> Blueprint:
         if draft:
             body = {"draft": draft, "revision": asked.get("base"), "regions": asked.get("regions")}
             return answered(ask(web, "draft.change", body), href=url_for("regions.page", draft=draft))
-        body = {"job": asked.get("job"), "base": asked.get("base"), "regions": asked.get("regions")}
-        about = {"job": body["job"], "old": asked.get("old"), "new": body["regions"]}
+        recipe, job, refusal = _drawn(web, asked)
+        if recipe is None:
+            return refusal
+        body = {"job": job, "recipe": recipe, "base": asked.get("base")}
+        about = {"job": job, "old": asked.get("old"), "new": recipe["regions"]}
         answer = ask(web, "recipe.save", body, reason=str(asked.get("reason", ""))[:500], about=about)
-        return answered(answer, href=url_for("change.page") if _has("change.page") else "")
+        return answered(answer, href=url_for("change.page") if "change.page" in current_app.view_functions else "")
 
     return views
+
+
+def _drawn(web: Web, asked: dict[str, Any]) -> tuple[dict[str, Any] | None, int | None, Response]:
+    """The recipe with the regions that were drawn; None: not to be had, and the answer that says so."""
+    read = ask(web, "recipe.read", {} if asked.get("job") is None else {"job": asked.get("job")})
+    revision, regions = read.body.get("revision"), asked.get("regions")
+    if not read.done:
+        return None, None, answered(read)
+    if revision != asked.get("base"):
+        return None, None, answered(Answer("", False, "this recipe was changed meanwhile"), conflict=revision)
+    if not isinstance(regions, list) or not all(isinstance(one, dict) for one in regions):
+        return None, None, answered(Answer("", False, "regions: expected a list"))
+    kept = [{key: value for key, value in one.items() if value not in (None, [], {})} for one in regions]
+    return {**read.body["recipe"], "regions": kept}, read.body.get("job"), Response()
 
 
 def _editor(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -85,26 +106,30 @@ def _editor(view: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
-def _has(endpoint: str) -> bool:
-    from flask import current_app
-
-    return endpoint in current_app.view_functions
-
-
 def _read_recipe(web: Web, job: int | None) -> dict[str, Any]:
     """The recipe as the workshop reads it; what stays empty where it does not answer is said in `trouble`."""
     answer = ask(web, "recipe.read", {} if job is None else {"job": job})
-    body, recipe = answer.body, answer.body.get("recipe") or {}
+    body, recipe = answer.body, answer.body.get("whole") or {}
     return {
         "job": body.get("job", job),
         "base": body.get("revision", ""),
-        "name": body.get("name") or recipe.get("name", ""),
+        "name": recipe.get("name", ""),
         "regions": recipe.get("regions") or [],
-        "sizes": body.get("sizes") or {},
-        "thresholds": body.get("thresholds") or {},
+        "sizes": _sizes(web, recipe),
         "draft": "",
         "trouble": "" if answer.done else answer_words(answer.detail),
     }
+
+
+def _sizes(web: Web, recipe: dict[str, Any]) -> dict[str, list[int]]:
+    """Width and height of the developed picture of each camera."""
+    found = {}
+    for camera in web.cameras:
+        section = (recipe.get("cameras") or {}).get(camera) or recipe.get("camera")
+        if section:
+            crop = (section.get("develop") or {}).get("crop", "full")
+            found[camera] = [section["width"], section["height"]] if crop == "full" else list(crop[2:])
+    return found
 
 
 def _read_draft(web: Web, draft: str) -> dict[str, Any]:
@@ -118,7 +143,6 @@ def _read_draft(web: Web, draft: str) -> dict[str, Any]:
         "name": body.get("name", ""),
         "regions": body.get("regions") or [],
         "sizes": body.get("cameras") or {},
-        "thresholds": {},
         "draft": draft,
         "trouble": "" if answer.done else answer_words(answer.detail),
     }
@@ -132,7 +156,8 @@ def _pictures(web: Web, camera: str) -> list[dict[str, Any]]:
         return []
     found: list[dict[str, Any]] = []
     for row in rows:
-        for held in (row, *row.views):
+        views: tuple[PartRow | ViewRow, ...] = (row, *row.views)
+        for held in views:
             urls = picture_urls(row.seq, held)
             if held.camera == camera and urls["picture_url"] and len(found) < LAST:
                 found.append({"seq": row.seq, "part": row.part, "outcome": row.outcome, **urls})
@@ -140,7 +165,7 @@ def _pictures(web: Web, camera: str) -> list[dict[str, Any]]:
 
 
 def _thumbs(web: Web, body: dict[str, Any]) -> dict[str, str]:
-    """Small pictures of the parts that were judged, by `SEQ/CAMERA`."""
+    """Small pictures of the parts that were judged, by their number in the ledger."""
     found: dict[str, str] = {}
     result = body.get("result")
     for part in result.get("parts", []) if isinstance(result, dict) else []:
@@ -149,10 +174,10 @@ def _thumbs(web: Web, body: dict[str, Any]) -> dict[str, str]:
             row = web.history.row(seq) if isinstance(seq, int) else None
         except BadLedger:
             return found
-        for held in (row, *row.views) if row is not None else ():
-            small = picture_urls(row.seq, held)["thumb_url"] if row is not None else None
-            if small:
-                found[f"{seq}/{held.camera}"] = small
+        views: tuple[PartRow | ViewRow, ...] = () if row is None else (row, *row.views)
+        small = next((urls["thumb_url"] for held in views if (urls := picture_urls(seq, held))["thumb_url"]), None)
+        if small:
+            found[str(seq)] = small
     return found
 
 

@@ -58,7 +58,6 @@ def pages(run_dir: Path, store: Path, cameras: tuple[str, ...] = ("top",), **opt
 
     watch.start()
     server = werkzeug.serving.make_server("127.0.0.1", 0, app, threaded=True)
-    server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     made.url = f"http://127.0.0.1:{server.server_port}"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from okng.bus.asks import Ask, Objection
+from okng.bus.asks import Ask
 from okng.bus.part import Outcome
 from okng.inspect.sections import Region
 from okng.tests.webui.engineer import Pages, owner, pages, somebody, trail
@@ -28,32 +28,33 @@ class Workshop:
         self.seq = 1
 
     def read(self, ask: Ask) -> dict[str, Any]:
-        recipe = {"name": "tile", "regions": self.regions}
-        sizes, limits = {"top": [640, 480]}, {"plate": 4.5, "edge": 4.0}
-        return {"job": 7, "revision": self.name, "recipe": recipe, "sizes": sizes, "thresholds": limits}
+        recipe = {"name": "tile", "bundle": "models/tile", "regions": self.regions}
+        whole = {**recipe, "camera": {"width": 640, "height": 480}, "cameras": {}}
+        return {"job": 7, "revision": self.name, "recipe": recipe, "whole": whole}
 
     @property
     def name(self) -> str:
         return f"rev-{self.revision}"
 
     def judge(self, ask: Ask) -> dict[str, Any]:
-        [Region.model_validate(one) for one in ask.body["regions"]]
+        [Region.model_validate(one) for one in ask.body["recipe"]["regions"]]
         return {"work": "w1"}
 
     def status(self, ask: Ask) -> dict[str, Any]:
-        part = {"seq": self.seq, "camera": "top", "before": "OK", "after": "NG", "score": 5.1, "threshold": 4.5}
-        return {"state": "done", "share": 1.0, "result": {"parts": [part]}}
+        words = [{"outcome": outcome, "score": 5.1, "threshold": 4.5, "reasons": []} for outcome in ("OK", "NG")]
+        part = {"seq": self.seq, "part": 1, "was": "OK", "before": words[0], "after": words[1]}
+        return {"work": {"state": "done", "share": 1.0, "detail": ""}, "result": {"parts": [part], "flips": [1]}}
 
     def save(self, ask: Ask) -> dict[str, Any]:
-        if ask.body["base"] != self.name:
-            raise Objection("this recipe was changed meanwhile", {"conflict": self.name})
-        self.regions = [Region.model_validate(one).model_dump(mode="json") for one in ask.body["regions"]]
+        assert ask.body["base"] == self.name
+        assert ask.body["recipe"]["bundle"] == "models/tile"
+        self.regions = [Region.model_validate(one).model_dump(mode="json") for one in ask.body["recipe"]["regions"]]
         self.revision += 1
         return {"revision": self.name, "job": 7}
 
     def handlers(self) -> dict[str, Any]:
         names = {"recipe.read": self.read, "recipe.judge": self.judge, "recipe.save": self.save}
-        return {**names, "work.status": self.status}
+        return {**names, "work.status": self.status, "draft.read": lambda ask: {"draft": {"regions": self.regions}}}
 
 
 @pytest.fixture

@@ -214,7 +214,6 @@ function side() {
   $("name-field").hidden = $("threshold-field").hidden = chosen.shape !== -1;
   fill("name", region.name);
   fill("threshold", region.threshold ?? "");
-  $("threshold").placeholder = shown.thresholds[region.name] ?? "";
   $("corner-add").hidden = $("corner-drop").hidden = shape.kind !== "polygon";
 }
 
@@ -510,7 +509,9 @@ async function judgeNow() {
   if (!answer.done) return say("judged-state", trouble(answer));
   while ($("judged").open) {
     const seen = await fetch(`${shown.urls.judged}?work=${encodeURIComponent(answer.work)}`, { headers: { Accept: "application/json" } }).then((one) => (one.ok ? one.json() : { done: false, detail: tell("silent") }), () => ({ done: false, detail: tell("silent") }));
-    if (!seen.done || seen.state === "failed") return say("judged-state", seen.detail || tell("silent"));
+    const work = seen.work ?? {};
+    if (!seen.done || work.state === "failed") return say("judged-state", seen.detail || work.detail || tell("silent"));
+    if (work.share) say("judged-state", `${tell("judging")} ${Math.round(work.share * 100)} %`);
     if (seen.result) return parts(seen);
     await new Promise((next) => setTimeout(next, 500));
   }
@@ -518,23 +519,23 @@ async function judgeNow() {
 
 function parts(/** @type {any} */ seen) {
   const all = seen.result.parts ?? [];
-  const flips = all.filter((/** @type {any} */ one) => one.before !== one.after).length;
+  const flips = all.filter((/** @type {any} */ one) => one.before.outcome !== one.after.outcome).length;
   say("judged-state", all.length ? tell("changed", { count: flips, all: all.length }) : tell("none"));
   $("judged-parts").replaceChildren(
     ...all.map((/** @type {any} */ one) => {
       const figure = document.createElement("figure");
-      figure.classList.toggle("flipped", one.before !== one.after);
+      figure.classList.toggle("flipped", one.before.outcome !== one.after.outcome);
       const image = document.createElement("img");
       image.alt = "";
-      const small = seen.thumbs?.[`${one.seq}/${one.camera}`];
+      const small = seen.thumbs?.[one.seq];
       if (small) image.src = small;
       const text = document.createElement("figcaption");
       const was = document.createElement("div");
-      was.append(makeShape(shapeOf[one.before] ?? "dash"), ` ${tell("before")} ${word(one.before)}`);
+      was.append(makeShape(shapeOf[one.before.outcome] ?? "dash"), ` ${tell("before")} ${word(one.before.outcome)}`);
       const is = document.createElement("b");
-      is.append(makeShape(shapeOf[one.after] ?? "dash"), ` ${tell("after")} ${word(one.after)}`);
+      is.append(makeShape(shapeOf[one.after.outcome] ?? "dash"), ` ${tell("after")} ${word(one.after.outcome)}`);
       const score = document.createElement("div");
-      score.textContent = `${Number(one.score).toFixed(3)} / ${Number(one.threshold).toFixed(3)}`;
+      score.textContent = `${Number(one.after.score).toFixed(3)} / ${Number(one.after.threshold).toFixed(3)}`;
       text.append(was, is, score);
       figure.append(image, text);
       return figure;
