@@ -28,7 +28,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"bus", "imaging", "models", "records.read", "records.people_read"},
     "fleet": {"bus", "models", "records"},
     "webui": {"bus", "camera.frame", "imaging", "models.figures", *(f"records.{door}" for door in WEB_DOORS)},
-    "workshop": {"bus", "imaging", "camera.frame", "inspect", "models", "training", "fleet.activate", "records.read"},
+    "workshop": {
+        *("bus", "imaging", "camera.frame", "inspect", "models", "training", "fleet.activate"),
+        *("records.read", "records.people_read", "records.figures_read", "records.export_files"),
+    },
     "simline": set(),
 }
 """Rooms, and what each may import of the others. A dotted entry is one file: the only door for this guest."""
