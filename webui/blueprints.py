@@ -8,13 +8,16 @@ from .alarms import alarm_views
 from .api.metrics import metric_views
 from .api.views import api_views
 from .bypass import bypass_views
+from .camera_screen import camera_views
 from .challenge import challenge_views
 from .change import change_views
 from .closeup_views import closeup_views
 from .confirm import confirm_views
+from .labelling import labelling_views
 from .missed import missed_views
 from .papers import paper_views
 from .regions import region_views
+from .report import report_views
 from .trends import trend_views
 from .web import Web
 
@@ -23,12 +26,15 @@ BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = (
     metric_views,
     confirm_views,
     missed_views,
+    labelling_views,
     alarm_views,
     challenge_views,
     change_views,
     bypass_views,
+    camera_views,
     closeup_views,
     region_views,
     paper_views,
     trend_views,
+    report_views,
 )
