@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from flask import Blueprint
 
+from .admin import admin_views
 from .alarms import alarm_views
 from .api.metrics import metric_views
 from .api.views import api_views
@@ -27,6 +28,7 @@ BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = (
     confirm_views,
     missed_views,
     labelling_views,
+    admin_views,
     alarm_views,
     challenge_views,
     change_views,

@@ -50,6 +50,8 @@ class WebOptions(BaseModel):
     """Of a browser that has not chosen one. `auto`: night between `night_from_h` and `night_to_h`."""
     night_from_h: int = Field(default=20, ge=0, le=23)
     night_to_h: int = Field(default=6, ge=0, le=23)
+    ideal_per_min: float = Field(default=0.0, ge=0.0, le=10_000.0)
+    """Parts a minute that the line is made for: the performance in OEE is told from it. 0: it is not told."""
 
     @model_validator(mode="after")
     def _both_of_tls(self) -> "WebOptions":
