@@ -15,6 +15,7 @@ from .change import change_views
 from .closeup_views import closeup_views
 from .confirm import confirm_views
 from .labelling import labelling_views
+from .help import help_views
 from .missed import missed_views
 from .papers import paper_views
 from .regions import region_views
@@ -33,6 +34,7 @@ BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = (
     challenge_views,
     change_views,
     bypass_views,
+    help_views,
     camera_views,
     closeup_views,
     region_views,
