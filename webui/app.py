@@ -79,11 +79,6 @@ def create_app(
     _add_language(app)
     add_theme(app, web)
 
-    @app.get("/help")
-    @open_to_all
-    def help_page() -> str:
-        return render_template(f"help/{_language(options)}.html")
-
     @app.get("/healthz")
     @open_to_all
     def healthz() -> Response:

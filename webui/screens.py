@@ -42,7 +42,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("labelling", N_("Draw labels"), "labelling.page", "label.draw", "engineer"),
     Screen("diagnostics", N_("Diagnostics"), "diagnostics.page", "diagnostics.read", "engineer"),
     Screen("admin", N_("Administration"), "admin.page", "audit.read", "administrator"),
-    Screen("help", N_("Help"), "help_page", "", "operator", nav=True),
+    Screen("help", N_("Help"), "help.page", "", "operator", nav=True),
     Screen("access", N_("Sign in"), "access.page", "", "operator"),
 )
 """In the order of the menu. A screen whose endpoint is not there yet is not offered."""
