@@ -259,6 +259,20 @@ def export(settings_file: Path, store: Path | None, kind: str, since: str, until
     export_parts(store or _read(settings_file)[0].records.store, out, named, Chosen(since, until, lot))
 
 
+@ledger.command()
+@settings_option
+@click.option("--store", type=FOLDER, default=None, help="Folder of the store; default: that of the settings.")
+@click.argument("copy", type=click.Path(path_type=Path))
+def restore(settings_file: Path, store: Path | None, copy: Path) -> None:
+    """Put a backup in the ledger's place while records is stopped; what stood there is put aside, never deleted."""
+    from .records.restore import restore as restore_copy
+
+    found = restore_copy(store or _read(settings_file)[0].records.store, copy)
+    click.echo(f"{found.parts} parts, the newest of {found.newest or 'none'}")
+    if found.aside is not None:
+        click.echo(f"what stood there before: {found.aside}")
+
+
 @cli.group()
 def plc() -> None:
     """What the PLC engineer needs: the register map, the live values, the commissioning check."""

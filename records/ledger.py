@@ -329,6 +329,16 @@ def _put_aside(store: Path) -> None:
             (store / (schema.FILE + ending)).rename(store / f"{schema.FILE}{ending}.corrupt-{stamp}")
 
 
+@contextmanager
+def locked(store: Path) -> Iterator[None]:
+    """Keep every writer out for a while. BadLedger: one is at work. OSError."""
+    handle = _locked(store)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
 def _locked(store: Path) -> int:
     """Hold the store for this writer; the kernel lets go of it when the process dies."""
     handle = os.open(store / "ledger.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
