@@ -318,6 +318,12 @@ class FiguresReader:
         with self._reader.asking() as ask:
             return [{**row, "body": json.loads(row["body"])} for row in ask(sql, [stream, since, until])]
 
+    def passed(self, seqs: Sequence[int]) -> dict[int, bool]:
+        """Whether each of these parts was let pass."""
+        sql = "select seq, action = 'PASS' as passed from part where seq in (select value from json_each(?))"
+        with self._reader.asking() as ask:
+            return {row["seq"]: bool(row["passed"]) for row in ask(sql, [json.dumps(list(seqs))])}
+
     def newest(self) -> str:
         """The newest minute of which there is a sum; empty: there is none yet."""
         return str(self._one("select coalesce(max(minute), '') from tally", []))

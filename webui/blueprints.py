@@ -14,12 +14,13 @@ from .challenge import challenge_views
 from .change import change_views
 from .closeup_views import closeup_views
 from .confirm import confirm_views
-from .labelling import labelling_views
 from .help import help_views
+from .labelling import labelling_views
 from .missed import missed_views
 from .papers import paper_views
 from .regions import region_views
 from .report import report_views
+from .study import study_views
 from .trends import trend_views
 from .web import Web
 
@@ -41,4 +42,5 @@ BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = (
     paper_views,
     trend_views,
     report_views,
+    study_views,
 )
