@@ -43,6 +43,7 @@ from okng.bus.rights import COMMANDS
 from okng.bus.ring import RingWriter
 from okng.bus.shift import Alarm, ChallengeState, ChangeOver, LineMode, Mode, ShiftState
 from okng.plc_io.views import Views
+from okng.records.backup import Backups
 from okng.records.bookkeeping import Ripe
 from okng.records.ledger import Ledger
 from okng.records.pictures import PictureShelf, encode, picture_path
@@ -127,7 +128,8 @@ class Line:
         """The made-up shift process speaks; its asks nobody answers. False: leave the place to a real one."""
         self._shift: Publisher | None = None
         self.door = AskDoor(ask_address(run_dir, "records"))
-        self.desk = records_desk(self.ledger, store, lambda: "", lambda error: None)
+        self.backups = Backups(self.ledger, store)
+        self.desk = records_desk(self.ledger, store, lambda: "", lambda error: None, self.backups)
         self.counters = NOTHING
         self.epoch = f"io-{now_ns()}"
         self.reasons: tuple[str, ...] = ()
@@ -216,6 +218,7 @@ class Line:
             self.door.wait(20)
             with self._lock:
                 self.door.serve(self.desk)
+                self.backups.settle()
                 if now_ns() - said_ns >= 50 * MS:
                     said_ns = now_ns()
                     self.turn()
@@ -402,6 +405,7 @@ class Line:
             beat.close()
         for ring in self.rings.values():
             ring.close()
+        self.backups.close()
         self.ledger.close()
 
 
