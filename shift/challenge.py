@@ -53,7 +53,9 @@ class Challenge:
         self._detail = ""
         self._last_ok = ""
         self._last_seq = 0
-        """Newest part in the ledger when the last test passed."""
+        """`seq` of the last part of the last passed test; 0: there is none, or it is not in the ledger yet."""
+        self._ok_part = self._bad_part = (0, 0)
+        """Number and moment of parts whose `seq` is looked for: the last of a passed test, the one that failed."""
         self._hold = ("", "", 0, 0)
         self._run: _Run | None = None
         self._number = 0
@@ -76,6 +78,22 @@ class Challenge:
         self._detail = ""
         self._note("due", {"occasion": occasion})
         return True
+
+    def locate(self, seq_of: Callable[[int, int], int]) -> None:
+        """Look for the ends of the range in the ledger, which is written a little later. seq_of: 0: not there yet."""
+        if self._ok_part != (0, 0) and (found := seq_of(*self._ok_part)):
+            self._last_seq, self._ok_part = found, (0, 0)
+            self._note("last good part", {"seq": found})
+        if self._bad_part != (0, 0) and (found := seq_of(*self._bad_part)):
+            begin, end, first, _ = self._hold
+            self._hold, self._bad_part = (begin, end, first or self._first(), found), (0, 0)
+            if begin:
+                self._note("on hold", {"from": begin, "to": end, "first": self._hold[2], "last": found})
+
+    @property
+    def seeks(self) -> bool:
+        """There is something to `locate`."""
+        return (self._ok_part, self._bad_part) != ((0, 0), (0, 0))
 
     def turn(self, now_ns: int) -> None:
         """Let time pass: an interval may have run out."""
@@ -125,7 +143,7 @@ class Challenge:
         if self._phase != "failed":
             self._detail = "the test was broken off"
 
-    def record(self, record: Record, utc: str, now_ns: int, newest_seq: Callable[[], int]) -> None:
+    def record(self, record: Record, utc: str, now_ns: int) -> None:
         """Take a part that came through; one that is no test part is none of ours."""
         run = self._run
         if run is None or record.disposition.why is not Why.CHALLENGE or run.waiting is not None:
@@ -136,6 +154,7 @@ class Challenge:
         result = {
             "sample": wanted.id,
             "part": record.trigger.part,
+            "triggered_ns": record.trigger.at_ns,
             "expected": wanted.expected,
             "verdict": verdict.outcome.value if verdict else "",
             "score": verdict.score if verdict else 0.0,
@@ -146,24 +165,24 @@ class Challenge:
         }
         if problem:
             run.results.append(result)
-            self._fail(f"{wanted.name}: {problem} (part {record.trigger.part})", utc, newest_seq)
+            self._fail(f"{wanted.name}: {problem} (part {record.trigger.part})", utc)
         elif self._options.confirm_by_hand and record.receipt.confirmed is None and wanted.expected == "NG":
             run.waiting = result
             self._detail = f"{wanted.name} was found: was it removed?"
         else:
-            self._passed(result, utc, now_ns, newest_seq)
+            self._passed(result, utc, now_ns)
 
-    def confirm(self, removed: bool, who: str, utc: str, now_ns: int, newest_seq: Callable[[], int]) -> None:
+    def confirm(self, removed: bool, who: str, utc: str, now_ns: int) -> None:
         """A person says whether the last test part was removed. Refused: nobody asked."""
         run = self._must_run()
         if run.waiting is None:
             raise Refused("no test part waits for a confirmation")
         result, run.waiting = {**run.waiting, "confirmed": removed, "confirmed_by": who}, None
         if removed:
-            self._passed(result, utc, now_ns, newest_seq)
+            self._passed(result, utc, now_ns)
         else:
             run.results.append({**result, "problem": "it was not removed"})
-            self._fail(f"{run.row[run.done].name}: it was not removed", utc, newest_seq)
+            self._fail(f"{run.row[run.done].name}: it was not removed", utc)
 
     def disturbed(self, why: str) -> None:
         """The run cannot be vouched for (io began anew, the product changed): it is broken off."""
@@ -271,6 +290,7 @@ class Challenge:
             "detail": detail,
             "last_ok": self._last_ok,
             "last_seq": self._last_seq,
+            "seeks": [*self._ok_part, *self._bad_part],
             "hold": list(self._hold),
             "number": self._number,
             "left_ns": self.left_ns(now_ns),
@@ -288,18 +308,24 @@ class Challenge:
         if kept.get("running") and phase != "failed":
             self._detail = "the test was broken off by a restart"
         self._last_ok, self._last_seq = str(kept["last_ok"]), int(kept["last_seq"])
+        ok, ok_ns, bad, bad_ns = (int(number) for number in kept["seeks"])
+        self._ok_part, self._bad_part = (ok, ok_ns), (bad, bad_ns)
         self._number = int(kept["number"])
         left = kept.get("left_ns")
         self._interval_ns = 0 if left is None else max(1, now_ns + int(left) - max(0, away_ns))
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
+    def _first(self) -> int:
+        """`seq` of the first part after the last passed test; 0: not known yet."""
+        return 0 if self._ok_part != (0, 0) else self._last_seq + 1
+
     def _must_run(self) -> _Run:
         if self._run is None:
             raise Refused("no challenge test is running")
         return self._run
 
-    def _passed(self, result: dict[str, Any], utc: str, now_ns: int, newest_seq: Callable[[], int]) -> None:
+    def _passed(self, result: dict[str, Any], utc: str, now_ns: int) -> None:
         run = self._must_run()
         run.results.append(result)
         run.done += 1
@@ -309,17 +335,19 @@ class Challenge:
             return
         self._run = None
         self._phase = "unsigned"
-        self._last_ok, self._last_seq = utc, newest_seq()
+        self._last_ok, self._last_seq = utc, 0
+        self._ok_part = (result["part"], result["triggered_ns"])
         if "interval" in self._options.occasions:
             self._interval_ns = now_ns + self._options.interval_min * MINUTE_NS
         self._note("passed", {"run": run.number, "occasion": run.occasion, "results": run.results, "at": utc}, run.who)
 
-    def _fail(self, why: str, utc: str, newest_seq: Callable[[], int]) -> None:
+    def _fail(self, why: str, utc: str) -> None:
         run = self._must_run()
         self._run = None
         self._phase, self._detail = "failed", why
-        begin, _, first, _ = self._hold if self._hold[0] else (self._last_ok or run.started, "", self._last_seq + 1, 0)
-        self._hold = (begin, utc, first, newest_seq())
+        begin, _, first, _ = self._hold if self._hold[0] else (self._last_ok or run.started, "", self._first(), 0)
+        self._hold = (begin, utc, first, 0)
+        self._bad_part = run.results[-1]["part"], run.results[-1]["triggered_ns"]
         body = {"run": run.number, "occasion": run.occasion, "why": why, "results": run.results}
         held = dict(zip(("from", "to", "first", "last"), self._hold, strict=True))
         self._note("failed", {**body, "hold": held}, run.who)

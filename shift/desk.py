@@ -99,7 +99,7 @@ class ShiftDesk:
     def _start(self, ask: Ask) -> dict[str, Any]:
         """{"maintenance": true where something was mended meanwhile}."""
         foreman = self._foreman
-        if not foreman.stopped_by:
+        if not foreman.stopped_by and not foreman.forgot_a_stop(now_ns()):
             raise Refused("the inspection is not stopped by a person")
         mended = bool(ask.body.get("maintenance", False))
         if mended:
@@ -146,7 +146,7 @@ class ShiftDesk:
     def _challenge_confirm(self, ask: Ask) -> dict[str, Any]:
         """{"removed": true or false}: where no sensor confirms it."""
         foreman = self._foreman
-        foreman.challenge.confirm(_yes(ask, "removed"), ask.who, utc_now(), now_ns(), foreman.newest_seq)
+        foreman.challenge.confirm(_yes(ask, "removed"), ask.who, utc_now(), now_ns())
         return {}
 
     def _challenge_abort(self, ask: Ask) -> dict[str, Any]:

@@ -82,6 +82,11 @@ class Diary:
             self._told = True
 
     @property
+    def newest(self) -> int:
+        """Ticket of the newest entry; 0: there was none."""
+        return self._tickets
+
+    @property
     def waiting(self) -> int:
         """Entries that are not on disk yet."""
         return len(self._queue)

@@ -1,4 +1,4 @@
-"""Asks that relax something wait here until the ledger has them; all others are answered at once."""
+"""Asks that relax something wait until the ledger has them; answers wait until it has what follows from them."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,6 +10,8 @@ from .diary import Diary
 
 LIMIT_NS = 1500 * MS
 """Shorter than whoever asks waits: it hears that nothing was done, not nothing at all."""
+PATIENCE_NS = 400 * MS
+"""What relaxes nothing is answered after so long although the ledger has it not yet; it is in the diary."""
 MOST = 32
 
 
@@ -21,6 +23,16 @@ class AskedOf(Protocol):
 
     def give(self, who: bytes, answer: Answer) -> None:
         """See there."""
+
+
+@dataclass(slots=True)
+class _Done:
+    """An answer that is given when what follows from it is on disk."""
+
+    who: bytes
+    answer: Answer
+    since_ns: int
+    ticket: int | None = None
 
 
 @dataclass(slots=True)
@@ -37,17 +49,19 @@ class Door:
     def __init__(self, door: AskedOf, desk: Desk, diary: Diary) -> None:
         self._door, self._desk, self._diary = door, desk, diary
         self._waiting: dict[str, _Waiting] = {}
+        self._done: list[_Done] = []
 
     def serve(self, now_ns: int, most: int = 16) -> int:
-        """Answer what can be answered; return how many asks came."""
+        """Answer what can be answered; return how many asks came. To be called once a turn."""
         came = 0
+        self._give(now_ns)
         while came < most and (asked := self._door.take()) is not None:
             came += 1
             who, ask = asked
             if ask.id in self._waiting:
                 self._waiting[ask.id].who = who
             elif not relaxes(ask) or self._desk.knows(ask):
-                self._door.give(who, self._desk.answer(ask))
+                self._answer(who, ask, now_ns)
             elif len(self._waiting) >= MOST:
                 self._door.give(who, Answer(ask.id, False, "too many asks wait for the ledger"))
             else:
@@ -58,13 +72,30 @@ class Door:
             refusal = self._diary.refused.get(waits.ticket)
             if refusal is not None:
                 answer = Answer(key, False, f"it cannot be written down, so it was not done: {refusal}")
+                self._door.give(waits.who, answer)
             elif self._diary.written >= waits.ticket:
-                answer = self._desk.answer(waits.ask)
+                self._answer(waits.who, waits.ask, now_ns)
             elif now_ns - waits.since_ns >= LIMIT_NS:
                 answer = Answer(key, False, "records does not answer: it is not written down, so it was not done")
                 self._diary.add("asked", waits.ask.name, "not done", {"id": key}, waits.ask.who)
+                self._door.give(waits.who, answer)
             else:
                 continue
             del self._waiting[key]
-            self._door.give(waits.who, answer)
         return came
+
+    def _answer(self, who: bytes, ask: Ask, now_ns: int) -> None:
+        answer = self._desk.answer(ask)
+        if answer.done:
+            self._done.append(_Done(who, answer, now_ns))
+        else:
+            self._door.give(who, answer)
+
+    def _give(self, now_ns: int) -> None:
+        """Give what is on disk by now, and after a while what is not: people are not left without a word."""
+        for done in self._done[:]:
+            if done.ticket is None:
+                done.ticket = self._diary.newest  # a turn has passed: all that follows from it is in the diary
+            if self._diary.written >= done.ticket or now_ns - done.since_ns >= PATIENCE_NS:
+                self._done.remove(done)
+                self._door.give(done.who, done.answer)

@@ -34,6 +34,7 @@ STATE_NS = SECOND // 2
 SNAPSHOT_NS = 20 * SECOND
 """What runs out (shelving, a bypass, an interval) is kept anew so often."""
 ASK_NS = SECOND
+SEEK_NS = SECOND // 4
 
 Samples = Callable[[str], tuple[TestPart, ...]]
 """The test parts of a recipe, as the ledger keeps them; never raises, never waits long."""
@@ -50,11 +51,11 @@ class Foreman:
         diary: Diary,
         *,
         samples: Samples,
-        newest_seq: Callable[[], int],
+        seq_of: Callable[[int, int], int],
         now_ns: int,
         boot: str,
     ) -> None:
-        """jobs: numbers of the settings. newest_seq: of the newest part in the ledger. boot: names this boot."""
+        """jobs: numbers of the settings. seq_of: a part's by number and moment of its trigger; 0: not there yet."""
         self.options, self.diary = options, diary
         self.alarms = AlarmBook()
         self.sources = Sources(options.alarms, cameras, now_ns)
@@ -63,7 +64,7 @@ class Foreman:
         self.bypass = Bypass(options.bypass_most_min)
         self.lot = self.lot_since = self.stopped_by = ""
         self.shift = self.shift_since = ""
-        self._samples, self.newest_seq, self._boot = samples, newest_seq, boot
+        self._samples, self._seq_of, self._boot = samples, seq_of, boot
         self._epoch = ""
         self._kept_boot = self._kept_epoch = ""
         self.last_utc = ""
@@ -72,7 +73,7 @@ class Foreman:
         self._said: dict[str, tuple[object, int]] = {}
         self._notes: list[tuple[str, Note]] = []
         self._apply_ticket: int | None = None
-        self._ask_ns = self._token = 0
+        self._ask_ns = self._token = self._sought_ns = 0
         self._kept_ns = now_ns
         self._asked = 0
         self._letting_go: int | None = None
@@ -85,7 +86,7 @@ class Foreman:
         if isinstance(message, StationState):
             self._hear_station(message, now_ns)
         elif isinstance(message, Record):
-            self.challenge.record(message, utc, now_ns, self.newest_seq)
+            self.challenge.record(message, utc, now_ns)
         elif isinstance(message, JobAnswer) and message.who == HOLDER and message.token == self._token:
             self.changes.answered(message)
             self._token = 0
@@ -100,6 +101,14 @@ class Foreman:
     def note(self, stream: str, event: str, who: str, body: dict[str, Any]) -> None:
         """Have something written down that a person did."""
         self._notes.append((stream, Note(event, body, who)))
+
+    def forgot_a_stop(self, now_ns: int) -> bool:
+        """A person stopped the inspection, and what was said of it was lost with us: it is let go now."""
+        station = self.sources.fresh(now_ns)
+        held = station is not None and any(reason.startswith(f"{OPERATOR} holds") for reason in station.reasons)
+        if held:
+            self._said[f"hold {OPERATOR}"] = Hold(OPERATOR, True, ""), 0
+        return held
 
     def begin_lot(self, lot: str, who: str, utc: str) -> None:
         """From now on it is that lot; empty: none."""
@@ -127,6 +136,9 @@ class Foreman:
         self.bypass.turn(now_ns, utc)
         self.challenge.turn(now_ns)
         self._look_at_the_shift(now_ns, utc)
+        if self.challenge.seeks and now_ns - self._sought_ns >= SEEK_NS:
+            self._sought_ns = now_ns
+            self.challenge.locate(self._seq_of)
         if self.challenge.phase in ("passed", "unsigned"):
             self.changes.tested()
         elif self.challenge.phase in ("due", "failed"):

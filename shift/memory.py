@@ -32,14 +32,14 @@ class Memory:
             _LOG.warning("the test parts of %s cannot be read: %s", recipe, error)
             return ()
 
-    def newest_seq(self) -> int:
-        """`seq` of the newest part in the ledger; 0: none, or it cannot be read."""
+    def seq_of(self, part: int, triggered_ns: int) -> int:
+        """`seq` of a part in the ledger; 0: it is not there (yet), or cannot be read."""
         try:
-            rows = self._parts.rows(1)
-        except OkngError as error:
-            _LOG.warning("the newest part of the ledger cannot be read: %s", error)
+            with self._parts.asking() as ask:
+                found = list(ask("select seq from part where part = ? and triggered_ns = ?", [part, triggered_ns]))
+        except OkngError:
             return 0
-        return rows[0].seq if rows else 0
+        return int(found[0]["seq"]) if found else 0
 
     def escapes(self, since: str) -> list[Escape]:
         """Missed defects reported after that UTC; empty where they cannot be read."""

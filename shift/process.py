@@ -71,7 +71,7 @@ class _Shift:
             jobs,
             self._diary,
             samples=self._memory.samples,
-            newest_seq=self._memory.newest_seq,
+            seq_of=self._memory.seq_of,
             now_ns=now_ns(),
             boot=boot_id(),
         )

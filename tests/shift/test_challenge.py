@@ -47,14 +47,14 @@ class Bench:
         self.options = ChallengeOptions.model_validate({"passes": 2, "occasions": ("start", "interval"), **options})
         self.test = Challenge(self.options)
         self.test.product("cap", parts or (HOLE, GOOD))
-        self.now, self.seq = 0, 41
+        self.now = 0
 
     def start(self) -> None:
         self.test.start("olga", UTC, bypass=False)
 
     def through(self, *records: Record) -> None:
         for one in records:
-            self.test.record(one, UTC, self.now, lambda: self.seq)
+            self.test.record(one, UTC, self.now)
 
     @property
     def phase(self) -> str:
@@ -111,10 +111,14 @@ def test_a_miss_fails_the_run_and_holds_the_product_since_the_last_good_test(
     bench: Bench, bad: Record, why: str
 ) -> None:
     run_through(bench)
-    bench.seq = 90
+    assert bench.test.seeks
+    bench.test.locate(lambda part, at_ns: 0)
+    bench.test.locate(lambda part, at_ns: 41)
     bench.test.occur("start")
     bench.start()
     bench.through(record(), bad)
+    assert bench.test.state("").hold_last == 0, "the ledger is written a little later"
+    bench.test.locate(lambda part, at_ns: 90)
     state = bench.test.state("")
     assert bench.phase == "failed"
     assert why in state.detail
@@ -126,7 +130,7 @@ def test_a_miss_fails_the_run_and_holds_the_product_since_the_last_good_test(
     assert bench.phase == "due"
     assert bench.test.holds, "released product is no passed test"
     events = [note.event for note in bench.test.notes()]
-    assert events[-2:] == ["failed", "hold released"]
+    assert events[-3:] == ["failed", "on hold", "hold released"]
 
 
 def test_a_repeated_test_does_not_release_the_product(bench: Bench) -> None:
@@ -171,14 +175,14 @@ def test_a_person_confirms_where_no_sensor_does() -> None:
     assert bench.phase == "running"
     bench.through(record(Outcome.OK))
     assert bench.phase == "running", "nothing counts until the person has spoken"
-    bench.test.confirm(True, "olga", UTC, 0, lambda: 1)
+    bench.test.confirm(True, "olga", UTC, 0)
     assert bench.phase == "unsigned"
     bench.start()
     bench.through(record())
-    bench.test.confirm(False, "olga", UTC, 0, lambda: 1)
+    bench.test.confirm(False, "olga", UTC, 0)
     assert bench.phase == "failed"
     with pytest.raises(Refused, match="no challenge test is running"):
-        bench.test.confirm(True, "olga", UTC, 0, lambda: 1)
+        bench.test.confirm(True, "olga", UTC, 0)
 
 
 def test_what_is_no_test_part_does_not_count(bench: Bench) -> None:
@@ -235,6 +239,7 @@ def test_a_run_that_is_broken_off_leaves_the_test_due(bench: Bench) -> None:
 
 def test_it_comes_back_as_it_was(bench: Bench) -> None:
     run_through(bench)
+    bench.test.locate(lambda part, at_ns: 41)
     bench.start()
     bench.through(record())
     kept = bench.test.snapshot(0)
