@@ -153,6 +153,7 @@ class Challenge:
         verdict = record.verdict
         result = {
             "sample": wanted.id,
+            "name": wanted.name,
             "part": record.trigger.part,
             "triggered_ns": record.trigger.at_ns,
             "expected": wanted.expected,
@@ -329,7 +330,7 @@ class Challenge:
         run = self._must_run()
         run.results.append(result)
         run.done += 1
-        self._detail = f"{result['sample']}: found and removed" if result["expected"] == "NG" else "passed as good"
+        self._detail = f"{result['name']}: found and removed" if result["expected"] == "NG" else "passed as good"
         self._note("pass", {"run": run.number, **result})
         if run.done < len(run.row):
             return

@@ -20,6 +20,7 @@ GATES = {
     "okng-camera@.service": 20,
     "okng-inspect.service": 15,
     "okng-records.service": 10,
+    "okng-shift.service": 10,
     "okng-web.service": 15,
     "okng-workshop.service": 15,
     "okng-sync.service": 15,
@@ -28,6 +29,10 @@ GATES = {
     "okng-retry@.service": 15,
 }
 """Highest exposure allowed, in tenths of systemd-analyze's score; a unit without any sandbox has 96."""
+
+
+WANTED = ("records", "io", "inspect", "shift", "web", "workshop")
+"""Processes of every box; cameras and the doors to others are enabled by name."""
 
 
 def needs(tool: str) -> None:
@@ -178,4 +183,4 @@ def test_every_file_of_the_folder_is_known() -> None:
     target.optionxform = str  # type: ignore[assignment, method-assign]
     target.read(UNITS / "okng.target")
     wanted = set(target["Unit"]["Wants"].split())
-    assert wanted == {f"okng-{n}.service" for n in ("records", "io", "inspect", "web", "workshop")} | {"okng-sync.timer"}
+    assert wanted == {f"okng-{n}.service" for n in WANTED} | {"okng-sync.timer"}
