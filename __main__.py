@@ -273,6 +273,19 @@ def restore(settings_file: Path, store: Path | None, copy: Path) -> None:
         click.echo(f"what stood there before: {found.aside}")
 
 
+@ledger.command(name="recover-administrator")
+@settings_option
+@click.option("--store", type=FOLDER, default=None, help="Folder of the store; default: that of the settings.")
+@click.argument("name")
+@click.password_option(help="The new one; asked for when it is not given.")
+def recover_administrator(settings_file: Path, store: Path | None, name: str, password: str) -> None:
+    """Give a user a new password and the right to edit users, while records is stopped. The audit trail says so."""
+    from .records.recovery import recover_keeper
+
+    role = recover_keeper(store or _read(settings_file)[0].records.store, name, password)
+    click.echo(f"{name} signs in with the new password, as {role}")
+
+
 @cli.group()
 def plc() -> None:
     """What the PLC engineer needs: the register map, the live values, the commissioning check."""

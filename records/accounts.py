@@ -4,6 +4,7 @@ import re
 import unicodedata
 from typing import Any
 
+import apsw
 from pydantic import Field, field_validator
 
 from ..bus.asks import Ask
@@ -15,7 +16,7 @@ from .clerk import TOKEN, Body, Task, Turn, answered, keep_answer, taken
 from .ledger import Ledger
 from .lockout import count_try, forgive
 from .rows import as_json, unpack_json
-from .secret import Kind, fits, hashed_badge, hashed_password, hashed_pin, keyed
+from .secret import LEAST_PIN, Kind, fits, hashed_badge, hashed_password, hashed_pin, keyed
 
 _NAME = re.compile(r"\w[\w.\- ]{0,31}")
 _RESERVED = ("records", "shift", "workshop", "nobody")
@@ -73,7 +74,7 @@ def first(turn: Turn) -> dict[str, Any]:
     body = turn.take(Account)
     if not body.password:
         raise Refused("the first administrator needs a password")
-    role = body.role or _keeper_role(turn)
+    role = body.role or keeper_role(turn.db)
     if KEEPER not in _rights_of_role(turn, role):
         raise Refused(f"role {role!r}: may not edit users, so it is none for the first administrator")
     return _create(turn, body.model_copy(update={"role": role}), "first administrator made", body.name)
@@ -163,13 +164,13 @@ def change_role(turn: Turn) -> dict[str, Any]:
     return {"rights": rights}
 
 
-def own_secret(ledger: Ledger, ask: Ask) -> dict[str, Any]:
+def own_secret(ledger: Ledger, ask: Ask, pin_digits: int = LEAST_PIN) -> dict[str, Any]:
     """Change one's own PIN or password, with the one had so far. A wrong one counts as a try to sign in."""
     body = taken(OwnSecret, ask)
     kind = body.old_kind or body.kind
     if "badge" in (kind, body.kind):
         raise Refused("a badge is handed out by who may edit users")
-    new = hashed_pin(body.new) if body.kind == "pin" else hashed_password(body.new)
+    new = hashed_pin(body.new, pin_digits) if body.kind == "pin" else hashed_password(body.new)
     with ledger.transaction() as db:
         if (kept := answered(db, ask)) is not None:
             return kept
@@ -215,8 +216,9 @@ def _someone_left(turn: Turn) -> None:
         raise Refused("nobody would be left who may edit users")
 
 
-def _keeper_role(turn: Turn) -> str:
-    found = [name for name, rights in turn.rows("select name, rights from role") if KEEPER in unpack_json(rights)]
+def keeper_role(db: apsw.Connection) -> str:
+    """A role that may edit users. Refused: there is none."""
+    found = [name for name, rights in rows(db, "select name, rights from role") if KEEPER in unpack_json(rights)]
     if not found:
         raise Refused("no role may edit users")
     return "administrator" if "administrator" in found else str(found[0])
@@ -252,7 +254,7 @@ def _secrets(turn: Turn, body: Account) -> dict[str, str | None]:
     """The columns of the secrets that were given or are taken away."""
     found: dict[str, str | None] = {f"{kind}_hash": None for kind in body.without}
     if body.pin:
-        found["pin_hash"] = hashed_pin(body.pin)
+        found["pin_hash"] = hashed_pin(body.pin, turn.pin_digits)
     if body.password:
         found["password_hash"] = hashed_password(body.password)
     if body.badge:

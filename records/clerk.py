@@ -20,6 +20,7 @@ from .audit import Deed
 from .bookkeeping import audit, rows
 from .ledger import Ledger
 from .rows import as_json, sha256, unpack_json
+from .secret import LEAST_PIN
 
 ANSWERS_KEPT = 20_000
 """For repeats, on disk."""
@@ -49,6 +50,8 @@ class Turn:
     rights: frozenset[str]
     """Of who asks, now; none where nobody is signed in."""
     store: Path
+    pin_digits: int = LEAST_PIN
+    """Fewest digits of a new PIN."""
     once: dict[str, Any] = field(default_factory=dict)
     """Of the answer, but kept nowhere: what is told only once."""
 
@@ -94,16 +97,16 @@ def rights_of(db: apsw.Connection, who: str) -> frozenset[str] | None:
 class Clerk:
     """Runs tasks against the ledger. One thread, the ledger's."""
 
-    def __init__(self, ledger: Ledger, store: Path, tasks: Mapping[str, Task]) -> None:
+    def __init__(self, ledger: Ledger, store: Path, tasks: Mapping[str, Task], pin_digits: int = LEAST_PIN) -> None:
         """tasks: by the name of the command."""
-        self._ledger, self._store, self._tasks = ledger, store, dict(tasks)
+        self._ledger, self._store, self._tasks, self._pin_digits = ledger, store, dict(tasks), pin_digits
 
     def do(self, ask: Ask) -> dict[str, Any]:
         """Do one ask, once. Refused, ValueError; Lost: the ledger took nothing."""
         with self._ledger.transaction() as db:
             if (kept := answered(db, ask)) is not None:
                 return kept
-            turn = Turn(db, ask, utc_now(), allowed(db, ask), self._store)
+            turn = Turn(db, ask, utc_now(), allowed(db, ask), self._store, self._pin_digits)
             body = self._tasks[ask.name](turn)
             keep_answer(db, ask, done=True, body=body)
         return {**body, **turn.once}

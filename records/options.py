@@ -33,3 +33,5 @@ class RecordsOptions(BaseModel):
     """A serial number read again within so many hours is marked, on the screen and in the ledger. 0: never."""
     min_free_mb: int = Field(default=256, ge=0, le=10_000_000)
     """Below this much free space no picture is kept; rows go on until the disk is full."""
+    pin_digits: int = Field(default=4, ge=4, le=8)
+    """Fewest digits of a new PIN; it does at a panel only, and the lock-out is its defence."""

@@ -59,7 +59,9 @@ def run(options: RecordsOptions, cameras: tuple[str, ...], run_dir: Path) -> int
     door = EntryReceiver(records_address(run_dir))
     asks = AskDoor(ask_address(run_dir, "records"))
     backups = Backups(ledger, options.store)
-    clerks = records_desk(ledger, options.store, lambda: recorder.stuck_why, recorder.get_stuck, backups)
+    clerks = records_desk(
+        ledger, options.store, lambda: recorder.stuck_why, recorder.get_stuck, backups, options.pin_digits
+    )
     log.info("ready: %s", ledger.path)
     heartbeat.health = Health.READY
     try:

@@ -18,6 +18,7 @@ from .bookkeeping import rows
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 _PIN = re.compile(r"[0-9]{4,8}", re.ASCII)
+LEAST_PIN = 4
 LEAST_PASSWORD = 8
 MOST = 256
 _NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$CHDX12hSVZkmQaQ8/D9SxQ$e6t4PS59aQlGNl80tA4Oav5Ea0bkAzybMFdeMCk8/dE"
@@ -26,10 +27,10 @@ _NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$CHDX12hSVZkmQaQ8/D9SxQ$e6t4PS59aQlGNl8
 Kind = Literal["pin", "password", "badge"]
 
 
-def hashed_pin(pin: str) -> str:
-    """Hash a PIN. Refused: it is none."""
-    if not _PIN.fullmatch(pin):
-        raise Refused("PIN: expected 4 to 8 digits")
+def hashed_pin(pin: str, least: int = LEAST_PIN) -> str:
+    """Hash a PIN. Refused: it is none, or of fewer digits than the settings ask for."""
+    if not _PIN.fullmatch(pin) or len(pin) < least:
+        raise Refused(f"PIN: expected {least} to 8 digits")
     return _HASHER.hash(pin)
 
 

@@ -3,6 +3,7 @@
 A PIN or a badge does at a panel only; from elsewhere it takes a password.
 """
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,9 @@ class _Found:
 def sign_in(ledger: Ledger, ask: Ask) -> dict[str, Any]:
     """Let a person in, or say why not. Refused. Lost: it could not be written, so nobody is let in."""
     body = taken(SignIn, ask)
+    if body.remote and body.kind != "password":
+        # Before anything is looked at: the answer must not tell whether the PIN was the right one.
+        raise Refused("from here it takes a password")
     with ledger.transaction() as db:
         if (kept := answered(db, ask)) is not None:
             return kept
@@ -74,8 +78,6 @@ def sign_in(ledger: Ledger, ask: Ask) -> dict[str, Any]:
     else:
         right = fits(body.secret, found.known) and found.name is not None
     detail = "" if right else WRONG
-    if right and body.remote and body.kind != "password":
-        right, detail = False, "from here it takes a password"
     with ledger.transaction() as db:
         told = _person(db, str(found.name)) if right else {}
         if right and not told:  # disabled in between
@@ -104,7 +106,7 @@ def _find(db: apsw.Connection, body: SignIn) -> _Found:
         found = rows(db, "select name from person where badge_hash = ? and not disabled", (hashed,))
         # A badge's number is the secret: who guesses numbers is stopped at the panel.
         return _Found(found[0][0] if found else None, None, [panel])
-    name = body.who.strip()
+    name = unicodedata.normalize("NFC", body.who).strip()
     column = "pin_hash" if body.kind == "pin" else "password_hash"
     found = rows(db, f"select name, {column} from person where name = ? and not disabled", (name,))
     keys = [("person", keyed(db, "person", name)), panel]

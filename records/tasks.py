@@ -9,6 +9,7 @@ from . import accounts, journal, labels, programs, studies
 from .backup import Backups
 from .clerk import Clerk, Task, Unwritable
 from .ledger import Ledger, LedgerDamaged, LedgerStuck
+from .secret import LEAST_PIN
 from .sign_in import sign_in
 
 TASKS: Mapping[str, Task] = {**accounts.TASKS, **labels.TASKS, **journal.TASKS, **programs.TASKS, **studies.TASKS}
@@ -18,18 +19,23 @@ Stumble = Callable[[LedgerStuck | LedgerDamaged], None]
 
 
 def records_desk(
-    ledger: Ledger, store: Path, stuck: Callable[[], str], stumble: Stumble, backups: Backups | None = None
+    ledger: Ledger,
+    store: Path,
+    stuck: Callable[[], str],
+    stumble: Stumble,
+    backups: Backups | None = None,
+    pin_digits: int = LEAST_PIN,
 ) -> Desk:
     """The desk of records.
 
     stuck: why the ledger takes nothing now; empty: it does. stumble: is told of an error, after which the ledger has to
-    be opened afresh.
+    be opened afresh. pin_digits: as in the options.
     """
-    clerk = Clerk(ledger, store, TASKS)
+    clerk = Clerk(ledger, store, TASKS, pin_digits)
     own: dict[str, Handler] = {name: clerk.do for name in TASKS}
     own["account.sign_in"] = lambda ask: sign_in(ledger, ask)
+    own["account.own_secret"] = lambda ask: accounts.own_secret(ledger, ask, pin_digits)
     own["backup.make"] = (backups or Backups(ledger, store)).make
-    own["account.own_secret"] = lambda ask: accounts.own_secret(ledger, ask)
 
     def guarded(do: Handler) -> Handler:
         def handle(ask: Ask) -> dict[str, Any]:
