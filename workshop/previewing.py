@@ -92,7 +92,8 @@ def _words(bench: Bench, judge: Judge, parts: list[PastPart], begin: float, span
 
 
 def _told(base: ActiveRecipe, parts: list[PastPart], before: list[Word], after: list[Word]) -> dict[str, Any]:
-    flips, table = [], {str(left): {str(right): 0 for right in Outcome} for left in Outcome}
+    flips: list[dict[str, Any]] = []
+    table = {str(left): {str(right): 0 for right in Outcome} for left in Outcome}
     scores = []
     for part, left, right in zip(parts, before, after, strict=True):
         table[str(left.outcome)][str(right.outcome)] += 1

@@ -15,7 +15,8 @@ LAST_GOOD = "last-good"
 
 def models_of(box: Box) -> dict[str, Any]:
     """All of them, and what each job uses. Only manifests are read: whether a bundle is whole its proof tells."""
-    jobs, used = [], {}
+    jobs: list[dict[str, Any]] = []
+    used: dict[str, list[dict[str, Any]]] = {}
     for number, path in sorted(box.recipes.items()):
         try:
             active = read_recipe(path)

@@ -47,7 +47,7 @@ def _tried(judge: Judge, drafts: Drafts, draft: Draft, shot: str, camera: str) -
     look = Look("", "", Words("", ""), picture)
     if heat is not None:
         cells = np.frombuffer(heat.levels, np.uint8).reshape(heat.rows, heat.columns).astype(np.float32)
-        look = replace(look, heat=cells / LEVEL_AT_THRESHOLD, region=Place(heat.x, heat.y, heat.w, heat.h))
+        look = replace(look, heat=cells / np.float32(LEVEL_AT_THRESHOLD), region=Place(heat.x, heat.y, heat.w, heat.h))
     data = drawn(look, _MOST_BYTES)
     if data:
         put(drafts.place(draft) / name, data)

@@ -45,14 +45,15 @@ def test_what_does_not_belong_into_a_draft_is_refused(shop: Any) -> None:
         {},
     ):
         shop.refused("draft.new", body)
-    for change in (
+    changes: tuple[dict[str, Any], ...] = (
         {"regions": [{"name": "a", "box": [600, 0, 100, 100]}]},
         {"regions": []},
         {"regions": [{"name": "a", "camera": "side"}]},
         {"wish": {"overkill_percent": 0}},
         {"revision": 7, "name": "x"},
         {},
-    ):
+    )
+    for change in changes:
         shop.refused("draft.change", {"draft": draft, **change})
     for hostile in ("../../x", "0" * 12, "", 7):
         shop.refused("draft.read", {"draft": hostile})
