@@ -18,7 +18,8 @@ def menu_views() -> Blueprint:
     @views.get("/menu")
     @open_to_all
     def page() -> str:
-        there = [screen for screen in SCREENS if screen.endpoint in current_app.view_functions]
+        # Signing in and out has its own keys at the head of the menu.
+        there = [one for one in SCREENS if one.endpoint in current_app.view_functions and one.id != "access"]
         groups = [
             (title, [(screen, may(screen.right)) for screen in there if screen.group == group])
             for group, title in GROUPS.items()

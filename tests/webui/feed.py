@@ -124,6 +124,7 @@ class Line:
         self.challenge = ChallengeState("off", "", "")
         self.change = ChangeOver()
         self.hourly = 0.0
+        self.job_number = JOB_NUMBER
         self.speaks_for_shift = True
         """The made-up shift process speaks; its asks nobody answers. False: leave the place to a real one."""
         self._shift: Publisher | None = None
@@ -173,7 +174,7 @@ class Line:
                 JOB,
                 self.counters,
                 now_ns(),
-                job_number=JOB_NUMBER,
+                job_number=self.job_number,
                 mode=str(self.mode.mode),
                 forced=self.forced,
             )
@@ -268,11 +269,12 @@ class Line:
                 self.inspect.send(said[camera])
                 verdict = views.add(said[camera])
         why = {Outcome.OK: Why.OK, Outcome.NG: Why.NG}.get(outcome, Why.LATE if with_picture else Why.LOST)
+        why = {Mode.CHALLENGE: Why.CHALLENGE, Mode.BYPASS: Why.BYPASS}.get(self.mode.mode, why)
         action = Action.PASS if why is Why.OK else Action.REJECT
         disposition = Disposition(self.part, action, why, now_ns(), now_ns(), self.part % 65535 + 1)
         self.io.send(disposition)
         record = Record(trigger, verdict, disposition, Receipt(self.part, Delivery.DELIVERED, now_ns()), utc_now())
-        self._count(outcome)
+        self._count(outcome, why)
         self._remember(record, taken, verdict.heat if verdict else ())
         self.io.send(replace(record, verdict=verdict and replace(verdict, heat=())))
         self.say_state()
@@ -379,8 +381,18 @@ class Line:
         first = taken[main][0] if main in taken else None
         self.ledger.store([Ripe(trigger), Ripe(entry, first, heat, kept.get(main), sights)])
 
-    def _count(self, outcome: Outcome) -> None:
+    def _count(self, outcome: Outcome, why: Why) -> None:
         c = self.counters
+        if why in (Why.CHALLENGE, Why.BYPASS):
+            self.counters = replace(
+                c,
+                triggers=c.triggers + 1,
+                challenge=c.challenge + (why is Why.CHALLENGE),
+                bypass=c.bypass + (why is Why.BYPASS),
+                ordered=c.ordered + 1,
+                confirmed=c.confirmed + 1,
+            )
+            return
         rejected = outcome is not Outcome.OK
         self.counters = replace(
             c,
@@ -415,11 +427,16 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2.0, help="parts in a second")
     parser.add_argument("--language", default="en")
     parser.add_argument("--cameras", default="top", help="names, with commas")
+    parser.add_argument("--mode", default="production", choices=[str(mode) for mode in Mode])
+    parser.add_argument("--forced", default="", help="outputs set by hand, with commas")
     asked = parser.parse_args()
     run_dir = Path(tempfile.mkdtemp(prefix="okng-", dir="/tmp"))
     cameras = tuple(asked.cameras.split(","))
     line = Line(run_dir, run_dir / "store", cameras=cameras)
     line.measured = True
+    if asked.mode != "production":
+        line.mode = LineMode(Mode(asked.mode), "lead", "shown", now_ns() + 14 * 60_000 * MS)
+    line.forced = tuple(name for name in asked.forced.split(",") if name)
     line.add_people()
     line.start()
 

@@ -41,3 +41,6 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "Backspace") field.value = field.value.slice(0, -1);
   else if (event.key === "Enter" && field.value) field.form?.requestSubmit();
 });
+
+// Only now: a digit touched before would be lost without a word.
+for (const key of document.querySelectorAll(".pad-key")) /** @type {HTMLButtonElement} */ (key).disabled = false;
