@@ -1,12 +1,13 @@
-"""Challenge test (6): guides known parts through the line, and shows what came of it; hold, sign-off, history, sheet."""
+"""Challenge test (6): guides known parts through the line, shows what came of it; hold, sign-off, history, PDF."""
 
 from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
-from flask_babel import gettext
+from flask_babel import get_locale, gettext
 from werkzeug.wrappers import Response as AnyResponse
 
+from .. import __version__
 from ..bus.asks import Answer, new_id
 from ..bus.errors import BadLedger
 from ..bus.part import Outcome
@@ -15,6 +16,7 @@ from ..records.read import PartRow
 from .access import needs, open_to_all
 from .asking import ask
 from .challenge_runs import Run, events, run_of
+from .papers import order_paper
 from .rejects import FOREVER, picture_path
 from .run import picture_urls
 from .samples import NAMES, as_body, free_id, photo, photo_entry
@@ -119,10 +121,13 @@ def challenge_views(web: Web) -> Blueprint:
         found = _run(web, line)
         return render_template("challenge/run_page.html", **_sheet(web, found))
 
-    @views.get("/run/<int:line>/sheet")
-    @open_to_all
-    def sheet(line: int) -> str:
-        return render_template("challenge/run.html", **_sheet(web, _run(web, line)))
+    @views.post("/run/<int:line>/paper")
+    @needs("report.make")
+    def paper(line: int) -> AnyResponse:
+        found = _run(web, line)
+        html = render_template("challenge/run.html", **_sheet(web, found), version=__version__)
+        title = f"okng-test-{web.station}-{found.recipe}-{found.number}-{get_locale()}"
+        return order_paper(web, title, html, url_for(".run", line=line))
 
     # -- test parts --------------------------------------------------------------------------------------------------
 
@@ -264,6 +269,7 @@ def _sheet(web: Web, run: Run) -> dict[str, Any]:
         rows = {row.part: row for row in near if row.part == one.part and row.recipe == run.recipe}
     return {
         "run": run,
+        "here": url_for("challenge.run", line=run.line),
         "model": next((row.model for row in rows.values()), ""),
         "revision": next((row.revision for row in rows.values()), ""),
         "station_name": web.station,
