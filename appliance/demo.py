@@ -100,6 +100,7 @@ class DemoOptions:
     keep_model: bool = False
     bench: bool = False
     cameras: int = 1
+    people: bool = True
 
 
 def demo(options: DemoOptions, console: Console | None = None) -> int:
@@ -297,13 +298,16 @@ class Demonstration:
     def _show_page(self) -> None:
         if self.options.port:
             self.say(f"operator page on http://127.0.0.1:{self.options.port}")
-            known = add_people(self.space.run_dir, read_settings(self.space.settings).records.store)
-            self.say(f"who may sign in there, and their PINs: {known}")
             if os.environ.get("DISPLAY") and not self.options.headless:
                 webbrowser.open(f"http://127.0.0.1:{self.options.port}")
+            if not self.options.people:
+                self.say("nobody may sign in there yet: the first page makes the first administrator")
+                return
+            known = add_people(self.space.run_dir, read_settings(self.space.settings).records.store)
+            self.say(f"who may sign in there, and their PINs: {known}")
 
     def _belt(self, supervisor: Supervisor, plan: dict[str, Any], stop: Stop) -> None:
-        killed = (*(f"camera-{name}" for name in self.cameras), "inspect", "records", "web")
+        killed = (*(f"camera-{name}" for name in self.cameras), "inspect", "records", "shift", "web")
         running = tuple(child.name for child in supervisor.children)
         total = plan["count"]
         killer = Killer(tuple(n for n in killed if n in running), self.options.kills, total or 1, self.options.seed)

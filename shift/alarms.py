@@ -20,7 +20,7 @@ from .catalogue import KINDS, Kind
 
 HOUR_NS = 3600 * SECOND
 MOST_SHELVED_NS = 1800 * SECOND
-RESTORED_NS = 10 * SECOND
+RESTORED_NS = 15 * SECOND
 """After a restart a cause that is not seen counts as gone only when all have had time to speak."""
 MOST = 256
 """Alarms that can be told apart at a time; one more is not taken in until another is normal."""

@@ -15,6 +15,8 @@ from .options import AlarmOptions
 
 SILENT_NS = 2 * SECOND
 """A process that has not turned for so long is said to have stopped."""
+GRACE_NS = 10 * SECOND
+"""Time that a process has for its start."""
 STALE_NS = 3 * SECOND
 """What a process said of itself is void after so long."""
 EVENT_NS = 10 * SECOND
@@ -155,8 +157,8 @@ class Sources:
 
     def _silent(self, name: str, now_ns: int) -> bool:
         beat = self._beats.get(name)
-        if beat is None or beat.health is Health.STARTING:
-            return now_ns - self._begun_ns > 5 * SILENT_NS
+        if beat is None or beat.health is Health.STARTING or beat.turned_ns < self._begun_ns:
+            return now_ns - self._begun_ns > GRACE_NS  # a beat from before us may be of an earlier run of the box
         return beat.health is Health.LOST or now_ns - beat.turned_ns > SILENT_NS
 
     def _of_camera(self, name: str, now_ns: int) -> Causes:
