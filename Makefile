@@ -13,6 +13,8 @@ RUNTIME ?= cpu
 DEMO ?=
 # Further arguments for the proof, for example PROOF='--seed 7'.
 PROOF ?=
+# Further arguments for the pictures, for example SHOTS='--only run,alarms'.
+SHOTS ?=
 # Arguments for pytest, for example PYTEST='-k judge'.
 PYTEST ?=
 
@@ -78,6 +80,14 @@ bench: setup-test  ## Figures: line, wires to the PLC and camera beside their ba
 bench-models: setup-test $(FOREIGN)/.okng/foreign  ## Cost of a taught model beside its backbone and anomalib's models, of a part, and of teaching
 	@$(FOREIGN)/bin/python bench/models_peers.py
 	@$(PY) bench/models.py
+
+.PHONY: screenshots
+screenshots: setup-test  ## Pictures of every screen from a running simulated line, both languages, into docs/screens
+	@$(PY) tests/webui/screenshots.py $(SHOTS)
+
+.PHONY: bench-web
+bench-web: setup-test  ## The screens on a running simulated line: how late, how heavy, and whether the line notices
+	@$(PY) bench/web.py
 
 .PHONY: quality
 quality: setup-test  ## What teaching sees on real (../shared/data) and rendered products, three seeds; golden reference; some minutes

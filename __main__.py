@@ -422,7 +422,7 @@ def doctor(settings_file: Path, as_json: bool) -> None:
 @click.option("--faults", type=click.FloatRange(0.0, 50.0), default=0.0, show_default=True, help="Faults, % of parts.")
 @click.option("--varying", is_flag=True, help="The belt changes speed and stops.")
 @click.option("--cameras", type=click.IntRange(1, 4), default=1, show_default=True, help="That see each part.")
-@click.option("--kills", type=click.IntRange(0, 1000), default=0, help="kill -9 each of camera, inspect, records, web.")
+@click.option("--kills", type=click.IntRange(0, 1000), default=0, help="kill -9 each of camera, inspect, records, shift, web.")
 @click.option("--size", type=click.IntRange(64, 1024), default=256, show_default=True, help="Model input, px.")
 @click.option(
     "--overkill",
@@ -435,6 +435,9 @@ def doctor(settings_file: Path, as_json: bool) -> None:
 @click.option("--modbus-port", type=click.IntRange(0, 65535), default=0, help="0: any free port.")
 @click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True)
 @click.option("--out", type=FOLDER, default=Path("demo-out"), show_default=True, help="Where ledger, logs, model go.")
+@click.option(
+    "--people/--no-people", default=True, help="One person of each role may sign in; or nobody, as on a new box."
+)
 @click.option("--keep-model", is_flag=True, help="Use the model of an earlier demo in OUT if there is one.")
 def demo(**asked: Any) -> None:
     """Run the whole line with no hardware: simulated camera, conveyor, PLC and ejector; real everything else."""

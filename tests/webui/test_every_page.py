@@ -132,7 +132,7 @@ def test_every_page_holds(language: str, size: str, visit: Any, checks: ModuleTy
         if page.locator("h1, #verdict-word").count() == 0:
             found.append("has no heading")
         bad += [f"{screen.id}: {one}" for one in found]
-    assert seen == len(PATHS)
+    assert seen == len(PATHS)  # none is left out
     assert not bad, f"{len(bad)} on {language} {size}:\n" + "\n".join(bad)
 
 
