@@ -50,8 +50,9 @@ def put_part(db: apsw.Connection, epoch: int, ripe: Ripe, entry: RecordEntry, sp
     record = entry.record
     trigger, verdict = record.trigger, record.verdict
     # It was only thought to have died with its epoch: what io says itself takes that row's place.
-    db.execute(
-        "delete from part where epoch = ? and part = ? and triggered_ns = ? and recovered = 1",
+    gone = rows(
+        db,
+        "delete from part where epoch = ? and part = ? and triggered_ns = ? and recovered = 1 returning seq",
         (epoch, trigger.part, trigger.at_ns),
     )
     codes = ripe.codes or (verdict.codes if verdict else ())
@@ -61,6 +62,15 @@ def put_part(db: apsw.Connection, epoch: int, ripe: Ripe, entry: RecordEntry, sp
     columns = part_columns(entry, ripe.frame, ripe.heat, ripe.kept, codes, placements, measures, stored_at)
     columns["serial_before"] = _earlier(db, columns["serial"], record.taken_at, span_h)
     insert_part(db, epoch, entry.epoch, columns, ripe.views, image)
+    for (seq,) in gone:
+        _follow(db, seq, epoch, entry.number)
+
+
+def _follow(db: apsw.Connection, gone: int, epoch: int, number: int) -> None:
+    """Let what people said of a row that gave way be said of the one in its place."""
+    (seq,) = rows(db, "select seq from part where epoch = ? and number = ?", (epoch, number))[0]
+    for table in ("label", "review", "drawing", '"escape"'):
+        db.execute(f"update {table} set seq = ? where seq = ?", (seq, gone))
 
 
 def insert_part(

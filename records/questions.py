@@ -45,6 +45,8 @@ QUESTIONS: tuple[tuple[str, str], ...] = (
     ("with the deciding view's picture twice", _VIEW + "v.camera = p.camera"),
     ("with a view, but not recorded", _ORPHAN.format("v", "view")),
     ("with image health, but not recorded", _ORPHAN.format("h", "image_health")),
+    ("labelled, but not recorded", _ORPHAN.format("l", "label")),
+    ("drawn on, but not recorded", _ORPHAN.format("d", "drawing")),
     (
         "with a serial number that was not read on it",
         PART + "p.serial != coalesce((select json_extract(c.value, '$.text') from json_each(p.codes) c"

@@ -303,8 +303,25 @@ def test_the_check_of_the_ledger_finds_a_doctored_trail_and_counts_test_parts_ap
     with line.ledger.transaction() as db:
         db.execute("drop trigger audit_no_update")
         db.execute("update audit set body = replace(body, 'oli', 'pia') where n = 4")
-    assert "audit: broken at entry 4" in check(line.store).problems
+        db.execute("insert into label (seq, truth, who, at) values (77, 'good', 'x', '2026')")
+    problems = check(line.store).problems
+    assert "audit: broken at entry 4" in problems
+    assert "1 labelled, but not recorded: part 77 (epoch none)" in problems
     assert line.people.audit_check() == ["audit: broken at entry 4"]
+
+
+def test_what_was_said_of_a_recovered_row_follows_to_the_row_that_takes_its_place(room: Any, maker: ModuleType) -> None:
+    room.staff()
+    room.ledger.store([Ripe(maker.trigger_entry(1, 1)), Ripe(maker.trigger_entry(1, 5, "run-2"))])
+    assert room.ledger.recover("run-1") == [1]
+    (seq,) = room.rows("select seq from part")[0]
+    room.done("label.set", "oli", seq=seq, truth="unsure")
+    room.done("escape.set", "oli", seq=seq, what="leaks")
+    room.ledger.store([Ripe(maker.record_entry(2, 1, Why.NG))])
+    (now,) = room.rows("select seq from part")[0]
+    assert now != seq
+    assert room.people.label_of((now,))[now].truth == "unsure"
+    assert set(room.people.reviewed((seq, now))) == room.people.escaped((seq, now)) == {now}
 
 
 def test_the_trail_is_read_a_page_at_a_time(line: Any) -> None:
