@@ -422,7 +422,7 @@ def doctor(settings_file: Path, as_json: bool) -> None:
 @click.option("--faults", type=click.FloatRange(0.0, 50.0), default=0.0, show_default=True, help="Faults, % of parts.")
 @click.option("--varying", is_flag=True, help="The belt changes speed and stops.")
 @click.option("--cameras", type=click.IntRange(1, 4), default=1, show_default=True, help="That see each part.")
-@click.option("--kills", type=click.IntRange(0, 1000), default=0, help="kill -9 each of camera, inspect, records, shift, web.")
+@click.option("--kills", type=click.IntRange(0, 1000), default=0, help="kill -9 each process but io so many times.")
 @click.option("--size", type=click.IntRange(64, 1024), default=256, show_default=True, help="Model input, px.")
 @click.option(
     "--overkill",

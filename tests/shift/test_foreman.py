@@ -205,7 +205,7 @@ def test_a_stop_that_was_lost_with_shift_can_still_be_ended() -> None:
     assert not one.ready, "io holds on by itself"
     one.do("inspection.start")
     one.settle()
-    assert one.ready
+    assert (one.ready, one.foreman.stopped_by) == (True, "")
     assert one.ask("inspection.start").detail == "the inspection is not stopped by a person"
 
 
