@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-WEB_DOORS = ("read", "people_read", "figures_read", "parts_read", "gallery_read", "labels_read")
+WEB_DOORS = ("read", "people_read", "figures_read", "parts_read", "gallery_read", "labels_read", "timing_read")
 """What the screens may read of the ledger."""
 MAY_IMPORT: dict[str, set[str]] = {
     "bus": set(),

@@ -17,10 +17,13 @@ from .confirm import confirm_views
 from .help import help_views
 from .labelling import labelling_views
 from .missed import missed_views
+from .models import model_views
 from .papers import paper_views
 from .regions import region_views
 from .report import report_views
 from .study import study_views
+from .teach import teach_views
+from .timing import timing_views
 from .trends import trend_views
 from .web import Web
 
@@ -38,9 +41,12 @@ BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = (
     help_views,
     camera_views,
     closeup_views,
+    timing_views,
     region_views,
     paper_views,
     trend_views,
+    teach_views,
+    model_views,
     report_views,
     study_views,
 )

@@ -1,56 +1,67 @@
-"""When a part went from hand to hand: what stands on the line of its page. Pure."""
+"""The moments of the last parts as bars of an SVG: one row a part, milliseconds after its trigger. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..bus.clock import MS
-from .words import N_, Gettext
+from ..records.timing_read import Moments
 
-STEPS = (
-    ("triggered_ns", N_("trigger")),
-    ("exposed_ns", N_("exposed")),
-    ("ready_ns", N_("picture there")),
-    ("done_ns", N_("verdict")),
-    ("published_ns", N_("sent")),
-    ("acked_ns", N_("acknowledged")),
-)
-WIDTH = 400
+WIDTH, ROW = 1000, 34
+LEAST_ROWS = 10
+"""Room is kept for so many, so that a row is as high with one part as with ten."""
+STAGES = ("exposed", "ready", "done", "published", "acked")
+"""Where each stage ends; the first begins at the trigger."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One moment."""
+class Bar:
+    """One stage of one part."""
 
-    name: str
-    ms: float
-    """After the trigger."""
+    stage: str
     x: float
-    """On a line of `WIDTH`."""
+    w: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One part."""
+
+    part: Moments
+    y: int
+    bars: tuple[Bar, ...]
+    deadline_x: float
+    last_ms: float | None
+    """When the last moment that is known came."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """All moments that are known, and the deadline."""
+    """All of them, and the scale."""
 
-    steps: list[Step]
-    deadline: Step | None
-    over: bool
-    """The result was sent at or after the deadline."""
+    rows: tuple[Row, ...]
+    height: int
+    ticks: tuple[tuple[float, int], ...]
+    """Place and milliseconds."""
 
 
-def timeline(moments: Mapping[str, int | None], gettext: Gettext) -> Timeline:
-    """Lay the moments of `GalleryReader.story` on a line."""
-    begin = moments["triggered_ns"] or 0
-    known = [(gettext(name), at) for key, name in STEPS if (at := moments[key]) is not None and at >= begin]
-    last = moments["deadline_ns"]
-    end = max([at for _, at in known] + [last or 0]) - begin or 1
+def timeline(parts: Sequence[Moments]) -> Timeline:
+    """Draw them, the newest on top."""
+    ends = [value for one in parts for value in (one.deadline_ms, one.acked_ms, one.published_ms) if value is not None]
+    span = max([*ends, 10.0]) * 1.05
+    scale = WIDTH / span
+    rows = tuple(_row(one, at * ROW, scale) for at, one in enumerate(parts))
+    step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10**9) if span / step <= 10)
+    ticks = tuple((round(ms * scale, 1), ms) for ms in range(0, int(span) + 1, step)) if step < 10**9 else ()
+    return Timeline(rows, max(LEAST_ROWS, len(rows)) * ROW, ticks)
 
-    def step(name: str, at: int) -> Step:
-        return Step(name, (at - begin) / MS, round(WIDTH * (at - begin) / end, 1))
 
-    sent = moments["published_ns"]
-    return Timeline(
-        [step(name, at) for name, at in known],
-        step(gettext(N_("deadline")), last) if last is not None and last > begin else None,
-        sent is not None and last is not None and sent >= last,
-    )
+def _row(one: Moments, y: int, scale: float) -> Row:
+    bars, began, last = [], 0.0, None
+    for stage in STAGES:
+        ended = getattr(one, f"{stage}_ms")
+        if ended is None:
+            continue
+        last = ended
+        if ended > began:
+            bars.append(Bar(stage, round(began * scale, 1), round(max(1.0, (ended - began) * scale), 1)))
+        began = max(began, ended)
+    return Row(one, y, tuple(bars), round(one.deadline_ms * scale, 1), last)

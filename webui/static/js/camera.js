@@ -1,5 +1,6 @@
 // Set-up of a camera: live picture with zoom, sharpness and levels of a place, features in steps; a session while it lasts.
 import "./frame.js";
+import "./pad.js";
 import Panzoom from "../vendor/panzoom-4.6.2/panzoom.es.js";
 import { post } from "./posting.js";
 import { makeShape, say } from "./words.js";

@@ -1,5 +1,6 @@
 // The region editor: shapes in whole pixels of the picture, drawn with Konva; handles lie beside the finger, not under it.
 import "./frame.js";
+import "./pad.js";
 import { History } from "./drawing.js";
 import { boxOf, edges, moved, place, pulled, snapped } from "./geometry.js";
 import { post } from "./posting.js";
