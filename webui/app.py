@@ -93,6 +93,7 @@ def create_app(
             "languages": list(NAMES.items()),
             "language": _language(options),
             "theme": theme_of(options),
+            "badge_prefix": options.badge_prefix,
             "left_s": sessions.left_s() if person() else 0,
             "role_word": role_word,
             "right_word": right_word,

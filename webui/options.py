@@ -40,6 +40,8 @@ class WebOptions(BaseModel):
     """A PIN or a badge does from elsewhere too, as if it were at the panel."""
     remote_look: bool = False
     """From elsewhere the pages may be looked at without signing in."""
+    badge_prefix: str = Field(default="", max_length=64)
+    """What every badge begins with: tells badges from codes on the screens that take scanned codes themselves."""
     badge_removed: str = Field(default="", max_length=64)
     """What the reader types when a badge is taken away: signs out. Empty: it types nothing."""
     sign_ins_a_minute: int = Field(default=30, ge=1, le=10_000)

@@ -229,7 +229,7 @@ def plant(feed: ModuleType) -> Iterator[tuple[Any, Served]]:
         made.add_people()
         made.start()
         with _serving() as start:
-            yield made, start(folder, hold_ng_s=1, sign_ins_a_minute=1000)
+            yield made, start(folder, hold_ng_s=1, sign_ins_a_minute=1000, badge_prefix="badge-")
         made.close()
 
 

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Page, expect
 
+from okng.bus.clock import SECOND, now_ns
 from okng.bus.errors import BadSettings
 from okng.bus.rights import RIGHTS, ROLES
+from okng.bus.shift import LineMode, Mode
 from okng.records.people_read import PeopleReader
 from okng.records.read import LedgerReader
 from okng.webui.access import LOOK
@@ -440,10 +443,171 @@ def test_every_right_has_its_words() -> None:
     assert dict(RIGHT_WORDS) == dict(RIGHTS)
 
 
-@pytest.mark.ui
-def test_a_pin_is_typed_by_touch_and_no_field_opens_a_keyboard(page: Any, plant: Any, sign_in: SignIn) -> None:
-    _, server = plant
-    page.goto(server.url + "/sign-in?who=op", wait_until="commit")
-    assert page.locator("#secret").get_attribute("inputmode") == "none"
-    sign_in(page, "op", server.url)
-    assert "Otto Operator" in page.locator("#user").inner_text()
+# -- in the browser -----------------------------------------------------------------------------------------------
+
+ui = [pytest.mark.ui, pytest.mark.timeout(120)]
+PATIENCE_MS = 15_000
+
+
+def open_screens(page: Page, url: str) -> list[str]:
+    """Addresses of all screens of the menu."""
+    page.goto(url + "/menu", wait_until="commit")
+    page.locator(".menu-keys a").first.wait_for()
+    hrefs = page.eval_on_selector_all(".menu-keys a", "all => all.map((a) => a.getAttribute('href'))")
+    return [str(href) for href in hrefs] + ["/menu", "/sign-in", "/nowhere"]
+
+
+class TestInTheBrowser:
+    pytestmark = ui
+
+    def test_a_pin_is_typed_by_touch_and_no_field_opens_a_keyboard(
+        self, page: Page, plant: Any, sign_in: SignIn
+    ) -> None:
+        _, server = plant
+        page.goto(server.url + "/sign-in?who=op", wait_until="commit")
+        assert page.locator("#secret").get_attribute("inputmode") == "none"
+        sign_in(page, "op", server.url)
+        assert "Otto Operator" in page.locator("#user").inner_text()
+
+    def test_a_badge_signs_in_from_every_screen_and_slow_typing_does_not(self, page: Page, plant: Any) -> None:
+        _, server = plant
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto(server.url + "/help", wait_until="commit")
+        expect(page.locator("#state-word")).not_to_have_text("unknown")
+        page.keyboard.type("badge-lead", delay=120)
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(500)
+        expect(page.locator("body")).to_have_attribute("data-user", "")
+        for path in ("/help", "/rejects/", "/change-over/"):  # the last two take scanned codes themselves
+            page.goto(server.url + path, wait_until="commit")
+            expect(page.locator("#state-word")).not_to_have_text("unknown")
+            wedge(page, "badge-lead")
+            expect(page.locator("body"), path).to_have_attribute("data-user", "lead")
+            assert page.url.startswith(server.url + path), path
+            page.context.clear_cookies()
+        page.goto(server.url + "/help", wait_until="commit")
+        expect(page.locator("#state-word")).not_to_have_text("unknown")
+        wedge(page, "badge-of-nobody")
+        expect(page.locator("#wrong")).to_be_visible()
+
+    def test_a_screen_may_take_a_code_and_a_field_keeps_what_is_scanned_into_it(self, page: Page, plant: Any) -> None:
+        _, server = plant
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto(server.url + "/help", wait_until="commit")
+        expect(page.locator("#state-word")).not_to_have_text("unknown")
+        listen = "document.addEventListener('okng:scan', (e) => { window.scanned = e.detail; e.preventDefault(); })"
+        page.evaluate(listen)
+        wedge(page, "PRODUCT-7")
+        assert page.evaluate("window.scanned") == "PRODUCT-7"
+        expect(page.locator("body")).to_have_attribute("data-user", "")
+        add = "document.querySelector('main').append(Object.assign(document.createElement('input'), {id: 'own'}))"
+        page.evaluate(add)
+        page.locator("#own").focus()
+        wedge(page, "PRODUCT-8")
+        assert page.evaluate("window.scanned") == "PRODUCT-7"
+
+    def test_the_magenta_frame_and_forced_outputs_are_on_every_screen(
+        self, page: Page, plant: Any, sign_in: SignIn
+    ) -> None:
+        line, server = plant
+        page.set_default_timeout(PATIENCE_MS)
+        sign_in(page, "eng", server.url)
+        screens = open_screens(page, server.url)
+        line.mode = LineMode(Mode.BYPASS, "lead", "sensor broken", now_ns() + 12 * 60 * SECOND)
+        line.forced = ("lamp",)
+        try:
+            for path in screens:
+                page.goto(server.url + path, wait_until="commit")
+                expect(page.locator("#mode-frame"), path).to_be_visible()
+                expect(page.locator("#top-mode"), path).to_have_text(re.compile("BYPASS.*1[12] min left"))
+                expect(page.locator("#forced-text"), path).to_have_text("Set by hand: lamp")
+                box = page.locator("#mode-frame").bounding_box()
+                assert box == {"x": 0, "y": 0, "width": 1280, "height": 800}, path
+            page.locator(".nav-run").tap()  # the frame is in nobody's way
+            expect(page.locator("body")).to_have_class(re.compile("page-run"))
+        finally:
+            line.mode, line.forced = LineMode(Mode.PRODUCTION, "", "", 0), ()
+        expect(page.locator("#mode-frame")).to_be_hidden()
+        expect(page.locator("#forced")).to_be_hidden()
+
+    def test_a_silent_shift_process_is_told_and_takes_no_mode_away(self, page: Page, plant: Any) -> None:
+        line, server = plant
+        page.goto(server.url + "/menu", wait_until="commit")
+        expect(page.locator("#lot")).to_have_text(line.lot)
+        expect(page.locator("#unwatched")).to_be_hidden()
+        line.mode = LineMode(Mode.BYPASS, "lead", "", 0)
+        line.dead.add("shift")
+        try:
+            expect(page.locator("#unwatched")).to_be_visible(timeout=PATIENCE_MS)
+            expect(page.locator("#mode-frame")).to_be_visible()
+        finally:
+            line.mode = LineMode(Mode.PRODUCTION, "", "", 0)
+            line.dead.discard("shift")
+        expect(page.locator("#unwatched")).to_be_hidden(timeout=PATIENCE_MS)
+
+    def test_every_page_says_when_it_is_not_updating(self, page: Page, plant: Any, sign_in: SignIn) -> None:
+        _, server = plant
+        page.set_default_timeout(PATIENCE_MS)
+        sign_in(page, "eng", server.url)
+        screens = open_screens(page, server.url)
+        page.clock.install()
+        for path in screens:
+            page.goto(server.url + path, wait_until="commit")
+            expect(page.locator("#clock"), path).not_to_have_text("--:--:--", timeout=PATIENCE_MS)
+            expect(page.locator("#stale"), path).to_be_hidden()
+            page.evaluate("dispatchEvent(new Event('pagehide'))")  # gives the stream back, as a hidden page does
+            page.clock.fast_forward(3300)
+            expect(page.locator("#stale"), path).to_be_visible(timeout=1500)
+            expect(page.locator("#stale-title"), path).to_have_text("Display not updating")
+        assert len(screens) >= 15
+
+    def test_without_a_touch_the_page_warns_and_then_nobody_is_signed_in(
+        self, page: Page, people: Any, serve: Any, sign_in: SignIn
+    ) -> None:
+        server = serve(people.run_dir, idle_min=0.15)
+        page.set_default_timeout(PATIENCE_MS)
+        sign_in(page, "op", server.url)
+        expect(page.locator("#leaving")).to_be_visible()
+        page.touchscreen.tap(640, 300)
+        page.wait_for_timeout(3000)
+        expect(page.locator("body")).to_have_attribute("data-user", "op")
+        expect(page.locator("body")).to_have_attribute("data-user", "", timeout=PATIENCE_MS)
+        expect(page.locator("#user")).to_have_text("not signed in")
+
+    def test_night_is_dark_and_stays(self, page: Page, plant: Any) -> None:
+        _, server = plant
+        page.goto(server.url + "/menu", wait_until="commit")
+        page.locator('button[name="theme"][value="night"]').tap()
+        expect(page.locator("html")).to_have_attribute("data-theme", "night")
+        page.goto(server.url + "/", wait_until="commit")
+        expect(page.locator("html")).to_have_attribute("data-theme", "night")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(29, 33, 37)"
+
+    def test_the_help_key_and_the_question_mark_open_the_page_of_the_screen(self, page: Page, plant: Any) -> None:
+        _, server = plant
+        page.goto(server.url + "/rejects/", wait_until="commit")
+        expect(page.locator("#clock")).not_to_have_text("--:--:--")
+        page.keyboard.press("?")
+        page.wait_for_url(re.compile(r"/help.*rejects"))
+
+    def test_a_phone_scrolls_one_way_only(self, page: Page, plant: Any, sign_in: SignIn) -> None:
+        _, server = plant
+        sign_in(page, "admin", server.url)
+        page.set_viewport_size({"width": 390, "height": 844})
+        for path in ("/", "/menu", "/sign-in", "/rejects/", "/admin/", "/admin/users", "/admin/roles"):
+            page.goto(server.url + path, wait_until="commit")
+            page.locator(".nav").wait_for()
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+
+
+def wedge(page: Page, code: str, enter: bool = True) -> None:
+    """Type like a reader does: all of it in a few milliseconds."""
+    page.evaluate(
+        """([code, enter]) => {
+          const at = document.activeElement ?? document.body;
+          for (const key of [...code, ...(enter ? ['Enter'] : [])]) {
+            at.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+          }
+        }""",
+        [code, enter],
+    )

@@ -70,35 +70,46 @@ function watchIdle() {
   }, 1000);
 }
 
+/** @param {EventTarget | null} target */
+function isField(target) {
+  if (target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
+  return target instanceof HTMLInputElement && !["checkbox", "radio", "button", "submit"].includes(target.type);
+}
+
 function watchBadge() {
+  const prefix = body.dataset.badgePrefix ?? "";
   let typed = "";
   let last = 0;
   document.addEventListener(
     "keydown",
     (event) => {
-      const field = event.target;
-      // What is scanned into a field is for the field.
-      if (field instanceof HTMLTextAreaElement || field instanceof HTMLSelectElement) return;
-      if (field instanceof HTMLInputElement && field.type !== "checkbox" && field.type !== "radio") return;
       if (event.ctrlKey || event.altKey || event.metaKey) return;
       const gap = performance.now() - last;
       last = performance.now();
-      if (event.key === "Enter") {
-        const code = typed;
-        const whole = gap <= BADGE_GAP_MS && code.length >= BADGE_LEAST;
-        typed = "";
-        if (!whole) return;
-        event.preventDefault();
-        event.stopImmediatePropagation();
-        // A screen that waits for another code (a product, a part) takes it by preventDefault.
-        const scan = new CustomEvent("okng:scan", { detail: code, cancelable: true });
-        if (!document.dispatchEvent(scan)) return;
-        submit(body.dataset.badge ?? "", { code, next: location.pathname + location.search });
+      if (event.key !== "Enter") {
+        if (event.key.length !== 1) return;
+        if (gap > BADGE_GAP_MS) typed = "";
+        typed = (typed + event.key).slice(-BADGE_MOST);
         return;
       }
-      if (event.key.length !== 1) return;
-      if (gap > BADGE_GAP_MS) typed = "";
-      typed = (typed + event.key).slice(-BADGE_MOST);
+      const code = typed;
+      typed = "";
+      if (gap > BADGE_GAP_MS || code.length < BADGE_LEAST) return;
+      const badge = prefix !== "" && code.startsWith(prefix);
+      const field = event.target;
+      // What is scanned into a field is for the field, unless it says itself that it is a badge.
+      if (isField(field) && (!badge || /** @type {HTMLElement} */ (field).dataset.field !== undefined)) return;
+      if (!badge) {
+        // A screen that waits for another code (a product, a part) takes it by preventDefault.
+        const scan = new CustomEvent("okng:scan", { detail: code, cancelable: true });
+        if (!document.dispatchEvent(scan)) {
+          event.preventDefault();
+          return;
+        }
+      }
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      submit(body.dataset.badge ?? "", { code, next: location.pathname + location.search });
     },
     { capture: true },
   );
