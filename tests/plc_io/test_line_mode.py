@@ -9,15 +9,22 @@ from okng.bus.errors import Refused
 from okng.bus.messages import Hold
 from okng.bus.part import Action, Disposition, Outcome, Record, Why
 from okng.bus.shift import LineMode, Mode
+from okng.plc_io.belt import Belt
 from okng.plc_io.forces import FORCIBLE, Forces
 from okng.plc_io.holds import Holds
 from okng.plc_io.line_mode import LineModes
 from okng.plc_io.signals import Status, WireCode
 from okng.plc_io.stop_rules import StopRules, Stops
+from okng.plc_io.tracker import Tracker
 
+from .belt_scene import Scene
+from .belt_scenes import scenes
+from .belt_trial import run as run_scene
 from .test_station import BUFFERED, Desk
 from .test_tracker import Run
 
+HARMLESS = {"I6", "I11"}
+"""That a good part is rejected, and that OK, NG and UNJUDGED are not all: true of test parts, by design."""
 CHALLENGE = LineMode(Mode.CHALLENGE, "ann", "test", 0)
 PRODUCTION = LineMode(Mode.PRODUCTION, "", "", 0)
 
@@ -215,3 +222,31 @@ def test_nothing_passes_without_an_ok_of_production(steps: list[tuple[str, objec
         assert (Status.READY in wire) == desk.station.ready
         assert balanced(desk)
         assert image.triggers == image.ok + image.ng + image.unjudged + image.missed + desk.station.counters().in_flight
+
+
+class MixedTracker(Tracker):
+    """A tracker to which every third part is a test part, and every fifth one of a bypass."""
+
+    def eye(self, lane: str, counts: int, now_ns: int, part: int = 0) -> int:
+        number = self.tally.counters().triggers + 1
+        self.mode = Mode.CHALLENGE if number % 3 == 0 else Mode.BYPASS if number % 5 == 0 else Mode.PRODUCTION
+        return super().eye(lane, counts, now_ns, part)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(scenes())
+def test_on_the_belt_no_test_part_goes_on_whatever_stands_around_it(scene: Scene) -> None:
+    trackers: list[MixedTracker] = []
+
+    def make(belt: Belt, rules: StopRules, views: tuple[str, ...], deadline_ns: int) -> Tracker:
+        trackers.append(MixedTracker(belt, rules, views=views, deadline_ns=deadline_ns))
+        return trackers[0]
+
+    trial = run_scene(scene, make)
+    (tracker,) = trackers
+    counters = tracker.counters()
+    apart = counters.challenge + counters.bypass
+    assert counters.triggers == counters.ok + counters.ng + counters.unjudged + apart + counters.in_flight
+    assert counters.ordered == counters.ng + counters.unjudged + apart
+    # Good parts among test parts are rejected on purpose; nothing else may go wrong.
+    assert trial.broken <= HARMLESS, trial.violations
