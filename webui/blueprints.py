@@ -19,6 +19,7 @@ from .labelling import labelling_views
 from .missed import missed_views
 from .models import model_views
 from .papers import paper_views
+from .plc_screen import plc_views
 from .regions import region_views
 from .report import report_views
 from .study import study_views
@@ -42,6 +43,7 @@ BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = (
     camera_views,
     closeup_views,
     timing_views,
+    plc_views,
     region_views,
     paper_views,
     trend_views,
