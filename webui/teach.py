@@ -217,7 +217,7 @@ def _promised(limits: dict[str, Any]) -> dict[str, str]:
             words[name], words[f"{name}_claim"] = gettext("not known: no such part was taken"), ""
             continue
         words[name] = gettext(
-            "%(events)s of %(n)s: %(percent)s %% (%(low)s … %(high)s %%)",
+            "%(events)s of %(n)s: %(percent)s %% (95 %%: %(low)s … %(high)s %%)",
             events=rate["events"],
             n=rate["n"],
             percent=_short(rate["percent"]),

@@ -40,7 +40,7 @@ _SAYINGS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"^pictures or regions were changed since",
             N_("Pictures or regions were changed since the teaching: teach again."),
         ),
-        (r"^(?P<n>\d+) challenge parts were let pass", N_("%(n)s test parts are let pass or not tried.")),
+        (r"^(?P<n>\d+) challenge parts were let pass", N_("Test parts that are let pass or not tried: %(n)s")),
         (r"^there is no challenge part", N_("Take a picture of a defective part first.")),
         (r"^this draft is not taught", N_("Teach first.")),
         (r"^job (?P<n>\d+) is taken", N_("Job %(n)s is taken.")),

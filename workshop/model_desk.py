@@ -1,6 +1,7 @@
 """What may be asked of models.
 
     model.list      {}                                                      models: each as `shelf.told`; jobs
+                    {report: digest}                                        data, policy: the report in a bundle, HTML
     model.preview   {job?, region?, threshold | bundle, most?}              work: which kept pictures would flip
     model.compare   {a, b, job?, region?, most?}                            work: champion and challenger on the same
     model.activate  {bundle, job?, region?, second?: {name}}                work; its next version, or its slot
@@ -10,10 +11,12 @@ bundle, a, b: digests of what `model.list` told. With `[workshop] four_eyes` the
 another person who has just proved to be there; the same one twice is refused.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 from ..bus.asks import Ask, Handler
+from ..models.manifest import REPORT_HTML, read_manifest
 from . import taken
 from .box import Box, ReadBox
 from .shelf import models_of, place_of
@@ -37,7 +40,10 @@ class ModelDesk:
         }
 
     def _list(self, ask: Ask) -> dict[str, Any]:
-        return models_of(self._read(self._file))
+        box = self._read(self._file)
+        if "report" in ask.body:
+            return _report(place_of(box, taken.text(ask, "report")))
+        return models_of(box)
 
     def _job(self, ask: Ask) -> tuple[Box, int]:
         box = self._read(self._file)
@@ -80,6 +86,17 @@ class ModelDesk:
         box, number = self._job(ask)
         order = self._order(ask, box, number) | {"second": _second(ask, box)}
         return {"work": self._works.begin("back", f"job {number}", ask.who, order)}
+
+
+def _report(folder: Path) -> dict[str, Any]:
+    """The report of a bundle, as its manifest vouches for it. ValueError: it has none, or another one."""
+    from ..training.report.page import POLICY
+
+    entry = read_manifest(folder).files.get(REPORT_HTML)
+    data = (folder / REPORT_HTML).read_bytes() if entry is not None else b""
+    if entry is None or hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise ValueError("this model has no report, or a damaged one")
+    return {"data": data, "policy": POLICY}
 
 
 def _second(ask: Ask, box: Box) -> str:
