@@ -1,6 +1,7 @@
 """Real io, records and shift; cameras, inspect and the PLC are played by the test."""
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -121,6 +122,8 @@ class People:
         self.processes[name].kill()
         self.processes[name].wait(5)
         self.states.clear()
+        if name == "io":
+            self.box.heard.clear()
         for _ in self.ear.drain():
             pass
 
@@ -143,6 +146,15 @@ class People:
         self.states += [message for message in self.ear.drain() if isinstance(message, ShiftState)]
         del self.states[:-1]
         return self.states[-1] if self.states else None
+
+    def io_listens(self) -> bool:
+        """The PLC can connect."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def records(self) -> list[Record]:
+        """All records so far."""
+        return [one for one in self.box.heard if isinstance(one, Record)]
 
     def station(self) -> Station:
         """What io said last."""

@@ -12,7 +12,7 @@ from okng.plc_io.signals import Status, WireCode
 from okng.records.check import check
 from okng.records.people_read import PeopleReader
 
-from ..plc_io.conftest import run_dir
+from ..plc_io.conftest import run_dir, wait_for
 from .line import People
 
 Open = Callable[..., People]
@@ -85,6 +85,24 @@ def test_a_challenge_test_keeps_the_line_until_it_is_passed(people: Open) -> Non
     line.close()
     assert check(line.store).problems == []
     line.processes.clear()
+
+
+def test_io_that_is_killed_in_a_test_lets_nothing_pass_until_the_test_is_repeated(people: Open) -> None:
+    line = people(awaits=True, challenge={"occasions": ["start", "restart"], "passes": 1})
+    line.line.plc.command = 2
+    line.begin("shift")
+    line.until("it is due", lambda s: s.challenge.phase == "due")
+    line.do("challenge.samples", recipe="cap", samples=SAMPLES)
+    line.do("challenge.start")
+    line.line.until("READY to test", lambda: ready(line))
+    line.kill("io")
+    line.begin("io")
+    wait_for("io listens", line.io_listens, 20)
+    line.line.plc.client.close()
+    line.line.until("due again", lambda: (s := line.state()) is not None and s.challenge.phase == "due")
+    line.line.until("held", lambda: any("challenge test is due" in reason for reason in line.station().reasons))
+    assert not ready(line)
+    assert all(record.disposition.action is Action.REJECT for record in line.records())
 
 
 def test_a_bypass_grants_nothing_and_goes_on_while_shift_is_dead(people: Open) -> None:
