@@ -8,6 +8,7 @@ from typing import Any
 from ..records.figures_read import FiguresReader
 from .alarm_words import told
 from .period import Period
+from .shift_words import detail_words
 from .words import N_, Gettext
 
 TESTS = {
@@ -108,7 +109,7 @@ def _test(event: Mapping[str, Any], gettext: Gettext) -> Line:
     occasion = OCCASIONS.get(str(body.get("occasion", "")))
     words = [str(body.get("recipe", "")), gettext(occasion) if occasion else "", str(body.get("reason", ""))]
     if event["event"] == "failed":
-        words.append(str(body.get("why", "")))
+        words.append(detail_words(str(body.get("why", "")), gettext))
     return Line(event["at"], what, " · ".join(word for word in words if word), event["who"])
 
 

@@ -70,7 +70,8 @@ def report_views(web: Web) -> Blueprint:
             abort(503)
         period = given["period"]
         stamp = period.span.since[:16].replace(":", "")
-        title = f"okng-report-{web.station}-{period.kind}-{period.name or stamp}-{stamp}-{get_locale()}"
+        named = "-".join(word for word in (period.kind, period.name, stamp) if word)
+        title = f"okng-report-{web.station}-{named}-{get_locale()}"
         html = render_template("report/paper.html", **given)
         return order_paper(web, title, html, url_for("report.page", period=period.key))
 
