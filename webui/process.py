@@ -18,9 +18,9 @@ from ..records.read import LedgerReader
 from .api.webhooks import Courier
 from .app import create_app
 from .options import WebOptions
-from .session import key_place, read_key
-from .tls import told_apart, tls_of
 from .products import Products, no_products
+from .session import key_place, read_key
+from .tls import tls_of, told_apart
 from .watch import Watch
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._watch.start()
         self._courier = Courier(app.extensions["okng-web"])
         self._courier.start()
-        return app
+        return told_apart(app) if self._tls is not None else app
 
     def _worker_ready(self, _worker: object) -> None:
         """End the streams at once when a stop is asked for: gunicorn would wait for them, then kill."""
