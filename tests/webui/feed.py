@@ -200,7 +200,7 @@ class Line:
         """One person of each role; the administrator first."""
         for name in ("admin", "op", "lead", "eng"):
             full_name, role, pin = PEOPLE[name]
-            given = {"name": name, "full_name": full_name, "pin": pin}
+            given: dict[str, object] = {"name": name, "full_name": full_name, "pin": pin}
             given |= {"password": f"password-{name}", "badge": f"badge-{name}"}
             first = name == "admin"
             body = given if first else {**given, "role": role}

@@ -206,17 +206,16 @@ def test_the_page_follows_the_run_by_itself(page: Page, plant: Any, sign_in: Any
         page.goto(f"{server.url}/challenge/", wait_until="commit")
         expect(page.locator(".test-now")).to_have_attribute("data-phase", "off")
         for phase in ("running", "unsigned", "failed"):
-            hold = {"hold_from": utc_now(), "hold_to": utc_now()} if phase == "failed" else {}
-            current = "C1" if phase == "running" else ""
-            line.challenge = ChallengeState(phase, "start", "", SAMPLES, current, 1, utc_now(), "op", **hold)
+            current, hold = ("C1" if phase == "running" else ""), (utc_now() if phase == "failed" else "")
+            line.challenge = ChallengeState(
+                phase, "start", "", SAMPLES, current, 1, utc_now(), "op", hold_from=hold, hold_to=hold
+            )
             expect(page.locator(".test-now")).to_have_attribute("data-phase", phase)
             assert small_targets(page, 20, 5.0) == []
             assert clipped_texts(page) == []
         # What a person has chosen stays when the page follows the line.
         page.locator(".tile-choice").first.tap()
-        line.challenge = ChallengeState(
-            "failed", "start", "", SAMPLES, "", 1, utc_now(), "op", "", "C1: passed", **hold
-        )
+        line.challenge = replace(line.challenge, detail="C1: passed")
         expect(page.locator(".test-now .big")).to_contain_text("C1: passed")
         assert page.locator(".tile-choice input").first.is_checked()
     finally:
