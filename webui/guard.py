@@ -4,6 +4,9 @@ From elsewhere than the box itself nothing is shown to nobody, and nobody signs 
 token send no cookie, so nothing can be forged in their name: they carry no CSRF token.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask, g, redirect, render_template, request, url_for
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -31,12 +34,11 @@ def guard(app: Flask, options: WebOptions, sessions: Sessions) -> None:
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
     csrf = CSRFProtect(app)
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
+    views: dict[str, Callable[..., Any]] = app.view_functions
     for endpoint in SIGNING_IN:
-        view = app.view_functions[endpoint]
-        app.view_functions[endpoint] = limiter.limit(f"{options.sign_ins_a_minute}/minute")(view)
-    for endpoint, view in list(app.view_functions.items()):
-        if endpoint.startswith("api."):
-            app.view_functions[endpoint] = limiter.limit(f"{options.api_a_minute}/minute")(view)
+        views[endpoint] = limiter.limit(f"{options.sign_ins_a_minute}/minute")(views[endpoint])
+    for endpoint in [name for name in views if name.startswith("api.")]:
+        views[endpoint] = limiter.limit(f"{options.api_a_minute}/minute")(views[endpoint])
 
     @app.before_request
     def look() -> Response | tuple[str, int] | None:

@@ -36,5 +36,5 @@ def refusal(detail: str) -> str:
     """The sentence for people."""
     for pattern, text in _SAYINGS:
         if found := pattern.search(detail):
-            return gettext(text, **found.groupdict())
+            return str(gettext(text, **found.groupdict()))
     return detail

@@ -45,9 +45,9 @@ RIGHT_WORDS = {
 
 def role_word(name: str) -> str:
     """A role as people read it."""
-    return gettext(ROLE_WORDS[name]) if name in ROLE_WORDS else name
+    return str(gettext(ROLE_WORDS[name])) if name in ROLE_WORDS else name
 
 
 def right_word(right: str) -> str:
     """What a right allows, as people read it."""
-    return gettext(RIGHT_WORDS.get(right, RIGHTS.get(right, right)))
+    return str(gettext(RIGHT_WORDS.get(right, RIGHTS.get(right, right))))

@@ -107,7 +107,7 @@ def address(rule: Any) -> str:
     return str(path)
 
 
-def walk(app: Flask) -> Iterator[tuple[str, str, str, str]]:
+def walk(app: Flask) -> Iterator[tuple[str, Any, str, str]]:
     """(endpoint, right, method, path) of every route."""
     for rule in app.url_map.iter_rules():
         right = getattr(app.view_functions[rule.endpoint], "needs", None)
@@ -118,9 +118,8 @@ def walk(app: Flask) -> Iterator[tuple[str, str, str, str]]:
 @pytest.fixture
 def silent_owners(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only records answers; nobody waits for the others."""
+    from okng.bus.channel import ask_once as real
     from okng.webui import asking
-
-    real = asking.ask_once
 
     def asked(run: Any, owner: str, ask: Any, timeout_ms: int = 2000) -> Any:
         return real(run, owner, ask, timeout_ms) if owner == "records" else None
