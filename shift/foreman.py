@@ -36,8 +36,8 @@ SNAPSHOT_NS = 20 * SECOND
 ASK_NS = SECOND
 SEEK_NS = SECOND // 4
 
-Samples = Callable[[str], tuple[TestPart, ...]]
-"""The test parts of a recipe, as the ledger keeps them; never raises, never waits long."""
+Samples = Callable[[str], tuple[TestPart, ...] | None]
+"""The test parts of a recipe, as the ledger keeps them; None: it cannot be read now. Never raises, never waits long."""
 
 
 class Foreman:
@@ -77,6 +77,7 @@ class Foreman:
         self._kept_ns = now_ns
         self._asked = 0
         self._letting_go: int | None = None
+        self._unread, self._read_ns = False, 0
 
     # -- what comes in -----------------------------------------------------------------------------------------------
 
@@ -122,6 +123,7 @@ class Foreman:
         self.diary.keep(samples_name(recipe), as_body(parts))
         self.note("challenge", "samples set", who, {"of": recipe, **as_body(parts)})
         if recipe == self.challenge.recipe:
+            self._unread = False
             self.challenge.product(recipe, parts)
 
     def keep(self, now_ns: int, utc: str) -> int:
@@ -221,13 +223,20 @@ class Foreman:
             if again and again != state.epoch:
                 self.challenge.disturbed("io was started again")
                 self.challenge.occur("restart")
+        if self._unread and now_ns - self._read_ns >= SECOND:
+            self._read_samples(state.job.recipe, now_ns)
         if state.job.recipe != self.challenge.recipe:
             known = bool(self.challenge.recipe)
-            self.challenge.product(state.job.recipe, self._samples(state.job.recipe))
+            self._read_samples(state.job.recipe, now_ns)
             if known:
                 self.challenge.disturbed("the product was changed")
                 self.challenge.occur("changeover")
         self.changes.seen(state.job_number)
+
+    def _read_samples(self, recipe: str, now_ns: int) -> None:
+        found = self._samples(recipe)
+        self._unread, self._read_ns = found is None, now_ns
+        self.challenge.product(recipe, found or ())
 
     def _hear_judge(self, state: InspectState) -> None:
         station = self.sources.station
@@ -289,7 +298,8 @@ class Foreman:
         mode, station = self._mode(), self.sources.fresh(now_ns)
         why = self._why_held(station, now_ns, utc)
         self._say_hold(HOLDER, why, now_ns)
-        loosens = self._mode_said is Mode.CHALLENGE and mode.mode is Mode.PRODUCTION
+        tests = self._mode_said is Mode.CHALLENGE or (station is not None and station.mode == Mode.CHALLENGE)
+        loosens = tests and mode.mode is Mode.PRODUCTION
         if loosens and why and (station is None or station.ready):
             mode = LineMode(Mode.CHALLENGE, "", "challenge test", 0)  # until io has taken the hold
         self._repeat("mode", mode, now_ns)

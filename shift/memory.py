@@ -23,14 +23,14 @@ class Memory:
         kept = self._people.keep(name)
         return kept.body if kept is not None and isinstance(kept.body, dict) else None
 
-    def samples(self, recipe: str) -> tuple[TestPart, ...]:
-        """Test parts of a recipe; empty: none are set, or they cannot be read."""
+    def samples(self, recipe: str) -> tuple[TestPart, ...] | None:
+        """Test parts of a recipe; empty: none are set. None: they cannot be read."""
         try:
             kept = self.keep(samples_name(recipe))
             return () if kept is None else parts_of(kept)
         except OkngError as error:
             _LOG.warning("the test parts of %s cannot be read: %s", recipe, error)
-            return ()
+            return None
 
     def seq_of(self, part: int, triggered_ns: int) -> int:
         """`seq` of a part in the ledger; 0: it is not there (yet), or cannot be read."""

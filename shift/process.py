@@ -141,7 +141,11 @@ class _Shift:
 
     def _say(self, at: int, utc: str, *, at_once: bool) -> None:
         state = self._foreman.state(at, utc)
-        now = (state.alarms, state.challenge.phase, state.challenge.samples, state.change, state.mode, state.lot)
+        test = state.challenge
+        now = (
+            *(state.alarms, state.change, state.mode, state.lot, state.stopped_by),
+            *(test.phase, test.samples, test.current, test.detail),
+        )
         changed = now != self._last
         if changed or at_once or at - self._said_ns >= STATE_NS:
             self._last, self._said_ns = now, at

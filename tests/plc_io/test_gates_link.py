@@ -234,3 +234,19 @@ def test_an_eye_without_its_place_is_refused() -> None:
 def test_the_settings_take_a_belt() -> None:
     options = PlcOptions.model_validate({"role": "gates", "belt": BELT.model_dump(), "pins": PINS.model_dump()})
     assert options.belt == BELT
+
+
+def test_a_gate_that_is_held_rejects_while_it_is_held() -> None:
+    async def play(machine: Machine) -> None:
+        assert machine.pins.volts("gate1")
+        machine.link.forced = frozenset({"gate1"})
+        await machine.settle()
+        assert not machine.pins.volts("gate1")
+        levels = machine.link.levels()
+        assert (levels["out", "gate1"], levels["in", "enable"]) == (True, True)
+        machine.link.forced = frozenset()
+        await machine.settle()
+        assert machine.pins.volts("gate1")
+
+    machine = played(play)
+    assert machine.link.levels() == {}

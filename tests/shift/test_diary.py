@@ -149,6 +149,14 @@ def test_without_the_ledger_nothing_is_relaxed_and_who_asks_is_told(records: Rec
     assert office.did == [], "a late ledger does not do it after all"
 
 
+def test_who_has_no_right_to_it_is_told_at_once(records: Records) -> None:
+    office = Office(records)
+    office.asked.waiting.append((b"web", Ask(new_id(), "bypass.set", "olga", "alarm.ack")))
+    office.turns(0)
+    assert office.asked.given[0][1].detail == "bypass.set needs the right bypass.set, not alarm.ack"
+    assert records.asks == []
+
+
 def test_a_refusal_of_the_ledger_is_told(records: Records) -> None:
     office = Office(records)
     records.refuses = "disk full"

@@ -37,7 +37,7 @@ class Hall:
         self.options = ShiftOptions.model_validate(options)
         self.records = Records()
         self.now = SECOND
-        self.epoch, self.number = "e1", 1
+        self.epoch, self.number, self.readable = "e1", 1, True
         self.open_shift(None)
         self.open_io()
 
@@ -48,7 +48,7 @@ class Hall:
             ("top",),
             frozenset(JOBS),
             self.diary,
-            samples=lambda recipe: PARTS,
+            samples=lambda recipe: PARTS if self.readable else None,
             seq_of=lambda part, at_ns: 0,
             now_ns=self.now,
             boot=boot,
@@ -304,6 +304,17 @@ def test_test_parts_are_kept_under_the_name_of_their_recipe() -> None:
     one.do("challenge.start")
     with pytest.raises(Refused, match="running"):
         one.foreman.set_samples("cap", (), "lea")
+
+
+def test_test_parts_that_cannot_be_read_yet_are_asked_for_again() -> None:
+    one = hall("start")
+    one.readable = False
+    one.open_shift(None)
+    one.settle()
+    assert one.ask("challenge.start").detail == "no defective test part is set for cap: set them first"
+    one.readable = True
+    one.settle(30)
+    one.do("challenge.start")
 
 
 def test_a_snapshot_that_is_damaged_is_left_out_and_said() -> None:
