@@ -4,7 +4,8 @@ Moments are UTC as in `taken_at`. Spans go by whole minutes; the distributions o
 """
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ class Sums:
         if self.scored < 2:
             return None
         variance = (self.score_square - self.score**2 / self.scored) / (self.scored - 1)
-        return max(0.0, variance) ** 0.5 / 1000
+        return math.sqrt(max(0.0, variance)) / 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +360,7 @@ def _sums(row: dict[str, Any]) -> Sums:
     return Sums(**{name: None if value is None else int(value) for name, value in row.items()})  # type: ignore[arg-type]
 
 
-def _first(ask: Ask, sql: str, named: dict[str, object]) -> int:
+def _first(ask: Ask, sql: str, named: Mapping[str, object]) -> int:
     used = {name: value for name, value in named.items() if f":{name}" in sql}
     return int(next(iter(ask(sql, used)))["n"])
 

@@ -121,7 +121,7 @@ def _alarms(events: Iterable[Mapping[str, Any]], gettext: Gettext) -> list[tuple
         key, body = event["key"], event["body"]
         held = found.setdefault(key, [_alarm_words(key, body, gettext), 0, event["at"], event["at"]])
         held[1], held[3] = held[1] + 1, event["at"]
-    return sorted((tuple(held) for held in found.values()), key=lambda held: (-held[1], held[2]))  # type: ignore[misc]
+    return sorted((tuple(held) for held in found.values()), key=lambda held: (-held[1], held[2]))
 
 
 def _alarm_words(key: str, body: Mapping[str, Any], gettext: Gettext) -> str:

@@ -151,7 +151,8 @@ def study_views(web: Web) -> Blueprint:
     @needs("study.run")
     def close(number: int) -> AnyResponse:
         done = ask(web, "study.set", {"op": "close", "id": number})
-        return redirect(url_for("study.one", number=number, **({} if done.done else {"trouble": 1})), 303)
+        trouble = None if done.done else 1
+        return redirect(url_for("study.one", number=number, trouble=trouble), 303)
 
     @views.post("/<int:number>/paper")
     @needs("study.run")

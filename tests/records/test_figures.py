@@ -194,9 +194,9 @@ def test_labels_and_escapes_of_a_span(tmp_path: Path, maker: ModuleType) -> None
         ):
             sql = "insert into label (seq, truth, kind, second, who, at, undone_at) values (?, ?, '', ?, 'ann', ?, ?)"
             db.execute(sql, (seq, truth, second, "2026-11-23T08:30:00.000Z", undone))
-        for seq in (1, None, 2):
+        for missed in (1, None, 2):
             sql = "insert into \"escape\" (seq, found_at, what, who, at) values (?, 'packing', 'dent', 'ann', ?)"
-            db.execute(sql, (seq, "2026-11-23T08:40:00.000Z"))
+            db.execute(sql, (missed, "2026-11-23T08:40:00.000Z"))
     found = FiguresReader(tmp_path).judged(ALL)
     assert (found.real, found.false, found.unsure) == (1, 1, 0)
     assert found.escapes == 2  # part 2 was a reject: no escape

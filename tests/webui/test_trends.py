@@ -274,6 +274,39 @@ def test_a_study_is_stored_and_told(client: FlaskClient, people: Any, sign_in: C
     assert not client.post(f"{study}/answer", json=body).get_json()["done"]
 
 
+def test_sheets_hold_what_the_pages_say(
+    client: FlaskClient, people: Any, sign_in: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people.judge(Outcome.NG)
+    people.judge(Outcome.OK)
+    sheets: list[str] = []
+
+    def keep(_: Press, title: str, html: str) -> str:
+        sheets.append(html)
+        return title[:9]
+
+    monkeypatch.setattr(Press, "order", keep)
+    sign_in(client, "lead")
+    rows = LedgerReader(people.store).rows(limit=20)
+    reference = {str(row.seq): "good" for row in rows}
+    study = client.post("/study/begin", json={"operators": ["op"], "reference": reference}).get_json()["url"]
+    body = {"seq": rows[0].seq, "round": 1, "operator": "op", "truth": "good"}
+    assert client.post(f"{study}/answer", json=body).get_json()["done"]
+    for path in ("/trends/paper?span=8h", "/report/paper?period=8h", f"{study}/paper"):
+        answer = client.post(path, headers={"Accept": "application/json"})
+        assert answer.get_json()["look"].startswith("/papers/okng-")
+        assert client.post(path).headers["Location"].partition("paper=")[2].startswith("okng-")
+    for sheet in sheets:
+        assert "@page" in sheet
+        assert "src=" not in sheet
+        assert "Lea Lead" in sheet or "Agreement study" in sheet
+    told = [sums_of(sheet) for sheet in sheets[:4]]
+    assert told[0] == told[2]
+    assert told[0]["triggered"] == 2
+    assert "Signature" in sheets[2]
+    assert "Do not judge by κ alone" in sheets[4]
+
+
 def test_nobody_can_learn_the_order_and_it_stays() -> None:
     from okng.webui.study_parts import order
 
