@@ -14,6 +14,7 @@ from .challenge import challenge_views
 from .change import change_views
 from .closeup_views import closeup_views
 from .confirm import confirm_views
+from .diagnostics import diagnostic_views
 from .help import help_views
 from .labelling import labelling_views
 from .missed import missed_views
@@ -44,6 +45,7 @@ BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = (
     closeup_views,
     timing_views,
     plc_views,
+    diagnostic_views,
     region_views,
     paper_views,
     trend_views,

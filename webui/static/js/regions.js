@@ -91,8 +91,10 @@ function add(/** @type {any} */ shape, /** @type {any} */ at) {
   const line = { strokeWidth: is ? 4 : 2, stroke: colour(at.shape >= 0 ? "--warn" : "--picture-ink") };
   const dash = at.shape === -1 ? {} : { dash: [10, 6] };
   layer.add(outline(shape, { stroke: colour("--picture-ground"), strokeWidth: line.strokeWidth + 3, listening: false }));
-  const body = outline(shape, { ...line, ...dash, fill: at.shape >= 0 ? "rgba(43,48,53,0.45)" : undefined, hitStrokeWidth: 24 });
-  body.on("pointerdown", (/** @type {any} */ event) => {
+  const body = outline(shape, { ...line, ...dash, hitStrokeWidth: 24 });
+  const fill = at.shape >= 0 ? outline(shape, { fill: colour("--picture-ground"), opacity: 0.45 }) : null;
+  if (fill) layer.add(fill);
+  for (const one of fill ? [fill, body] : [body]) one.on("pointerdown", (/** @type {any} */ event) => {
     event.cancelBubble = true;
     if (!same(at)) choose(at);
     const first = structuredClone(shapeAt(at));

@@ -1,0 +1,183 @@
+"""The Diagnostics screen: how the box is, process by process. It asks nobody for it, so it works whoever is dead."""
+
+import platform
+from dataclasses import asdict
+from importlib import metadata
+from typing import Any
+
+from flask import Blueprint, Response, abort, render_template, request, url_for
+from flask_babel import gettext
+
+from .. import __version__
+from ..bus.clock import SECOND, now_ns
+from ..bus.heartbeat import Pulse
+from ..bus.messages import Health
+from .access import needs
+from .answered import answered, sent
+from .asking import ask
+from .log_tail import log_tail
+from .machine import addresses, clock, disks, gpu, gpu_fitted, load, memory, power, resident_kb, temperatures
+from .web import Web
+from .words import N_
+
+RIGHT = "diagnostics.read"
+STILL_NS = 2 * SECOND
+"""A loop that has not turned for this long is marked."""
+LIBRARIES = ("onnxruntime", "onnxruntime-gpu", "numpy", "opencv-python-headless", "pyzmq", "apsw", "flask", "genicam")
+HEALTH = {
+    Health.STARTING: N_("starting"),
+    Health.READY: N_("ready"),
+    Health.FAULT: N_("fault"),
+    Health.LOST: N_("ended"),
+}
+
+
+def diagnostic_views(web: Web) -> Blueprint:
+    """Make the blueprint."""
+    views = Blueprint("diagnostics", __name__, url_prefix="/diagnostics")
+
+    @views.get("/")
+    @needs(RIGHT)
+    def page() -> str:
+        shown = {"urls": {name: url_for(f"diagnostics.{name}") for name in ("figures", "log", "bundle")}}
+        shown["words"] = _words()
+        return render_template("diagnostics/page.html", shown=shown, versions=_versions(), **_figures(web), **_log(web))
+
+    @views.get("/figures")
+    @needs(RIGHT)
+    def figures() -> str:
+        return render_template("diagnostics/figures.html", **_figures(web))
+
+    @views.get("/log")
+    @needs(RIGHT)
+    def log() -> str:
+        return render_template("diagnostics/log.html", **_log(web))
+
+    @views.post("/bundle")
+    @needs(RIGHT)
+    def bundle() -> Response:
+        with_pictures = sent().get("pictures") is True
+        answer = ask(web, "support.bundle", {"pictures": with_pictures})
+        work = str(answer.body.get("work", ""))
+        urls = {"status": url_for("diagnostics.made", work=work), "file": url_for("diagnostics.file", work=work)}
+        return answered(answer, **(urls if work else {}))
+
+    @views.get("/bundle/<work>.json")
+    @needs(RIGHT)
+    def made(work: str) -> Response:
+        return answered(ask(web, "work.status", {"work": work}))
+
+    @views.get("/bundle/<work>.zip")
+    @needs(RIGHT)
+    def file(work: str) -> Response:
+        """The bundle, piece by piece as the workshop hands it out."""
+        first = ask(web, "work.status", {"work": work, "file": "support.zip"})
+        if not first.done or not isinstance(first.body.get("data"), bytes):
+            abort(404)
+        pieces, size = [first.body["data"]], int(first.body.get("size", 0))
+        while sum(map(len, pieces)) < size:
+            offset = sum(map(len, pieces))
+            more = ask(web, "work.status", {"work": work, "file": "support.zip", "offset": offset})
+            if not more.done or not more.body.get("data"):
+                abort(503)
+            pieces.append(more.body["data"])
+        answer = Response(b"".join(pieces), mimetype="application/zip")
+        answer.headers["Content-Disposition"] = f"attachment; filename=okng-support-{work}.zip"
+        return answer
+
+    return views
+
+
+def _log(web: Web) -> dict[str, Any]:
+    source, lines = log_tail(web.run_dir)
+    find = request.args.get("find", "").strip().lower()[:100]
+    return {"source": source, "lines": [line for line in lines if find in line.lower()]}
+
+
+def _figures(web: Web) -> dict[str, Any]:
+    return {
+        "processes": _processes(web),
+        "temperatures": [*temperatures(), *gpu()],
+        "memory": memory(),
+        "disks": disks({gettext("ledger and pictures"): web.store, gettext("run folder"): web.run_dir}),
+        "load": load(),
+        "clock": clock(),
+        "addresses": addresses(),
+        "power": power(),
+        "provider": _provider(web),
+        "cameras": _cameras(web),
+        "queues": _queues(web),
+    }
+
+
+def _processes(web: Web) -> list[dict[str, Any]]:
+    """Every process that ever claimed a heartbeat, and whether its loop turns."""
+    pulse = Pulse(web.run_dir)
+    beats = pulse.beats()
+    pulse.close()
+    wanted = ("io", *(f"camera-{name}" for name in web.cameras), "inspect", "records", "shift", "workshop", "web")
+    found, at_ns = [], now_ns()
+    for name in dict.fromkeys((*wanted, *sorted(beats))):
+        beat = beats.get(name)
+        if beat is None:
+            found.append({"name": name, "known": False, "ok": False, "word": gettext("never started")})
+            continue
+        age_s = (at_ns - beat.turned_ns) / SECOND
+        turns = beat.has_moved(at_ns, 10 * SECOND, STILL_NS)
+        ok = turns and beat.health is Health.READY
+        word = gettext(HEALTH[beat.health]) if turns or beat.health is Health.LOST else gettext("does not move")
+        kept = {"name": name, "known": True, "ok": ok, "word": word, "pid": beat.pid, "age_s": age_s}
+        found.append({**kept, "done": beat.done, "rss_kb": resident_kb(beat.pid) if turns else None})
+    return found
+
+
+def _provider(web: Web) -> dict[str, Any]:
+    """What runs the models. A CPU where a GPU could be is said, not hidden."""
+    inspect = web.watch.inspect
+    if inspect is None:
+        return {"known": False}
+    cpu = "CPUExecutionProvider" in inspect.provider
+    told = {"known": True, "name": inspect.provider, "cpu": cpu, "fallback": cpu and gpu_fitted()}
+    return {**told, "detail": inspect.detail, "judged": inspect.judged}
+
+
+def _cameras(web: Web) -> list[dict[str, Any]]:
+    states = web.watch.camera_states
+    found = []
+    for name in web.cameras:
+        state = states.get(name)
+        found.append({"name": name, "known": state is not None, **(asdict(state) if state else {})})
+    return found
+
+
+def _queues(web: Web) -> list[tuple[str, int | None]]:
+    station = web.watch.station
+    counters = station.counters if station else None
+    works = web.watch.news.latest("work") or {}
+    waiting = sum(work.get("state") == "waiting" for work in works.get("works", []))
+    return [
+        (gettext("parts in flight"), counters.in_flight if counters else None),
+        (gettext("stale verdicts"), counters.stale_verdicts if counters else None),
+        (gettext("late verdicts"), counters.late if counters else None),
+        (gettext("works that wait"), waiting),
+    ]
+
+
+def _versions() -> list[tuple[str, str]]:
+    found = [("okng", __version__), ("Python", platform.python_version()), ("Linux", platform.release())]
+    for name in LIBRARIES:
+        try:
+            found.append((name, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _words() -> dict[str, str]:
+    words = {
+        "silent": N_("No answer: it may or may not be done"),
+        "refused": N_("You are not signed in for this any more."),
+        "making": N_("Being made … %(share)s %%"),
+        "made": N_("Ready: %(size)s kB"),
+    }
+    return {code: gettext(text).replace("%%", "%") for code, text in words.items()}
