@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from line import machine
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from okng.bench.line import machine
 from okng.bus.channel import Subscriber, inspect_address, io_address
 from okng.bus.clock import MS, utc_now
 from okng.bus.messages import StationState
@@ -51,8 +51,8 @@ def percentiles(values: list[float]) -> dict[str, float]:
     if not values:
         raise SystemExit("nothing was measured")
     ordered = sorted(values)
-    at = lambda share: ordered[min(len(ordered) - 1, int(share * len(ordered)))]  # noqa: E731
-    return {"p50": at(0.5), "p95": at(0.95), "max": ordered[-1], "n": len(ordered)}
+    p50, p95 = (ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.95))
+    return {"p50": p50, "p95": p95, "max": ordered[-1], "n": len(ordered)}
 
 
 @contextlib.contextmanager

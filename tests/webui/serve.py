@@ -4,7 +4,7 @@ import logging
 import sys
 from pathlib import Path
 
-from okng.webui import app, catalogue
+from okng.webui import catalogue
 from okng.webui.options import WebOptions
 from okng.webui.process import run
 
@@ -33,7 +33,7 @@ def speak_pseudo() -> None:
         catalogue.compile_to(folder, PSEUDO, made)
         return build(folder)
 
-    app.catalogue.build = built  # type: ignore[assignment]  # in this process only
+    setattr(catalogue, "build", built)  # noqa: B010 - in this process only
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def token_of(line: Any, *rights: str, name: str = "mes") -> dict[str, str]:
 
 
 def test_the_document_names_every_command_with_its_right(client: FlaskClient) -> None:
-    document = client.get("/api/v1/openapi.json").json
+    document = client.get("/api/v1/openapi.json").get_json()
     assert document["openapi"].startswith("3.")
     offered = {path.rpartition("/")[2] for path in document["paths"] if "/commands/" in path}
     assert offered == set(COMMANDS) - INSIDE
@@ -56,27 +56,27 @@ def test_without_a_token_nothing_is_read_or_asked(client: FlaskClient) -> None:
     for path in ("/api/v1/parts", "/api/v1/people", "/api/v1/audit", "/api/v1/export", "/api/v1/stream", "/metrics"):
         answer = client.get(path)
         assert answer.status_code == 401, path
-    assert client.get("/api/v1/parts").json["error"] == "unauthorized"
+    assert client.get("/api/v1/parts").get_json()["error"] == "unauthorized"
     wrong = {"Authorization": "Bearer okng_wrong"}
     assert client.get("/api/v1/parts", headers=wrong).status_code == 401
     assert client.post("/api/v1/commands/lot.set", json={"lot": "L1"}, headers=wrong).status_code == 401
-    assert client.get("/api/v1/nowhere").json["error"] == "not_found"
+    assert client.get("/api/v1/nowhere").get_json()["error"] == "not_found"
 
 
 def test_a_token_does_what_its_rights_say_and_no_more(people: Any, client: FlaskClient) -> None:
     seq = _judged(people, Outcome.NG)
     bearer = token_of(people, "part.review", "part.label")
-    found = client.get("/api/v1/parts?outcome=NG", headers=bearer).json["parts"]
+    found = client.get("/api/v1/parts?outcome=NG", headers=bearer).get_json()["parts"]
     assert [part["seq"] for part in found] == [seq]
-    assert client.get(f"/api/v1/parts/{seq}", headers=bearer).json["part"] == found[0]["part"]
+    assert client.get(f"/api/v1/parts/{seq}", headers=bearer).get_json()["part"] == found[0]["part"]
     assert client.get("/api/v1/parts/999999", headers=bearer).status_code == 404
     assert client.get("/api/v1/people", headers=bearer).status_code == 403
     body = {"seq": seq, "truth": "good", "reason": "seen by hand"}
     first = client.post("/api/v1/commands/label.set", json={**body, "id": "a1"}, headers=bearer)
     again = client.post("/api/v1/commands/label.set", json={**body, "id": "a1"}, headers=bearer)
-    assert first.status_code == again.status_code == 200, first.json
-    assert first.json == again.json  # the same id is not done twice
-    rows = client.get(f"/api/v1/labels/{seq}", headers=bearer).json["rows"]
+    assert first.status_code == again.status_code == 200, first.get_json()
+    assert first.get_json() == again.get_json()  # the same id is not done twice
+    rows = client.get(f"/api/v1/labels/{seq}", headers=bearer).get_json()["rows"]
     assert [(row["truth"], row["who"]) for row in rows] == [("good", "token mes")]
     assert LedgerReader(people.store).row(seq).outcome == "NG"  # type: ignore[union-attr]  # a label changes no result
 
@@ -91,19 +91,19 @@ def test_what_is_wrong_with_a_request_is_said(people: Any, client: FlaskClient) 
         ("alarm.ack", {}),
     ):
         answer = client.post(f"/api/v1/commands/{name}", json=body, headers=bearer)
-        assert (answer.status_code, answer.json["error"]) == (422, "invalid"), (name, answer.json)
-        assert answer.json["detail"]
+        assert (answer.status_code, answer.get_json()["error"]) == (422, "invalid"), (name, answer.get_json())
+        assert answer.get_json()["detail"]
     assert client.get("/api/v1/parts?limit=0", headers=bearer).status_code == 422
     assert client.get("/api/v1/parts?colour=red", headers=bearer).status_code == 422
     answer = client.post("/api/v1/commands/label.set", json={"seq": 4711, "truth": "good"}, headers=bearer)
-    assert (answer.status_code, answer.json["error"]) == (409, "refused")
-    assert "4711" in answer.json["detail"]
+    assert (answer.status_code, answer.get_json()["error"]) == (409, "refused")
+    assert "4711" in answer.get_json()["detail"]
 
 
 def test_a_silent_owner_is_no_answer(people: Any, client: FlaskClient) -> None:
     force = {"output": "line_stop", "on": True, "seconds": 5}
     answer = client.post("/api/v1/commands/force.set", json=force, headers=token_of(people, "io.force"))
-    assert (answer.status_code, answer.json["error"]) == (503, "no_answer")
+    assert (answer.status_code, answer.get_json()["error"]) == (503, "no_answer")
 
 
 def test_an_ended_token_is_nobody(people: Any, client: FlaskClient) -> None:
