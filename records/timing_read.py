@@ -1,7 +1,9 @@
 """When each of the newest parts went from hand to hand: what the timing screen draws and reckons with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .read import LedgerReader
 
@@ -46,18 +48,20 @@ def moments(store: Path, limit: int, revision: str = "") -> list[Moments]:
             f" where not missed and not recovered{only} order by seq desc limit {limit}",
             [revision] if revision else [],
         )
-        return [
-            Moments(
-                row["seq"],
-                row["part"],
-                row["outcome"],
-                row["why"],
-                *(_after(row["triggered_ns"], row[f"{name}_ns"]) for name in _COLUMNS),
-                (row["deadline_ns"] - row["triggered_ns"]) / 1e6,
-                None if row["confirmed"] is None else bool(row["confirmed"]),
-            )
-            for row in rows
-        ]
+        return [_moments(row) for row in rows]
+
+
+def _moments(row: Mapping[str, Any]) -> Moments:
+    after = {f"{name}_ms": _after(row["triggered_ns"], row[f"{name}_ns"]) for name in _COLUMNS}
+    return Moments(
+        seq=row["seq"],
+        part=row["part"],
+        outcome=row["outcome"],
+        why=row["why"],
+        deadline_ms=(row["deadline_ns"] - row["triggered_ns"]) / 1e6,
+        confirmed=None if row["confirmed"] is None else bool(row["confirmed"]),
+        **after,
+    )
 
 
 def _after(began_ns: int, at_ns: int | None) -> float | None:

@@ -95,7 +95,7 @@ def camera_views(web: Web) -> Blueprint:
     @needs(RIGHT)
     def write() -> Response:
         given = sent()
-        body = {key: given[key] for key in ("values", "revert", "apply") if key in given}
+        body: dict[str, Any] = {key: given[key] for key in ("values", "revert", "apply") if key in given}
         about = {"camera": named(), "old": given.get("old"), "new": body}
         reason = str(given.get("reason", ""))[:500]
         return answered(ask(web, "feature.write", body, owner=f"camera-{named()}", about=about, reason=reason))

@@ -155,7 +155,7 @@ def _way(given: dict[str, Any]) -> Way:
 
 
 def _name(name: str) -> str:
-    return gettext(FIGURES[name])
+    return str(gettext(FIGURES[name]))
 
 
 FIGURES = {

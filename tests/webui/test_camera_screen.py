@@ -10,11 +10,19 @@ from playwright.sync_api import expect
 
 from okng.bus.asks import Ask
 from okng.bus.part import Outcome
-from okng.tests.webui.engineer import Pages, owner, pages, somebody, trail
+from okng.tests.webui.engineer import Handlers, Pages, owner, pages, somebody, trail
 
 
 def feature(name: str, kind: str, value: Any, **more: Any) -> dict[str, Any]:
-    empty = {"low": None, "high": None, "step": None, "choices": [], "writable": True, "unit": "", "allowed": ""}
+    empty: dict[str, Any] = {
+        "low": None,
+        "high": None,
+        "step": None,
+        "choices": [],
+        "writable": True,
+        "unit": "",
+        "allowed": "",
+    }
     return {"name": name, "kind": kind, "value": value, "fixed": False, **empty, **more}
 
 
@@ -66,7 +74,7 @@ def camera() -> Camera:
 
 @pytest.fixture
 def screens(line: Any, run_dir: Path, camera: Camera) -> Iterator[tuple[Pages, list[Ask]]]:
-    handlers = {"feature.read": camera.read, "feature.write": camera.write, "camera.free_run": camera.run}
+    handlers: Handlers = {"feature.read": camera.read, "feature.write": camera.write, "camera.free_run": camera.run}
     saved: list[Ask] = []
 
     def save(ask: Ask) -> dict[str, Any]:

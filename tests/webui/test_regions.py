@@ -41,7 +41,9 @@ class Workshop:
         return {"work": "w1"}
 
     def status(self, ask: Ask) -> dict[str, Any]:
-        words = [{"outcome": outcome, "score": 5.1, "threshold": 4.5, "reasons": []} for outcome in ("OK", "NG")]
+        words: list[dict[str, Any]] = [
+            {"outcome": outcome, "score": 5.1, "threshold": 4.5, "reasons": []} for outcome in ("OK", "NG")
+        ]
         part = {"seq": self.seq, "part": 1, "was": "OK", "before": words[0], "after": words[1]}
         return {"work": {"state": "done", "share": 1.0, "detail": ""}, "result": {"parts": [part], "flips": [1]}}
 
