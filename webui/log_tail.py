@@ -4,6 +4,7 @@ What looks like a password, a token or a key is not shown.
 """
 
 import re
+import stat
 import subprocess
 from pathlib import Path
 
@@ -23,7 +24,8 @@ def log_tail(run_dir: Path, lines: int = LINES) -> tuple[str, list[str]]:
             return "journal", cleaned(done.stdout, lines)
     except (OSError, subprocess.SubprocessError):
         pass
-    files = [path for folder in (run_dir, run_dir.parent) for path in folder.glob("*.log") if path.is_file()]
+    folders = [run_dir] if _is_shared(run_dir.parent) else [run_dir, run_dir.parent]
+    files = [path for folder in folders for path in folder.glob("*.log") if path.is_file()]
     for path in sorted(files, key=_age, reverse=True):
         try:
             with path.open("rb") as file:
@@ -40,6 +42,14 @@ def cleaned(data: bytes, lines: int) -> list[str]:
     text = _SAID.sub(r"\1\2***", _ADDRESS.sub(r"\1***@", text))
     kept = ["".join(sign if sign.isprintable() or sign == "\t" else "?" for sign in line) for line in text.splitlines()]
     return [line[:500] for line in kept[-lines:]]
+
+
+def _is_shared(folder: Path) -> bool:
+    """Anybody writes there, as in the folder for temporary files: its logs are not ours to show."""
+    try:
+        return bool(folder.stat().st_mode & (stat.S_ISVTX | stat.S_IWOTH))
+    except OSError:
+        return True
 
 
 def _age(path: Path) -> float:

@@ -51,3 +51,4 @@ $("bundle").addEventListener("click", async () => {
     await new Promise((next) => setTimeout(next, 500));
   }
 });
+root.dataset.ready = "yes";
