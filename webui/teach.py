@@ -232,13 +232,14 @@ def _claim(rate: dict[str, Any], more: str) -> str:
     if rate["asked"] is None:
         return ""
     if rate["holds"] is True:
-        return gettext("May be claimed with 95 % confidence.")
+        return str(gettext("May be claimed with 95 % confidence."))
     if rate["holds"] is False:
-        return gettext("Does not hold: too many were seen.")
+        return str(gettext("Does not hold: too many were seen."))
     needed = gettext(more, n=rate["more"])
-    return gettext(
+    found = gettext(
         "To claim it: %(more)s, none of them wrong. Now at most %(bound)s %%.", more=needed, bound=_short(rate["bound"])
     )
+    return str(found)
 
 
 def _short(percent: float) -> str:

@@ -32,7 +32,7 @@ class Histogram:
 
 def histogram(goods: Sequence[float], defects: Sequence[float], limit: float) -> Histogram:
     """Bars over a common axis. Scores far beyond the limit are put into the last bar, so that goods stay legible."""
-    finite = [*goods, limit, *(min(score, max(4 * limit, max(goods, default=limit))) for score in defects)]
+    finite = [*goods, limit, *(min(score, max(2.5 * limit, max(goods, default=limit))) for score in defects)]
     low, high = min(finite, default=0.0), max(finite, default=1.0)
     span = (high - low) or 1.0
     low, high = low - 0.03 * span, high + 0.03 * span
