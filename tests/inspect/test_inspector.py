@@ -243,3 +243,16 @@ def test_what_does_not_fit_is_refused_when_the_job_is_loaded(
     (tmp_path / "small.png").write_bytes(encode_png(np.zeros((48, 64), np.uint8)))
     with pytest.raises(BadRecipe, match=words):
         bench(**more)
+
+
+AROUND_FLAW = {"kind": "ellipse", "box": [FLAW[0] - 26, FLAW[1] - 26, 52, 52]}
+ELSEWHERE = {"kind": "rect", "box": [REGION[0] + 60, REGION[1], 30, 30]}
+
+
+@pytest.mark.parametrize(("place", "outcome"), [(AROUND_FLAW, Outcome.OK), (ELSEWHERE, Outcome.NG)])
+def test_what_is_ignored_moves_with_the_part(bench: MakeBench, place: dict[str, Any], outcome: Outcome) -> None:
+    region = {"name": "bore", "box": list(REGION), "ignore": [place]}
+    line = bench(align=ALIGN, regions=[region])
+    for x, y, turn in ((0, 0, 0), (18, -12, 0), (-22, 15, 4.0)):
+        verdict = line.judge(moved(part(flaw=True), x, y, turn))
+        assert verdict.outcome is outcome, verdict.reasons
