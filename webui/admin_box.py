@@ -45,9 +45,7 @@ def _settings(views: Blueprint, web: Web) -> None:
             try:
                 changes.append({"section": section, "key": key, "value": _value(kind, new)})
             except ValueError:
-                wrong = gettext(
-                    "[%(section)s] %(key)s = %(value)s: expected a number.", section=section, key=key, value=new
-                )
+                wrong = gettext("%(place)s = %(value)s: expected a number.", place=f"[{section}] {key}", value=new)
                 return _settings_page(web, wrong=wrong)
         if not changes:
             return redirect(url_for("admin.settings"), 303)

@@ -138,6 +138,7 @@ def sign_in_as(there: FlaskClient | Page, name: str, url: str = "") -> None:
         assert answer.status_code == 303, (name, answer.status_code)
         return
     base = url or "/".join(there.url.split("/")[:3])
+    there.context.clear_cookies(name="okng-session")  # whoever was signed in before
     there.goto(f"{base}/sign-in?who={name}", wait_until="commit")
     for digit in pin:
         there.locator(f'[data-digit="{digit}"]').tap()

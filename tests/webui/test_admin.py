@@ -1,14 +1,18 @@
 """Administration (19): people, roles, settings, the size of a millimetre, the audit trail, back-up."""
 
+import importlib.util
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import apsw
 import pytest
 from flask.testing import FlaskClient
+from playwright.sync_api import Page, expect
 
 from okng.bus.asks import Ask, Desk, Objection
 from okng.bus.channel import AskDoor, ask_address
@@ -287,3 +291,41 @@ def test_text_is_legible_in_both_themes(theme: str) -> None:
     assert weak == []
     assert contrast(found["focus"], found["panel-high"]) >= 3
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
+
+
+@pytest.fixture(scope="module")
+def checks() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("page_checks", Path(__file__).parent / "page_checks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["page_checks"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+PAGES = ("users", "users/op", "users/new", "roles", "settings", "display", "audit?check=1", "programs")
+
+
+@pytest.mark.ui
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_tab_fits_and_takes_a_finger(
+    language: str, page: Page, people: Any, serve: Any, sign_in: SignIn, workshop: FakeWorkshop, checks: Any
+) -> None:
+    server = serve(people.run_dir, sign_ins_a_minute=1000)
+    bad: list[str] = []
+    for width, height in ((1280, 800), (1920, 1080)):
+        page.set_viewport_size({"width": width, "height": height})
+        sign_in(page, "admin", server.url)
+        page.context.add_cookies([{"name": "okng-language", "value": language, "url": server.url}])
+        for tab in PAGES:
+            page.goto(f"{server.url}/admin/{tab}", wait_until="commit")
+            expect(page.locator("#clock")).not_to_have_text("--:--:--")
+            found = [*checks.clipped_texts(page), *checks.small_targets(page, 15, 5.0)]
+            if width == 1280:
+                found += checks.axe_problems(page)
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append("scrolls sideways")
+            bad += [f"{tab} {width}: {one}" for one in found]
+    assert bad == [], "\n".join(bad)
