@@ -24,10 +24,10 @@ from .history import History, rows_of_part
 from .kinds import kind_word
 from .missed import place_of
 from .parcel import MOST_PARTS, parcel
+from .part_way import way_of
 from .pictures import to_overlay, to_thumb
 from .run import row_payload, told
 from .signing import sign_in_for
-from .timeline import timeline
 from .web import Web
 from .words import place_words, reason_words
 
@@ -139,7 +139,7 @@ def reject_views(history: History, store: Path) -> Blueprint:
             newer=newer,
             choice=choice,
             story=story,
-            line=timeline(story.moments, gettext) if story else None,
+            line=way_of(story.moments, gettext) if story else None,
             kind_word=lambda kind: kind_word(kind, gettext),
             place_of=place_of,
             there=current_app.view_functions,

@@ -283,7 +283,15 @@ function drawFilm() {
     children.push(empty);
   }
   film.replaceChildren(...children);
+  fitFilm();
 }
+
+/** What has no place in the one row is not there: half a tile is no target. */
+function fitFilm() {
+  const columns = getComputedStyle(film).gridTemplateColumns.split(" ").length;
+  [...film.children].forEach((tile, n) => (/** @type {HTMLElement} */ (tile).hidden = n >= columns));
+}
+new ResizeObserver(fitFilm).observe(film);
 
 function makeTile(/** @type {any} */ tile) {
   const link = document.createElement("a");

@@ -13,6 +13,12 @@ export function listenToScanner(find, listens = () => true) {
     find.value += letters;
   }
 
+  // A whole code: here it is a part's, not a person's badge. It stands in the field already, letter by letter.
+  document.addEventListener("okng:scan", (event) => {
+    if (!listens()) return;
+    event.preventDefault();
+    find.form?.requestSubmit();
+  });
   document.addEventListener("keydown", (event) => {
     if (!listens()) return;
     if (event.ctrlKey && event.code === "BracketRight") {
