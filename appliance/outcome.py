@@ -82,6 +82,8 @@ class Outcome:
                     "ok": self.ok,
                     "ng": self.ng,
                     "unjudged": self.unjudged,
+                    "challenge": self.balance["challenge"],
+                    "bypass": self.balance["bypass"],
                     "balanced": self.balance["balanced"],
                     "auroc": self.quality.auroc,
                     "escape": self.quality.escape,

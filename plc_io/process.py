@@ -210,9 +210,9 @@ class _Io:
     # -- the PLC's side ----------------------------------------------------------------------------------------------
 
     def _on_image(self, image: InImage) -> None:
-        self._table.came(image)
         self.station.receive(image)
         self._flush(image.at_ns)
+        self._table.came(image)  # after the PLC has its answer
 
     def _on_link_lost(self, reason: str) -> None:
         at = now_ns()

@@ -236,6 +236,11 @@ class Challenge:
         return (self._detail if self._phase == "failed" else "product is on hold") if self._hold[0] else ""
 
     @property
+    def who(self) -> str:
+        """Who runs the test; empty: none runs."""
+        return self._run.who if self._run is not None else ""
+
+    @property
     def occasion(self) -> str:
         """Why one is due or runs."""
         return self._occasion
