@@ -1,9 +1,12 @@
 """Who reaches what: every route with every role, signing in and out, and what a request has to get past."""
 
+import importlib.util
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -610,3 +613,63 @@ def wedge(page: Page, code: str, enter: bool = True) -> None:
         }""",
         [code, enter],
     )
+
+
+@pytest.fixture(scope="module")
+def checks() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("page_checks", Path(__file__).parent / "page_checks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["page_checks"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.ui
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_signing_in_takes_a_glove_also_under_an_alarm(
+    language: str, page: Page, people: Any, serve: Any, sign_in: SignIn, checks: ModuleType
+) -> None:
+    server = serve(people.run_dir, sign_ins_a_minute=1000)
+    page.context.add_cookies([{"name": "okng-language", "value": language, "url": server.url}])
+    people.reasons = ("camera top is silent",)
+    people.forced = ("lamp",)
+    bad: list[str] = []
+
+    def look(path: str) -> None:
+        page.goto(server.url + path, wait_until="commit")
+        expect(page.locator("#clock")).not_to_have_text("--:--:--")
+        expect(page.locator("#band"), path).to_be_visible()
+        expect(page.locator("#forced"), path).to_be_visible()
+        found = [*checks.clipped_texts(page), *checks.small_targets(page, 20, 5.0), *checks.axe_problems(page)]
+        below = page.evaluate(
+            "[...document.querySelectorAll('.pad-key')].filter((e) => e.getBoundingClientRect().bottom >"
+            " document.querySelector('.nav').getBoundingClientRect().top).length"
+        )
+        bad.extend(f"{path}: {one}" for one in [*found, *([f"{below} keys below the edge"] if below else [])])
+
+    for width, height in ((1280, 800), (1920, 1080)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.context.clear_cookies(name="okng-session")
+        for path in ("/sign-in", "/sign-in?who=op", "/sign-in?who=op&by=password"):
+            look(path)
+        sign_in(page, "op", server.url)
+        for path in ("/sign-in", "/sign-in?own=1", "/sign-in?own=1&by=password"):
+            look(path)
+    assert bad == [], "\n".join(bad)
+
+
+@pytest.mark.ui
+def test_first_boot_makes_the_administrator_on_the_screen(
+    page: Page, line: Any, serve: Any, checks: ModuleType
+) -> None:
+    server = serve(line.run_dir)
+    page.goto(server.url + "/sign-in", wait_until="commit")
+    expect(page.locator("#clock")).not_to_have_text("--:--:--")
+    assert [*checks.clipped_texts(page), *checks.small_targets(page, 15, 5.0), *checks.axe_problems(page)] == []
+    for field, text in (("#password", "long enough"), ("#again", "long enough"), ("#pin", "4321")):
+        page.locator(field).fill(text)
+    page.locator(".first button.go").tap()
+    expect(page.locator("body")).to_have_attribute("data-user", "admin")
