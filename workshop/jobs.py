@@ -79,6 +79,7 @@ def run_job(box: Box, folder: Path, read_box: ReadBox) -> int:
         put_json(folder / RESULT, made)
     except (OkngError, ValueError, MemoryError) as error:
         words = "more memory is needed than it may take" if isinstance(error, MemoryError) else str(error)
+        words = words.replace(f"{folder}/", "")
         put_json(folder / RESULT, {"refused": words or type(error).__name__})
         return 1
     return 0
