@@ -319,6 +319,15 @@ class FiguresReader:
         with self._reader.asking() as ask:
             return [{**row, "body": json.loads(row["body"])} for row in ask(sql, [stream, since, until])]
 
+    def last_before(self, stream: str, at: str) -> dict[str, Any] | None:
+        """The newest event of a stream before a moment; None: there is none."""
+        sql = (
+            "select at, key, event, who, body from journal where stream = ? and at < ? order by at desc, n desc limit 1"
+        )
+        with self._reader.asking() as ask:
+            found = next(iter(ask(sql, [stream, at])), None)
+        return None if found is None else {**found, "body": json.loads(found["body"])}
+
     def passed(self, seqs: Sequence[int]) -> dict[int, bool]:
         """Whether each of these parts was let pass."""
         sql = "select seq, action = 'PASS' as passed from part where seq in (select value from json_each(?))"

@@ -22,6 +22,7 @@ from .changeover import APPLY, RELEASE, TEST, Changes
 from .diary import Diary
 from .note import Note
 from .options import ShiftOptions
+from .readiness import Readiness
 from .rota import shift_at
 from .samples import TestPart, as_body, samples_name
 from .sources import Sources
@@ -62,6 +63,7 @@ class Foreman:
         self.challenge = Challenge(options.challenge)
         self.changes = Changes(jobs)
         self.bypass = Bypass(options.bypass_most_min)
+        self.readiness = Readiness()
         self.lot = self.lot_since = self.stopped_by = ""
         self.shift = self.shift_since = ""
         self._samples, self._seq_of, self._boot = samples, seq_of, boot
@@ -138,6 +140,7 @@ class Foreman:
         self.bypass.turn(now_ns, utc)
         self.challenge.turn(now_ns)
         self._look_at_the_shift(now_ns, utc)
+        self._look_whether_ready(now_ns, utc)
         if self.challenge.seeks and now_ns - self._sought_ns >= SEEK_NS:
             self._sought_ns = now_ns
             self.challenge.locate(self._seq_of)
@@ -258,6 +261,11 @@ class Foreman:
             if before and name:
                 self.challenge.occur("start")
 
+    def _look_whether_ready(self, now_ns: int, utc: str) -> None:
+        station = self.sources.fresh(now_ns)
+        ready, reasons = (None, ()) if station is None else (station.ready, station.reasons)
+        self.readiness.turn(ready=ready, reasons=reasons, now_ns=now_ns, utc=utc, seen_until=self.last_utc)
+
     def _raise(self, now_ns: int, utc: str) -> None:
         challenge = self.challenge
         due = challenge.overdue(now_ns) and challenge.phase != "running"
@@ -271,7 +279,12 @@ class Foreman:
         for event in self.alarms.events():
             wrote = True
             self.diary.add("alarm", event.key, event.event, asdict(event), event.who)
-        streams = (("challenge", self.challenge), ("change", self.changes), ("bypass", self.bypass))
+        streams = (
+            ("challenge", self.challenge),
+            ("change", self.changes),
+            ("bypass", self.bypass),
+            ("line", self.readiness),
+        )
         for stream, source in streams:
             self._notes += [(stream, note) for note in source.notes()]
         for stream, note in self._notes:
@@ -285,7 +298,7 @@ class Foreman:
         if self.bypass.on:
             return LineMode(Mode.BYPASS, self.bypass.who, self.bypass.reason, self.bypass.until_ns)
         if self.challenge.phase == "running":
-            return LineMode(Mode.CHALLENGE, "", "challenge test", 0)
+            return LineMode(Mode.CHALLENGE, self.challenge.who, "challenge test", 0)
         return LineMode(Mode.PRODUCTION, "", "", 0)
 
     @property
@@ -348,7 +361,10 @@ class Foreman:
             return
         if self._apply_ticket is None:
             self._apply_ticket = self.keep(now_ns, utc)
-        if self.diary.written < self._apply_ticket or self.sources.fresh(now_ns) is None:
+        station = self.sources.fresh(now_ns)
+        if station is None or station.ready:
+            return  # io has not taken the hold yet
+        if wanted == self.changes.to_number and self.diary.written < self._apply_ticket:
             return
         if not self._token or self._asked != wanted:
             self._token, self._asked = now_ns // 1000 % 65535 + 1, wanted

@@ -76,8 +76,9 @@ def p_chart(groups: Sequence[Subgroup]) -> Chart:
         # More than two standard errors of the variance above chance: the binomial limits would cry wolf.
         if sum(z * z for z in scores) / freedom > 1 + 2 * math.sqrt(2 / freedom):
             moved = [abs(b - a) for a, b in pairwise(scores)]
-            spread = max(1.0, statistics.fmean(moved) / _D2)
-            kind = "p'"
+            found = statistics.fmean(moved) / _D2
+            # A step that stands for itself scatters more than chance, its neighbours do not: the p chart is right then.
+            spread, kind = (found, "p'") if found > 1.05 else (1.0, "p")
     points, side, run = [], 0, 0
     for group, sigma in zip(used, sigmas, strict=True):
         share = group.bad / group.parts

@@ -7,6 +7,7 @@ from datetime import datetime
 from ..models.figures import clopper_pearson
 from ..records.figures_read import FiguresReader, Judged, Latency, Point, ScoreBins, Sums, Version
 from .control import Chart, Drift, Step, Subgroup, drift_of, p_chart
+from .downtime import uptime_of
 from .oee import Oee, oee_of
 from .period import Period
 from .plots import Histogram, ParetoBar, histogram, pareto
@@ -85,7 +86,13 @@ def facts_of(reader: FiguresReader, period: Period, ideal_per_min: float) -> Fac
     return Facts(
         period=period,
         sums=sums,
-        oee=oee_of(sums, period.minutes, reader.active_minutes(span), ideal_per_min),
+        oee=oee_of(
+            sums,
+            period.minutes,
+            reader.active_minutes(span),
+            ideal_per_min,
+            uptime_of(reader, span) if span.lot is None else None,
+        ),
         series=tuple(series),
         pareto=tuple(pareto(reader.pareto(span))),
         scores=scores,

@@ -6,6 +6,7 @@ What is not known is None and is said so; a product with an unknown factor is no
 from dataclasses import dataclass
 
 from ..records.figures_read import Sums
+from .downtime import Uptime
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +20,21 @@ class Oee:
     ok: int
     ideal_per_min: float
     """Of the settings; 0: not set."""
+    uptime: Uptime | None = None
+    """When the line was ready; None: nobody noted it, and availability is told from minutes with parts."""
 
     @property
     def availability(self) -> float | None:
-        """Share of the time in which parts came."""
+        """Share of the known time in which the line was ready, else of all time in which parts came."""
+        if self.uptime is not None:
+            return self.uptime.availability
         return min(1.0, self.active_min / self.span_min) if self.span_min > 0 else None
 
     @property
     def rate_per_min(self) -> float | None:
-        """Parts a minute while parts came."""
-        return self.production / self.active_min if self.active_min else None
+        """Parts a minute of the time that counts as available."""
+        minutes = self.active_min if self.uptime is None else self.uptime.ready_min
+        return self.production / minutes if minutes > 0 else None
 
     @property
     def performance(self) -> float | None:
@@ -48,6 +54,7 @@ class Oee:
         return None if a is None or p is None or q is None else a * p * q
 
 
-def oee_of(sums: Sums, span_min: int, active_min: int, ideal_per_min: float) -> Oee:
-    """The factors of a span."""
-    return Oee(span_min, active_min, sums.production, sums.ok, ideal_per_min)
+def oee_of(sums: Sums, span_min: int, active_min: int, ideal_per_min: float, uptime: Uptime | None = None) -> Oee:
+    """The factors of a span. uptime: one of which nothing is known counts as none."""
+    known = uptime if uptime is not None and uptime.known_min > 0 else None
+    return Oee(span_min, active_min, sums.production, sums.ok, ideal_per_min, known)

@@ -23,6 +23,7 @@ def paper_views(web: Web) -> Blueprint:
     views.record_once(lambda state: state.app.extensions.__setitem__("okng-press", press))
     views.add_app_template_filter(date_minute, "date_minute")
     views.add_app_template_global(paper_styles, "paper_styles")
+    views.add_app_template_global(lambda uptime: uptime.told(gettext), "stops_told")
 
     @views.get("/<name>.json")
     @needs("report.make")

@@ -124,9 +124,9 @@ def study_views(web: Web) -> Blueprint:
             {"seq": seq, "round": turn, "picture": urls[seq]}
             for turn in range(1, study.repeats + 1)
             for seq in order(number, operator, turn, study.seqs)
-            if (turn, seq) not in said
+            if (turn, seq) not in said and urls[seq]  # a picture that was shed meanwhile cannot be judged
         ]
-        total = len(study.seqs) * study.repeats
+        total = len(said) + len(items)
         return render_template("study/look.html", study=study, operator=operator, items=items, total=total)
 
     @views.post("/<int:number>/answer")

@@ -70,7 +70,7 @@ def test_seven_days_are_on_the_screen_at_once(screen: Page) -> None:
 
 
 def test_a_report_is_chosen_read_and_made_a_pdf_of(screen: Page) -> None:
-    screen.locator(".page-head a", has_text="Report").tap()
+    screen.locator(".page-head a", has_text="Reports").tap()
     expect(screen.locator("h1")).to_contain_text("Day")
     screen.locator(".page-head a", has_text="Choose").tap()
     screen.locator(".choose a", has_text="24 h").tap()
