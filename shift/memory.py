@@ -18,6 +18,11 @@ class Memory:
     def __init__(self, store: Path) -> None:
         self._people, self._parts = PeopleReader(store), LedgerReader(store)
 
+    @property
+    def exists(self) -> bool:
+        """There is a ledger, readable or not."""
+        return self._parts.path.exists()
+
     def keep(self, name: str) -> dict[str, Any] | None:
         """A snapshot; None: there is none. BadLedger: it cannot be read (yet)."""
         kept = self._people.keep(name)

@@ -40,7 +40,9 @@ LOOK_NS = 200 * MS
 DISK_NS = 5 * SECOND
 ESCAPES_NS = 3 * SECOND
 PATIENCE_NS = 10 * SECOND
-"""How long a ledger that cannot be read yet is waited for before the room begins with nothing remembered."""
+"""How long a ledger that is not there yet is waited for before the room begins with nothing remembered."""
+LONG_PATIENCE_NS = 60 * SECOND
+"""The same for one that is there and cannot be read: it is being brought up to date, or mended."""
 DRAIN_NS = SECOND
 HEARD = (StationState, Record, JobAnswer, InspectState, CameraState)
 
@@ -90,7 +92,7 @@ class _Shift:
             try:
                 kept = self._memory.keep(KEPT)
             except OkngError as error:
-                if now_ns() - begun < PATIENCE_NS:
+                if now_ns() - begun < (LONG_PATIENCE_NS if self._memory.exists else PATIENCE_NS):
                     stop.asked.wait(0.1)
                     continue
                 _LOG.error("begins with nothing remembered: %s", error)

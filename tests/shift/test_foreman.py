@@ -383,3 +383,32 @@ def test_production_never_runs_while_a_test_is_due_or_failed(acts: list[str]) ->
             one.turn()
             one.io_hears()
             assert not one.ready or one.modes.at(one.now) is not Mode.PRODUCTION
+
+
+def test_the_way_back_needs_no_ledger_and_no_job_is_asked_for_before_io_holds() -> None:
+    one = hall()
+    one.settle()
+    one.do("change.begin", number=2)
+    for step in (2, 3, 4):
+        one.do("change.step", step=step)
+    for _ in range(20):
+        one.turn()
+        one.io_says()
+    assert not [message for message in one.wire if isinstance(message, JobAsk)], "io has not taken the hold"
+    one.settle()
+    token = one.asked[-1].token
+    one.number = 2
+    one.foreman.hear(JobAnswer(2, token, True, "", "shift"), one.now, UTC)
+    one.settle()
+    one.records.deaf = True
+    one.asked.clear()
+    one.do("change.abort")
+    one.settle(30)
+    assert {ask.number for ask in one.asked} == {1}
+    one.foreman.hear(JobAnswer(1, one.asked[-1].token, True, "", "shift"), one.now, UTC)
+    one.number = 1
+    one.settle(30)
+    assert (one.foreman.changes.step, one.ready) == (0, False), "the end of the hold waits for the ledger"
+    one.records.deaf = False
+    one.settle(60)
+    assert one.ready
