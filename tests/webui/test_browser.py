@@ -26,7 +26,8 @@ CHECKS = """() => {
     if (Math.min(box.width, box.height) < 20 * mm - 0.5) {
       wrong.push(`small ${box.width.toFixed(0)}x${box.height.toFixed(0)}: ${name(e)}`);
     }
-    if (!e.closest('.cards, .sheet, .page-body, .help') && (box.right > innerWidth + 0.5 || box.bottom > innerHeight + 0.5)) {
+    const rolls = e.closest('.cards, .sheet, .page-body, .help');
+    if (!rolls && (box.right > innerWidth + 0.5 || box.bottom > innerHeight + 0.5)) {
       wrong.push('outside: ' + name(e));
     }
   }
@@ -46,8 +47,8 @@ CHECKS = """() => {
   for (const e of document.querySelectorAll('.side, .verdict, .facts, .top, .counters, .filters, .moves, .nav' +
       ', .drift, .charts, .chart, .image-feet')) {
     // What a finger can scroll is not lost.
-    const scrolls = ['auto', 'scroll'].includes(getComputedStyle(e).overflowY);
-    if (!scrolls && e.scrollHeight > e.clientHeight + 2) wrong.push(`too high ${e.scrollHeight} > ${e.clientHeight}: ${name(e)}`);
+    const high = e.scrollHeight > e.clientHeight + 2 && !['auto', 'scroll'].includes(getComputedStyle(e).overflowY);
+    if (high) wrong.push(`too high ${e.scrollHeight} > ${e.clientHeight}: ${name(e)}`);
     if (e.scrollWidth > e.clientWidth + 2) wrong.push(`too wide ${e.scrollWidth} > ${e.clientWidth}: ${name(e)}`);
   }
   if (document.documentElement.scrollWidth > innerWidth) wrong.push('the page scrolls sideways');
