@@ -235,7 +235,7 @@ def test_a_silent_shift_leaves_the_reasons_of_the_line(screen: Page, plant: Any)
     line, server = plant
     opened(screen, server, "/")
     line.dead.add("shift")
-    expect(screen.locator("#band-what")).to_have_text("Alarms are not being kept")
+    expect(screen.locator("#band-what")).to_have_text("Alarms are not being kept", timeout=PATIENCE_MS)
     line.reasons = ("camera top is lost: no device SN0000",)
     expect(screen.locator("#band-what")).to_have_text("Camera top is disconnected")
     expect(screen.locator("#band-line")).to_have_text("Alarms are not being kept")
