@@ -149,6 +149,16 @@ _ALL = (
         explained_by=_DARK,
     ),
     Kind(
+        "line.fault",
+        1,
+        "The line is in FAULT",
+        "Fault %(code)s: the box cannot vouch for the parts any more, so none passes.",
+        "Read the first reason on the Run screen and mend it, then reset the fault at the PLC or the machine.",
+        on_ns=SECOND,
+        off_ns=0,
+        explained_by=_DARK,
+    ),
+    Kind(
         "light.failed",
         1,
         "The light at camera %(camera)s has changed or failed",

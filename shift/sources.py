@@ -26,6 +26,9 @@ JUMP_NS = 2 * SECOND
 LEAST_PARTS = 20
 """Parts without which no yield is told."""
 
+_WIRES = 5
+"""Fault of a box that fires its gates itself (`LINE` of the register map): it has no PLC that could be lost."""
+
 Causes = dict[str, dict[str, str]]
 
 
@@ -177,7 +180,9 @@ class Sources:
 
     def _of_line(self, state: StationState) -> Causes:
         found: Causes = {}
-        if not state.plc_alive:
+        if state.fault:
+            found["line.fault"] = {"code": str(state.fault)}
+        if not state.plc_alive and state.fault != _WIRES:
             found["plc.lost"] = {}
         limit, row = self._options.consecutive_ng, state.counters.consecutive_ng
         if limit and row >= limit:

@@ -89,6 +89,11 @@ KIND_WORDS: dict[str, tuple[str, str, str]] = {
         N_("Its heartbeat has stopped, or nothing is connected."),
         N_("Check whether the PLC runs and its cable is plugged in. Nothing passes until it is back."),
     ),
+    "line.fault": (
+        N_("The line is in FAULT"),
+        N_("Fault %(code)s: the box cannot vouch for the parts any more, so none passes."),
+        N_("Read the first reason on the Run screen and mend it, then reset the fault at the PLC or the machine."),
+    ),
     "light.failed": (
         N_("The light at camera %(camera)s has changed or failed"),
         N_("%(detail)s"),

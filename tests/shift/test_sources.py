@@ -153,6 +153,13 @@ def test_the_disk_the_plc_and_the_ledger(line: Line) -> None:
     assert found["disk.low"] == {"free": "3.0"}
 
 
+def test_a_fault_of_the_line(line: Line) -> None:
+    line.station = replace(line.station, fault=2)
+    assert line.look() == {"line.fault": {"code": "2"}}
+    line.station = replace(line.station, fault=5, plc_alive=False)
+    assert line.look() == {"line.fault": {"code": "5"}}, "a box without a PLC cannot lose it"
+
+
 def test_the_judge_has_another_model(line: Line) -> None:
     line.inspect = replace(line.inspect, job=replace(JOB, model="e" * 64))
     assert set(line.look()) == {"model.mismatch"}
