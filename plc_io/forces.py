@@ -84,6 +84,16 @@ class Forces:
                 del self._held[name]
 
     @property
+    def outputs(self) -> tuple[str, ...]:
+        """Bits that may be held on here, in the order of the status."""
+        return tuple(name for name in FORCIBLE if name in self._outputs)
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """Gates that a test pulse may be asked for."""
+        return tuple(sorted(self._gates))
+
+    @property
     def status(self) -> Status:
         """Bits that are held on."""
         bits = NO_STATUS

@@ -26,8 +26,13 @@ def hand_desk(
     busy: Callable[[], bool],
     revision: Callable[[], str],
     levels: Callable[[], Mapping[tuple[str, str], bool]],
+    wire: Callable[[], Mapping[str, Any]] = dict,
 ) -> Desk:
-    """The desk of one io. busy: parts are under way while READY. levels: wires by direction and name, without a PLC."""
+    """The desk of one io.
+
+    busy: parts are under way while READY. levels: wires by direction and name, without a PLC. wire: role, place and
+    figures of the link.
+    """
 
     def force(ask: Ask) -> dict[str, Any]:
         """{"output", "on": true or false, "seconds": up to 60 where on}."""
@@ -71,7 +76,8 @@ def hand_desk(
         at = now_ns()
         for (direction, name), on in levels().items():
             table.level(direction, name, on, at)
-        return {"signals": table.rows(at), "forced": list(forces.shown(at))}
+        offered = {"outputs": list(forces.outputs), "gates": list(forces.gates)}
+        return {"signals": table.rows(at), "forced": list(forces.shown(at)), **offered, "wire": dict(wire())}
 
     return Desk("io", {"force.set": force, "pulse.hold": pulse, "timing.check": timing, "io.look": look})
 

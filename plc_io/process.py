@@ -8,7 +8,7 @@ import asyncio
 import logging
 import signal
 import uuid
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,7 +139,14 @@ class _Io:
             busy=lambda: self.station.ready and self.station.open > 0,
             revision=lambda: self.station.job.revision,
             levels=lambda: {} if self._gates is None else self._gates.levels(),
+            wire=self._wire,
         )
+
+    def _wire(self) -> dict[str, object]:
+        """What the link to the machine is, and how it does."""
+        told: dict[str, object] = {"role": self._options.role, "place": self.link.place}
+        told["connected"] = self.link.connected
+        return told | {name: count for name, count in asdict(self.link.health).items() if not name.endswith("_ns")}
 
     def _core(
         self,

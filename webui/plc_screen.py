@@ -26,8 +26,6 @@ MAP_TIMEOUT_S = 20
 MAPS = {"csv": "text/csv", "md": "text/markdown", "st": "text/plain"}
 STALE_NS = 2 * SECOND
 LEAST_REASON = 3
-FORCIBLE = ("BUSY", "NG", "UNJUDGED", "FAULT", "MISSED_TRIG", "OVERRUN", "LINE_STOP_REQ", "DEGRADED")
-"""Bits that are offered; io alone decides what may be forced."""
 MEANINGS = {
     "READY": N_("parts are inspected"),
     "TRIG_ACK": N_("the trigger was taken"),
@@ -96,10 +94,8 @@ def plc_views(web: Web) -> Blueprint:
         if not may(SEE):
             return answered(_nothing(), station=told)
         answer = ask(web, "io.look", {}, timeout_ms=1000)
-        rows = answer.body.get("signals", [])
-        outs = [row["name"] for row in rows if row["direction"] == "out"]
-        wires = [name for name in outs if name not in MEANINGS and not name.isupper()]
-        return answered(answer, station=told, offered=[*(name for name in FORCIBLE if name in outs), *wires])
+        offered = [*answer.body.get("outputs", []), *answer.body.get("gates", [])]
+        return answered(answer, station=told, offered=offered)
 
     @views.post("/force")
     @needs(FORCE)
@@ -199,7 +195,16 @@ def _words() -> dict[str, str]:
         "force": N_("Hold %(output)s on for %(seconds)s s?"),
         "let_go": N_("Let go"),
         "none": N_("Nothing is forced."),
-        "nosignals": N_("No signal was seen yet."),
+        "wire": N_("%(role)s · %(place)s · %(state)s"),
+        "connected": N_("connected"),
+        "apart": N_("not connected"),
+        "wire.requests": N_("exchanges"),
+        "wire.refused": N_("refused"),
+        "wire.broken": N_("broken off"),
+        "wire.connections": N_("connections"),
+        "wire.accepted": N_("connections since start"),
+        "wire.timeouts": N_("timeouts"),
+        "wire.stale": N_("late answers"),
     }
     found = {code: gettext(text) for code, text in words.items()}
     return {**found, **{f"counter.{name}": gettext(text) for name, text in COUNTERS.items()}}

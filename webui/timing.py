@@ -171,23 +171,9 @@ FIGURES = {
 
 
 def _gates(web: Web) -> list[str]:
-    """Outputs that are no bits of the status: gates that this box fires itself."""
+    """Gates that this box fires itself."""
     answer = ask(web, "io.look", {})
-    rows = answer.body.get("signals", [])
-    return [
-        row["name"]
-        for row in rows
-        if row["direction"] == "out" and row["name"] not in _OUT and not row["name"].isupper()
-    ]
-
-
-_OUT = frozenset(
-    (
-        *("heartbeat", "seq", "part", "disposition", "defect", "score_milli", "inference_ms", "latency_ms", "job"),
-        *("job_token", "fault", "depth", "triggers", "ok", "ng", "unjudged", "missed", "confirmed"),
-    )
-)
-"""Figures that io tells a PLC beside the bits, which are written large."""
+    return [str(name) for name in answer.body.get("gates", [])]
 
 
 def _triggered(recipe: dict[str, Any], cameras: tuple[str, ...]) -> list[str]:

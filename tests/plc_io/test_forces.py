@@ -108,3 +108,9 @@ def test_the_table_tells_value_direction_and_age() -> None:
     assert rows["out", "FAULT"]["age_ms"] == 20
     assert (rows["in", "TRIG_ENABLE"]["value"], rows["in", "part"]["value"], rows["in", "part"]["age_ms"]) == (1, 7, 15)
     assert rows["out", "seq"]["value"] == 3
+
+
+def test_what_is_offered_is_what_may_be_forced() -> None:
+    forces = Forces(frozenset(("NG", "BUSY", "READY")), frozenset(("gate-2", "gate-1")))
+    assert forces.outputs == ("BUSY", "NG")
+    assert forces.gates == ("gate-1", "gate-2")

@@ -225,6 +225,9 @@ def test_outputs_are_forced_by_hand_for_a_while(people: Open) -> None:
     assert "fires no gates" in line.ask("pulse.hold", gate="g1", hold_ms=100).detail
     signals = {(row["direction"], row["name"]): row["value"] for row in line.do("io.look")["signals"]}
     assert (signals["out", "READY"], signals["in", "TRIG_ENABLE"]) == (1, 1)
+    wire = line.do("io.look")["wire"]
+    assert wire["connected"] is True
+    assert wire["requests"] > 0
     way: dict[str, Any] = {"distance_mm": 300, "max_speed_mm_s": 500, "deadline_ms": 400, "margin_ms": 50}
     found = line.do("timing.check", **way)
     assert (found["fits"], found["spare_ms"]) == (True, 150)

@@ -29,7 +29,9 @@ class Io:
             for direction, signals in known.items()
             for name, value in signals.items()
         ]
-        return {"signals": rows, "forced": self.forced}
+        wire = {"role": "modbus_server", "place": "127.0.0.1 port 502", "connected": True, "requests": 12, "broken": 0}
+        told = {"outputs": ["NG", "LINE_STOP_REQ"], "gates": [], "wire": wire}
+        return {"signals": rows, "forced": self.forced, **told}
 
     def force(self, ask: Ask) -> dict[str, Any]:
         if ask.body["output"] == "READY":
@@ -97,6 +99,7 @@ def test_an_output_is_forced_in_two_steps(screens: Pages, io: Io, page: Any) -> 
     page.wait_for_selector("#plc[data-done=true]")
     expect(page.locator("#out [data-name=READY]")).to_contain_text("1")
     expect(page.locator("#in [data-name=encoder]")).to_contain_text("4711")
+    expect(page.locator("#wire")).to_contain_text("127.0.0.1 port 502 · connected")
     expect(page.locator("#force")).to_be_disabled()
     page.locator("#reason").fill("stack light")
     page.locator("#output").select_option("LINE_STOP_REQ")

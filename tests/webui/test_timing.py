@@ -81,8 +81,7 @@ class Box:
         return {"revision": "rev-2", "job": 3}
 
     def look(self, ask: Ask) -> dict[str, Any]:
-        names = [("out", "READY"), ("out", "gate-1"), ("out", "seq"), ("in", "eye")]
-        return {"signals": [{"name": n, "direction": d, "value": 0, "age_ms": 5} for d, n in names], "forced": []}
+        return {"signals": [], "forced": [], "outputs": ["NG"], "gates": ["gate-1"], "wire": {}}
 
     def pulse(self, ask: Ask) -> dict[str, Any]:
         self.pulses.append(ask)

@@ -56,6 +56,12 @@ async function look() {
     $("counters").replaceChildren(...station.counters.flatMap((/** @type {any} */ [name, count]) => [Object.assign(document.createElement("dt"), { textContent: tell(`counter.${name}`) }), Object.assign(document.createElement("dd"), { textContent: String(count) })]));
   }
   if (!answer.done) return;
+  const wire = answer.wire ?? {};
+  if (wire.role) {
+    say("wire", tell("wire", { role: wire.role, place: wire.place, state: tell(wire.connected ? "connected" : "apart") }));
+    const figures = Object.entries(wire).filter(([name]) => shown.words[`wire.${name}`]);
+    $("wire-counts").replaceChildren(...figures.flatMap(([name, count]) => [Object.assign(document.createElement("dt"), { textContent: tell(`wire.${name}`) }), Object.assign(document.createElement("dd"), { textContent: String(count) })]));
+  }
   for (const direction of ["out", "in"]) table(direction, answer.signals.filter((/** @type {any} */ each) => each.direction === direction));
   offer(answer.offered ?? [], answer.forced ?? []);
 }
