@@ -159,8 +159,10 @@ def watch(line: Any) -> Iterator[Watch]:
 
 
 @pytest.fixture
-def client(line: Any, watch: Watch) -> FlaskClient:
-    return create_app(WebOptions(), "line 1", watch, LedgerReader(line.store), line.store, line.run_dir).test_client()
+def client(line: Any, watch: Watch, client_class: type[FlaskClient]) -> FlaskClient:
+    app = create_app(WebOptions(), "line 1", watch, LedgerReader(line.store), line.store, line.run_dir)
+    app.test_client_class = client_class
+    return app.test_client()
 
 
 def test_a_camera_without_a_reference_says_what_to_do(client: FlaskClient, line: Any) -> None:
