@@ -122,7 +122,8 @@ def shoot(page: Page, line: Any, outcome: Outcome = Outcome.OK, more: int = 1) -
 def test_a_product_is_taught_with_taps_alone_and_goes_on_after_a_kill(
     screen: Callable[[str], Page], people: Any, workshop: Workshop, checks: ModuleType
 ) -> None:
-    page, bad = screen("lead"), []
+    page = screen("lead")
+    bad: list[str] = []
     base = page.url.split("/sign-in")[0].rstrip("/")
 
     def look(step: str) -> None:

@@ -156,14 +156,17 @@ class Shop:
 
 
 @contextlib.contextmanager
-def _shop() -> Iterator[Shop]:
+def make_shop(cameras: tuple[str, ...] = ("top",)) -> Iterator[Shop]:
+    """A workshop beside a made-up line."""
     feed = load_feed()
     folder = Path(tempfile.mkdtemp(prefix="oks", dir="/tmp"))
     try:
         (folder / "recipes").mkdir()
         (folder / "recipes" / "tile.yaml").write_text(yaml.safe_dump(RECIPE, sort_keys=False), encoding="utf-8")
-        (folder / "okng.toml").write_text(SETTINGS.format(run=folder), encoding="utf-8")
-        line = feed.Line(folder, folder / "store")
+        text = SETTINGS.format(run=folder)
+        text = text.replace("[camera.top]\n", "".join(f"[camera.{name}]\n" for name in cameras))
+        (folder / "okng.toml").write_text(text, encoding="utf-8")
+        line = feed.Line(folder, folder / "store", cameras=cameras)
         line.start()
         shop = Shop(folder, line)
         try:
@@ -178,16 +181,23 @@ def _shop() -> Iterator[Shop]:
 
 
 @pytest.fixture
+def twins() -> Iterator[Shop]:
+    """The same with two cameras."""
+    with make_shop(("top", "side")) as made:
+        yield made
+
+
+@pytest.fixture
 def shop() -> Iterator[Shop]:
     """A workshop without drafts."""
-    with _shop() as made:
+    with make_shop() as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def taught() -> Iterator[tuple[Shop, str]]:
     """A workshop, and a draft taught in it from twenty goods and four defects; both for all tests of a file."""
-    with _shop() as made:
+    with make_shop() as made:
         id_ = made.draft(goods=20, defects=4)
         made.result("draft.teach", {"draft": id_})
         yield made, id_

@@ -27,6 +27,7 @@ def drawn(taught: tuple[Any, str]) -> tuple[Any, dict[int, Any]]:
     for number in range(3):
         shop.line.judge(Outcome.NG)
         seq = shop.line.part
+        body: dict[str, Any]
         if number:
             counts = [480 * 100 + 50, 20, 480 * 640 - 480 * 100 - 70]
             body = {"masks": [{"kind": "scratch", "counts": counts}], "boxes": []}
