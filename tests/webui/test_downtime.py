@@ -32,7 +32,7 @@ def reader_of(store: Path, events: list[Event]) -> FiguresReader:
 
 
 def test_ready_and_not_ready_with_reasons(tmp_path: Path) -> None:
-    lost = {"reasons": ["camera top is lost: gone", "inspect is silent"]}
+    lost: dict[str, object] = {"reasons": ["camera top is lost: gone", "inspect is silent"]}
     events: list[Event] = [
         (10, "ready", {}),
         (70, "not ready", lost),
