@@ -16,6 +16,9 @@ SAYINGS = (
     saying(r"^alarm \S+ is out of service already$", N_("This alarm is out of service already")),
     saying(r"^alarm \S+ is .*: it is not out of service$", N_("This alarm is in service already")),
     saying(r"^there is no alarm \S+$", N_("There is no such alarm")),
+    saying(r"^there is nothing to acknowledge$", N_("There is nothing to acknowledge any more")),
+    saying(r"^the inspection is stopped already, by (?P<who>.+)$", N_("%(who)s has stopped the inspection already")),
+    saying(r"^the inspection is not stopped by a person$", N_("The inspection is not stopped")),
     # challenge test
     saying(r"^no test parts are set for (?P<name>.+)$", N_("No test parts are set for %(name)s")),
     saying(

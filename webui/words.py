@@ -171,6 +171,35 @@ ALARMS = (
     saying(r"^camera (?P<name>\S+) is set up for", N_("Camera %(name)s is being set up for the job"), WAIT),
     saying(r"^io: the job has changed", N_("The job has just changed"), WAIT),
     saying(
+        r"^\S+ holds the line: .*; it is silent since: start it again",
+        N_("Who held the line does not answer any more"),
+        N_("Its program has stopped. Call maintenance. Nothing passes until it runs again or the line is reset."),
+    ),
+    saying(
+        r"^shift holds the line: the challenge test is due",
+        N_("The challenge test is due"),
+        N_("Open Test and put the test parts through. Nothing passes until then."),
+    ),
+    saying(
+        r"^shift holds the line: the challenge test has failed",
+        N_("The challenge test has failed"),
+        N_("Open Test: it says which product is on hold. Find the cause, then repeat the test."),
+    ),
+    saying(
+        r"^shift holds the line: change-over to job (?P<number>\d+): step (?P<step>\d)",
+        N_("Change-over to job %(number)s: step %(step)s of 6"),
+        N_("Open Product and finish the change-over, or break it off. Nothing passes until then."),
+    ),
+    saying(r"^shift holds the line: change-over: going back", N_("The change-over is being taken back"), WAIT),
+    saying(r"^shift holds the line: the line is being set to test parts", N_("The test is being prepared"), WAIT),
+    saying(r"^shift holds the line: the release is being written down", N_("The release is being written down"), WAIT),
+    saying(r"^shift (holds the line: shift is starting|has not spoken yet)", N_("Alarms and tests are starting"), WAIT),
+    saying(
+        r"^operator holds the line: stopped by (?P<who>.+)$",
+        N_("The inspection was stopped by %(who)s"),
+        N_("Start it again on the Run screen. Nothing passes until then."),
+    ),
+    saying(
         r"^(?P<who>\S+) holds the line: (?P<why>.+)$",
         N_("%(who)s holds the line: %(why)s"),
         N_("It is let go where it was held. Parts are rejected until then."),
