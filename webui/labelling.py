@@ -113,12 +113,12 @@ def labelling_views(web: Web) -> Blueprint:
         about = {"format": form, "seqs": seqs}
         return told(ask(web, "labels.export", body, about=about, timeout_ms=5000))
 
-    @views.get("/work/<work>")
+    @views.get("/job/<work>")
     @needs("label.draw")
     def progress(work: str) -> Response:
         return told(ask(web, "work.status", {"work": work}))
 
-    @views.get("/work/<work>/labels.zip")
+    @views.get("/job/<work>/labels.zip")
     @needs("label.draw")
     def fetch(work: str) -> Response:
         first = ask(web, "work.status", {"work": work, "file": ZIP, "offset": 0})

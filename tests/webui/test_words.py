@@ -15,7 +15,7 @@ from okng.webui.app import STATIC
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 TEMPLATES = Path(catalogue.HERE) / "templates"
-SAME = {"PLC", "PIN"}
+SAME = {"PIN", "PLC", "READY"}
 """Sentences that are the same in both languages."""
 
 
