@@ -17,6 +17,7 @@ from .admin_box import add_box
 from .admin_people import add_people
 from .admin_programs import add_programs
 from .asking import ask
+from .deeds import deed
 from .refusals import refusal
 from .web import Web
 from .words import N_
@@ -43,6 +44,8 @@ def admin_views(web: Web) -> Blueprint:
     @views.app_context_processor
     def tabs() -> dict[str, Any]:
         return {"admin_tabs": lambda: [(end, title) for end, title, right in TABS if may(right)]}
+
+    views.add_app_template_filter(deed, "deed")
 
     @views.app_template_filter("told")
     def told(value: object) -> str:

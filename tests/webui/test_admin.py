@@ -250,6 +250,13 @@ def test_a_line_of_the_trail_is_put_in_words() -> None:
     assert in_words("x" * 1000).endswith("…")
 
 
+def test_the_trail_is_read_in_chinese(client: FlaskClient) -> None:
+    client.post("/language", data={"language": "zh"})
+    page = text_of(client.get("/admin/audit"))
+    assert "首位管理员" in page
+    assert "user created" not in page
+
+
 @pytest.mark.parametrize(("hour", "night"), [(19, False), (20, True), (3, True), (6, False)])
 def test_night_goes_over_midnight(hour: int, night: bool) -> None:
     assert is_night(WebOptions(), hour) is night
