@@ -53,5 +53,12 @@
     return out;
   };
 
-  window.okngChecks = { smallTargets, clipped, texts };
+  const doubled = () => {
+    const seen = new Set(), bad = [];
+    for (const each of document.querySelectorAll("[id]")) seen.has(each.id) ? bad.push(`two of id ${each.id}`) : seen.add(each.id);
+    for (const each of document.querySelectorAll("button[form], input[form]")) if (!each.form) bad.push(`belongs to no form: ${named(each)}`);
+    return bad;
+  };
+
+  window.okngChecks = { doubled, smallTargets, clipped, texts };
 })();

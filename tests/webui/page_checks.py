@@ -47,6 +47,13 @@ def untranslated_texts(page: Any, data: re.Pattern[str]) -> list[str]:
     return [f"not translated: {text[:80]}" for text, rest in left.items() if LETTERS.search(rest)]
 
 
+def doubled_ids(page: Any) -> list[str]:
+    """Two elements of one id, and keys that belong to a form that is not there: they do nothing."""
+    _ready(page)
+    found: list[str] = page.evaluate("okngChecks.doubled()")
+    return found
+
+
 def _ready(page: Any) -> None:
     page.evaluate((HERE / "page_checks.js").read_text(encoding="utf-8"))
 

@@ -33,8 +33,8 @@ MORE = {
     "menu": ("/menu", "engineer"),
     "reject": ("/rejects/{ng}", "operator"),
     "bypass": ("/bypass", "lead"),
-    "admin-users": ("/admin?tab=users", "administrator"),
-    "admin-display": ("/admin?tab=display", "administrator"),
+    "admin-users": ("/admin/users", "administrator"),
+    "admin-display": ("/admin/display", "administrator"),
 }
 """Pages that are no screen of their own: path and who looks."""
 

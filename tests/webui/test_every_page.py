@@ -121,7 +121,7 @@ def test_every_page_holds(language: str, size: str, visit: Any, checks: ModuleTy
         if id(page) not in listeners:
             listeners[id(page)] = checks.Listener(page, "/".join(page.url.split("/")[:3]))
         seen += 1
-        found = list(checks.clipped_texts(page))
+        found = [*checks.clipped_texts(page), *checks.doubled_ids(page)]
         if size != "phone":
             found += checks.small_targets(page, LEAST_MM[screen.group], SIZES[size][2])
         if language == "pseudo":
