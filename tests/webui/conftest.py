@@ -21,6 +21,8 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
 
 HERE = Path(__file__).parent
+# A machine under load takes longer than the five seconds a page is given by default.
+expect.set_options(timeout=20_000)
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGS = [
     "--no-sandbox",
