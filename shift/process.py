@@ -27,6 +27,7 @@ from ..bus.heartbeat import Heartbeat, Pulse
 from ..bus.messages import CameraState, Health, InspectState, JobAnswer, StationState
 from ..bus.part import Record
 from ..bus.stop import Stop
+from ..bus.waiting import wait_any
 from .desk import ShiftDesk
 from .diary import Diary
 from .door import Door
@@ -105,7 +106,8 @@ class _Shift:
         """Run until asked to stop; then the diary gets its due, for a second at most."""
         self._heart.health = Health.READY
         while not stop.asked.is_set():
-            self._hear(WAIT_MS)
+            wait_any((self._ears, self._door, self._asker), WAIT_MS)
+            self._hear()
             self._turn()
         end = now_ns() + DRAIN_NS
         while self._diary.waiting and now_ns() < end:
@@ -120,16 +122,15 @@ class _Shift:
         self._pulse.close()
         self._heart.close()
 
-    def _hear(self, wait_ms: int) -> None:
-        if self._ears.wait(wait_ms):
-            utc = utc_now()
-            for message in self._ears.drain():
-                self._foreman.hear(message, now_ns(), utc)
+    def _hear(self) -> None:
+        utc = utc_now()
+        for message in self._ears.drain():
+            self._foreman.hear(message, now_ns(), utc)
 
     def _turn(self) -> None:
         at, utc = now_ns(), utc_now()
-        asked = self._desk.serve(at)
         self._diary.pump(at)
+        asked = self._desk.serve(at)
         if at - self._look_ns >= LOOK_NS:
             self._look_ns = at
             self._foreman.look(self._pulse.beats(), self._free(at), time.time_ns(), at)
@@ -138,6 +139,7 @@ class _Shift:
             self._look_for_escapes(at)
         for message in self._foreman.turn(at, utc):
             self._speaker.send(message)
+        self._diary.pump(at)
         self._say(at, utc, at_once=asked > 0)
         self._heart.turn()
 

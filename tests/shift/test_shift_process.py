@@ -109,6 +109,7 @@ def test_a_bypass_grants_nothing_and_goes_on_while_shift_is_dead(people: Open) -
     line = people()
     line.begin("shift")
     line.until("shift", lambda s: True)
+    line.line.during(0.6)  # it hears io, too
     line.line.enable()
     assert line.ask("bypass.set", minutes=5).detail == "a bypass needs a reason"
     assert "at most 120" in line.ask("bypass.set", "why", minutes=121).detail
@@ -136,6 +137,7 @@ def test_a_change_over_that_is_cut_off_leaves_the_old_recipe(people: Open, step:
     line = people(codes=[{"text": "0123", "job": 2, "prefix": True}])
     line.begin("shift")
     line.until("shift", lambda s: True)
+    line.line.during(0.6)  # it hears io, too
     line.line.enable()
     assert line.ask("change.begin", code="99").detail == "no product of the settings has the code '99'"
     line.do("change.begin", code="0123456")
@@ -162,6 +164,7 @@ def test_a_change_over_to_its_end(people: Open) -> None:
     line = people()
     line.begin("shift")
     line.until("shift", lambda s: True)
+    line.line.during(0.6)  # it hears io, too
     line.line.enable()
     line.do("change.begin", number=2)
     line.do("change.step", step=2)
@@ -186,6 +189,7 @@ def test_an_acknowledged_alarm_stays_so_and_what_relaxes_needs_the_ledger(people
     line = people()
     line.begin("shift")
     line.until("shift", lambda s: True)
+    line.line.during(0.6)  # it hears io, too
     line.line.enable()
     line.box.frozen.add("inspect")
     line.until("the alarm", lambda s: any(a.key == "inspect.silent" for a in s.alarms), 20)
