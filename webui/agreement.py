@@ -1,10 +1,10 @@
 """Attribute agreement analysis: whether persons, and the box, say the same of the same parts, and the truth.
 
 Pure. Sources: AIAG, Measurement Systems Analysis, 4th ed., ch. III section C (attribute study); J. Cohen, Educational
-and Psychological Measurement 20 (1960) 37; J. Fleiss, Psychological Bulletin 76 (1971) 378; intervals of shares:
-Clopper, Pearson 1934 (exact); of kappas: percentile bootstrap over parts (Efron), because the answers to one part hang together.
-Kappa alone is a poor figure: it falls where nearly all parts are good, however well people agree (Feinstein, Cicchetti,
-Journal of Clinical Epidemiology 43 (1990) 543). Misses and false alarms stand beside it.
+and Psychological Measurement 20 (1960) 37; J. Fleiss, Psychological Bulletin 76 (1971) 378. Intervals of shares are
+exact (Clopper, Pearson 1934), those of kappas a percentile bootstrap over parts (Efron), because the answers to one
+part hang together. Kappa alone is a poor figure: it falls where nearly all parts are good, however well people agree
+(Feinstein, Cicchetti, Journal of Clinical Epidemiology 43 (1990) 543). Misses and false alarms stand beside it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
