@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..bus.errors import BadLedger
 from ..records.gallery_read import NEAR, SHOWS, GalleryReader, Lot, Wanted
@@ -36,7 +37,7 @@ class Choice:
     until: str = ""
     """UTC, of a page that leads here; in place of span and lot."""
 
-    def address(self) -> dict[str, str]:
+    def address(self) -> dict[str, Any]:
         """For `url_for`: what is set."""
         every = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return {name: value for name, value in every.items() if value and (name, value) != ("show", "rejects")}

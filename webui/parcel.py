@@ -49,7 +49,8 @@ def parcel(rows: Sequence[PartRow], path_of: PathOf, told: Told) -> Iterator[byt
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as made:
         for row in rows:
             names = []
-            for held in (row, *row.views):
+            every: tuple[PartRow | ViewRow, ...] = (row, *row.views)
+            for held in every:
                 path = path_of(held)
                 data = _read(path, left) if path is not None else None
                 if path is None or data is None:

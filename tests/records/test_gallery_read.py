@@ -1,6 +1,5 @@
 """The gallery's questions go by an index on a hundred thousand parts, and their answers are right."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
@@ -73,7 +72,8 @@ def test_no_choice_of_the_gallery_reads_the_whole_table(full: Path, wanted: Want
 
 
 def test_pages_join_without_a_gap_and_without_a_double(full: Path) -> None:
-    gallery, seen, before = GalleryReader(full), [], None
+    gallery, seen = GalleryReader(full), list[int]()
+    before: int | None = None
     for _ in range(4):
         page = gallery.page(Wanted(near="far"), 24, before)
         seen += [row.seq for row in page.rows]
@@ -87,7 +87,8 @@ def test_a_walk_that_finds_little_goes_on_with_the_next_page(full: Path) -> None
     page = gallery.page(Wanted(kind="scratch", near="below"), 24)
     assert page.rows == []
     assert page.before == PARTS - 10 * (WALK - 1)
-    before, pages = page.before, 1
+    before: int | None = page.before
+    pages = 1
     while before is not None:
         before = gallery.page(Wanted(kind="scratch", near="below"), 24, before).before
         pages += 1
@@ -113,7 +114,7 @@ def test_a_word_that_is_none_is_refused(full: Path, wanted: Wanted) -> None:
 
 
 @pytest.fixture
-def fresh(full: Path, tmp_path: Path) -> Iterator[Path]:
+def fresh(full: Path, tmp_path: Path) -> Path:
     (tmp_path / schema.FILE).write_bytes((full / schema.FILE).read_bytes())
     return tmp_path
 

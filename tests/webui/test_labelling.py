@@ -24,7 +24,7 @@ from okng.webui.watch import Watch
 
 PATIENCE_MS = 20_000
 WIDTH, HEIGHT = 640, 480
-BODY = {
+BODY: dict[str, Any] = {
     "width": WIDTH,
     "height": HEIGHT,
     "camera": "top",

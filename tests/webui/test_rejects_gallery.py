@@ -73,7 +73,8 @@ def test_marking_needs_the_right_and_is_written_down(people: Any, client: FlaskC
     people.judge(Outcome.NG)
     assert client.post("/rejects/reviewed", json={"seqs": [1]}).status_code == 401
     sign_in(client, "op")
-    for bad in ({}, {"seqs": []}, {"seqs": ["1"]}, {"seqs": [True]}, {"seqs": list(range(MOST_PARTS + 1))}):
+    no_marks: list[Any] = [{}, {"seqs": []}, {"seqs": ["1"]}, {"seqs": [True]}, {"seqs": list(range(MOST_PARTS + 1))}]
+    for bad in no_marks:
         assert client.post("/rejects/reviewed", json=bad).status_code == 400
     assert client.post("/rejects/reviewed", json={"seqs": [1]}).json["done"]  # type: ignore[index]
     assert PeopleReader(people.store).reviewed([1])[1].who == "op"
@@ -90,8 +91,8 @@ def test_export_holds_pictures_and_table_and_stands_in_the_audit_trail(
     sign_in(client, "op")
     assert client.get("/rejects/export.zip?seqs=1").status_code == 403
     sign_in(client, "lead")
-    for bad in ("", "x", "1,,2", ",".join("1" * (MOST_PARTS + 1)) + ",a", "9" * 40):
-        assert client.get(f"/rejects/export.zip?seqs={bad}").status_code == 400
+    for wrong in ("", "x", "1,,2", ",".join("1" * (MOST_PARTS + 1)) + ",a", "9" * 40):
+        assert client.get(f"/rejects/export.zip?seqs={wrong}").status_code == 400
     assert client.get("/rejects/export.zip?seqs=99").status_code == 404
     answer = client.get("/rejects/export.zip?seqs=1,2,1")
     made = zipfile.ZipFile(io.BytesIO(answer.data))
