@@ -43,7 +43,7 @@ def run(box: Box, read_box: ReadBox) -> int:
     desk = Desk(
         OWNER,
         {
-            **TeachDesk(settings_file, read_box, drafts, eye, works).handlers(),
+            **TeachDesk(settings_file, read_box, drafts, eye, works, heartbeat.turn).handlers(),
             **RecipeDesk(settings_file, read_box, works).handlers(),
             **ModelDesk(settings_file, read_box, works).handlers(),
             **KeepingDesk(settings_file, read_box, works).handlers(),

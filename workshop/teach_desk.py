@@ -15,12 +15,14 @@ draft.try      {draft, live?: bool}                      work: id; judges the ch
 draft.release  {draft, number?, despite?}                work: id
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
 from ..bus.asks import Ask, Handler
 from ..bus.clock import utc_now
 from ..camera.frame import Frame
+from ..imaging.picture import Picture
 from ..inspect.recipe import ActiveRecipe, read_recipe
 from . import shots, taken
 from .box import Box, ReadBox
@@ -38,8 +40,16 @@ _KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".html": "text/html"}
 class TeachDesk:
     """Answers what is asked of drafts. One thread: the workshop's."""
 
-    def __init__(self, settings_file: Path, read_box: ReadBox, drafts: Drafts, eye: Eye, works: Works) -> None:
+    def __init__(
+        self, settings_file: Path, read_box: ReadBox, drafts: Drafts, eye: Eye, works: Works, turn: Callable[[], None]
+    ) -> None:
+        """turn: called between two pictures that are written: a large one takes a second."""
         self._file, self._read, self._drafts, self._eye, self._works = settings_file, read_box, drafts, eye, works
+        self._turn = turn
+
+    def _keep(self, draft: Draft, picture: Picture, fields: dict[str, Any]) -> Shot:
+        self._turn()
+        return shots.keep(self._drafts, draft, picture, fields)
 
     def handlers(self) -> dict[str, Handler]:
         """By command."""
@@ -187,10 +197,7 @@ class TeachDesk:
                 raise ValueError(f"draft.shoot: camera = {name!r}: expected one of {', '.join(draft.cameras)}")
         frames: list[Frame] = [self._eye.take(name, box.options.fresh_ms) for name in names]
         fields = [shots.of_frame(draft, frame, role) for frame in frames]
-        made = [
-            shots.keep(self._drafts, draft, frame.picture, {**each, **more})
-            for frame, each in zip(frames, fields, strict=True)
-        ]
+        made = [self._keep(draft, frame.picture, {**each, **more}) for frame, each in zip(frames, fields, strict=True)]
         return self._added(draft, made)
 
     def _from_ledger(self, draft: Draft, box: Box, role: Role, seq: int, more: dict[str, Any]) -> dict[str, Any]:
@@ -202,7 +209,7 @@ class TeachDesk:
             if draft.cameras.get(view.camera) == (view.picture.shape[1], view.picture.shape[0]):
                 shot = {"role": role, "camera": view.camera, "taken_at": part.taken_at, "source": "part"}
                 whole = {**shot, "part": part.part, "seq": seq, **more}
-                made.append(shots.keep(self._drafts, draft, view.picture, whole))
+                made.append(self._keep(draft, view.picture, whole))
         if not made:
             raise ValueError("this part has no kept picture that fits this draft")
         return self._added(draft, made)
@@ -247,9 +254,7 @@ class TeachDesk:
             role: Any = "challenge"
             frames = [self._eye.take(name, box.options.fresh_ms) for name in draft.cameras]
             fields = [shots.of_frame(draft, frame, role) for frame in frames]
-            made = [
-                shots.keep(self._drafts, draft, frame.picture, each) for frame, each in zip(frames, fields, strict=True)
-            ]
+            made = [self._keep(draft, frame.picture, each) for frame, each in zip(frames, fields, strict=True)]
             draft = self._drafts.change(draft, shots=[*draft.shots, *made])
         if not draft.of("challenge"):
             raise ValueError("there is no challenge part in this draft: take a picture of one")

@@ -90,6 +90,26 @@ def test_a_model_is_put_in_place_compared_and_taken_back(product: tuple[Any, int
     assert {"model.activate begun", "model.activate done", "model.back done"} <= set(trail)
 
 
+def test_where_the_recipe_names_a_slot_the_link_is_switched(product: tuple[Any, int], taught: tuple[Any, str]) -> None:
+    shop, job = product
+    folder = shop.folder / "recipes"
+    told = shop.done("model.list")["models"]
+    old = next(one for one in told if any(use["job"] == job for use in one["used"]))
+    (folder / "current").symlink_to(f"../workshop/bundles/{old['folder']}")
+    read = shop.done("recipe.read", {"job": job})
+    recipe = read["recipe"]
+    recipe["regions"][0]["bundle"] = "current"
+    saved = shop.done("recipe.save", {"job": job, "recipe": recipe, "base": read["revision"]})
+    other = next((one["digest"] for one in told if one["digest"] != old["digest"]), None) or other_bundle(
+        shop, taught[1]
+    )
+    done = shop.result("model.activate", {"bundle": other, "job": job})
+    assert done["new"]["file"] == saved["file"], "the recipe stays, its model changes"
+    assert open_bundle((folder / "current").resolve()).digest == other
+    assert shop.result("model.back", {"job": job})["new"]["models"] == {"plate": old["digest"]}
+    assert open_bundle((folder / "current").resolve()).digest == old["digest"]
+
+
 def people(shop: Any) -> Any:
     from okng.records.people_read import PeopleReader
 
