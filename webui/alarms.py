@@ -40,6 +40,12 @@ class Row:
     priority: str
 
     @property
+    def todo(self) -> str:
+        """What to do now: what is over by itself only has to be seen, unless a person has to make sure of it."""
+        over = self.alarm.state is AlarmState.RETURNED and not self.alarm.latched
+        return gettext("It is over by itself. Acknowledge that you have seen it.") if over else self.words.todo
+
+    @property
     def waits(self) -> bool:
         """Somebody has to acknowledge it."""
         return self.alarm.state in WAITING

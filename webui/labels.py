@@ -35,6 +35,7 @@ def page_words(gettext: Gettext) -> dict[str, str]:
             N_("Their process does not answer. Parts are judged as before. If it stays, call maintenance.")
         ),
         "alarm.returned": gettext(N_("gone by itself")),
+        "alarm.over": gettext(N_("It is over by itself. Acknowledge that you have seen it.")),
         "alarm.latched": gettext(N_("gone, waits for reset")),
         "alarm.count": gettext(N_("{count} times")),
         "line.reason": gettext(N_("Line: {what}")),

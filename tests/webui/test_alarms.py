@@ -99,6 +99,11 @@ def test_looking_needs_nobody_and_acting_leads_to_the_sign_in(client: FlaskClien
     page = page_with(client, "The PLC does not answer")
     assert page.index("The PLC does not answer") < page.index("Camera 7 is lost")
     assert "Check whether the PLC runs" in page
+    assert "It is over by itself" in page  # the camera: nothing is to be checked any more
+    people.alarms = (alarm("reject.unconfirmed", "returned", active=False, fill={"part": "12"}),)
+    assert "find part 12" in page_with(client, "A reject was not confirmed")  # somebody has to make sure of it
+    people.alarms = (alarm("plc.lost"),)
+    page = page_with(client, "The PLC does not answer")
     assert "/sign-in?next=/alarms" in page
     assert client.post("/alarms/ack", data={"key": "plc.lost"}).status_code == 401
     assert client.get("/alarms/?tab=elsewhere").status_code == 404
@@ -196,6 +201,9 @@ def test_the_band_comes_with_an_alarm_and_no_key_moves(screen: Page, plant: Any)
     assert screen.evaluate(blinking, "#band-icon") == "band-blink"
     for words in ("#band-what", "#band-todo", ".band"):
         assert screen.evaluate(blinking, words) == "none"
+    line.alarms = (alarm("plc.lost", "returned", active=False),)
+    expect(screen.locator("#band-todo")).to_contain_text("over by itself")
+    expect(screen.locator("#band")).to_have_attribute("data-kind", "2")
     line.alarms = (alarm("reject.unconfirmed", "acknowledged"),)
     expect(screen.locator("#band-ack")).to_be_hidden()
     expect(screen.locator("#band")).to_have_attribute("data-waits", "no")

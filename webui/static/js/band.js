@@ -6,6 +6,8 @@ const SAID_MS = 6000;
 const QUIET = ["shelved", "suppressed", "out of service"];
 const WAITING = ["unacknowledged", "returned"];
 const LOUD = 2;
+/** What is over by itself is not shown in the colour of what is urgent. */
+const OVER = 2;
 
 /** @param {number} ms */
 export function age(ms) {
@@ -56,11 +58,14 @@ export function startBand(events, now) {
       return;
     }
     const alarm = shown.alarm;
-    band.dataset.kind = alarm ? String(alarm.priority) : "line";
+    const over = alarm?.state === "returned" && !alarm.latched;
+    band.dataset.kind = alarm ? String(over ? Math.max(OVER, alarm.priority) : alarm.priority) : "line";
     band.dataset.waits = shown.waits ? "yes" : "no";
     setShape(/** @type {Element} */ (document.getElementById("band-icon")), alarm?.shape ?? "triangle");
     say("band-what", alarm ? alarm.what : shown.reason.what);
-    if (performance.now() > saidUntil) say("band-todo", alarm ? alarm.todo : shown.reason.todo);
+    if (performance.now() > saidUntil) {
+      say("band-todo", over ? word("alarm.over") : alarm ? alarm.todo : shown.reason.todo);
+    }
     since = Date.parse(alarm ? alarm.since : (shown.since ?? "")) || 0;
     say("band-more", alarm ? stateWords(alarm) : shown.more > 0 ? word("more", { count: shown.more }) : "");
     const second = shown.line && shown.line.what !== alarm?.what ? word("line.reason", { what: shown.line.what }) : "";
