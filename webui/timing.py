@@ -194,7 +194,7 @@ def _words() -> dict[str, str]:
             "worst seen %(whole)s + valve %(valve)s + kept free %(spare)s = %(sum)s ms (%(parts)s parts, %(kind)s)"
         ),
         "unseen": N_("No part of this recipe was acknowledged yet: what is promised counts alone."),
-        "exact": N_("p99.9"),
+        "exact": N_("p99.9 of them"),
         "longest": N_("longest seen"),
         "margin": N_("margin = worst acknowledgement %(answer)s + valve %(valve)s + kept free %(spare)s, rounded up"),
         "decision": N_("worst decision %(decision)s of %(deadline)s ms"),
@@ -205,6 +205,5 @@ def _words() -> dict[str, str]:
         "saved": N_("Saved as revision %(revision)s of job %(job)s. In force after a change-over."),
         "firing": N_("The gate is on while the key is held"),
         "let_go": N_("Off"),
-        "ms": N_("ms"),
     }
     return {code: gettext(text) for code, text in words.items()}
