@@ -1,4 +1,4 @@
-"""The real shift process beside a made-up line, and the little of io that it needs: modes are taken, jobs answered."""
+"""The real shift process beside a made-up line, and the little of io that it needs: modes, holds and jobs."""
 
 import contextlib
 import subprocess
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from okng.bus.channel import Subscriber, shift_address
-from okng.bus.messages import JobAnswer, JobAsk
+from okng.bus.messages import Hold, JobAnswer, JobAsk
 from okng.bus.shift import LineMode, ShiftState
 
 CODE = """
@@ -36,7 +36,7 @@ class Io:
         self._thread.start()
 
     def _live(self) -> None:
-        ears = Subscriber([shift_address(self.line.run_dir)], (LineMode, JobAsk, ShiftState))
+        ears = Subscriber([shift_address(self.line.run_dir)], (LineMode, Hold, JobAsk, ShiftState))
         with ears:
             while not self._stop.is_set():
                 message = ears.receive(50)
@@ -44,6 +44,10 @@ class Io:
                     self.state = message
                 elif isinstance(message, LineMode):
                     self.line.mode = message
+                elif isinstance(message, Hold):
+                    begins = f"{message.who} holds the line: "
+                    others = tuple(reason for reason in self.line.reasons if not reason.startswith(begins))
+                    self.line.reasons = (*others, f"{begins}{message.reason}") if message.held else others
                 elif isinstance(message, JobAsk):
                     with self.line._lock:
                         if not self.refusal:
