@@ -94,12 +94,6 @@ class LabelsReader:
                 [(rows[seq], second) for seq, second in seqs if seq in rows], int(count["total"]), int(count["done"])
             )
 
-    def second(self, seq: int, who: str) -> bool:
-        """True when another person has labelled that part and this one not: theirs is the second look. BadLedger."""
-        with self._reader.asking() as ask:
-            found = list(ask("select who from label where seq = ? and undone_at is null and not second", [seq]))
-            return bool(found) and all(row["who"] != who for row in found)
-
     def last(self, who: str, since: str) -> Last | None:
         """The last label of a person that still stands; None: none since then. BadLedger."""
         with self._reader.asking() as ask:

@@ -34,7 +34,7 @@ def confirm_views(web: Web) -> Blueprint:
         try:
             row = None if first is None else web.history.row(first)
             waiting = labels.waiting(who, since, AHEAD, skip)
-            items = _items(waiting, row, second=row is not None and labels.second(row.seq, who))
+            items = _items(waiting, row)
             last = labels.last(who, since)
         except BadLedger:
             return {"history": False, "items": [], "total": 0, "done": 0, "since": since, "last": None}
@@ -111,9 +111,13 @@ def share(hits: int, of: int) -> tuple[int, int, float | None, float, float]:
     return hits, of, 100 * p, 100 * max(0.0, middle - half), 100 * min(1.0, middle + half)
 
 
-def _items(waiting: Waiting, first: PartRow | None, *, second: bool) -> list[dict[str, Any]]:
-    """What the page shows. A second look is no different from a first one: it is blind."""
-    asked = [] if first is None else [(first, second)]
+def _items(waiting: Waiting, first: PartRow | None) -> list[dict[str, Any]]:
+    """What the page shows. A second look is no different from a first one: it is blind.
+
+    A part that was asked for by itself is never a second look: its page told what others say, and a person who differs
+    wants to put it right.
+    """
+    asked = [] if first is None else [(first, False)]
     rest = [(row, twice) for row, twice in waiting.rows if first is None or row.seq != first.seq]
     return [{**row_payload(row), "second": twice} for row, twice in (*asked, *rest)]
 

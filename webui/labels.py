@@ -63,7 +63,6 @@ def page_words(gettext: Gettext) -> dict[str, str]:
         "frozen": gettext(N_("FROZEN")),
         "frozen.hint": gettext(N_("touch the picture to go on")),
         "freeze.hint": gettext(N_("touch the picture to freeze")),
-        "of_ms": gettext(N_("{ms} ms of {budget} ms")),
         "ms": gettext(N_("{ms} ms")),
         "since": gettext(N_("since {time}")),
         "since_at_least": gettext(N_("since before {time}")),

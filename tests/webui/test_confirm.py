@@ -117,6 +117,33 @@ def test_the_lead_sees_shares_with_their_intervals(people: Any, client: FlaskCli
     assert share(0, 0)[2] is None
 
 
+def test_who_opens_a_labelled_part_puts_it_right_and_who_is_given_one_looks_blind(
+    people: Any, client: FlaskClient, sign_in: Any
+) -> None:
+    for _ in range(30):
+        people.judge(Outcome.NG)
+        label(client, people.part, "good")
+    sign_in(client, "lead")
+    queue = client.get("/confirm/queue.json").json
+    assert queue is not None
+    given = [item for item in queue["items"] if item["second"]]
+    assert given, "one labelled part in ten comes before a second person"
+    assert all("truth" not in item for item in given), "blind: nobody sees what the first person said"
+    first = json.loads(
+        client.get("/confirm/?seq=2")
+        .get_data(as_text=True)
+        .split('data-queue="')[1]
+        .split('"')[0]
+        .replace("&#34;", '"')
+    )["items"][0]
+    assert (first["seq"], first["second"]) == (2, False)
+    assert client.post("/confirm/label", json={"seq": 2, "truth": "defect", "second": False}).json["done"]  # type: ignore[index]
+    assert PeopleReader(people.store).label_of([2])[2].truth == "defect"
+    seq = given[0]["seq"]
+    assert client.post("/confirm/label", json={"seq": seq, "truth": "defect", "second": True}).json["done"]  # type: ignore[index]
+    assert PeopleReader(people.store).label_of([seq])[seq].truth == "good", "the second look is never the part's label"
+
+
 # ---- with a finger
 
 
