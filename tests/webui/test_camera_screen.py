@@ -122,6 +122,8 @@ def test_the_close_picture_is_whole_and_measured(line: Any, run_dir: Path) -> No
         assert sum(found["channels"][0][1]) == 200 * 150
         assert 0 < found["focus"] <= found["peak"]
         assert made.get("/closeup/side.jpg").status_code == 404
+        made.who[0] = somebody("operator")
+        assert made.get("/closeup/top.json").status_code == 403
 
 
 def test_saving_keeps_what_else_the_recipe_says(screens: tuple[Pages, list[Ask]]) -> None:
