@@ -42,6 +42,14 @@ THE_RECIPES = frozenset(
     )
 )
 """Not for a preview: the picture's shape and whose it is are the recipe's to say."""
+PROFILED = frozenset(
+    (
+        *("ExposureTime", "ExposureTimeAbs", "ExposureAuto", "AutoExposure", "Gain", "GainAbs", "GainAuto"),
+        *("AcquisitionFrameRate", "AcquisitionFrameRateAbs", "TriggerSource", "TriggerActivation", "TriggerOverlap"),
+        *("TriggerDelay", "TriggerDelayAbs", "LineDebouncerTime", "LineDebouncerTimeAbs"),
+    )
+)
+"""What each profile writes itself: after a restart the profile's word holds, it may be another job's by now."""
 SELECTED = {"BalanceRatio": "BalanceRatioSelector"}
 """Features of which there is one for each choice of another."""
 INSPECTING = "the line is inspecting: confirm that the camera is set up now, its parts are rejected meanwhile"
@@ -90,21 +98,31 @@ class CameraDesk:
     """Answers the asks of one camera process, in its loop. One thread."""
 
     def __init__(
-        self, name: str, source: Setting, run_dir: Path, begin: Callable[[], None], end: Callable[[], None]
+        self,
+        name: str,
+        source: Setting,
+        run_dir: Path,
+        begin: Callable[[], None],
+        end: Callable[[], None],
+        written: frozenset[str] = frozenset(),
     ) -> None:
-        """begin: let the camera run free. end: set it up by its profile again. Both: Refused, CameraLost."""
+        """begin: let the camera run free. end: set it up by its profile again. Both: Refused, CameraLost.
+
+        written: further features that the profile has just written.
+        """
         self._source, self._begin, self._end = _Features(source), begin, end
         self._lost: CameraLost | None = None
         self._file = run_dir / f"camera-{name}-found.json"
         self._until_ns = 0
-        self._found: list[tuple[str, Value, str, Value]] = _kept(self._file)
+        kept = _kept(self._file)
+        self._found = [one for one in kept if one[0] not in PROFILED and one[0] not in written]
         """Name, value, selector (empty: none) and its value, as found before they were written first."""
         self._station: StationState | None = None
         self._heard = Subscriber([io_address(run_dir)], (StationState,))
         self._door = AskDoor(ask_address(run_dir, f"camera-{name}"))
         handlers = {"feature.read": self._read, "feature.write": self._write, "camera.free_run": self._run}
         self._desk = Desk("camera", {name: self._minded(handler) for name, handler in handlers.items()})
-        if self._found:  # the process before this one died in the middle of a session
+        if kept:  # the process before this one died in the middle of a session
             self._restore()
 
     @property

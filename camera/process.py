@@ -109,7 +109,12 @@ class _Camera:
         loop = CameraLoop(source, got, self._options, self._ring_for(got), bus, self._announcer, heartbeat)
         try:
             self._desk = desk = CameraDesk(
-                self._name, source, self._run_dir, lambda: self._look(loop), lambda: self._work(loop)
+                self._name,
+                source,
+                self._run_dir,
+                lambda: self._look(loop),
+                lambda: self._work(loop),
+                frozenset(name for name, _ in self._follower.setup.profile.features),
             )
             while not stop.asked.is_set():
                 loop.turn()

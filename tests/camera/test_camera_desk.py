@@ -127,3 +127,14 @@ def test_a_process_that_dies_in_a_session_leaves_nothing_behind(line: Line) -> N
     line.start().ready()
     assert value(line, "Gain") == 0.0
     assert before is None or value(line, "BlackLevel") == before
+
+
+def test_after_a_restart_the_profile_has_the_last_word(line: Line) -> None:
+    """The process died in a session, and the job that runs now has another exposure than the one that was set up."""
+    line.start().ready()
+    done(line, "camera.free_run", on=True)
+    done(line, "feature.write", values={"ExposureTime": 5000.0})
+    line.end(9)
+    line.start(exposure_us=2000.0).ready()
+    assert value(line, "ExposureTime") == 2000.0
+    assert not list(line.run_dir.glob("camera-top-found.json"))
