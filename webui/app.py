@@ -129,6 +129,8 @@ def create_app(
             return jsonify(error=API_ERRORS.get(error.code, "refused"), detail=str(error.description)), error.code
         if error.code is None or error.code < 400 or request.path.endswith((".jpg", ".png", ".json")):
             return error.get_response()
+        if error.code == 405 and request.method == "GET":  # a form's answer that the browser asks for again
+            return redirect(url_for("menu.page"), 303)
         return render_template("error.html", code=error.code), error.code
 
     guard(app, options, sessions)

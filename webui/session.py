@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, Request, g, request, session
 from flask.sessions import SecureCookieSessionInterface
@@ -151,9 +152,14 @@ def set_up_cookies(app: Flask, key: bytes) -> None:
 
 
 def at_panel(asked: Request) -> bool:
-    """True when the request comes from the box itself. Through a proxy it does not, wherever that one is."""
+    """True when the request comes from the box itself. Through a proxy it does not, wherever that one is.
+
+    Nor under a name that somebody else's name server may point at this address.
+    """
     forwarded = any(name in asked.headers for name in ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"))
-    return not forwarded and is_loopback(asked.remote_addr or "")
+    called = urlsplit("//" + asked.host).hostname or ""
+    own_name = called == "localhost" or is_loopback(called)
+    return not forwarded and own_name and is_loopback(asked.remote_addr or "")
 
 
 def key_place(options: WebOptions, store: Path) -> Path:

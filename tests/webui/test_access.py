@@ -385,6 +385,11 @@ def test_the_first_administrator_is_made_once_and_at_the_box(line: Any, client_c
     assert client.post("/sign-in/first", data={**given, "name": "second"}).status_code == 409
 
 
+def test_the_answer_to_a_form_that_is_asked_for_again_leads_to_the_menu(client: FlaskClient) -> None:
+    answer = client.get("/sign-in/badge")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/menu")
+
+
 # -- from elsewhere -----------------------------------------------------------------------------------------------
 
 
@@ -399,8 +404,10 @@ def test_from_elsewhere_nothing_is_shown_to_nobody(client: FlaskClient) -> None:
     )
     names = client.get("/sign-in", environ_overrides=OVER_TLS).get_data(as_text=True)
     assert "Otto Operator" not in names
-    proxied = client.get("/", headers={"X-Forwarded-For": "192.168.7.9"})
-    assert proxied.status_code == 403
+    for headers in ({"X-Forwarded-For": "192.168.7.9"}, {"Host": "rebound.example"}):
+        assert client.get("/", headers=headers).status_code == 403
+    for own in ("localhost:8080", "127.0.0.1:8080", "[::1]:8080"):
+        assert client.get("/", headers={"Host": own}).status_code == 200
 
 
 def test_from_elsewhere_it_takes_tls_and_a_password(make: Callable[..., Flask], client: FlaskClient) -> None:

@@ -2,7 +2,7 @@
 import { startBand } from "./band.js";
 import { Events } from "./events.js";
 import { startMode, startTheme } from "./mode.js";
-import { startWho } from "./who.js";
+import { again, startWho } from "./who.js";
 import { say, setShape, word } from "./words.js";
 
 const body = document.body;
@@ -31,7 +31,7 @@ function tick() {
 }
 
 events.on("heartbeat", (beat) => {
-  if (web && beat.web !== web) location.reload();
+  if (web && beat.web !== web) again();
   web = beat.web;
   [boxMs, boxAt, offsetMin, inspecting] = [beat.utc_ms, performance.now(), beat.offset_min, beat.inspecting];
   body.dataset.inspecting = beat.inspecting ? "yes" : "no";

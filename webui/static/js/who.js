@@ -29,6 +29,11 @@ export function submit(action, values) {
   form.submit();
 }
 
+/** Load the page again; one that came as the answer to a form is asked for afresh, not sent a second time. */
+export function again() {
+  location.replace(location.pathname + location.search);
+}
+
 function watchIdle() {
   let ends = performance.now() + Number(body.dataset.leftS) * 1000;
   let touched = -Infinity;
@@ -45,7 +50,7 @@ function watchIdle() {
         keepalive: true,
       });
       const said = answer.ok ? await answer.json() : null;
-      if (said && said.who !== body.dataset.user) location.reload();
+      if (said && said.who !== body.dataset.user) again();
       else if (said) ends = performance.now() + said.left_s * 1000;
     } catch {
       // No answer: the guard against a frozen display says so.
