@@ -243,7 +243,8 @@ def _hold(web: Web, said: ChallengeState | None) -> dict[str, Any] | None:
         "first": first.part if first else None,
         "last": last.part if last else None,
         "count": max(0, count),
-        "since": said.hold_from,
+        # Where no test has ever passed all of it is on hold, whenever the failed one began.
+        "since": min(said.hold_from, first.taken_at) if first else said.hold_from,
         "until": said.hold_to,
     }
 
