@@ -13,6 +13,7 @@ from ..records.read import PartRow, ViewRow
 from .access import needs, person
 from .answered import sent
 from .asking import ask
+from .refusals import refusal
 from .run import picture_urls
 from .session import at_panel
 from .teach_words import phase_words, workshop_words
@@ -125,7 +126,7 @@ def _changed(web: Web, name: str, body: dict[str, Any], asked: dict[str, Any]) -
     if isinstance(given, dict) and given.get("who"):
         second = _second(web, str(given["who"]), str(given.get("secret", "")))
         if not second.done:
-            return _told(second)
+            return _told(Answer(second.id, False, refusal(second.detail)))
         body["second"] = {"name": second.body["name"]}
     about = {"body": {key: value for key, value in body.items() if key != "second"}, "second": body.get("second")}
     return _told(ask(web, name, body, reason=_reason(asked), about=about, timeout_ms=BEGIN_MS))

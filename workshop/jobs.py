@@ -58,12 +58,14 @@ JOBS: dict[str, str] = {
 }
 """`module:function` inside this room, by what `Work.what` calls it."""
 NICE = 10
+_RUNTIME_MB = 2048
+"""Address space that the libraries map before they do anything."""
 _PR_SET_PDEATHSIG = 1
 
 
 def run_job(box: Box, folder: Path, read_box: ReadBox) -> int:
     """Do the work that lies in a folder; return the exit code. stdout is the work's own: one line of JSON a step."""
-    _become_a_guest(box.options.memory_mb)
+    _become_a_guest(box.options.memory_mb if box.inspect.provider == "cpu" else None)
     out = os.dup(1)
     os.dup2(2, 1)  # what a library prints is no progress
 
@@ -85,13 +87,17 @@ def run_job(box: Box, folder: Path, read_box: ReadBox) -> int:
     return 0
 
 
-def _become_a_guest(memory_mb: int) -> None:
-    """Go when the workshop goes, give way to the line, and take no more memory than is allowed."""
+def _become_a_guest(memory_mb: int | None) -> None:
+    """Go when the workshop goes, give way to the line, and take no more memory than is allowed.
+
+    memory_mb: None: no bound, because the driver of a GPU maps far more than it takes.
+    """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() == 1:
         sys.exit(1)
     os.nice(NICE)
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    most = (memory_mb + 2048) << 20
-    resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    if memory_mb is not None:
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        most = (memory_mb + _RUNTIME_MB) << 20
+        resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

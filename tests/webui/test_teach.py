@@ -256,3 +256,29 @@ def test_an_engineer_looks_ahead_and_saves_a_threshold(
         page.goto(f"{base}/models/?job=2", wait_until="commit")
         page.get_by_role("link", name="Report").tap()
     expect(popup.value.locator("h1").first).to_contain_text("what was taught")
+
+
+@pytest.mark.ui
+def test_a_second_person_proves_to_be_there_before_a_model_is_taken_back(
+    screen: Callable[[str], Page], people: Any, workshop: Workshop
+) -> None:
+    product(people, workshop)
+    text = workshop.settings.read_text(encoding="utf-8")
+    workshop.settings.write_text(text.replace("[workshop]\n", "[workshop]\nfour_eyes = true\n"), encoding="utf-8")
+    people.ask("account.create", {"name": "eva", "full_name": "Eva", "role": "engineer", "pin": "5555"})
+    page = screen("eng")
+    base = page.url.split("/sign-in")[0].rstrip("/")
+    page.goto(f"{base}/models/?job=2", wait_until="commit")
+    page.locator("#back").tap()
+    assert page.locator("#second option").all_inner_texts() == ["", "Eva"], "nobody without the right, and not oneself"
+    page.locator("#confirm-do").tap()
+    expect(page.locator("#confirm-trouble")).to_contain_text("second person")
+    page.locator("#second").select_option("eva")
+    page.locator("#second-pin").fill("1234")
+    page.locator("#confirm-do").tap()
+    expect(page.locator("#confirm-trouble")).not_to_contain_text("second person")
+    expect(page.locator("#second-pin")).to_have_value("")
+    page.locator("#second-pin").fill("5555")
+    page.locator("#confirm-do").tap()
+    expect(page.locator("#trouble-text")).to_contain_text("nothing before this one", timeout=20_000)
+    expect(page.locator("body")).to_have_attribute("data-user", "eng")
