@@ -149,6 +149,10 @@ def test_stop_by_finger_is_done_when_the_line_says_so(
     page.locator("[data-do=stop]").tap()
     expect(page.locator("#stop-told")).to_contain_text("waiting")
     expect(page.locator("#stop-dialog")).to_have_attribute("open", "")
+    for _ in range(100):  # the trail is written first
+        if shift.asked:
+            break
+        page.wait_for_timeout(50)
     assert [ask.name for ask in shift.asked] == ["inspection.stop"]
 
 
