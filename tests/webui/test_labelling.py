@@ -76,6 +76,11 @@ def test_without_a_workshop_the_export_says_so(people: Any, client: FlaskClient)
     nothing = client.post("/labelling/export", json={"format": "coco"}).json
     assert nothing is not None
     assert (nothing["done"], nothing["detail"]) == (False, "Nothing is drawn yet.")
+    people.judge(Outcome.NG)
+    people.ask("drawing.set", {"seq": 1, "body": BODY}, "eng")
+    silent = client.post("/labelling/export", json={"format": "coco"}).json
+    assert silent is not None
+    assert (silent["done"], silent["silent"]) == (False, True)
 
 
 def dataset_of(picture: Path, body: dict[str, Any]) -> Dataset:
