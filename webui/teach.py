@@ -10,9 +10,11 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..bus.asks import Answer
+from ..bus.errors import BadLedger
 from .access import needs
 from .answered import sent
 from .asking import ask
+from .run import picture_urls
 from .teach_figures import histogram
 from .teach_words import FLAGS, TILES, phase_words, workshop_words
 from .web import Web
@@ -31,6 +33,8 @@ STEPS = (
 SHARES = (0.1, 0.2, 0.3, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 """What may be promised, %."""
 SHOOT_MS, RELEASE_MS = 4000, 4000
+LOOKED_BACK, PAST = 200, 30
+"""Newest parts among which kept pictures are looked for, and how many of these are offered."""
 
 
 def teach_views(web: Web) -> Blueprint:
@@ -104,7 +108,10 @@ def teach_views(web: Web) -> Blueprint:
         role = asked.get("role")
         if role not in ("good", "defect", "challenge"):
             abort(400)
-        return _told(ask(web, "draft.shoot", {"draft": draft, "role": role}, id=_id(asked), timeout_ms=SHOOT_MS))
+        body: dict[str, Any] = {"draft": draft, "role": role}
+        if isinstance(asked.get("seq"), int):
+            body["seq"] = asked["seq"]
+        return _told(ask(web, "draft.shoot", body, id=_id(asked), timeout_ms=SHOOT_MS))
 
     @views.post("/<draft>/drop")
     @needs(TEACH)
@@ -190,6 +197,8 @@ def _shown(web: Web, step: str, read: dict[str, Any]) -> dict[str, Any]:
     for shot in draft["shots"]:
         roles[shot["role"]].append(shot)
     shown: dict[str, Any] = {"roles": roles, "cameras": list(draft["cameras"]), "camera": next(iter(draft["cameras"]))}
+    if step == "pictures":
+        shown["past"] = _past(web)
     if step == "scores":
         shown["charts"] = {
             name: histogram(
@@ -206,6 +215,16 @@ def _shown(web: Web, step: str, read: dict[str, Any]) -> dict[str, Any]:
         shown["tried"] = [(shot, said.get(shot["id"])) for shot in roles["challenge"]]
         shown["open"] = sum(one is None or one["outcome"] == "OK" for _, one in shown["tried"])
     return shown
+
+
+def _past(web: Web) -> list[tuple[int, str, str]]:
+    """The newest parts whose picture was kept: number in the ledger, small picture, outcome."""
+    try:
+        rows = web.history.rows(limit=LOOKED_BACK)
+    except BadLedger:
+        return []
+    found = [(row.seq, picture_urls(row.seq, row)["thumb_url"], row.outcome) for row in rows]
+    return [(seq, url, outcome) for seq, url, outcome in found if url][:PAST]
 
 
 def _promised(limits: dict[str, Any]) -> dict[str, str]:

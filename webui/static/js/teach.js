@@ -78,6 +78,26 @@ shutter?.addEventListener("click", async () => {
   count(answer.counts);
 });
 
+$("past-key")?.addEventListener("click", () => {
+  const past = /** @type {HTMLElement} */ ($("past"));
+  past.hidden = !past.hidden;
+  /** @type {HTMLElement} */ (document.querySelector(".teach-stage")).hidden = !past.hidden;
+  $("past-key")?.setAttribute("aria-pressed", String(!past.hidden));
+  if (shutter) shutter.disabled = !past.hidden;
+});
+
+$("past")?.addEventListener("click", async (event) => {
+  const button = /** @type {HTMLElement} */ (event.target).closest("[data-seq]");
+  if (!(button instanceof HTMLButtonElement)) return;
+  button.disabled = true;
+  const answer = await post(`${base}/shoot`, { role: shutter?.dataset.role, seq: Number(button.dataset.seq), id: newId() });
+  button.disabled = answer.done;
+  button.classList.toggle("taken", answer.done);
+  if (!told(answer)) return;
+  for (const shot of answer.shots) $("film")?.prepend(thumb(shot));
+  count(answer.counts);
+});
+
 /** @param {{id: string, role: string, flags: string[]}} shot */
 function thumb(shot) {
   const button = document.createElement("button");
