@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from okng.training.data.sources import open_dataset
 from okng.webui.app import create_app
 from okng.webui.options import WebOptions
 from okng.webui.watch import Watch
+from okng.workshop.labels import export_labels, import_labels
 
 PATIENCE_MS = 20_000
 WIDTH, HEIGHT = 640, 480
@@ -111,6 +113,25 @@ def test_what_is_drawn_goes_out_and_comes_back_the_same(people: Any, tmp_path: P
     assert list(masks["dent"]) == body["masks"][0]["counts"]
     boxes = [one.box for one in sample.annotations if one.kind == "scratch"]
     assert boxes == [Box(3, 4, 50, 60)]
+
+
+@pytest.mark.parametrize("form", ["coco", "label-studio"])
+def test_an_export_of_the_workshop_imported_again_gives_the_same_drawing(
+    people: Any, tmp_path: Path, form: str
+) -> None:
+    people.judge(Outcome.NG)
+    body = {**BODY, "masks": [{"kind": "dent", "counts": [9700, 40, 440, 40, WIDTH * HEIGHT - 10220]}]}
+    assert people.ask("drawing.set", {"seq": 1, "body": body}, "eng").done
+    order = {"format": form, "seqs": [1], "most": 500}
+    bench: Any = SimpleNamespace(
+        box=SimpleNamespace(store=people.store), order=order, folder=tmp_path, tell=lambda *_: None
+    )
+    export_labels(bench)
+    (tmp_path / "given").write_bytes((tmp_path / "labels.zip").read_bytes())
+    back = import_labels(bench)["drawings"]["1"]
+    assert back["masks"] == body["masks"]
+    assert back["boxes"] == body["boxes"]
+    assert people.ask("drawing.set", {"seq": 1, "body": back}, "eng").done
 
 
 @pytest.mark.ui
