@@ -25,6 +25,7 @@ PERSON = {"operator": "op", "lead": "lead", "engineer": "eng", "administrator": 
 LEAST_MM = {"operator": 20.0, "lead": 20.0, "engineer": 15.0, "administrator": 15.0}
 NAMES = re.compile(
     r"line ?1|magnetic-tile|plate|anomaly|scratch|okng|English|中文|Otto Operator|Lea Lead|Emil Engineer|Ada Admin"
+    r"|\b(Otto|Lea|Emil|Ada|Python|Linux)\b"
     r"|CPUExecutionProvider|[0-9a-f]{6,64}|\b(op|lead|eng|admin|top|SN\w*|L-\w+|PDF|CSV|PLC|OEE|NG|OK|UTC|FPS)\b"
 )
 """What is data: names, digests, and what is called the same in every language."""
