@@ -1,5 +1,6 @@
 """The web process: gunicorn, one worker of 32 threads. One, because watcher, caps and pictures live inside it."""
 
+import contextlib
 import errno
 import logging
 import os
@@ -28,6 +29,8 @@ THREADS = 32
 GRACE_S = 3
 """How long a stop waits for open streams. gunicorn's own 30 s would hold up the whole box."""
 
+NICE = 5
+"""At least: the line comes first."""
 RESTART_S = 2
 """How long a worker whose watcher broke waits before it ends."""
 
@@ -129,6 +132,8 @@ def run(
     """
     read_key(key_place(options, store))
     tls_of(options)
+    with contextlib.suppress(OSError):
+        os.nice(max(0, NICE - os.nice(0)))  # nobody on the line waits for a page
     listener = _listener(options)
     log.info("screens on %s://%s:%d/", "https" if options.tls_key else "http", options.host, options.port)
     parent = os.getpid()
