@@ -255,9 +255,10 @@ class EntryReceiver(_Socket):
 class AskDoor(_Socket):
     """An owner's side of the asks. The asks of one sender come in order."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, most_bytes: int = MOST_ASKED) -> None:
+        """most_bytes: of one frame of an ask; who sends more is cut off, and its ask is never unpacked."""
         super().__init__(zmq.ROUTER)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, MOST_ASKED)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, most_bytes)
         self._socket.bind(address)
 
     def take(self, timeout_ms: int = 0) -> tuple[bytes, asks.Ask] | None:

@@ -116,6 +116,8 @@ class ChallengeState:
     hold_first: int = 0
     """`seq` of the first part on hold; 0: none."""
     hold_last: int = 0
+    waiting: int = 0
+    """Number of the part of which a person has to say that it was removed; 0: none."""
 
 
 @dataclass(frozen=True, slots=True)

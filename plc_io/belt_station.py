@@ -64,7 +64,7 @@ class BeltStation:
         self._fitted = job
         self.tally = self._tracker.tally
         self._holds = Holds(awaits)
-        self._modes = LineModes()
+        self._modes = LineModes(awaited=bool(awaits))
         self._events: list[Event] = []
         self._blockers: tuple[str, ...] = ("io: starting",)
         self._degraded = False
@@ -248,7 +248,8 @@ class BeltStation:
             return ("io: stopping",)
         stands = (f"line: {self._outputs.why}; mend it, then reset",) if self._outputs.line_stop else ()
         enable = () if self._enabled else (f"machine: input {self._options.enable} is not active",)
-        return (*self.jobs.reasons(), *self._blockers, *stands, *enable, *self._holds.reasons(self._now))
+        held = self._holds.reasons(self._now) or self._modes.reasons
+        return (*self.jobs.reasons(), *self._blockers, *stands, *enable, *held)
 
     @property
     def ready(self) -> bool:

@@ -21,12 +21,20 @@ def ground(mode: Mode, why: Why, *, missed: bool = False) -> Why:
 class LineModes:
     """The mode of one station; production after each start."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, awaited: bool = False) -> None:
+        """awaited: the line is not to be READY before a mode was heard: it may be test parts that come."""
         self._mode, self._until_ns = Mode.PRODUCTION, 0
+        self._awaited = awaited
 
     def take(self, said: LineMode) -> None:
         """Take one word of shift."""
         self._mode, self._until_ns = Mode(said.mode), said.until_ns
+        self._awaited = False
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why READY is held off; empty: it is known what the parts are."""
+        return ("shift has not spoken yet of what the parts are: the line waits for it",) if self._awaited else ()
 
     def at(self, now_ns: int) -> Mode:
         """What a part that is triggered at that moment is."""

@@ -79,6 +79,8 @@ COUNTERS_NS = 5 * SECOND
 FLUSH_NS = 2 * SECOND
 MOST_ASKS = 4
 """Asks of people answered in one turn: the line comes first."""
+MOST_ASKED = 16 << 10
+"""Bytes of one of them: to unpack more takes longer than a part may have."""
 EXIT_REFUSED = 78
 """Exit status for settings that a person has to change (EX_CONFIG)."""
 
@@ -131,7 +133,7 @@ class _Io:
         kinds = (Verdict, InspectState, FrameReady, FrameLost, CameraState, JobReport, JobAsk, Hold, LineMode)
         self._listener = Subscriber(addresses, kinds)
         self._entries = EntrySender(records_address(run_dir))
-        self._asked = AskDoor(ask_address(run_dir, "io"))
+        self._asked = AskDoor(ask_address(run_dir, "io"), MOST_ASKED)
         self._hand = hand_desk(
             self._forces,
             self._table,

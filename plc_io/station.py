@@ -68,7 +68,7 @@ class Station:
         self.hand = Handshake(limits)
         self._fit_limits()
         self._holds = Holds(awaits)
-        self._modes = LineModes()
+        self._modes = LineModes(awaited=bool(awaits))
         self._refusal = ""  # why the PLC's last job change was refused
         self._now = 0
         self.tally = Tally()
@@ -249,7 +249,8 @@ class Station:
         stands = ("PLC: TRIGGER is still 1, it has to fall first",) if self.hand.trigger_stands else ()
         refused = (f"job change refused: {self._refusal}",) if self._refusal and self.hand.job_refused else ()
         changing = self.jobs.reasons() + refused
-        return changing + self._blockers + self.hand.reasons() + self._holds.reasons(self._now) + stands
+        held = self._holds.reasons(self._now) or self._modes.reasons
+        return changing + self._blockers + self.hand.reasons() + held + stands
 
     @property
     def ready(self) -> bool:
@@ -397,7 +398,7 @@ class Station:
     def _may_accept(self) -> bool:
         if self._stopped or self._blockers or self.hand.reasons() or self.hand.acquiring:
             return False
-        if self.jobs.change is not None or self._holds.reasons(self._now):
+        if self.jobs.change is not None or self._holds.reasons(self._now) or self._modes.reasons:
             return False
         if Command.BUFFER_EN not in self.hand.command:
             return not self.open and not self._exposing

@@ -70,7 +70,12 @@ class Challenge:
 
     def occur(self, occasion: str) -> bool:
         """Something happened that may ask for a test. True: it is due now."""
-        if occasion not in self._options.occasions or self._phase in ("running", "failed"):
+        if occasion not in self._options.occasions or self._phase == "failed":
+            return False
+        if self._run is not None:
+            # A run that is passed answers it; one that is broken off does not.
+            if self._run.before[0] in _AT_EASE:
+                self._run.before = "due", occasion, ""
             return False
         if self._phase == "due":
             return True
@@ -173,10 +178,13 @@ class Challenge:
         else:
             self._passed(result, utc, now_ns)
 
-    def confirm(self, removed: bool, who: str, utc: str, now_ns: int) -> None:
-        """A person says whether the last test part was removed. Refused: nobody asked."""
+    def confirm(self, removed: bool, who: str, utc: str, now_ns: int, part: int = 0) -> None:
+        """A person says whether the last test part was removed. Refused: nobody asked.
+
+        part: number of the part they were asked about; it may be another one that waits by now. 0: whichever waits.
+        """
         run = self._must_run()
-        if run.waiting is None:
+        if run.waiting is None or part not in (0, run.waiting["part"]):
             raise Refused("no test part waits for a confirmation")
         result, run.waiting = {**run.waiting, "confirmed": removed, "confirmed_by": who}, None
         if removed:
@@ -185,6 +193,12 @@ class Challenge:
             run.results.append({**result, "problem": "it was not removed"})
             self._fail(f"{run.row[run.done].name}: it was not removed", utc)
 
+    def forgotten(self) -> None:
+        """Nobody knows what was due or had failed: wherever tests are asked for at all, one is due now."""
+        if self._options.occasions and self._run is None and self._phase in _AT_EASE:
+            self._phase, self._occasion, self._detail = "due", "restart", ""
+            self._note("due", {"occasion": "restart"})
+
     def disturbed(self, why: str) -> None:
         """The run cannot be vouched for (io began anew, the product changed): it is broken off."""
         if self._run is not None:
@@ -192,9 +206,9 @@ class Challenge:
             if self._phase != "failed":
                 self._detail = why
 
-    def sign(self, who: str, utc: str, reason: str) -> None:
-        """The line lead puts the name under a passed run. Refused: none waits for it."""
-        if self._phase != "unsigned":
+    def sign(self, who: str, utc: str, reason: str, run: int = 0) -> None:
+        """The line lead puts the name under a passed run. Refused: none waits for it. run: the one they saw."""
+        if self._phase != "unsigned" or run not in (0, self._number):
             raise Refused(f"the challenge test is {self._phase}: there is nothing to sign")
         self._phase, self._detail = "passed", ""
         self._note("signed", {"run": self._number, "reason": reason, "at": utc}, who)
@@ -277,6 +291,7 @@ class Challenge:
             hold_to=self._hold[1],
             hold_first=self._hold[2],
             hold_last=self._hold[3],
+            waiting=int(run.waiting["part"]) if run is not None and run.waiting is not None else 0,
         )
 
     def notes(self) -> list[Note]:

@@ -144,9 +144,9 @@ class ShiftDesk:
         return {"run": foreman.challenge.state("").run}
 
     def _challenge_confirm(self, ask: Ask) -> dict[str, Any]:
-        """{"removed": true or false}: where no sensor confirms it."""
+        """{"removed": true or false, "part": the one that was asked about}: where no sensor confirms it."""
         foreman = self._foreman
-        foreman.challenge.confirm(_yes(ask, "removed"), ask.who, utc_now(), now_ns())
+        foreman.challenge.confirm(_yes(ask, "removed"), ask.who, utc_now(), now_ns(), _which(ask, "part"))
         return {}
 
     def _challenge_abort(self, ask: Ask) -> dict[str, Any]:
@@ -155,8 +155,8 @@ class ShiftDesk:
         return {}
 
     def _challenge_sign(self, ask: Ask) -> dict[str, Any]:
-        """{}, and a reason if there is something to say."""
-        self._foreman.challenge.sign(ask.who, utc_now(), ask.reason)
+        """{"run": the one that was seen}, and a reason if there is something to say."""
+        self._foreman.challenge.sign(ask.who, utc_now(), ask.reason, _which(ask, "run"))
         return {}
 
     def _challenge_samples(self, ask: Ask) -> dict[str, Any]:
@@ -219,6 +219,11 @@ def _number(ask: Ask, name: str, most: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
         raise Refused(f"{ask.name}: {name} = {value!r}: expected a number above 0 and at most {most:g}")
     return value
+
+
+def _which(ask: Ask, name: str) -> int:
+    """A number that says what is meant; 0: whatever there is now."""
+    return int(_number(ask, name, 2**53)) if ask.body.get(name) else 0
 
 
 def _yes(ask: Ask, name: str) -> bool:

@@ -68,6 +68,8 @@ class Foreman:
         self.shift = self.shift_since = ""
         self._samples, self._seq_of, self._boot = samples, seq_of, boot
         self._epoch = ""
+        self._job: tuple[str, str, str] | None = None
+        """Recipe, revision and model that the tests so far were of."""
         self._kept_boot = self._kept_epoch = ""
         self.last_utc = ""
         """When the snapshot that was restored was made; empty: there was none."""
@@ -80,6 +82,8 @@ class Foreman:
         self._asked = 0
         self._letting_go: int | None = None
         self._unread, self._read_ns = False, 0
+        self._set: dict[str, tuple[TestPart, ...]] = {}
+        """Test parts that were set here, by recipe: the ledger may have them a little later."""
 
     # -- what comes in -----------------------------------------------------------------------------------------------
 
@@ -123,6 +127,7 @@ class Foreman:
         if recipe == self.challenge.recipe and self.challenge.phase == "running":
             raise Refused("a challenge test is running: finish it or break it off")
         self.diary.keep(samples_name(recipe), as_body(parts))
+        self._set[recipe] = parts
         self.note("challenge", "samples set", who, {"of": recipe, **as_body(parts)})
         if recipe == self.challenge.recipe:
             self._unread = False
@@ -178,6 +183,7 @@ class Foreman:
             "at": utc,
             "boot": self._boot,
             "epoch": self._epoch or self._kept_epoch,
+            "job": list(self._job or ()),
             "alarms": self.alarms.snapshot(now_ns),
             "challenge": self.challenge.snapshot(now_ns),
             "change": self.changes.snapshot(),
@@ -190,6 +196,8 @@ class Foreman:
     def restore(self, kept: dict[str, Any] | None, now_ns: int, utc: str) -> None:
         """Go on from a snapshot. What is not of its shape is left out, and said; None: there was none."""
         if kept is not None:
+            job = kept.get("job")
+            self._job = (str(job[0]), str(job[1]), str(job[2])) if isinstance(job, list) and len(job) == 3 else None
             away_ns = max(0, int((_seconds(utc) - _seconds(str(kept.get("at", utc)))) * SECOND))
             self.last_utc = str(kept.get("at", ""))
             self._kept_boot, self._kept_epoch = str(kept.get("boot", "")), str(kept.get("epoch", ""))
@@ -204,8 +212,14 @@ class Foreman:
                     take(kept.get(name, {}))
                 except (KeyError, TypeError, ValueError) as error:
                     self.note("shift", "not restored", "", {"what": name, "why": str(error)})
+                    if name != "bypass":
+                        self.challenge.forgotten()
         if self._kept_boot != self._boot:
             self.challenge.occur("start")
+
+    def forgot(self) -> None:
+        """There is a ledger, and what it keeps of us cannot be had: what was due or had failed may be in it."""
+        self.challenge.forgotten()
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
@@ -229,15 +243,17 @@ class Foreman:
         if self._unread and now_ns - self._read_ns >= SECOND:
             self._read_samples(state.job.recipe, now_ns)
         if state.job.recipe != self.challenge.recipe:
-            known = bool(self.challenge.recipe)
             self._read_samples(state.job.recipe, now_ns)
-            if known:
+        job = (state.job.recipe, state.job.revision, state.job.model)
+        if job != self._job:
+            known, self._job = self._job is not None, job
+            if known:  # also while we were away
                 self.challenge.disturbed("the product was changed")
                 self.challenge.occur("changeover")
         self.changes.seen(state.job_number)
 
     def _read_samples(self, recipe: str, now_ns: int) -> None:
-        found = self._samples(recipe)
+        found = self._set[recipe] if recipe in self._set else self._samples(recipe)
         self._unread, self._read_ns = found is None, now_ns
         self.challenge.product(recipe, found or ())
 
@@ -248,6 +264,7 @@ class Foreman:
         if state.health is Health.READY and state.job == station.job and station.job_number == self.changes.to_number:
             test = "changeover" in self.options.challenge.occasions
             if test:
+                self.challenge.disturbed("the product was changed")
                 self.challenge.occur("changeover")
             self.changes.ready(test=test)
 

@@ -98,6 +98,8 @@ class _Shift:
                     continue
                 _LOG.error("begins with nothing remembered: %s", error)
                 kept = None
+                if self._memory.exists:
+                    self._foreman.forgot()
             self._foreman.restore(kept, now_ns(), utc_now())
             self._escapes_since = self._foreman.last_utc or self._escapes_since
             return

@@ -1,5 +1,7 @@
 """Test parts and bypass: whatever the verdict, nothing passes, all is counted apart, and the PLC's own sums add up."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,21 +13,25 @@ from okng.bus.part import Action, Disposition, Outcome, Record, Why
 from okng.bus.shift import LineMode, Mode
 from okng.plc_io.belt import Belt
 from okng.plc_io.forces import FORCIBLE, Forces
+from okng.plc_io.handshake import Limits
 from okng.plc_io.holds import Holds
+from okng.plc_io.images import InImage
 from okng.plc_io.line_mode import LineModes
 from okng.plc_io.signals import Status, WireCode
+from okng.plc_io.station import Station
 from okng.plc_io.stop_rules import StopRules, Stops
 from okng.plc_io.tracker import Tracker
 
 from .belt_scene import Scene
 from .belt_scenes import scenes
 from .belt_trial import run as run_scene
-from .test_station import BUFFERED, Desk
+from .test_station import BUFFERED, JOB, RUN, Desk
 from .test_tracker import Run
 
 HARMLESS = {"I6", "I11"}
 """That a good part is rejected, and that OK, NG and UNJUDGED are not all: true of test parts, by design."""
 CHALLENGE = LineMode(Mode.CHALLENGE, "ann", "test", 0)
+LIMITS = Limits(ack_ns=50 * MS, stuck_ns=40 * MS, peer_ns=500 * MS, late_stop=3)
 PRODUCTION = LineMode(Mode.PRODUCTION, "", "", 0)
 
 
@@ -122,6 +128,22 @@ def test_who_is_awaited_holds_from_the_start() -> None:
     )
     holds.take(Hold("shift", False, ""), 2)
     assert holds.reasons(2) == ()
+
+
+def test_the_line_is_not_ready_before_it_is_known_what_the_parts_are() -> None:
+    """io began anew in a challenge test: an old word that nobody holds the line comes before the mode does."""
+    station = Station("cell", JOB, LIMITS, awaits=("shift",))
+    station.allow(())
+    words = InImage(SECOND)
+    station.receive(words)
+    now = SECOND + 1
+    station.receive(replace(words, at_ns=now, heartbeat=1, command=RUN))
+    station.hold(Hold("shift", False, ""), now)
+    assert Status.READY not in station.tick(now).status
+    assert station.reasons == ("shift has not spoken yet of what the parts are: the line waits for it",)
+    station.line_mode(CHALLENGE, now)
+    assert Status.READY in station.tick(now).status
+    assert (station.reasons, station.mode) == ((), Mode.CHALLENGE)
 
 
 def test_test_parts_ask_for_no_stop() -> None:

@@ -317,13 +317,99 @@ def test_test_parts_that_cannot_be_read_yet_are_asked_for_again() -> None:
     one.do("challenge.start")
 
 
+def test_test_parts_that_are_not_in_the_ledger_yet_are_not_lost() -> None:
+    one = hall("start")
+    one.do("challenge.samples", recipe="lid", samples=[{"id": "x", "name": "crack", "expected": "NG"}])
+    one.number = 2
+    one.settle()
+    assert [part.name for part in one.foreman.challenge.parts] == ["crack"]
+
+
 def test_a_snapshot_that_is_damaged_is_left_out_and_said() -> None:
     one = hall("start")
     one.open_shift({"at": UTC, "boot": "b1", "challenge": {"phase": "x"}, "alarms": [{}], "bypass": {}, "lot": 3})
     one.settle()
-    assert one.phase == "off"
+    assert (one.phase, one.ready) == ("due", False), "nobody knows what was due"
     said = [ask.body["body"]["what"] for ask in one.records.asks if ask.body.get("event") == "not restored"]
     assert said == ["challenge", "bypass"]
+
+
+def test_what_a_ledger_that_cannot_be_read_keeps_of_us_may_be_a_failed_test() -> None:
+    one = hall("end")
+    one.foreman.forgot()
+    one.settle()
+    assert (one.phase, one.ready) == ("due", False)
+    none = hall()
+    none.foreman.forgot()
+    none.settle()
+    assert (none.phase, none.ready) == ("off", True), "no tests are asked for here"
+
+
+def test_what_asks_for_a_test_while_one_runs_is_not_forgotten_when_it_is_broken_off() -> None:
+    one = hall("maintenance")
+    one.settle()
+    one.do("challenge.start")
+    one.do("inspection.stop")
+    one.do("inspection.start", maintenance=True)
+    one.open_shift(one.foreman.snapshot(one.now, UTC))
+    assert one.phase == "due", "nor by a restart"
+    one.settle()
+    one.do("challenge.start")
+    one.do("challenge.abort")
+    one.settle()
+    assert (one.phase, one.foreman.challenge.occasion, one.ready) == ("due", "maintenance", False)
+
+
+def test_a_product_that_was_changed_while_shift_was_away_has_to_be_tested() -> None:
+    one = hall("changeover")
+    one.settle()
+    kept = one.foreman.snapshot(one.now, UTC)
+    one.number = 2
+    one.open_shift(kept)
+    one.settle()
+    assert (one.phase, one.ready) == ("due", False)
+
+
+def test_another_revision_of_the_same_recipe_is_another_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = hall("changeover")
+    one.settle()
+    one.do("challenge.start")
+    one.settle()
+    monkeypatch.setitem(JOBS, 1, Job("cap", "c" * 12, "f" * 64, 10**8))
+    one.settle()
+    assert (one.phase, one.ready) == ("due", False)
+
+
+def test_a_run_that_began_before_the_new_job_does_not_release_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(JOBS, 2, JOBS[1])
+    one = hall("changeover")
+    one.settle()
+    one.do("change.begin", number=2)
+    for step in (2, 3, 4):
+        one.do("change.step", step=step)
+    one.settle()
+    one.do("challenge.start")
+    one.number = 2
+    one.foreman.hear(JobAnswer(2, one.asked[-1].token, True, "", "shift"), one.now, UTC)
+    one.settle()
+    assert (one.phase, one.foreman.changes.step, one.ready) == ("due", 5, False)
+
+
+def test_a_late_touch_of_a_second_screen_confirms_no_other_part() -> None:
+    one = hall("start", confirm_by_hand=True, passes=2)
+    one.settle()
+    one.do("challenge.start")
+    one.settle()
+    one.foreman.hear(record(part=7), one.now, UTC)
+    assert one.foreman.state(one.now, UTC).challenge.waiting == 7
+    one.do("challenge.confirm", removed=True, part=7)
+    one.foreman.hear(record(part=8), one.now, UTC)
+    late = one.ask("challenge.confirm", removed=True, part=7)
+    assert late.detail == "no test part waits for a confirmation"
+    one.do("challenge.confirm", removed=True, part=8)
+    assert one.phase == "unsigned"
+    assert not one.ask("challenge.sign", run=2).done
+    one.do("challenge.sign", run=1)
 
 
 ACTS = st.sampled_from(
