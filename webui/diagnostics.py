@@ -16,7 +16,7 @@ from .access import needs
 from .answered import answered, sent
 from .asking import ask
 from .log_tail import log_tail
-from .machine import addresses, clock, disks, gpu, gpu_fitted, load, memory, power, resident_kb, temperatures
+from .machine import Power, addresses, clock, disks, gpu, gpu_fitted, load, memory, power, resident_kb, temperatures
 from .web import Web
 from .words import N_
 
@@ -30,6 +30,16 @@ HEALTH = {
     Health.FAULT: N_("fault"),
     Health.LOST: N_("ended"),
 }
+SUPPLIES = {"Battery": N_("battery"), "UPS": N_("uninterruptible supply"), "Mains": N_("mains")}
+STATUSES = {
+    "charging": N_("charging"),
+    "discharging": N_("discharging"),
+    "full": N_("full"),
+    "not charging": N_("not charging"),
+    "online": N_("connected"),
+    "offline": N_("not connected"),
+}
+"""What the kernel says of a supply."""
 
 
 def diagnostic_views(web: Web) -> Blueprint:
@@ -102,12 +112,24 @@ def _figures(web: Web) -> dict[str, Any]:
         "disks": disks({gettext("ledger and pictures"): web.store, gettext("run folder"): web.run_dir}),
         "load": load(),
         "clock": clock(),
-        "addresses": addresses(),
-        "power": power(),
+        "addresses": [(card, _link(state), own) for card, state, own in addresses()],
+        "power": [_supply(one) for one in power()],
         "provider": _provider(web),
         "cameras": _cameras(web),
         "queues": _queues(web),
     }
+
+
+def _link(state: str) -> str:
+    """What the kernel calls the state of a network card."""
+    words = {"up": gettext("connected"), "down": gettext("not connected"), "lowerlayerdown": gettext("not connected")}
+    return words.get(state, gettext("not known"))
+
+
+def _supply(one: Power) -> dict[str, Any]:
+    kind, status = SUPPLIES.get(one.kind), STATUSES.get(one.status.lower())
+    said = {"kind": gettext(kind) if kind else one.kind, "status": gettext(status) if status else one.status}
+    return {"name": one.name, "percent": one.percent, **said}
 
 
 def _processes(web: Web) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 // Looked for in a page by page_checks.py, which evaluates this file first.
 (() => {
-  const hidden = (each) => each.closest("[hidden], dialog:not([open]), svg, canvas, .sr-only") || !each.getClientRects().length;
+  const hidden = (each) => each.closest("[hidden], dialog:not([open]), svg, canvas, .unseen") || !each.getClientRects().length;
   const named = (each) => `${each.tagName.toLowerCase()} ${(each.id || each.getAttribute("class") || each.name || "").slice(0, 40)}`;
   const said = (each) => `"${(each.textContent || each.value || "").trim().slice(0, 40)}"`;
 
