@@ -12,7 +12,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ROOT / "requirements"
-EXTRAS = ("cpu", "gpu", "sim", "fleet", "tls", "sign", "opcua", "mqtt", "gpio", "report", "export", "train", "track", "search", "test")
+_LINE = ("cpu", "gpu", "sim", "tls", "opcua", "mqtt", "gpio", "report", "export")
+EXTRAS = (*_LINE, "fleet", "sign", "train", "track", "search", "test")
 
 
 def locked(name: str) -> dict[str, str]:
