@@ -143,7 +143,8 @@ def test_the_line_is_not_ready_before_it_is_known_what_the_parts_are() -> None:
     assert station.reasons == ("shift has not spoken yet of what the parts are: the line waits for it",)
     station.line_mode(CHALLENGE, now)
     assert Status.READY in station.tick(now).status
-    assert (station.reasons, station.mode) == ((), Mode.CHALLENGE)
+    reasons, mode = list(station.reasons), station.mode
+    assert (reasons, mode) == ([], Mode.CHALLENGE)
 
 
 def test_test_parts_ask_for_no_stop() -> None:

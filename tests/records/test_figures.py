@@ -161,7 +161,7 @@ def test_latency_is_told_to_the_millisecond_and_says_the_slowest(tmp_path: Path,
         if record is not None:
             took = 2_000_000_000 if record.trigger.part == 100 else record.trigger.part * 1_000_000
             disposition = replace(record.disposition, published_ns=record.trigger.at_ns + took - 1000)
-            ripe = Ripe(replace(ripe.entry, record=replace(record, disposition=disposition)))  # type: ignore[call-arg]
+            ripe = Ripe(replace(ripe.entry, record=replace(record, disposition=disposition)))
         slow.append(ripe)
     ledger.store(slow)
     reader = FiguresReader(tmp_path)
