@@ -1,9 +1,11 @@
-"""The keys at the lower edge, and the menu behind ≡: every screen by whose work it is."""
+"""The keys at the lower edge, and the menu behind ≡: every other screen by whose work it is, one's own first."""
 
 from flask import Blueprint, Flask, current_app, render_template
 
-from .access import may, open_to_all
+from .access import may, open_to_all, person
 from .screens import GROUPS, SCREENS, Screen
+ORDER = ("operator", "lead", "administrator", "engineer")
+"""The long row last: two rows hold them all, and a glove never has to scroll."""
 
 
 def key_screens(app: Flask) -> list[Screen]:
@@ -18,11 +20,14 @@ def menu_views() -> Blueprint:
     @views.get("/menu")
     @open_to_all
     def page() -> str:
-        # Signing in and out has its own keys at the head of the menu.
-        there = [one for one in SCREENS if one.endpoint in current_app.view_functions and one.id != "access"]
+        # Signing in and out has its own keys at the head of the menu; what has a key below needs no second one.
+        known = current_app.view_functions
+        there = [one for one in SCREENS if one.endpoint in known and not one.nav and one.id != "access"]
+        someone = person()
+        own = someone.role if someone else ""
         groups = [
-            (title, [(screen, may(screen.right)) for screen in there if screen.group == group])
-            for group, title in GROUPS.items()
+            (GROUPS[group], [(screen, may(screen.right)) for screen in there if screen.group == group])
+            for group in sorted(ORDER, key=lambda group: group != own)
         ]
         return render_template("menu.html", groups=[(title, screens) for title, screens in groups if screens])
 

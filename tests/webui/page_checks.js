@@ -4,6 +4,12 @@
   const named = (each) => `${each.tagName.toLowerCase()} ${(each.id || each.getAttribute("class") || each.name || "").slice(0, 40)}`;
   const said = (each) => `"${(each.textContent || each.value || "").trim().slice(0, 40)}"`;
 
+  // A name may end in an ellipsis where its whole text can be read all the same: in its title.
+  const elided = (each) => {
+    const mark = each.closest("[data-elide]");
+    return mark && (mark.title || "").includes(mark.textContent.trim());
+  };
+
   const smallTargets = (selector, least) => {
     const bad = [];
     for (const each of document.querySelectorAll(selector)) {
@@ -23,6 +29,7 @@
     if (root.scrollWidth > root.clientWidth + 1) bad.push(`the page is wider than the screen: ${root.scrollWidth} > ${root.clientWidth}`);
     for (const each of document.querySelectorAll("body *")) {
       if (hidden(each) || ![...each.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim())) continue;
+      if (elided(each)) continue;
       const style = getComputedStyle(each);
       const scrolls = ["auto", "scroll"].includes(style.overflowX);
       if (!scrolls && style.overflowX !== "visible" && each.scrollWidth > each.clientWidth + 2) bad.push(`cut off: ${named(each)} ${said(each)}`);
@@ -60,5 +67,40 @@
     return bad;
   };
 
-  window.okngChecks = { doubled, smallTargets, clipped, texts };
+  const DRAWN = "path, rect, circle, line, polyline, polygon, ellipse, text";
+
+  // Colours that are no token of tokens.css in the theme that is on.
+  const strayColours = () => {
+    const probe = document.body.appendChild(document.createElement("i"));
+    const sheet = [...document.styleSheets].find((one) => (one.href || "").includes("/tokens."));
+    const names = [...sheet.cssRules].flatMap((rule) => (rule.style ? [...rule.style] : [])).filter((name) => name.startsWith("--"));
+    const tokens = new Set(["rgba(0, 0, 0, 0)"]);
+    for (const name of new Set(names)) {
+      const value = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+      if (!CSS.supports("color", value)) continue;
+      probe.style.color = value;
+      tokens.add(getComputedStyle(probe).color);
+    }
+    probe.remove();
+    const bad = [];
+    for (const each of document.querySelectorAll(`body, body *`)) {
+      if (each.closest("[hidden], dialog:not([open])") || !each.getClientRects().length) continue;
+      const style = getComputedStyle(each), seen = {};
+      if (each.matches(DRAWN)) {
+        if (style.fill !== "none" && style.fillOpacity !== "0") seen.fill = style.fill;
+        if (style.stroke !== "none") seen.stroke = style.stroke;
+      } else if (!each.closest("svg")) {
+        seen.background = style.backgroundColor;
+        if ([...each.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()) || each.matches("input, select, textarea")) seen.text = style.color;
+        for (const side of ["Top", "Right", "Bottom", "Left"]) {
+          if (parseFloat(style[`border${side}Width`]) && style[`border${side}Style`] !== "none") seen.border = style[`border${side}Color`];
+        }
+        if (style.outlineStyle !== "none" && parseFloat(style.outlineWidth)) seen.outline = style.outlineColor;
+      }
+      for (const [what, colour] of Object.entries(seen)) if (!tokens.has(colour)) bad.push(`${colour} is no token: ${what} of ${named(each)}`);
+    }
+    return [...new Set(bad)];
+  };
+
+  window.okngChecks = { doubled, smallTargets, strayColours, clipped, texts };
 })();

@@ -1,6 +1,9 @@
 """What must hold on every page, as functions of a page in the browser: each returns what is wrong, in words."""
 
+import functools
+import gzip
 import re
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +55,40 @@ def doubled_ids(page: Any) -> list[str]:
     _ready(page)
     found: list[str] = page.evaluate("okngChecks.doubled()")
     return found
+
+
+def stray_colours(page: Any) -> list[str]:
+    """Colours that are not one of the tokens of the theme that is on (tokens.css)."""
+    _ready(page)
+    found: list[str] = page.evaluate("okngChecks.strayColours()")
+    return found
+
+
+def has_to_be_scrolled(page: Any, selector: str) -> list[str]:
+    """A page that is meant to be seen at one glance and is not."""
+    over: int = page.evaluate(
+        "selector => { const one = document.querySelector(selector); return one.scrollHeight - one.clientHeight; }",
+        selector,
+    )
+    return [f"{selector} is {over} px too high"] if over > 0 else []
+
+
+def slow_or_heavy(page: Any, most_js_kb: float, most_paint_ms: float) -> list[str]:
+    """Scripts that weigh more than most_js_kb together when packed, and a first paint that came late."""
+    scripts, paint = page.evaluate(
+        "() => [performance.getEntriesByType('resource').map(one => one.name).filter(url => /[.]js([?]|$)/.test(url)), "
+        "performance.getEntriesByType('paint').map(one => one.startTime)]"
+    )
+    kb = sum(_packed_kb(url) for url in set(scripts))
+    found = [f"its scripts weigh {kb:.0f} kB packed"] if kb > most_js_kb else []
+    return found + [f"first paint after {ms:.0f} ms" for ms in paint[:1] if ms > most_paint_ms]
+
+
+@functools.cache
+def _packed_kb(url: str) -> float:
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        body: bytes = answer.read()
+    return len(gzip.compress(body)) / 1024
 
 
 def _ready(page: Any) -> None:

@@ -6,8 +6,10 @@ English, Chinese and a pseudo-locale that is 40 % longer; two panels and a phone
 import importlib.util
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +18,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from okng.bus.part import Outcome
-from okng.webui.screens import SCREENS, Screen
+from okng.webui.screens import SCREENS
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(400)]
 SIZES = {"1280x800": (1280, 800, 5.0), "1920x1080": (1920, 1080, 5.55), "phone": (412, 915, 5.0)}
@@ -42,44 +44,63 @@ def checks() -> ModuleType:
     return module
 
 
-@pytest.fixture
-def filled(people: Any) -> Any:
+@pytest.fixture(scope="module")
+def filled(feed: ModuleType) -> Iterator[Any]:
     """A line with some parts of every kind."""
-    people.lot = "L-77"
-    for outcome in (Outcome.OK, Outcome.NG, Outcome.OK, Outcome.UNJUDGED, Outcome.NG, Outcome.OK):
-        people.judge(outcome, serial=f"SN{people.part:05d}")
-    return people
+    with tempfile.TemporaryDirectory(prefix="okw", dir="/tmp") as name:
+        folder = Path(name)
+        made = feed.Line(folder, folder / "store")
+        made.start()
+        made.add_people()
+        made.lot = "L-77"
+        for outcome in (Outcome.OK, Outcome.NG, Outcome.OK, Outcome.UNJUDGED, Outcome.NG, Outcome.OK):
+            made.judge(outcome, serial=f"SN{made.part:05d}")
+        yield made
+        made.close()
+
+
+@dataclass(frozen=True)
+class Look:
+    """Who looks at which page, at what size, in which language."""
+
+    page: Page
+    id: str
+    least_mm: float
+    """How large its targets are."""
+
+
+Visit = Callable[..., Iterator[Look]]
 
 
 @pytest.fixture
-def visit(
-    browser: Browser, filled: Any, serve: Any, sign_in: Callable[..., None]
-) -> Iterator[Callable[[str, str], Iterator[tuple[Screen, Page]]]]:
-    """`visit(language, size)` yields every screen with its page, each seen by the person whose work it is."""
-    contexts: list[Any] = []
+def visit(browser: Browser, filled: Any, serve: Any, sign_in: Callable[..., None]) -> Visit:
+    """`visit(language, size)` yields every page, each as seen by the person whose work it is."""
 
-    def go(language: str, size: str) -> Iterator[tuple[Screen, Page]]:
+    def go(language: str, size: str, theme: str = "light") -> Iterator[Look]:
         width, height, mm = SIZES[size]
         pseudo = {"pseudo": 1} if language == "pseudo" else {}
         server = serve(filled.run_dir, mm=mm, sign_ins_a_minute=1000, **pseudo)
+        chosen = {"okng-language": "en" if language == "en" else "zh", "okng-theme": theme}
         for group, person in PERSON.items():
             context = browser.new_context(viewport={"width": width, "height": height}, has_touch=True)
-            contexts.append(context)
-            code = "en" if language == "en" else "zh"
-            context.add_cookies([{"name": "okng-language", "value": code, "url": server.url}])
+            context.add_cookies([{"name": name, "value": value, "url": server.url} for name, value in chosen.items()])
             page = context.new_page()
             sign_in(page, person, server.url)
-            for screen in SCREENS:
-                if screen.group == group and (path := PATHS.get(screen.id)):
-                    page.goto(server.url + path, wait_until="commit")
-                    page.wait_for_load_state("domcontentloaded")
-                    page.wait_for_timeout(350)
-                    yield screen, page
+            for name, path in pages_of(group).items():
+                page.goto(server.url + path, wait_until="commit")
+                page.wait_for_load_state("domcontentloaded")
+                page.locator("body:not([data-inspecting=unknown])").wait_for()
+                page.wait_for_timeout(100)
+                yield Look(page, name, LEAST_MM["operator" if name.startswith("menu") else group])
             context.close()
 
-    yield go
-    for context in contexts:
-        context.close()
+    return go
+
+
+def pages_of(group: str) -> dict[str, str]:
+    """Name and path of the screens of that group, of their other pages, and of the menu as this person sees it."""
+    own = {screen.id: PATHS[screen.id] for screen in SCREENS if screen.group == group}
+    return {**own, **MORE[group], f"menu of {group}": "/menu"}
 
 
 PATHS = {
@@ -108,44 +129,79 @@ PATHS = {
 }
 
 
+MORE = {
+    "operator": {"part": "/rejects/2", "help of run": "/help/run", "history": "/alarms?tab=history"},
+    "lead": {"bypass": "/bypass", "samples": "/challenge/samples", "tests": "/challenge/history"},
+    "engineer": {"drawing": "/labelling/2"},
+    "administrator": {
+        "users": "/admin/users",
+        "user": "/admin/users/op",
+        "new user": "/admin/users/new",
+        "roles": "/admin/roles",
+        "settings": "/admin/settings",
+        "display": "/admin/display",
+        "programs": "/admin/programs",
+        "audit": "/admin/audit",
+    },
+}
+"""Pages that are no screen of their own."""
+
+
 def test_every_screen_has_its_path() -> None:
     assert set(PATHS) == {screen.id for screen in SCREENS}
 
 
+def holds(look: Look, checks: ModuleType, language: str, size: str) -> list[str]:
+    """What does not hold on the page one is on."""
+    page = look.page
+    found = [*checks.clipped_texts(page), *checks.doubled_ids(page), *checks.stray_colours(page)]
+    found += checks.slow_or_heavy(page, most_js_kb=150, most_paint_ms=5000)
+    if size != "phone":
+        found += checks.small_targets(page, look.least_mm, SIZES[size][2])
+        if look.id.startswith("menu"):
+            found += checks.has_to_be_scrolled(page, ".menu")
+    if language == "pseudo":
+        found += checks.untranslated_texts(page, NAMES)
+    elif size == "1280x800":
+        found += checks.axe_problems(page)
+    if page.locator("h1").count() == 0:
+        found.append("has no heading")
+    return found
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("language", ["en", "zh", "pseudo"])
-def test_every_page_holds(language: str, size: str, visit: Any, checks: ModuleType) -> None:
+def test_every_page_holds(language: str, size: str, visit: Visit, checks: ModuleType) -> None:
+    assert_holds(visit(language, size), checks, language, size)
+
+
+def test_every_page_holds_at_night(visit: Visit, checks: ModuleType) -> None:
+    assert_holds(visit("en", "1280x800", "night"), checks, "en", "1280x800")
+
+
+def assert_holds(looks: Iterator[Look], checks: ModuleType, language: str, size: str) -> None:
     bad: list[str] = []
     seen = 0
     listeners: dict[int, Any] = {}
-    for screen, page in visit(language, size):
-        if id(page) not in listeners:
-            listeners[id(page)] = checks.Listener(page, "/".join(page.url.split("/")[:3]))
+    for look in looks:
+        if id(look.page) not in listeners:
+            listeners[id(look.page)] = checks.Listener(look.page, "/".join(look.page.url.split("/")[:3]))
+        found = [*holds(look, checks, language, size), *listeners[id(look.page)].take()]
+        bad += [f"{look.id}: {one}" for one in found]
         seen += 1
-        found = [*checks.clipped_texts(page), *checks.doubled_ids(page)]
-        if size != "phone":
-            found += checks.small_targets(page, LEAST_MM[screen.group], SIZES[size][2])
-        if language == "pseudo":
-            found += checks.untranslated_texts(page, NAMES)
-        if language != "pseudo" and size == "1280x800":
-            found += checks.axe_problems(page)
-        found += listeners[id(page)].take()
-        if page.locator("h1, #verdict-word").count() == 0:
-            found.append("has no heading")
-        bad += [f"{screen.id}: {one}" for one in found]
-    assert seen == len(PATHS)  # none is left out
+    assert seen == sum(len(pages_of(group)) for group in PERSON)  # none is left out
     assert not bad, f"{len(bad)} on {language} {size}:\n" + "\n".join(bad)
 
 
 def test_a_page_that_stands_still_says_so_in_both_languages(
-    visit: Any, filled: Any, page: Page, serve: Any, sign_in: Callable[..., None]
+    filled: Any, page: Page, serve: Any, sign_in: Callable[..., None]
 ) -> None:
     """The heartbeat stops: every page greys within three seconds and says that it does not update."""
     server = serve(filled.run_dir, sign_ins_a_minute=1000)
     sign_in(page, "eng", server.url)
     for path in ("/", "/alarms", "/diagnostics"):
         page.goto(server.url + path, wait_until="commit")
-        page.wait_for_function("document.body.dataset.inspecting !== 'unknown'")
+        page.locator("body:not([data-inspecting=unknown])").wait_for()
     server.process.send_signal(19)  # SIGSTOP
     for child in _children(server.process.pid):
         _stop(child)
