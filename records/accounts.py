@@ -16,7 +16,7 @@ from .clerk import TOKEN, Body, Task, Turn, answered, keep_answer, taken
 from .ledger import Ledger
 from .lockout import count_try, forgive
 from .rows import as_json, unpack_json
-from .secret import LEAST_PIN, Kind, fits, hashed_badge, hashed_password, hashed_pin, keyed
+from .secret import ELSEWHERE, HERE, LEAST_PIN, Kind, fits, hashed_badge, hashed_password, hashed_pin, keyed
 
 _NAME = re.compile(r"\w[\w.\- ]{0,31}")
 _RESERVED = ("records", "shift", "workshop", "nobody")
@@ -110,7 +110,7 @@ def change(turn: Turn) -> dict[str, Any]:
     if not _has_secret(turn, body.name):
         raise Refused(f"{body.name}: nothing would be left to sign in by")
     if (body.disabled is False and old["disabled"]) or "pin_hash" in secrets or "password_hash" in secrets:
-        forgive(turn.db, [("person", keyed(turn.db, "person", body.name))])
+        forgive(turn.db, [("person", keyed(turn.db, use, body.name)) for use in (HERE, ELSEWHERE)])
     changed = {name: value for name, value in new.items() if value != old[name]}
     turn.audit(
         "user changed",
@@ -175,7 +175,7 @@ def own_secret(ledger: Ledger, ask: Ask, pin_digits: int = LEAST_PIN) -> dict[st
         if (kept := answered(db, ask)) is not None:
             return kept
         found = rows(db, f"select {kind}_hash from person where name = ? and not disabled", (ask.who,))
-        keys = [("person", keyed(db, "person", ask.who))]
+        keys = [("person", keyed(db, HERE, ask.who))]
         count_try(db, keys)
     right = fits(body.old, found[0][0] if found else None)
     with ledger.transaction() as db:

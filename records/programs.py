@@ -8,12 +8,15 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from ..bus.errors import Refused
-from ..bus.rights import RIGHTS
+from ..bus.rights import KEEPER, RIGHTS
 from .clerk import Body, Task, Turn
 from .rows import as_json, unpack_json
 
-_KEYS = frozenset(("user.edit", "settings.edit", "api.token"))
-"""Rights that open all others: a token has them only when its maker has."""
+_KEYS = frozenset((KEEPER, "settings.edit", "api.token"))
+"""Rights that open all others: a token has them only when its maker has.
+
+The others too, unless the maker may edit users, and so could have any of them anyway.
+"""
 
 
 class NewToken(Body):
@@ -57,7 +60,8 @@ def make_token(turn: Turn) -> dict[str, Any]:
     rights = sorted(set(asked.rights))
     if unknown := [right for right in rights if right not in RIGHTS]:
         raise Refused(f"token {asked.name}: unknown rights {unknown}: expected of {sorted(RIGHTS)}")
-    if beyond := sorted((_KEYS & set(rights)) - turn.rights):
+    bound = _KEYS & set(rights) if KEEPER in turn.rights else set(rights)
+    if beyond := sorted(bound - turn.rights):
         raise Refused(f"token {asked.name}: {beyond} would give it more than you have")
     if turn.rows("select 1 from token where name = ? and ended_at is null", asked.name):
         raise Refused(f"token {asked.name}: there is one of that name")

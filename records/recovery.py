@@ -14,7 +14,7 @@ from .bookkeeping import audit, rows
 from .ledger import Ledger
 from .lockout import forgive
 from .rows import unpack_json
-from .secret import hashed_password, keyed
+from .secret import ELSEWHERE, HERE, hashed_password, keyed
 
 CONSOLE = "console"
 
@@ -43,7 +43,7 @@ def recover_keeper(store: Path, name: str, password: str) -> str:
                 " where name = ?",
                 (hashed, role, name),
             )
-            forgive(db, [("person", keyed(db, "person", name))])
+            forgive(db, [("person", keyed(db, use, name)) for use in (HERE, ELSEWHERE)])
             audit(db, Deed("administrator recovered", {"name": name}, CONSOLE, old=found[0][0], new=role))
     finally:
         ledger.close()

@@ -24,6 +24,8 @@ MOST = 256
 _NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$CHDX12hSVZkmQaQ8/D9SxQ$e6t4PS59aQlGNl80tA4Oav5Ea0bkAzybMFdeMCk8/dE"
 """A hash of nothing anybody knows: who is unknown waits as long as who is known."""
 
+HERE, ELSEWHERE = "person", "person elsewhere"
+"""Uses of `keyed`: under what the tries of a person are counted, at a panel and from elsewhere."""
 Kind = Literal["pin", "password", "badge"]
 
 

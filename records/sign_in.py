@@ -19,7 +19,7 @@ from .clerk import Body, answered, keep_answer, taken
 from .ledger import Ledger
 from .lockout import Key, count_try, forgive
 from .rows import unpack_json
-from .secret import MOST, Kind, fits, hashed_badge, keyed
+from .secret import ELSEWHERE, HERE, MOST, Kind, fits, hashed_badge, keyed
 
 WRONG = "not signed in: name or secret is wrong"
 """The same words whether there is such a person, they are disabled, or the secret is another."""
@@ -109,7 +109,8 @@ def _find(db: apsw.Connection, body: SignIn) -> _Found:
     name = unicodedata.normalize("NFC", body.who).strip()
     column = "pin_hash" if body.kind == "pin" else "password_hash"
     found = rows(db, f"select name, {column} from person where name = ? and not disabled", (name,))
-    keys = [("person", keyed(db, "person", name)), panel]
+    # Counted apart: whoever guesses from elsewhere must not keep people from the panel.
+    keys = [("person", keyed(db, ELSEWHERE if body.remote else HERE, name)), panel]
     return _Found(found[0][0], found[0][1], keys) if found else _Found(None, None, keys)
 
 

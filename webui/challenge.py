@@ -85,7 +85,8 @@ def challenge_views(web: Web) -> Blueprint:
         removed = request.form.get("removed")
         if removed not in ("yes", "no"):
             abort(400)
-        return answers.back(ask(web, "challenge.confirm", {"removed": removed == "yes"}), "challenge.page")
+        given = {"removed": removed == "yes", "part": request.form.get("part", 0, int)}
+        return answers.back(ask(web, "challenge.confirm", given), "challenge.page")
 
     @views.post("/abort")
     @needs("challenge.run")
@@ -95,7 +96,8 @@ def challenge_views(web: Web) -> Blueprint:
     @views.post("/sign")
     @needs("challenge.sign")
     def sign() -> AnyResponse:
-        return answers.back(ask(web, "challenge.sign", reason=_reason()), "challenge.page")
+        given = {"run": request.form.get("run", 0, int)}
+        return answers.back(ask(web, "challenge.sign", given, reason=_reason()), "challenge.page")
 
     @views.post("/release")
     @needs("challenge.sign")

@@ -7,7 +7,7 @@ token send no cookie, so nothing can be forged in their name: they carry no CSRF
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, g, redirect, render_template, request, url_for
+from flask import Flask, abort, g, redirect, render_template, request, url_for
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
@@ -24,6 +24,10 @@ OPEN_ANYWHERE = frozenset(
     )
 )
 """Endpoints that also somebody elsewhere reaches who is not signed in. Those of the API look after themselves."""
+OPEN_TO_PROGRAMS = frozenset(("api.document", "api.about"))
+"""Of the API: what anybody may read from anywhere. How the line does is no more to be seen there than on a page."""
+MOST_OF_NOBODY, MOST_SENT = 64 << 10, 40 << 20
+"""Bytes of a request, by who is not signed in and by who is: labels that come back in a file are the largest."""
 SIGNING_IN = ("access.sign_in", "access.badge", "access.first", "access.own_secret")
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 
@@ -42,6 +46,8 @@ def guard(app: Flask, options: WebOptions, sessions: Sessions) -> None:
 
     @app.before_request
     def look() -> Response | tuple[str, int] | None:
+        # Before anything is read of it: a form is parsed for its token, and its files go to the disk.
+        request.max_content_length = MOST_OF_NOBODY if person() is None else MOST_SENT
         if not at_panel(request):
             refusal = _from_elsewhere(options)
             if refusal is not None:
@@ -57,7 +63,13 @@ def guard(app: Flask, options: WebOptions, sessions: Sessions) -> None:
 
 def _from_elsewhere(options: WebOptions) -> Response | tuple[str, int] | None:
     endpoint = request.endpoint or ""
-    if g.get("by_token") or endpoint.startswith("api.") or endpoint in ("static_file", "theme", "favicon", "healthz"):
+    # A token that is wrong opens nothing: it is nobody, who comes from elsewhere like anybody else.
+    by_token = g.get("by_token") and person() is not None
+    if endpoint.startswith("api."):
+        if not (by_token or options.remote_look or endpoint in OPEN_TO_PROGRAMS) and person() is None:
+            abort(401)
+        return None
+    if by_token or endpoint in ("static_file", "theme", "favicon", "healthz"):
         return None
     signing_in = endpoint.startswith("access.")
     if signing_in and not request.is_secure:

@@ -11,7 +11,10 @@ from pathlib import Path
 LINES = 200
 MOST_BYTES = 256 << 10
 _ASKED_S = 3
-_SAID = re.compile(r"(?i)\b(password|secret|token|pin|authorization|bearer|api[_-]?key|cookie)(\s*[=:]\s*|\s+)\S+")
+_SAID = re.compile(
+    r"(?i)\b(password|secret|token|pin|authorization|bearer|api[_-]?key|cookie)"
+    r"""(["']?\s*[=:]\s*|\s+)((bearer|basic)\s+)?\S+"""
+)
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s:@]+:[^/\s@]+@", re.IGNORECASE)
 
 

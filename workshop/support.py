@@ -28,7 +28,9 @@ FILE = "support.zip"
 _MOST_LOG = 4 << 20
 _SECRET = re.compile(r"(?i)(password|secret|token|pin|credential|passphrase|private|_key$|^key$|hash|salt)")
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s:@]+:[^/\s@]+@", re.IGNORECASE)
-_SAID = re.compile(r"(?i)\b(password|secret|token|pin|authorization|bearer)(\s*[=:]\s*|\s+)\S+")
+_SAID = re.compile(
+    r"(?i)\b(password|secret|token|pin|authorization|bearer)" r"""(["']?\s*[=:]\s*|\s+)((bearer|basic)\s+)?\S+"""
+)
 _LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "pyzmq", "pydantic", "apsw", "flask")
 
 

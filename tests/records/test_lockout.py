@@ -93,6 +93,22 @@ def test_an_administrator_lets_a_locked_person_in_again(room: Any, clocks: Clock
     assert attempt(room, "right", panel="another") == ""
 
 
+def test_who_guesses_from_elsewhere_keeps_nobody_from_the_panel(room: Any, clocks: Clocks, looks: list[float]) -> None:
+    room.staff()
+
+    def far(typed: str, n: int) -> str:
+        answer = room.ask("account.sign_in", who="oli", secret=typed, kind="password", address=f"10.0.0.{n}")
+        return "" if answer.done else str(answer.detail)
+
+    for n in range(FREE):
+        assert far("wrong", n) == sign_in.WRONG
+    assert "locked" in far("wrong", 99), "from any address"
+    assert attempt(room, "right") == ""
+    assert "locked" in far("wrong", 99), "nor is that forgiven by a person who signs in at the panel"
+    room.done("account.change", "ann", name="oli", pin="1379")
+    assert far("wrong", 99) == sign_in.WRONG
+
+
 def test_rows_of_tries_are_bounded(room: Any, monkeypatch: pytest.MonkeyPatch, looks: list[float]) -> None:
     monkeypatch.setattr(lockout, "_MOST_NAMES", 20)
     for n in range(60):

@@ -1,6 +1,7 @@
 """Who reaches what: every route with every role, signing in and out, and what a request has to get past."""
 
 import importlib.util
+import io
 import re
 import sys
 import time
@@ -422,6 +423,34 @@ def test_from_elsewhere_it_takes_tls_and_a_password(make: Callable[..., Flask], 
     assert post_over_tls(loose, "/sign-in", who="lead", secret="2222", kind="pin").status_code == 303
 
 
+def test_a_wrong_token_opens_no_page_from_elsewhere(client: FlaskClient) -> None:
+    wrong = {"Authorization": "Bearer okng_wrong"}
+    for place in (ELSEWHERE, OVER_TLS):
+        for path in ("/", "/alarms/", "/rejects/", "/state.json", "/metrics"):
+            answer = client.get(path, headers=wrong, environ_overrides=place)
+            assert answer.status_code in (302, 401, 403), (path, answer.status_code)
+    given = {"who": "op", "secret": "password-op", "kind": "password"}
+    assert client.post("/sign-in", data=given, headers=wrong, environ_overrides=ELSEWHERE).status_code == 403
+
+
+def test_from_elsewhere_the_api_tells_nobody_how_the_line_does(make: Callable[..., Flask], client: FlaskClient) -> None:
+    for path in ("/api/v1/line", "/api/v1/alarms"):
+        assert client.get(path, environ_overrides=OVER_TLS).status_code == 401
+        assert client.get(path).status_code == 200, "at the panel anybody looks"
+    assert client.get("/api/v1/openapi.json", environ_overrides=OVER_TLS).status_code == 200
+    loose = make(WebOptions(remote_look=True)).test_client()
+    assert loose.get("/api/v1/line", environ_overrides=OVER_TLS).status_code == 200
+
+
+def test_nobody_sends_much(client: FlaskClient, sign_in: SignIn) -> None:
+    much = io.BytesIO(b"x" * (100 << 10))
+    answer = client.post("/language", data={"language": "zh", "file": (much, "x.bin")})
+    assert answer.status_code == 413
+    sign_in(client, "op")
+    kept = client.post("/language", data={"language": "zh", "file": (io.BytesIO(b"x" * (100 << 10)), "x.bin")})
+    assert kept.status_code == 303
+
+
 # -- the key of the cookies ---------------------------------------------------------------------------------------
 
 
@@ -462,7 +491,7 @@ def open_screens(page: Page, url: str) -> list[str]:
     """Addresses of all screens of the menu."""
     page.goto(url + "/menu", wait_until="commit")
     page.locator(".menu-keys a").first.wait_for()
-    hrefs = page.eval_on_selector_all(".menu-keys a", "all => all.map((a) => a.getAttribute('href'))")
+    hrefs = page.eval_on_selector_all(".menu-keys a, .nav a", "all => all.map((a) => a.getAttribute('href'))")
     return [str(href) for href in hrefs] + ["/menu", "/sign-in", "/nowhere"]
 
 

@@ -106,6 +106,18 @@ def test_a_silent_owner_is_no_answer(people: Any, client: FlaskClient) -> None:
     assert (answer.status_code, answer.get_json()["error"]) == (503, "no_answer")
 
 
+def test_what_the_api_takes_is_what_the_owner_takes(people: Any, client: FlaskClient) -> None:
+    """One body for a command whose owner would refuse it for its shape is a command nobody can give."""
+    shift = {"challenge.confirm": {"removed": True, "part": 7}, "challenge.start": {}, "challenge.sign": {"run": 3}}
+    shift |= {"inspection.start": {"maintenance": True}}
+    bearer = token_of(people, "challenge.run", "challenge.sign", "inspection.run")
+    for name, body in shift.items():
+        answer = client.post(f"/api/v1/commands/{name}", json=body, headers=bearer)
+        assert answer.status_code in (200, 409, 503), (name, answer.get_json())  # not 422
+    answer = client.post("/api/v1/commands/challenge.confirm", json={"sample": "C1"}, headers=bearer)
+    assert answer.status_code == 422
+
+
 def test_an_ended_token_is_nobody(people: Any, client: FlaskClient) -> None:
     bearer = token_of(people, "part.review")
     assert client.get("/api/v1/parts", headers=bearer).status_code == 200

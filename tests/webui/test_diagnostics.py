@@ -72,9 +72,13 @@ def test_who_may_not(screens: Pages) -> None:
 
 def test_the_log_shows_no_secret_and_not_too_much(tmp_path: Path) -> None:
     said = b"start\nasked http://anna:geheim@box/x\npassword = hunter2\nAuthorization: Bearer abc\n\x1b[31mred\n"
+    said += b'{"token": "okng_0815", "who": "ann"}\n'
     found = "\n".join(cleaned(said, 200))
     assert "geheim" not in found
     assert "hunter2" not in found
+    assert "abc" not in found
+    assert "okng_0815" not in found
+    assert "ann" in found
     assert "\x1b" not in found
     run = tmp_path / "run"
     run.mkdir()

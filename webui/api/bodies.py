@@ -7,7 +7,6 @@ from pydantic import Field
 from .spec import Shape
 
 Word = Field(min_length=1, max_length=64)
-Text = Field(default="", max_length=1000)
 
 
 class Said(Shape):
@@ -82,23 +81,23 @@ class Drawing(Seq):
     body: dict[str, Any]
 
 
-class Occasion(Said):
-    """Why a challenge test is run."""
+class Begun(Said):
+    """The inspection goes on."""
 
-    occasion: Literal["start", "changeover", "interval", "maintenance", "restart", "end", "asked"] = "asked"
+    maintenance: bool = Field(default=False, description="Something was mended meanwhile.")
 
 
-class SampleId(Said):
-    """One challenge part."""
+class Removed(Said):
+    """Whether a challenge part was removed, where no sensor says so."""
 
-    sample: str = Word
+    removed: bool
+    part: int = Field(ge=1, le=2**53, description="`challenge.waiting`: another part may wait by now.")
 
 
 class Signature(Said):
     """A signature under a run of the challenge test."""
 
     run: int = Field(ge=1, le=2**53)
-    note: str = Text
 
 
 class Samples(Said):
@@ -139,7 +138,7 @@ class Force(Said):
 
     output: str = Word
     on: bool
-    seconds: int = Field(ge=1, le=60)
+    seconds: int | None = Field(default=None, ge=1, le=60, description="Where it is held on.")
 
 
 class Pulse(Said):
@@ -253,9 +252,9 @@ BODIES: dict[str, type[Said]] = {
     "escape.set": Escape,
     "drawing.set": Drawing,
     "inspection.stop": Said,
-    "inspection.start": Said,
-    "challenge.start": Occasion,
-    "challenge.confirm": SampleId,
+    "inspection.start": Begun,
+    "challenge.start": Said,
+    "challenge.confirm": Removed,
     "challenge.abort": Said,
     "challenge.sign": Signature,
     "challenge.samples": Samples,

@@ -1,5 +1,6 @@
 """Every command of the box as `POST /api/v1/commands/NAME`: what the keys of the screens do."""
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,11 @@ from .bodies import BODIES, INSIDE, Free, Said
 from .spec import Done, Problem, answers
 
 NO_ANSWER = "no answer from "
+
+
+def _text(value: Any) -> Any:
+    """Bytes of a file, as JSON takes them."""
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 def offered() -> list[str]:
@@ -53,7 +59,7 @@ def _view(web: Web, name: str, shape: type[Said]) -> Callable[[], tuple[Response
             require(right)
         answer = ask(web, name, body, reason=given.reason, id=given.id, owner=owner)
         if answer.done:
-            return jsonify(id=answer.id, body=answer.body), 200
+            return jsonify(id=answer.id, body={name: _text(value) for name, value in answer.body.items()}), 200
         if answer.detail.startswith(NO_ANSWER) or NO_ANSWER in answer.detail:
             return jsonify(error="no_answer", detail=answer.detail), 503
         return jsonify(error="refused", detail=answer.detail), 409

@@ -11,6 +11,8 @@ from flask import Blueprint, Response, jsonify, request
 from pydantic import Field, ValidationError
 from spectree import SpecTree
 
+from ...bus.errors import BadLedger
+from ...records.parts_read import newest
 from ..access import needs
 from ..web import Web
 from .bearer import today
@@ -42,6 +44,10 @@ def add_export(views: Blueprint, spec: SpecTree, web: Web) -> None:
             asked = ExportQuery.model_validate(request.args.to_dict())
         except ValidationError as error:
             return jsonify(error="invalid", detail=complaint(error.errors())), 422
+        try:
+            newest(web.store)  # said before anything is sent: later only a broken connection can tell
+        except BadLedger as error:
+            return jsonify(error="no_history", detail=str(error)), 503
         if not slots.acquire(blocking=False):
             return jsonify(error="busy", detail="another export runs: try again when it has ended"), 429
         command = [sys.executable, "-m", "okng", "ledger", "export", "--store", str(web.store)]
