@@ -33,6 +33,8 @@ class Wanted:
     """One of `NEAR`."""
     unreviewed: bool = False
     """Only what nobody has marked or labelled."""
+    kept: bool = False
+    """Only parts whose picture is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +242,8 @@ def _rest(wanted: Wanted) -> tuple[str, list[object]]:
         terms.append(("exists (select 1 from part_kind k where k.kind = ? and k.seq = p.seq)", [wanted.kind]))
     if wanted.near:
         terms.append((f"{NEARNESS} = ?", [wanted.near]))
+    if wanted.kept:
+        terms.append(("p.picture_kept", []))
     if wanted.since:
         terms.append(("p.taken_at >= ?", [wanted.since]))
     if wanted.until:

@@ -27,8 +27,11 @@ def missed_views(web: Web) -> Blueprint:
     views = Blueprint("missed", __name__, url_prefix="/missed")
     gallery, labels = GalleryReader(web.store), LabelsReader(web.store)
 
-    def found(asked: str, hours: str, seq: int | None, before: int | None) -> dict[str, Any]:
-        """Parts to choose from: the one that was asked for, those of a number, or passed ones of the span."""
+    def found(asked: str, hours: str, seq: int | None, before: int | None, bare: bool) -> dict[str, Any]:
+        """Parts to choose from: the one that was asked for, those of a number, or passed ones of the span.
+
+        Only a sample of passed parts has its picture: those come alone. bare: the others too.
+        """
         try:
             if seq is not None:
                 row = web.history.row(seq)
@@ -36,7 +39,8 @@ def missed_views(web: Web) -> Blueprint:
             elif asked:
                 rows, more = web.history.rows(limit=PAGE, find=asked), None
             else:
-                page = gallery.page(Wanted("ok", since=before_now(float(hours))), PAGE, before)
+                wanted = Wanted("ok", since=before_now(float(hours)), kept=not bare)
+                page = gallery.page(wanted, PAGE, before)
                 rows, more = page.rows, page.before
         except BadLedger:
             return {"tiles": [], "more": None, "history": False}
@@ -49,16 +53,17 @@ def missed_views(web: Web) -> Blueprint:
         if hours not in HOURS:
             abort(404)
         asked = request.args.get("find", "").replace(chr(29), "<GS>").strip()[:200]
-        seq = request.args.get("seq", type=int)
+        seq, bare = request.args.get("seq", type=int), "bare" in request.args
         return render_template(
             "missed/page.html",
             asked=asked,
+            bare=bare,
             hours=hours,
             spans=HOURS,
             seq=seq,
             kinds=offered(gallery, labels, gettext),
             places=PLACES,
-            **found(asked, hours, seq, request.args.get("before", type=int)),
+            **found(asked, hours, seq, request.args.get("before", type=int), bare),
         )
 
     @views.post("/report")

@@ -232,7 +232,7 @@ def _pid(box: Box, words: str) -> int:
 
 def test_a_missed_defect_is_an_advisory_within_five_seconds(box: Box, panel: Page) -> None:
     sign_in(panel, box, "otto", "/missed")
-    go(panel, box, "/missed")
+    go(panel, box, "/missed?bare=1")
     panel.locator("#cards [data-seq]").first.tap()
     panel.locator("[data-what]").first.tap()
     panel.locator("[data-place]").first.tap()

@@ -30,12 +30,16 @@ def test_parts_are_found_by_time_and_by_number(people: Any, client: FlaskClient)
     people.judge(Outcome.OK, serial="SN-1")
     people.judge(Outcome.NG, serial="SN-2")
     people.judge(Outcome.OK, serial="SN-3")
-    page = client.get("/missed/?hours=1").get_data(as_text=True)
+    page = client.get("/missed/?hours=1&bare=1").get_data(as_text=True)
     assert [part in page for part in ("SN-1", "SN-2", "SN-3")] == [True, False, True]
     page = client.get("/missed/?find=SN-3").get_data(as_text=True)
     assert page.count('class="card"') == 1
     assert "No part with this number" in client.get("/missed/?find=SN-9").get_data(as_text=True)
     assert client.get("/missed/?hours=7").status_code == 404
+    kept = {row.serial for row in LedgerReader(people.store).rows(limit=9) if row.outcome == "OK" and row.picture_kept}
+    page = client.get("/missed/?hours=1").get_data(as_text=True)
+    assert {part for part in ("SN-1", "SN-2", "SN-3") if part in page} == kept
+    assert "Also those without a picture" in page
     assert client.get("/missed/?seq=99").status_code == 200
 
 
