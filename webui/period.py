@@ -80,10 +80,10 @@ def shifts(reader: FiguresReader, watch: Watch, now: str = "") -> list[Shift]:
     begun: dict[str, str] = {}
     for event in reader.happened("shift", back, now):
         since = event["body"].get("since", "")
-        if event["event"] == "begun" and isinstance(since, str) and since:
+        if event["event"] == "begun" and isinstance(since, str) and _is_moment(since):
             begun[_minute(since)] = str(event["body"].get("shift", ""))
     said = watch.shift
-    if said is not None and said.shift and said.shift_since:
+    if said is not None and said.shift and _is_moment(said.shift_since):
         begun[_minute(said.shift_since)] = said.shift
     ordered = sorted(begun.items())
     made = []
@@ -122,6 +122,13 @@ def _lot(key: str, name: str, reader: FiguresReader, watch: Watch, now: str) -> 
 
 def _moment(utc: str) -> datetime:
     return datetime.fromisoformat(utc)
+
+
+def _is_moment(utc: str) -> bool:
+    try:
+        return bool(_moment(_minute(utc) + ":00Z"))
+    except ValueError:
+        return False
 
 
 def _text(moment: datetime) -> str:

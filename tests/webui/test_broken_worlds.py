@@ -3,6 +3,7 @@
 import contextlib
 import random
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 from flask import Flask, g
 
+from okng.bus.clock import utc_now
 from okng.bus.part import Outcome
 from okng.bus.rights import RIGHTS
+from okng.bus.shift import Alarm, AlarmState, ChallengeState, ChangeOver, LineMode, Mode, Sample
 from okng.records.people_read import Person
 from okng.records.read import LedgerReader
 from okng.records.schema import FILE
@@ -50,14 +53,23 @@ def line(people: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Parts are in the ledger; whoever is asked for something is silent, at once."""
     for number in range(4):
         people.judge(Outcome.NG if number % 2 else Outcome.OK, serial=f"SN{number}")
+    people.closed = False
     monkeypatch.setattr(asking, "ask_once", lambda *given, **named: None)
     return people
 
 
-def visited(line: Any, store: Path) -> dict[str, int]:
-    """The code of each address, all rights given."""
+def wait_for(true: Callable[[], bool], line: Any) -> None:
+    """Until the line was heard, where there is one."""
+    end = time.monotonic() + (0.5 if line.closed else 10)
+    while not true() and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+def visited(line: Any, store: Path, evil: str = "") -> dict[str, int]:
+    """The code of each address, all rights given. evil: what must not stand in a page as it is."""
     watch = Watch(line.run_dir, ("top",), WebOptions())
     watch.start()
+    wait_for(lambda: watch.station is not None, line)
     options = WebOptions(api_a_minute=1_000_000, key_file=line.run_dir / "session.key")
     app = create_app(options, "line 1", watch, LedgerReader(store), store, line.run_dir)
     app.before_request_funcs.setdefault(None, []).insert(0, lambda: setattr(g, "person", ALL))
@@ -71,6 +83,9 @@ def visited(line: Any, store: Path) -> dict[str, int]:
                 continue
             found[f"{endpoint} {path}"] = answer.status_code
             assert "Content-Security-Policy" in answer.headers, path
+            if "<" in evil and answer.mimetype == "text/html":
+                assert evil not in answer.text, path
+            assert "49%(x)s" not in answer.text if answer.mimetype == "text/html" else True, path
     finally:
         watch.close()
     return found
@@ -129,5 +144,75 @@ def test_whatever_the_ledger_is_like_every_page_answers(
 def test_whoever_is_dead_every_page_answers(line: Any) -> None:
     """io, inspect, camera, shift, workshop and records are silent, and nothing was ever heard."""
     line.close()
+    line.closed = True
     found = visited(line, line.store)
+    assert {where: code for where, code in found.items() if code >= 500 and code != 503} == {}
+
+
+EVIL = (
+    "<img src=x onerror=alert(1)>",
+    "\"'><svg/onload=alert(1)>",
+    "{{7*7}}%(x)s{x}%s",
+    "a\u200b\u202eb" * 8,
+    "'; drop table part --",
+)
+
+
+def poisoned(line: Any, evil: str) -> None:
+    """That text wherever a person, a scanner or another process can leave one."""
+    line.lot = evil
+    line.reasons = (evil, f"camera {evil} is lost", f"operator holds the line: stopped by {evil}")
+    line.forced = (evil,)
+    line.mode = LineMode(Mode.BYPASS, evil, evil, 0)
+    named = {"what": evil, "name": evil, "detail": evil, "camera": evil, "wanted": evil, "found": evil}
+    line.alarms = (
+        Alarm(f"camera.lost:{evil}", "camera.lost", 1, AlarmState.UNACKNOWLEDGED, True, False, utc_now(), evil, evil,
+              evil, named, 1, evil, ""),
+        Alarm(evil, evil, 2, AlarmState.SHELVED, True, True, evil, evil, evil, evil, named, 1, evil, evil),
+    )  # fmt: skip
+    samples = (Sample(evil, evil, "NG", 1, 3), Sample("b", evil, "OK", 0, 3))
+    line.challenge = ChallengeState(
+        "running", evil, evil, samples, evil, 3, evil, evil, evil, f"{evil} was found: was it removed?"
+    )
+    line.change = ChangeOver(4, 1, 2, evil, evil, evil, evil)
+    line.judge(Outcome.NG, serial=evil)
+    seq = LedgerReader(line.store).rows(limit=1)[0].seq
+    asks: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("account.change", {"name": "op", "full_name": evil[:60]}),
+        ("token.make", {"name": evil, "rights": ["part.review"]}),
+        ("webhook.set", {"url": "http://mes/x?<b>", "events": [evil]}),
+        ("label.set", {"seq": seq, "truth": "defect", "kind": evil}),
+        ("escape.set", {"seq": seq, "serial": evil, "found_at": evil, "what": evil}),
+        ("study.set", {"op": "new", "name": evil, "operators": ["op"], "seqs": [1, 2]}),
+        ("audit.add", {"what": evil, "object": {evil: evil}}),
+        ("setting.set", {"name": evil, "body": evil}),
+    )
+    for name, body in asks:
+        line.ask(name, body)
+    for stream in ("lot", "alarm", "challenge", "change", "bypass", "line", "shift", "inspection"):
+        for event in ("set", "begun", "ended", "passed", "failed", "asked", evil[:60]):
+            line.ask("journal.add", {"stream": stream, "key": evil, "event": event, "body": dict.fromkeys(KEYS, evil)})
+
+
+KEYS = (
+    "lot",
+    "who",
+    "reason",
+    "at",
+    "since",
+    "until",
+    "why",
+    "event",
+    "recipe",
+    "occasion",
+    "results",
+    "parts",
+    "what",
+)
+
+
+@pytest.mark.parametrize("evil", EVIL)
+def test_no_text_becomes_markup_or_breaks_a_page(evil: str, line: Any) -> None:
+    poisoned(line, evil)
+    found = visited(line, line.store, evil)
     assert {where: code for where, code in found.items() if code >= 500 and code != 503} == {}
