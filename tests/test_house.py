@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-WEB_DOORS = ("read", "people_read", "figures_read", "parts_read", "gallery_read", "labels_read", "timing_read")
+WEB_DOORS = (
+    *("read", "people_read", "figures_read", "parts_read", "gallery_read", "labels_read", "timing_read"),
+    "parcel",
+)
 """What the screens may read of the ledger."""
 MAY_IMPORT: dict[str, set[str]] = {
     "bus": set(),
@@ -31,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "workshop": {
         *("bus", "imaging", "camera.frame", "inspect", "models", "training", "fleet.activate"),
         *("records.read", "records.people_read", "records.figures_read", "records.export_files"),
+        "records.parcel",
     },
     "simline": set(),
 }

@@ -15,6 +15,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from ..bus.errors import BadLedger
 from ..imaging.picture import Picture
 from ..records.gallery_read import GalleryReader, Page
+from ..records.parcel import MOST_PARTS, parcel
+from ..records.parcel import picture_path as picture_path
 from ..records.read import PartRow, ViewRow
 from .access import needs, open_to_all
 from .asking import ask, note
@@ -23,7 +25,6 @@ from .figures import figures
 from .history import History, rows_of_part
 from .kinds import kind_word
 from .missed import place_of
-from .parcel import MOST_PARTS, parcel
 from .part_way import way_of
 from .pictures import to_overlay, to_thumb
 from .run import row_payload, told
@@ -208,15 +209,6 @@ def reject_views(history: History, store: Path) -> Blueprint:
         return Response(png, mimetype="image/png", headers={"Cache-Control": "max-age=3600"})
 
     return views
-
-
-def picture_path(store: Path, row: PartRow | ViewRow) -> Path | None:
-    """Where the kept picture lies; None: none was kept, it was shed, or its path leaves the store."""
-    if not row.picture or not row.picture_kept or not row.picture_sha256:
-        return None
-    root = store.resolve()
-    path = (root / row.picture).resolve()
-    return path if path.is_relative_to(root) and path.is_file() else None
 
 
 def _asked() -> str:

@@ -11,11 +11,11 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
 
 from okng.bus.part import Outcome
+from okng.records.parcel import MOST_PARTS, parcel
 from okng.records.people_read import PeopleReader
 from okng.records.read import LedgerReader
 from okng.webui.app import create_app
 from okng.webui.options import WebOptions
-from okng.webui.parcel import MOST_PARTS, parcel
 from okng.webui.part_way import way_of
 from okng.webui.watch import Watch
 
@@ -112,7 +112,7 @@ def test_a_parcel_that_is_full_says_what_it_left_out(people: Any, monkeypatch: p
     people.judge(Outcome.NG)
     rows = LedgerReader(people.store).rows(2)
     size = (people.store / str(rows[0].picture)).stat().st_size
-    monkeypatch.setattr("okng.webui.parcel.MOST_BYTES", size + 10)
+    monkeypatch.setattr("okng.records.parcel.MOST_BYTES", size + 10)
     data = b"".join(parcel(rows, lambda held: people.store / str(held.picture), lambda row: ("", "", "")))
     made = zipfile.ZipFile(io.BytesIO(data))
     assert len([name for name in made.namelist() if name.startswith("pictures/")]) == 1

@@ -1,4 +1,7 @@
-"""Parts as a ZIP that goes out while it is made: pictures and a table. Bounded, nothing is held in memory."""
+"""Parts as a ZIP that goes out while it is made: pictures and a table. Bounded, nothing is held in memory.
+
+One code for the browser and for the USB stick.
+"""
 
 import csv
 import io
@@ -6,7 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ..records.read import PartRow, ViewRow
+from .read import PartRow, ViewRow
 
 MOST_PARTS = 200
 MOST_BYTES = 512 << 20
@@ -64,6 +67,15 @@ def parcel(rows: Sequence[PartRow], path_of: PathOf, told: Told) -> Iterator[byt
             lines.writerow([_plain(value) for value in _line(row, told(row), names)])
         made.writestr("parts.csv", "\ufeff" + table.getvalue())
     yield out.taken()
+
+
+def picture_path(store: Path, row: PartRow | ViewRow) -> Path | None:
+    """Where the kept picture lies; None: none was kept, it was shed, or its path leaves the store."""
+    if not row.picture or not row.picture_kept or not row.picture_sha256:
+        return None
+    root = store.resolve()
+    path = (root / row.picture).resolve()
+    return path if path.is_relative_to(root) and path.is_file() else None
 
 
 def _read(path: Path, most: int) -> bytes | None:
