@@ -4,6 +4,7 @@ from flask import Blueprint, Flask, current_app, render_template
 
 from .access import may, open_to_all, person
 from .screens import GROUPS, SCREENS, Screen
+
 ORDER = ("operator", "lead", "administrator", "engineer")
 """The long row last: two rows hold them all, and a glove never has to scroll."""
 
