@@ -67,6 +67,7 @@ def _who_sets_up(view: Callable[..., Any]) -> Callable[..., Any]:
         return chosen[next((right for right in RIGHTS if may(right)), RIGHTS[0])](**named)
 
     guarded.needs = RIGHTS[0]  # type: ignore[attr-defined]  # read by the test that walks all routes
+    guarded.any_of = frozenset(RIGHTS)  # type: ignore[attr-defined]
     return guarded
 
 

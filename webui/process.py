@@ -1,4 +1,4 @@
-"""The web process: gunicorn, one worker of 32 threads. One, because watcher, caps and pictures live inside it."""
+"""The web process: gunicorn, one worker of many threads. One, because watcher, caps and pictures live inside it."""
 
 import contextlib
 import errno
@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +17,11 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from ..bus.errors import BadSettings
 from ..records.read import LedgerReader
+from .api.exports import AT_ONCE
+from .api.views import STREAMS
 from .api.webhooks import Courier
 from .app import create_app
+from .closeup_views import WAITING
 from .options import WebOptions
 from .products import Products, no_products
 from .session import key_place, read_key
@@ -25,12 +29,15 @@ from .tls import tls_of, told_apart
 from .watch import Watch
 
 log = logging.getLogger(__name__)
-THREADS = 32
+CLICKS = 12
+"""Threads that no stream, no waiting picture and no file that is sent can take: a click never waits for one of them."""
 GRACE_S = 3
 """How long a stop waits for open streams. gunicorn's own 30 s would hold up the whole box."""
 
 NICE = 5
 """At least: the line comes first."""
+RECEIVE_S = 5
+"""A client that has begun to send and then sends nothing for this long is cut off: it holds a thread."""
 RESTART_S = 2
 """How long a worker whose watcher broke waits before it ends."""
 
@@ -61,7 +68,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "bind": f"fd://{self._listener}",
             "workers": 1,
             "worker_class": "gthread",
-            "threads": THREADS,
+            "threads": threads_of(self._options),
             "graceful_timeout": GRACE_S,
             "timeout": 30,
             "keepalive": 5,
@@ -109,6 +116,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self._watch.close()
         if self._courier is not None:
             self._courier.close()
+
+
+def threads_of(options: WebOptions) -> int:
+    """Threads of the worker: one for each that may be held, and those for clicks."""
+    return 2 * options.max_streams + STREAMS + WAITING + AT_ONCE + CLICKS
 
 
 def _begin_afresh() -> None:
@@ -159,6 +171,8 @@ def _listener(options: WebOptions) -> socket.socket:
     except OSError as error:
         raise BadSettings(f"[web] host = {options.host!r}: expected an address of this machine ({error})") from error
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Every connection that is taken has it from here; gunicorn itself would wait for ever.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", RECEIVE_S, 0))
     try:
         listener.bind((options.host, options.port))
         listener.listen(64)

@@ -15,7 +15,7 @@ from okng.bus.errors import BadSettings
 from okng.bus.heartbeat import Pulse
 from okng.bus.part import Outcome
 from okng.webui.options import WebOptions
-from okng.webui.process import run
+from okng.webui.process import RECEIVE_S, run, threads_of
 
 
 def open_stream(port: int) -> http.client.HTTPConnection:
@@ -70,6 +70,29 @@ def test_streams_and_waits_are_capped_and_clicks_go_on(line: Any, serve: Any) ->
             break
         assert time.monotonic() < until, "the slots do not come back"
         time.sleep(0.2)
+
+
+def test_requests_that_never_end_do_not_take_the_pages_away(line: Any, serve: Any) -> None:
+    server = serve(line.run_dir)
+    held = []
+    for begun in (b"GET / HT", b"POST /language HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\nx"):
+        for _ in range(30):
+            one = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+            one.sendall(begun)
+            held.append(one)
+    time.sleep(0.5)
+    click = http.client.HTTPConnection("127.0.0.1", server.port, timeout=4 * RECEIVE_S)
+    try:
+        click.request("GET", "/healthz")
+        assert click.getresponse().status == 200
+    finally:
+        for one in (*held, click):
+            one.close()
+
+
+def test_there_is_a_thread_for_all_that_may_be_held_and_some_for_clicks() -> None:
+    for most in (1, 12, 24):
+        assert threads_of(WebOptions(max_streams=most)) >= 2 * most + 9 + 10
 
 
 def test_stops_in_time_with_a_stream_open(line: Any, serve: Any) -> None:
