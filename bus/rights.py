@@ -162,6 +162,12 @@ COMMANDS: dict[str, Command] = {
         settings__change="settings.edit",
         support__bundle="diagnostics.read",
         report__make="report.make",
+        stick__look="",
+        stick__paper="report.make",
+        stick__rejects="part.export",
+        stick__support="diagnostics.read",
+        stick__backup="settings.edit",
+        stick__export="part.export",
         work__status="",
     ),
 }

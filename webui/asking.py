@@ -14,6 +14,7 @@ from ..bus.rights import COMMANDS
 from .access import person, require
 from .web import Web
 
+SILENT = "no answer from "
 ANSWER_MS = 2000
 """No answer in this time is shown as no answer, never as done."""
 WITHOUT_TRAIL = frozenset(("alarm.ack", "pulse.hold"))
@@ -21,6 +22,7 @@ WITHOUT_TRAIL = frozenset(("alarm.ack", "pulse.hold"))
 LOOKING = frozenset(
     (
         *("io.look", "feature.read", "work.status", "timing.check", "settings.read", "recipe.read", "recipe.judge"),
+        "stick.look",
         *("draft.list", "draft.read", "draft.limit", "draft.try", "model.list", "model.preview", "model.compare"),
     )
 )
@@ -56,7 +58,7 @@ def ask(
     if not written.done and name not in WITHOUT_TRAIL:
         return Answer(made.id, False, f"not done, because the audit trail cannot be written: {written.detail}")
     answer = send(web, place, made, timeout_ms or ANSWER_MS)
-    outcome = "done" if answer.done else "refused"
+    outcome = "done" if answer.done else "unanswered" if answer.detail.startswith(SILENT) else "refused"
     note(web, f"{name} {outcome}", {"id": made.id, "detail": answer.detail}, reason)
     return answer
 
@@ -79,4 +81,4 @@ def send(web: Web, owner: str, made: Ask, timeout_ms: int) -> Answer:
     except (OverflowError, ValueError, TypeError, RecursionError) as error:
         # A number of a hundred digits, half a character, a list in a list in a list ...: not what travels.
         return Answer(made.id, False, f"it cannot be said to {owner}: {error}"[:500])
-    return answer or Answer(made.id, False, f"no answer from {owner}: it may or may not have been done")
+    return answer or Answer(made.id, False, f"{SILENT}{owner}: it may or may not have been done")

@@ -55,6 +55,7 @@ JOBS: dict[str, str] = {
     "import": "labels:import_labels",
     "bundle": "support:support_bundle",
     "report": "reports:make_report",
+    "stick": "sticking:save_to_stick",
 }
 """`module:function` inside this room, by what `Work.what` calls it."""
 NICE = 10

@@ -35,6 +35,11 @@ class WorkshopOptions(BaseModel):
     kept_works: int = Field(default=50, ge=5, le=1000)
     """Finished pieces of work whose results are kept."""
 
+    sticks: Path = Path("/run/media/okng")
+    """Folder below which USB sticks are mounted (`okng-usb@.service`)."""
+    stick_most_mb: int = Field(default=16_384, ge=64, le=1_048_576)
+    """Largest file that is written to a USB stick."""
+
     def rooted(self, folder: Path) -> "WorkshopOptions":
         """The same with paths counted from a folder."""
         mine = folder / self.folder

@@ -17,6 +17,7 @@ from .finishing import finish
 from .keeping_desk import KeepingDesk
 from .model_desk import ModelDesk
 from .recipe_desk import RecipeDesk
+from .stick_desk import StickDesk
 from .teach_desk import TeachDesk
 from .works import Works, command_of
 
@@ -47,6 +48,7 @@ def run(box: Box, read_box: ReadBox) -> int:
             **RecipeDesk(settings_file, read_box, works).handlers(),
             **ModelDesk(settings_file, read_box, works).handlers(),
             **KeepingDesk(settings_file, read_box, works).handlers(),
+            **StickDesk(settings_file, read_box, works).handlers(),
         },
     )
     heartbeat.health = Health.READY

@@ -234,6 +234,46 @@ class Webhook(Said):
     secret: str = Field(default="", max_length=200, description="Signs what is sent; empty: one is made, or stays.")
 
 
+class OnStick(Said):
+    """What goes onto the USB stick at the panel."""
+
+    stick: str = Field(default="", max_length=64, description="Its name, where there may be several.")
+
+
+class Paper(OnStick):
+    """A PDF that the screens have made."""
+
+    name: str = Field(min_length=1, max_length=120, pattern=r"^[A-Za-z0-9._-]+$")
+
+
+class Parcel(OnStick):
+    """Pictures of parts and a table, as a ZIP."""
+
+    seqs: list[int] = Field(min_length=1, max_length=200)
+
+
+class Bundle(OnStick):
+    """A support bundle, made for the stick."""
+
+    pictures: bool = False
+    most: int = Field(default=20, ge=1, le=200, description="Pictures of rejects, the newest.")
+
+
+class Backup(OnStick):
+    """A back-up of the ledger; the newest, where no name is given."""
+
+    file: str = Field(default="", max_length=120)
+
+
+class Export(OnStick):
+    """The parts as a file."""
+
+    format: Literal["jsonl", "csv", "parquet"] = "csv"
+    since: str = Field(default="", max_length=40, pattern=r"^[0-9TZ:.+-]*$", description="UTC, inclusive")
+    until: str = Field(default="", max_length=40, pattern=r"^[0-9TZ:.+-]*$", description="UTC, exclusive")
+    lot: str = Field(default="", max_length=64)
+
+
 class Free(Said):
     """A command whose fields its owner checks."""
 
@@ -279,6 +319,12 @@ BODIES: dict[str, type[Said]] = {
     "token.end": OfId,
     "webhook.set": Webhook,
     "backup.make": Said,
+    "stick.look": Said,
+    "stick.paper": Paper,
+    "stick.rejects": Parcel,
+    "stick.support": Bundle,
+    "stick.backup": Backup,
+    "stick.export": Export,
 }
 """Those with fields of their own; any other takes `Free`."""
 INSIDE = frozenset(
