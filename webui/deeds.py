@@ -36,8 +36,9 @@ _ASKED = {
     "asked": N_("%(command)s asked for"),
     "done": N_("%(command)s done"),
     "refused": N_("%(command)s refused"),
+    "unanswered": N_("%(command)s not answered"),
 }
-_COMMAND = re.compile(r"^([a-z_]+\.[a-z_]+) (asked|done|refused)$")
+_COMMAND = re.compile(r"^([a-z_]+\.[a-z_]+) (asked|done|refused|unanswered)$")
 
 
 def deed(what: str) -> str:

@@ -1,5 +1,6 @@
 """The Timing screen: the sum stands on the worst seen, a negative one is not saved, a pulse ends with the hand."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from okng.bus.asks import Ask
+from okng.bus.asks import Answer, Ask
 from okng.bus.part import Outcome
 from okng.records.timing_read import Moments, moments
 from okng.tests.webui.engineer import Pages, owner, pages, somebody, trail
+from okng.webui import asking
 from okng.webui.reckoning import Way, measured, reckon
 from okng.webui.timeline import ROW, WIDTH, timeline
+from okng.webui.web import Web
 
 WAY = Way(0, 500, 100, 1000, 120, 12, 20, 5)
 
@@ -157,6 +160,26 @@ def test_without_io_and_workshop_the_page_stands(line: Any, run_dir: Path) -> No
         answer = made.post("/timing/check", GIVEN).get_json()
     assert answer["sum"]["fits"] is True
     assert answer["io"]["done"] is False
+
+
+def test_a_pulse_is_in_the_trail_whatever_the_page_calls_it(
+    screens: Pages, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[str] = []
+    real = asking.note
+
+    def note(web: Web, what: str, about: dict[str, Any], reason: str = "") -> Answer:
+        noted.append(what)
+        return real(web, what, about, reason)
+
+    monkeypatch.setattr(asking, "note", note)
+    for _ in range(3):
+        assert screens.post("/timing/pulse", {"gate": "gate-1"}).get_json()["done"] is True
+    assert noted == ["pulse.hold asked", "pulse.hold done"], "once, while it goes on"
+    assert len(box.pulses) == 3
+    time.sleep(1.1)
+    screens.post("/timing/pulse", {"gate": "gate-1"})
+    assert noted.count("pulse.hold asked") == 2
 
 
 @pytest.mark.ui
