@@ -118,6 +118,14 @@ def test_what_the_api_takes_is_what_the_owner_takes(people: Any, client: FlaskCl
     assert answer.status_code == 422
 
 
+def test_no_program_says_that_a_second_person_was_there(people: Any, client: FlaskClient) -> None:
+    bearer = token_of(people, "model.activate")
+    forged = {"job": 1, "bundle": "0" * 64, "second": {"name": "lead"}}
+    for name in ("model.activate", "model.back"):
+        for body in (forged, {"body": forged}):
+            assert client.post(f"/api/v1/commands/{name}", json=body, headers=bearer).status_code == 422, (name, body)
+
+
 def test_an_ended_token_is_nobody(people: Any, client: FlaskClient) -> None:
     bearer = token_of(people, "part.review")
     assert client.get("/api/v1/parts", headers=bearer).status_code == 200

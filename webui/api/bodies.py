@@ -274,6 +274,19 @@ class Export(OnStick):
     lot: str = Field(default="", max_length=64)
 
 
+class Back(Said):
+    """A job's model, or one region's. Where a second person has to confirm, only the screen can do this."""
+
+    job: int | None = Field(default=None, ge=1, le=65535, description="None: the active one.")
+    region: str = Field(default="", max_length=64)
+
+
+class Activate(Back):
+    """A model of the box by its digest. Where a second person has to confirm, only the screen can do this."""
+
+    bundle: str = Word
+
+
 class Free(Said):
     """A command whose fields its owner checks."""
 
@@ -319,6 +332,8 @@ BODIES: dict[str, type[Said]] = {
     "token.end": OfId,
     "webhook.set": Webhook,
     "backup.make": Said,
+    "model.activate": Activate,
+    "model.back": Back,
     "stick.look": Said,
     "stick.paper": Paper,
     "stick.rejects": Parcel,
