@@ -10,6 +10,39 @@
     return mark && (mark.title || "").includes(mark.textContent.trim());
   };
 
+  // What a text sticks out of sideways, if that is something that neither shows it nor lets one push.
+  const covered = (each) => {
+    const range = document.createRange();
+    range.selectNodeContents(each);
+    const inner = range.getBoundingClientRect();
+    for (let box = each; box && box !== document.body; box = box.parentElement) {
+      const style = getComputedStyle(box);
+      if (["auto", "scroll"].includes(style.overflowX)) return null;
+      if (style.overflowX === "visible") continue;
+      const outer = box.getBoundingClientRect();
+      if (inner.right > outer.right + 2 || inner.left < outer.left - 2) return box;
+    }
+    return null;
+  };
+
+  // Words that are broken in two where no hyphen stands.
+  const brokenWords = () => {
+    const bad = [];
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const range = document.createRange();
+    while (walk.nextNode()) {
+      const node = walk.currentNode, parent = node.parentElement;
+      if (!parent || hidden(parent) || parent.closest("script, style, [translate=no]")) continue;
+      for (const word of node.textContent.matchAll(/[A-Za-z]{3,16}|[0-9]{2,9}/g)) {
+        range.setStart(node, word.index);
+        range.setEnd(node, word.index + word[0].length);
+        const lines = new Set([...range.getClientRects()].filter((one) => one.width).map((one) => Math.round(one.top)));
+        if (lines.size > 1) bad.push(`broken in two: "${word[0]}" in ${named(parent)}`);
+      }
+    }
+    return [...new Set(bad)];
+  };
+
   const smallTargets = (selector, least) => {
     const bad = [];
     for (const each of document.querySelectorAll(selector)) {
@@ -33,7 +66,9 @@
       const style = getComputedStyle(each);
       const scrolls = ["auto", "scroll"].includes(style.overflowX);
       if (!scrolls && style.overflowX !== "visible" && each.scrollWidth > each.clientWidth + 2) bad.push(`cut off: ${named(each)} ${said(each)}`);
-      const hold = each.closest("button, a.key, .key, th, td, .card, .page-head");
+      const within = covered(each);
+      if (within) bad.push(`cut off by ${named(within)}: ${named(each)} ${said(each)}`);
+      const hold = each.closest("button, a.key, .key, th, td, .card, .count, .page-head");
       if (!hold) continue;
       const inner = each.getBoundingClientRect(), outer = hold.getBoundingClientRect();
       if (inner.right > outer.right + 2 || inner.left < outer.left - 2 || inner.bottom > outer.bottom + 3) {
@@ -102,5 +137,5 @@
     return [...new Set(bad)];
   };
 
-  window.okngChecks = { doubled, smallTargets, strayColours, clipped, texts };
+  window.okngChecks = { brokenWords, doubled, smallTargets, strayColours, clipped, texts };
 })();

@@ -50,6 +50,13 @@ def untranslated_texts(page: Any, data: re.Pattern[str]) -> list[str]:
     return [f"not translated: {text[:80]}" for text, rest in left.items() if LETTERS.search(rest)]
 
 
+def broken_words(page: Any) -> list[str]:
+    """Words that end on one line and go on on the next."""
+    _ready(page)
+    found: list[str] = page.evaluate("okngChecks.brokenWords()")
+    return found
+
+
 def doubled_ids(page: Any) -> list[str]:
     """Two elements of one id, and keys that belong to a form that is not there: they do nothing."""
     _ready(page)

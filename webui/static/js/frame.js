@@ -36,6 +36,8 @@ events.on("heartbeat", (beat) => {
   [boxMs, boxAt, offsetMin, inspecting] = [beat.utc_ms, performance.now(), beat.offset_min, beat.inspecting];
   body.dataset.inspecting = beat.inspecting ? "yes" : "no";
   tick();
+  // Names that may end in an ellipsis: the whole of it.
+  for (const each of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".top [data-elide]"))) each.title = (each.textContent ?? "").trim();
 });
 
 events.on("state", (state) => {
