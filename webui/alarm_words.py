@@ -9,6 +9,7 @@ from typing import Any
 
 from ..bus.shift import Alarm
 from .advice import advice
+from .kinds import PLACES, kind_word
 from .shift_words import detail_words
 from .words import N_, Gettext
 
@@ -168,6 +169,8 @@ EVENTS = {
     "in service": N_("back in service"),
 }
 """What the journal of alarms says."""
+OCCURRENCES = ("escape.reported", "trigger.overrun", "verdict.late", "clock.wrong")
+"""Kinds that happen and do not last: what to do stays to be done, so nobody is told that it is over by itself."""
 PRIORITIES = {1: N_("urgent"), 2: N_("high"), 3: N_("low"), 4: N_("advice")}
 SHAPES = {1: "octagon", 2: "triangle", 3: "diamond", 4: "diamond"}
 """A shape for each priority: colour is never alone."""
@@ -184,10 +187,21 @@ def told(kind: str, fill: Mapping[str, str], gettext: Gettext) -> Told | None:
     if sentences is None:
         return None
     said = _Filled({name: detail_words(text, gettext) for name, text in fill.items()})
+    if kind == "escape.reported":
+        said["detail"] = _escape(fill.get("detail", ""), gettext)
     if kind in ("light.failed", "drift"):  # what inspect saw in the pictures has words of its own
         said["detail"] = advice(f"{fill.get('camera', '')}: {fill.get('detail', '')}", gettext).what
     what, why, todo = (gettext(sentence) % said for sentence in sentences)
     return Told(what, why, todo)
+
+
+def _escape(detail: str, gettext: Gettext) -> str:
+    """What was found, where, at which part: `scratch customer 4711`."""
+    for code, place in PLACES.items():
+        what, found, serial = f"{detail} ".partition(f" {code} ")
+        if found:
+            return " · ".join(filter(None, (kind_word(what, gettext), gettext(place), serial.strip())))
+    return detail
 
 
 class _Filled(dict[str, str]):
@@ -206,6 +220,7 @@ def localized_shift(payload: Mapping[str, Any], gettext: Gettext) -> Mapping[str
         found = told(alarm["kind"], alarm["fill"], gettext)
         words = {"what": found.what, "why": found.why, "todo": found.todo} if found else {}
         alarms.append({**alarm, **words, "shape": SHAPES.get(alarm["priority"], "triangle")})
+        alarms[-1]["once"] = alarm["kind"] in OCCURRENCES
     return {
         **payload,
         "alarms": alarms,

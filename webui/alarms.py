@@ -12,7 +12,7 @@ from ..bus.errors import BadLedger
 from ..bus.shift import Alarm, AlarmState
 from ..records.people_read import JournalRow
 from .access import needs, open_to_all
-from .alarm_words import EVENTS, PRIORITIES, SHAPES, STATES, Told, alarm_words, told
+from .alarm_words import EVENTS, OCCURRENCES, PRIORITIES, SHAPES, STATES, Told, alarm_words, told
 from .asking import ask
 from .signing import sign_in_for
 from .told import Told as Answers
@@ -42,7 +42,7 @@ class Row:
     @property
     def todo(self) -> str:
         """What to do now: what is over by itself only has to be seen, unless a person has to make sure of it."""
-        over = self.alarm.state is AlarmState.RETURNED and not self.alarm.latched
+        over = self.alarm.state is AlarmState.RETURNED and not self.alarm.latched and self.alarm.kind not in OCCURRENCES
         return gettext("It is over by itself. Acknowledge that you have seen it.") if over else self.words.todo
 
     @property

@@ -17,6 +17,8 @@ KINDS = {
     "anomaly": N_("not like the good parts"),
 }
 """Classes that any line has. A class of a model or of a person that is not here is shown as it was called."""
+PLACES = {"next station": N_("Next station"), "packing": N_("Packing"), "customer": N_("Customer")}
+"""Where a missed defect was found, as the ledger holds it."""
 OFFERED = 8
 NO_CHOICE = "anomaly"
 """What a model says that knows no classes: nothing to choose."""

@@ -10,14 +10,12 @@ from ..records.gallery_read import GalleryReader, Wanted
 from ..records.labels_read import LabelsReader
 from .access import needs
 from .asking import ask
-from .kinds import offered
+from .kinds import PLACES, offered
 from .run import row_payload, told
 from .spans import before_now
 from .web import Web
 from .words import N_
 
-PLACES = {"next station": N_("Next station"), "packing": N_("Packing"), "customer": N_("Customer")}
-"""Where it was found, as the ledger holds it."""
 HOURS = {"1": N_("Last hour"), "4": N_("4 hours"), "12": N_("12 hours"), "48": N_("2 days")}
 PAGE = 24
 

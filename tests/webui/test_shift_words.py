@@ -2,6 +2,7 @@
 
 import pytest
 
+from okng.webui.alarm_words import localized_shift, told
 from okng.webui.shift_words import OCCASIONS, PHASES, detail_words
 from okng.webui.words import ALARMS, alarm, said
 
@@ -75,3 +76,15 @@ def test_what_is_not_known_is_shown_as_it_came() -> None:
     assert detail_words("", str) == ""
     assert detail_words("interval", str) == OCCASIONS["interval"]
     assert set(PHASES) == {"off", "passed", "due", "running", "failed", "unsigned"}
+
+
+def test_a_reported_defect_is_told_in_words_and_is_not_over_by_itself() -> None:
+    found = told("escape.reported", {"detail": "scratch next station AB 12"}, str)
+    assert found is not None
+    assert found.why == "scratch · Next station · AB 12"
+    assert told("escape.reported", {"detail": "burr customer"}, str).why == "burr · Customer"  # type: ignore[union-attr]
+    assert told("escape.reported", {"detail": "as it came"}, str).why == "as it came"  # type: ignore[union-attr]
+    alarm = {"kind": "escape.reported", "fill": {"detail": "dent packing"}, "priority": 4}
+    other = {"kind": "camera.lost", "fill": {"camera": "top", "detail": "x"}, "priority": 1}
+    news = {"known": True, "alarms": [alarm, other], "challenge": {"detail": ""}, "change": {"detail": ""}}
+    assert [one["once"] for one in localized_shift(news, str)["alarms"]] == [True, False]

@@ -58,7 +58,7 @@ export function startBand(events, now) {
       return;
     }
     const alarm = shown.alarm;
-    const over = alarm?.state === "returned" && !alarm.latched;
+    const over = alarm?.state === "returned" && !alarm.latched && !alarm.once;
     band.dataset.kind = alarm ? String(over ? Math.max(OVER, alarm.priority) : alarm.priority) : "line";
     band.dataset.waits = shown.waits ? "yes" : "no";
     setShape(/** @type {Element} */ (document.getElementById("band-icon")), alarm?.shape ?? "triangle");
@@ -138,7 +138,7 @@ export function startBand(events, now) {
 
 /** @param {any} alarm */
 function stateWords(alarm) {
-  if (alarm.state === "returned") return word("alarm.returned");
+  if (alarm.state === "returned" && !alarm.once) return word("alarm.returned");
   if (alarm.state === "latched") return word("alarm.latched");
   return alarm.count > 1 ? word("alarm.count", { count: alarm.count }) : "";
 }
