@@ -72,7 +72,10 @@ def _rejects(bench: Bench) -> Parcel:
         label, review = said.get(row.seq), seen.get(row.seq)
         return label.truth if label else "", label.kind if label else "", review.who if review else ""
 
-    every: list[PartRow | ViewRow] = [one for row in rows for one in (row, *row.views)]
+    every: list[PartRow | ViewRow] = []
+    for row in rows:
+        every += [row]
+        every += row.views
     held = [picture_path(store, one) for one in every]
     size = min(MOST_BYTES, sum(path.stat().st_size for path in held if path is not None))
     name = f"okng-parts-{bench.box.station}-{seqs[0]}-{seqs[-1]}.zip"

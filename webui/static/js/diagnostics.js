@@ -29,6 +29,10 @@ async function run() {
 setTimeout(run, EVERY_MS);
 $("again").addEventListener("click", () => fetched(shown.urls.log, "log"));
 
+$("pictures").addEventListener("change", () => {
+  if ($("bundle-stick")) $("bundle-stick").dataset.body = JSON.stringify({ pictures: $("pictures").checked });
+});
+
 $("bundle").addEventListener("click", async () => {
   $("bundle").disabled = true;
   $("bundle-file").hidden = true;

@@ -26,9 +26,10 @@ function show() {
     else card.removeAttribute("aria-pressed");
   }
   say("marked-count", word("mark.count", { count: marked.size }));
-  for (const id of ["mark-reviewed", "mark-export"]) {
+  for (const id of ["mark-reviewed", "mark-export", "mark-stick"]) {
     const one = /** @type {HTMLButtonElement | null} */ (byId(id));
     if (one) one.disabled = !marked.size;
+    if (one?.dataset.stick) one.dataset.body = JSON.stringify({ seqs: [...marked] });
   }
 }
 

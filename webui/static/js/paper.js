@@ -3,6 +3,7 @@ const LOOK_MS = 700;
 const note = /** @type {HTMLElement} */ (document.getElementById("paper"));
 const text = /** @type {HTMLElement} */ (document.getElementById("paper-text"));
 const open = /** @type {HTMLAnchorElement} */ (document.getElementById("paper-open"));
+const stick = document.getElementById("paper-stick"); // at the panel only
 
 /** @param {string} words */
 function say(words) {
@@ -20,6 +21,10 @@ async function look(url) {
   if (now.state === "done") {
     open.href = now.url;
     open.hidden = false;
+    if (stick) {
+      stick.dataset.body = JSON.stringify({ name: decodeURIComponent(now.url).replace(/^.*\/|\.pdf$/g, "") });
+      stick.hidden = false;
+    }
     note.dataset.state = "done";
   }
 }
@@ -28,6 +33,7 @@ for (const form of document.querySelectorAll("form.paper-order")) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     open.hidden = true;
+    if (stick) stick.hidden = true;
     note.dataset.state = "working";
     const answer = await fetch(/** @type {HTMLFormElement} */ (form).action, {
       method: "POST",
