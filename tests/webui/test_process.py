@@ -86,7 +86,8 @@ def test_requests_that_never_end_do_not_take_the_pages_away(line: Any, serve: An
         click.request("GET", "/healthz")
         assert click.getresponse().status == 200
     finally:
-        for one in (*held, click):
+        click.close()
+        for one in held:
             one.close()
 
 
