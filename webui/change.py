@@ -76,6 +76,7 @@ def change_views(web: Web) -> Blueprint:
             to_number=change.to_number,
             compared=_compared(old, new) if new and change.step == 2 else [],
             detail=_detail(change.detail),
+            saying_of=lambda sentence: detail_words(sentence, gettext),
             making_ready=MAKING_READY in change.detail,
             lot=shift.lot if shift else "",
             lot_since=shift.lot_since if shift else "",

@@ -19,6 +19,11 @@ SAYINGS = (
     saying(r"^there is nothing to acknowledge$", N_("There is nothing to acknowledge any more")),
     saying(r"^the inspection is stopped already, by (?P<who>.+)$", N_("%(who)s has stopped the inspection already")),
     saying(r"^the inspection is not stopped by a person$", N_("The inspection is not stopped")),
+    # products
+    saying(
+        r"^Taught beside the line from (?P<count>\d+) good parts\.$",
+        N_("taught beside the line from %(count)s good parts"),
+    ),
     # challenge test
     saying(r"^no test parts are set for (?P<name>.+)$", N_("No test parts are set for %(name)s")),
     saying(

@@ -28,6 +28,7 @@ REFUSALS = [
     "Good one: a good part was called bad (part 12)",
     "Scratch was found: was it removed?",
     "Scratch: found and removed",
+    "Taught beside the line from 25 good parts.",
     "the test was broken off by a restart",
     "a change-over is under way: finish it or break it off",
     "the line's own job is not known: io does not answer",
