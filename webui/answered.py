@@ -22,6 +22,7 @@ _SAYINGS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"^this (?:draft|recipe) was changed meanwhile",
             N_("It was changed by somebody else meanwhile: load it again."),
         ),
+        (r"^the model of region (?P<name>.+) is not changed here", N_("A model is changed on the Models screen only.")),
         (r"^\S+ has no command ", N_("This box cannot do that yet.")),
     )
 )

@@ -103,6 +103,8 @@ class RecipeDesk:
     def _saved(self, ask: Ask, box: Box, number: int, active: ActiveRecipe, text: str) -> dict[str, Any]:
         if taken.text(ask, "base") != active.revision:
             raise ValueError("this recipe was changed meanwhile: look at it again")
+        with drafted(active.path, text) as draft:
+            _same_models(active, draft)
         made = save(text, active.path)
         for camera in box.cameras:
             made.recipe.section(camera)
@@ -114,6 +116,15 @@ class RecipeDesk:
             "old": {"revision": active.revision, "file": active.path.name},
             "active": number == box.active_job,
         }
+
+
+def _same_models(active: ActiveRecipe, draft: ActiveRecipe) -> None:
+    """ValueError: the draft names another model: that is `model.activate`, which proves it and asks for its right."""
+    used = {one.name: active.bundles[active.recipe.bundle_of(one)] for one in active.recipe.regions}
+    for region in draft.recipe.regions:
+        place = draft.bundles[draft.recipe.bundle_of(region)]
+        if place not in used.values() or place != used.get(region.name, place):
+            raise ValueError(f"the model of region {region.name} is not changed here: put it in place on Models")
 
 
 def _text(ask: Ask) -> str:

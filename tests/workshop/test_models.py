@@ -90,6 +90,25 @@ def test_a_model_is_put_in_place_compared_and_taken_back(product: tuple[Any, int
     assert {"model.activate begun", "model.activate done", "model.back done"} <= set(trail)
 
 
+def test_who_edits_a_recipe_changes_no_model_by_it(product: tuple[Any, int], taught: tuple[Any, str]) -> None:
+    """It would be neither proved, nor signed, nor confirmed by a second person."""
+    shop, job = product
+    told = shop.done("model.list")["models"]
+    used = next(one for one in told if any(use["job"] == job for use in one["used"]))
+    stranger = shop.own / "bundles" / "stranger"
+    shutil.copytree(shop.own / "bundles" / used["folder"], stranger)
+    before = shop.settings.read_bytes()
+    read = shop.done("recipe.read", {"job": job})
+    first = read["whole"]["regions"][0]
+    more = {**first, "name": "more", "bundle": str(stranger)}
+    for regions in ([{**first, "bundle": str(stranger)}], [first, more]):
+        recipe = {**read["recipe"], "regions": regions}
+        answer = shop.refused("recipe.save", {"job": job, "recipe": recipe, "base": read["revision"]})
+        assert "is not changed here" in answer.detail
+    assert shop.settings.read_bytes() == before
+    shutil.rmtree(stranger)
+
+
 def test_where_the_recipe_names_a_slot_the_link_is_switched(product: tuple[Any, int], taught: tuple[Any, str]) -> None:
     shop, job = product
     folder = shop.folder / "recipes"
