@@ -68,8 +68,9 @@ def create_app(
     app.register_blueprint(image_views(watch, history))
     web = Web(options, station, watch.cameras, watch, history, PeopleReader(store), store, cache, products)
     app.register_blueprint(menu_views())
-    set_up_cookies(app, read_key(key_place(options, store)))
-    sessions = Sessions(options, web.people)
+    key_file = key_place(options, store)
+    set_up_cookies(app, read_key(key_file))
+    sessions = Sessions(options, web.people, key_file.with_name("ended"))
     app.extensions["okng-who"] = sessions.load
     app.register_blueprint(sign_in_views(web, sessions))
     for make in BLUEPRINTS:

@@ -8,6 +8,8 @@ A cookie alone is never enough to stay signed in: `sign out` ends it here, and a
 one in an older copy of it. A reboot ends all of them; a restart of the web process ends none.
 """
 
+import contextlib
+import logging
 import os
 import secrets
 from collections import OrderedDict
@@ -25,6 +27,7 @@ from ..records.people_read import PeopleReader, Person
 from .options import WebOptions
 from .tls import is_loopback
 
+log = logging.getLogger(__name__)
 COOKIE = "okng-session"
 LONGEST_NS = 16 * 3600 * SECOND
 """A session ends after this long whatever is touched: longer than any shift."""
@@ -39,12 +42,13 @@ _OURS = ("who", "sid", "generation", "boot", "start", "touch", "panel")
 class Sessions:
     """Sessions of one application. Any thread."""
 
-    def __init__(self, options: WebOptions, people: PeopleReader) -> None:
-        """Nothing is read yet."""
+    def __init__(self, options: WebOptions, people: PeopleReader, ended: Path) -> None:
+        """ended: file of the sessions that were signed out of, so that a restart brings none of them back."""
         self._options, self._people = options, people
         self._idle_ns = int(options.idle_min * 60 * SECOND)
         self._touched: OrderedDict[str, int] = OrderedDict()
-        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._ended_file = ended
+        self._ended: OrderedDict[str, None] = OrderedDict.fromkeys(_lines(ended))
         self._known: dict[str, Person] = {}
 
     def load(self) -> Person | None:
@@ -77,6 +81,7 @@ class Sessions:
             self._ended[str(sid)] = None
             while len(self._ended) > REMEMBERED:
                 self._ended.popitem(last=False)
+            self._keep_ended()
         self._forget()
         g.person = None
 
@@ -115,6 +120,16 @@ class Sessions:
         while len(self._touched) > REMEMBERED:
             self._touched.popitem(last=False)
 
+    def _keep_ended(self) -> None:
+        fresh = self._ended_file.with_suffix(f".{secrets.token_hex(4)}")
+        try:
+            fresh.write_text("\n".join(list(self._ended)), encoding="ascii")
+            fresh.replace(self._ended_file)
+        except OSError as error:
+            log.warning("who signed out is not kept over a restart: %s", error)
+            with contextlib.suppress(OSError):
+                fresh.unlink()
+
     def _forget(self) -> None:
         for name in _OURS:  # the CSRF token stays: a form of this page is then refused for the right reason
             session.pop(name, None)
@@ -130,6 +145,16 @@ class Sessions:
         else:
             self._known[name] = person
         return person
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="ascii").split()
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        log.warning("who signed out before is not known: %s", error)
+        return []
 
 
 class _Cookies(SecureCookieSessionInterface):

@@ -261,6 +261,11 @@ def test_a_restart_of_the_web_process_signs_nobody_out(
     again = make().test_client()
     again.set_cookie("okng-session", cookie.value)
     assert who(again) == "lead"
+    again.post("/sign-out")
+    for app in (make(), make()):
+        copy = app.test_client()
+        copy.set_cookie("okng-session", cookie.value)
+        assert who(copy) == "", "nor does it bring back who signed out"
 
 
 def test_sign_out_everywhere_and_disabling_take_effect_at_once(
