@@ -37,7 +37,7 @@ def stick_views(web: Web) -> Blueprint:
         found = answer.body.get("sticks", [])
         return _told(answer, shown=[{"name": one["name"], **_stick(one)} for one in found])
 
-    @views.get("/work/<work>.json")
+    @views.get("/state/<work>.json")
     @needs("")
     def state(work: str) -> Response:
         answer = ask(web, "work.status", {"work": work})

@@ -11,7 +11,8 @@ from playwright.sync_api import Page, expect
 from okng.bus.asks import Ask
 from okng.bus.errors import Refused
 from okng.bus.part import Outcome
-from okng.tests.webui.engineer import Pages, owner, pages, somebody, trail
+from okng.tests.webui import page_checks
+from okng.tests.webui.engineer import Handlers, Pages, owner, pages, somebody, trail
 from okng.webui.stick_words import stick_words
 
 THERE = {"name": "sda1", "filesystem": "vfat", "free_mb": 3200, "read_only": False}
@@ -46,7 +47,7 @@ def test_each_kind_takes_its_own_right(
         assert heard == []
         screens.who[0] = somebody(role)
         answer = screens.post(f"/sticks/{kind}", {**body, "stick": "sda1", "path": "/etc"}).get_json()
-        assert (answer["done"], answer["state"]) == (True, "/sticks/work/w1.json")
+        assert (answer["done"], answer["state"]) == (True, "/sticks/state/w1.json")
         assert heard[0].body == {**body, "stick": "sda1"}
         assert told[0].body["what"] == f"stick.{kind} asked"
 
@@ -70,7 +71,7 @@ def test_a_refusal_and_a_failure_are_told(screens: Pages, run_dir: Path) -> None
     with trail(run_dir), owner(run_dir, "workshop", {"stick.paper": refuse, "work.status": lambda ask: failed}):
         answer = screens.post("/sticks/paper", {"name": "a"}).get_json()
         assert (answer["done"], "No USB stick is plugged in" in answer["detail"]) == (False, True)
-        now = screens.get("/sticks/work/w1.json").get_json()
+        now = screens.get("/sticks/state/w1.json").get_json()
         assert (now["state"], now["said"]) == ("failed", "The stick was pulled out too early, or is broken.")
 
 
@@ -99,7 +100,7 @@ def test_from_elsewhere_no_stick_is_offered(screens: Pages) -> None:
 def test_rejects_go_onto_the_stick_by_touch(screens: Pages, run_dir: Path, page: Page) -> None:
     there: list[dict[str, Any]] = []
     now: dict[str, Any] = {"work": {"state": "running", "share": 0.5, "detail": "written"}}
-    handlers = {
+    handlers: Handlers = {
         "stick.look": lambda ask: {"sticks": there},
         "stick.rejects": lambda ask: {"work": "w1", "stick": "sda1"},
         "work.status": lambda ask: now,
@@ -130,3 +131,59 @@ def test_rejects_go_onto_the_stick_by_touch(screens: Pages, run_dir: Path, page:
         expect(page.locator("#stick")).to_be_hidden()
     (asked,) = [ask for ask in heard if ask.name == "stick.rejects"]
     assert asked.body == {"seqs": [1], "stick": "sda1"}
+
+
+@pytest.mark.ui
+@pytest.mark.parametrize(
+    ("path", "role", "least_mm"),
+    [
+        ("/rejects/", "lead", 20.0),
+        ("/report", "lead", 20.0),
+        ("/diagnostics/", "engineer", 15.0),
+        ("/admin/", "administrator", 15.0),
+    ],
+)
+def test_the_keys_and_the_dialog_are_large_and_whole(
+    line: Any, run_dir: Path, page: Page, path: str, role: str, least_mm: float
+) -> None:
+    line.judge(Outcome.NG)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    look: Handlers = {"stick.look": lambda ask: {"sticks": [THERE, {**THERE, "name": "sdb1", "read_only": True}]}}
+    with pages(run_dir, run_dir / "store") as made, owner(run_dir, "workshop", look):
+        made.who[0] = somebody(role)
+        for language in ("en", "zh"):
+            page.context.add_cookies([{"name": "okng-language", "value": language, "url": made.url}])
+            page.goto(made.url + path, wait_until="commit")
+            page.wait_for_selector("#stick[data-ready]", state="attached")
+            if path == "/rejects/":
+                page.locator("#key-mark").click()
+                page.locator(".card[data-seq]").first.click()
+            assert page_checks.clipped_texts(page) == []
+            assert page_checks.small_targets(page, least_mm, 5.0) == []
+            page.locator("[data-stick]:visible").first.click()
+            page.locator("#stick[data-state=ready]").wait_for()
+            assert page_checks.clipped_texts(page) == []
+            assert page_checks.small_targets(page, least_mm, 5.0) == []
+
+
+@pytest.mark.ui
+def test_a_pdf_that_was_made_goes_onto_the_stick_by_its_name(screens: Pages, run_dir: Path, page: Page) -> None:
+    handlers: Handlers = {
+        "stick.look": lambda ask: {"sticks": [THERE]},
+        "stick.paper": lambda ask: {"work": "w1", "stick": "sda1"},
+        "work.status": lambda ask: {"work": {"state": "failed", "share": 0.4, "detail": "the USB stick is full"}},
+    }
+    made = {"state": "done", "text": "", "url": "/papers/shift-A-ab12.pdf"}
+    page.route("**/report/**", lambda route: route.fulfill(json={"look": "/papers/shift-A-ab12.json"}))
+    page.route("**/papers/*.json", lambda route: route.fulfill(json=made))
+    with trail(run_dir), owner(run_dir, "workshop", handlers) as heard:
+        page.goto(f"{screens.url}/report", wait_until="commit")
+        page.wait_for_selector("#stick[data-ready]", state="attached")
+        assert page.locator("#paper-stick").is_hidden()
+        page.locator("form.paper-order button").click()
+        page.locator("#paper-stick").click()
+        page.locator("#stick[data-state=ready]").wait_for()
+        page.locator("#stick-go").click()
+        expect(page.locator("#stick-told")).to_contain_text("Not saved: The USB stick is full")
+        expect(page.locator("#stick-go")).to_be_enabled()
+    assert [ask.body for ask in heard if ask.name == "stick.paper"] == [{"name": "shift-A-ab12", "stick": "sda1"}]
