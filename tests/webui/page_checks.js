@@ -10,16 +10,18 @@
     return mark && (mark.title || "").includes(mark.textContent.trim());
   };
 
-  // What a text sticks out of sideways, if that is something that neither shows it nor lets one push.
+  // What a text sticks out of, if that is something that neither shows it nor lets one push.
   const covered = (each) => {
     const range = document.createRange();
     range.selectNodeContents(each);
     const inner = range.getBoundingClientRect();
     for (let box = each; box && box !== document.body; box = box.parentElement) {
       const style = getComputedStyle(box);
-      if (["auto", "scroll"].includes(style.overflowX)) return null;
+      if ([style.overflowX, style.overflowY].some((one) => one === "auto" || one === "scroll")) return null;
       if (style.overflowX === "visible") continue;
       const outer = box.getBoundingClientRect();
+      // What lies below altogether is a row that is not shown on purpose; what is half there is cut.
+      if (inner.bottom > outer.bottom + 4 && inner.top < outer.bottom - 2) return box;
       if (inner.right > outer.right + 2 || inner.left < outer.left - 2) return box;
     }
     return null;

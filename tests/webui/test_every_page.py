@@ -159,7 +159,7 @@ def holds(look: Look, checks: ModuleType, language: str, size: str) -> list[str]
     """What does not hold on the page one is on."""
     page = look.page
     found = [*checks.clipped_texts(page), *checks.doubled_ids(page), *checks.stray_colours(page)]
-    found += checks.slow_or_heavy(page, most_js_kb=150, most_paint_ms=5000)
+    found += checks.slow_or_heavy(page, most_js_kb=150, most_paint_ms=10_000)
     if size != "phone":
         found += checks.small_targets(page, look.least_mm, SIZES[size][2])
         if look.id.startswith("menu"):
