@@ -179,12 +179,14 @@ def set_up_cookies(app: Flask, key: bytes) -> None:
 def at_panel(asked: Request) -> bool:
     """True when the request comes from the box itself. Through a proxy it does not, wherever that one is.
 
-    Nor under a name that somebody else's name server may point at this address.
+    Nor under a name that somebody else's name server may point at this address. HTTP/1.0 is what a proxy speaks that
+    was told nothing (nginx) and so names nobody; no browser does.
     """
     forwarded = any(name in asked.headers for name in ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"))
     called = urlsplit("//" + asked.host).hostname or ""
     own_name = called == "localhost" or is_loopback(called)
-    return not forwarded and own_name and is_loopback(asked.remote_addr or "")
+    by_browser = asked.environ.get("SERVER_PROTOCOL") != "HTTP/1.0"
+    return not forwarded and by_browser and own_name and is_loopback(asked.remote_addr or "")
 
 
 def key_place(options: WebOptions, store: Path) -> Path:

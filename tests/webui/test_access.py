@@ -413,6 +413,7 @@ def test_from_elsewhere_nothing_is_shown_to_nobody(client: FlaskClient) -> None:
     assert "Otto Operator" not in names
     for headers in ({"X-Forwarded-For": "192.168.7.9"}, {"Host": "rebound.example"}):
         assert client.get("/", headers=headers).status_code == 403
+    assert client.get("/", environ_overrides={"SERVER_PROTOCOL": "HTTP/1.0"}).status_code == 403, "a proxy"
     for own in ("localhost:8080", "127.0.0.1:8080", "[::1]:8080"):
         assert client.get("/", headers={"Host": own}).status_code == 200
 
