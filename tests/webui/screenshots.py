@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -87,7 +88,7 @@ def main() -> None:
     """Start the line, live in it, take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=SCREENSHOTS)
-    parser.add_argument("--line", type=Path, default=ROOT / "demo-out" / "screens")
+    parser.add_argument("--line", type=Path, default=Path(tempfile.gettempdir()) / "okng" / "screens")
     parser.add_argument("--only", default="", help="names of pictures, with commas between")
     parser.add_argument("--scenes", default=",".join(SCENES), help="with commas between")
     parser.add_argument("--language", default="en,zh")

@@ -121,11 +121,11 @@ class Studio:
 
     def calm(self) -> None:
         """See to every alarm, so that no band lies over what is to be shown."""
-        keys = [alarm["key"] for alarm in self.read("/alarms")["alarms"]]
-        if keys:
-            self.command("alarm.ack", {"keys": keys})
-            for key in keys:
-                self.command("alarm.reset", {"keys": [key]})
+        for alarm in self.read("/alarms")["alarms"]:
+            if alarm["state"] in ("unacknowledged", "returned"):
+                self.command("alarm.ack", {"keys": [alarm["key"]]})
+            if alarm["latched"] and not alarm["active"]:
+                self.command("alarm.reset", {"key": alarm["key"]})
 
     def close(self) -> None:
         """Give the browser's pages back."""

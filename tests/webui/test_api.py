@@ -212,3 +212,7 @@ def test_an_ask_of_the_inside_is_not_offered(people: Any, client: FlaskClient) -
     for name in INSIDE:
         assert client.post(f"/api/v1/commands/{name}", json={}, headers=bearer).status_code == 404
     assert Ask(new_id(), "journal.add", "", "").name in INSIDE
+
+
+def test_an_alarm_is_reset_by_its_key_as_its_owner_asks_for_it() -> None:
+    assert set(BODIES["alarm.reset"].model_fields) == {"id", "reason", "key"}

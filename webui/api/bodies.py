@@ -295,7 +295,7 @@ class Free(Said):
 
 BODIES: dict[str, type[Said]] = {
     "alarm.ack": Keys,
-    "alarm.reset": Keys,
+    "alarm.reset": Key,
     "alarm.shelve": Shelve,
     "alarm.unshelve": Key,
     "alarm.service": Service,
