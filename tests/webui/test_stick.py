@@ -108,7 +108,7 @@ def test_rejects_go_onto_the_stick_by_touch(screens: Pages, run_dir: Path, page:
     page.set_viewport_size({"width": 1280, "height": 800})
     with trail(run_dir), owner(run_dir, "workshop", handlers) as heard:
         page.goto(f"{screens.url}/rejects/", wait_until="commit")
-        page.wait_for_selector("#stick[data-ready]", state="attached")
+        page.wait_for_load_state("domcontentloaded")  # by then every script has run
         page.locator("#key-mark").click()
         assert page.locator("#mark-stick").is_disabled()
         page.locator(".card[data-seq]").first.click()
@@ -154,7 +154,7 @@ def test_the_keys_and_the_dialog_are_large_and_whole(
         for language in ("en", "zh"):
             page.context.add_cookies([{"name": "okng-language", "value": language, "url": made.url}])
             page.goto(made.url + path, wait_until="commit")
-            page.wait_for_selector("#stick[data-ready]", state="attached")
+            page.wait_for_load_state("domcontentloaded")  # by then every script has run
             if path == "/rejects/":
                 page.locator("#key-mark").click()
                 page.locator(".card[data-seq]").first.click()
@@ -178,7 +178,7 @@ def test_a_pdf_that_was_made_goes_onto_the_stick_by_its_name(screens: Pages, run
     page.route("**/papers/*.json", lambda route: route.fulfill(json=made))
     with trail(run_dir), owner(run_dir, "workshop", handlers) as heard:
         page.goto(f"{screens.url}/report", wait_until="commit")
-        page.wait_for_selector("#stick[data-ready]", state="attached")
+        page.wait_for_load_state("domcontentloaded")  # by then every script has run
         assert page.locator("#paper-stick").is_hidden()
         page.locator("form.paper-order button").click()
         page.locator("#paper-stick").click()
