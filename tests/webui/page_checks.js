@@ -15,13 +15,15 @@
     const range = document.createRange();
     range.selectNodeContents(each);
     const inner = range.getBoundingClientRect();
+    // The room of a letter is higher than its line may be.
+    const slack = 2 + 0.25 * parseFloat(getComputedStyle(each).fontSize);
     for (let box = each; box && box !== document.body; box = box.parentElement) {
       const style = getComputedStyle(box);
       if ([style.overflowX, style.overflowY].some((one) => one === "auto" || one === "scroll")) return null;
       if (style.overflowX === "visible") continue;
       const outer = box.getBoundingClientRect();
       // What lies below altogether is a row that is not shown on purpose; what is half there is cut.
-      if (inner.bottom > outer.bottom + 4 && inner.top < outer.bottom - 2) return box;
+      if (inner.bottom > outer.bottom + slack && inner.top < outer.bottom - slack) return box;
       if (inner.right > outer.right + 2 || inner.left < outer.left - 2) return box;
     }
     return null;
