@@ -31,6 +31,8 @@ DEEDS = {
     "backup begun": N_("back-up begun"),
     "backup made": N_("back-up made"),
     "backup failed": N_("back-up failed"),
+    "parts exported": N_("parts exported"),
+    "written to a USB stick": N_("written to a USB stick"),
 }
 _ASKED = {
     "asked": N_("%(command)s asked for"),
