@@ -1,5 +1,6 @@
 """The box's own settings, and its screen: how large a millimetre is, and whether it is night."""
 
+import difflib
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -18,6 +19,8 @@ CARD_MM = (85.60, 53.98)
 """A bank card, ISO/IEC 7810 ID-1."""
 SECRET = ("password", "secret", "token", "pin")
 MOST_TEXT = 1 << 20
+MOST_LINES = 40
+"""Changed lines that the audit trail is told."""
 
 
 def add_box(views: Blueprint, web: Web) -> None:
@@ -57,7 +60,19 @@ def _settings(views: Blueprint, web: Web) -> None:
     def write_settings() -> Answered:
         """Change the whole text."""
         text = request.form.get("text", "").replace("\r\n", "\n")[:MOST_TEXT]
-        return _change(web, {"text": text, "sha256": request.form.get("sha256", "")}, {"letters": len(text)}, text)
+        known = ask(web, "settings.read", {})
+        about = (
+            {"changes": lines_changed(str(known.body.get("text", "")), text)} if known.done else {"letters": len(text)}
+        )
+        return _change(web, {"text": text, "sha256": request.form.get("sha256", "")}, about, text)
+
+
+def lines_changed(old: str, new: str) -> list[str]:
+    """What a new text takes away (`-`) and adds (`+`), without secrets, for the audit trail."""
+    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm="")
+    found = [line for line in lines if line[0] in "+-" and line[1:].strip() and not line.startswith(("+++", "---"))]
+    shown = [line.partition("=")[0] + "= …" if any(word in line for word in SECRET) else line[:200] for line in found]
+    return shown[:MOST_LINES] + ([f"… {len(shown) - MOST_LINES}"] if len(shown) > MOST_LINES else [])
 
 
 def _change(web: Web, body: dict[str, Any], about: dict[str, Any], text: str | None = None) -> Answered:

@@ -17,6 +17,7 @@ from .blueprints import BLUEPRINTS
 from .guard import guard
 from .history import History
 from .image import image_views
+from .kinds import kind_word
 from .labels import page_words
 from .live import live_views
 from .menu import key_screens, menu_views
@@ -102,6 +103,7 @@ def create_app(
             "static_url": lambda name: url_for("static_file", mark=print_of_static, name=name),
             "ok_style": options.ok_style,
             "words_of": page_words(gettext).get,
+            "kind_word": lambda kind: kind_word(kind, gettext),
             "may": may,
             "person": person(),
             "key_screens": key_screens(app),

@@ -17,6 +17,7 @@ from ..bus.clock import SECOND, now_ns
 from .access import may, needs
 from .answered import answered, sent
 from .asking import ask
+from .line import UNDER_WAY
 from .web import Web
 from .words import N_
 
@@ -152,7 +153,9 @@ def _station(web: Web) -> dict[str, Any]:
     heard = now_ns() - station.at_ns < STALE_NS
     counters = station.counters
     counts = [(name, getattr(counters, name)) for name in _COUNTERS]
-    told = {"heard": heard, "state": station.state, "ready": station.ready, "plc_alive": station.plc_alive}
+    # READY drops while a part is under way, and comes back with the next one: that is no trouble, and does not blink.
+    ready = station.ready or (station.state in UNDER_WAY and not station.reasons)
+    told = {"heard": heard, "state": station.state, "ready": ready, "plc_alive": station.plc_alive}
     return {**told, "fault": station.fault, "job": station.job_number, "counters": counts}
 
 

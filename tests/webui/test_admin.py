@@ -19,7 +19,7 @@ from okng.bus.channel import AskDoor, ask_address
 from okng.records.people_read import PeopleReader
 from okng.records.read import LedgerReader
 from okng.webui.admin import in_words
-from okng.webui.admin_box import sections_of
+from okng.webui.admin_box import lines_changed, sections_of
 from okng.webui.app import create_app
 from okng.webui.options import WebOptions
 from okng.webui.theme import is_night
@@ -234,6 +234,15 @@ def test_the_whole_text_is_written_as_typed(client: FlaskClient, workshop: FakeW
         client.post("/admin/settings/text", data={"text": "[web]\r\nport = 1\r\n", "sha256": "ab"}).status_code == 303
     )
     assert workshop.changes == [{"text": "[web]\nport = 1\n", "sha256": "ab"}]
+
+
+def test_the_trail_tells_which_lines_of_the_whole_text_changed_and_no_secret() -> None:
+    old = '[web]\nport = 1\nhost = "a"\n[sync]\napi_token = "old"\n'
+    new = '[web]\nport = 2\nhost = "a"\n[sync]\napi_token = "new"\n'
+    assert lines_changed(old, new) == ["-port = 1", "+port = 2", "-api_token = …", "+api_token = …"]
+    assert lines_changed(old, old) == []
+    many = lines_changed("", "\n".join(f"a{n} = {n}" for n in range(100)))
+    assert (len(many), many[-1]) == (41, "… 60")
 
 
 def test_sections_are_flat_and_lists_and_secrets_are_left_out() -> None:
