@@ -91,7 +91,7 @@ def _settings_page(
         (".".join(map(str, one.get("loc", ()))), str(one.get("msg", "")))
         for one in (refused.body.get("errors", []) if refused else [])
     ]
-    if refused is not None:
+    if refused is not None and not errors:  # told by field, it need not be told twice
         wrong = refusal(refused.detail)
     made = render_template(
         "admin/settings.html",
@@ -105,7 +105,7 @@ def _settings_page(
         saved="saved" in request.args,
         restart=[name for name in request.args.get("restart", "").split(",") if name],
     )
-    return made, 409 if wrong else 200
+    return made, 409 if wrong or refused is not None else 200
 
 
 def sections_of(values: dict[str, Any], name: str = "") -> list[tuple[str, list[tuple[str, str, str]]]]:
