@@ -123,7 +123,7 @@ def _figures(web: Web) -> dict[str, Any]:
 def _link(state: str) -> str:
     """What the kernel calls the state of a network card."""
     words = {"up": gettext("connected"), "down": gettext("not connected"), "lowerlayerdown": gettext("not connected")}
-    return words.get(state, gettext("not known"))
+    return str(words.get(state, gettext("not known")))
 
 
 def _supply(one: Power) -> dict[str, Any]:
