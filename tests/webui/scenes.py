@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable
 
-from studio import LARGE, PHONE, Studio
+from okng.tests.webui.studio import LARGE, PHONE, Studio
 
 MORE = {
     "menu": ("/menu", "engineer"),

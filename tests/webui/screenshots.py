@@ -22,9 +22,9 @@ from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
-from scenes import OF_THEIR_OWN, SCENES
-from studio import Studio
 
+from okng.tests.webui.scenes import OF_THEIR_OWN, SCENES
+from okng.tests.webui.studio import Studio
 from okng.webui.screens import SCREENS
 
 ROOT = Path(__file__).parents[2]
