@@ -121,13 +121,12 @@ def records(settings_file: Path) -> None:
 @settings_option
 def shift(settings_file: Path) -> None:
     """Keep alarms, challenge tests, change-overs, bypass and lot. May be killed at any time."""
-    from .appliance.jobs import Numbers
-    from .settings import read_settings
+    from .appliance.jobs import JobsNow
     from .shift.process import run
 
     become_process("shift")
-    settings = read_settings(settings_file)
-    box, jobs = settings.box, Numbers(settings.recipes)
+    settings, known = _jobs(settings_file)
+    box, jobs = settings.box, JobsNow(known)
     box.run_dir.mkdir(parents=True, exist_ok=True)
     sys.exit(run(settings.shift, settings.cameras, jobs, box.run_dir, settings.records.store))
 

@@ -5,6 +5,7 @@ process has to be started again for it.
 """
 
 import logging
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,25 @@ class Numbers(frozenset[int]):
     def __contains__(self, number: object) -> bool:
         """True for every number that a job may have."""
         return isinstance(number, int) and 1 <= number <= LAST_JOB
+
+
+class JobsNow(Collection[int]):
+    """Numbers of the jobs that the settings have at the moment they are asked for: a product taught since is one."""
+
+    def __init__(self, jobs: "Jobs") -> None:
+        self._jobs = jobs
+
+    def __contains__(self, number: object) -> bool:
+        """True where the settings name a recipe for it."""
+        return number in self._jobs.recipes
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield them."""
+        return iter(self._jobs.recipes)
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self._jobs.recipes)
 
 
 class Jobs:

@@ -233,8 +233,8 @@ _ALL = (
         "The pictures of camera %(camera)s drift",
         "%(detail)s",
         "Look at the picture: clean the lens, and check focus and position. The engineer may set the reference anew.",
-        on_ns=2 * SECOND,
-        off_ns=10 * SECOND,
+        on_ns=300 * SECOND,  # one that comes and goes would teach people to overlook the band
+        off_ns=600 * SECOND,
         explained_by=("inspect.silent", "light.failed"),
     ),
 )

@@ -4,6 +4,7 @@
 held off from then until the release. What was not released goes back to the old job: by `abort`, and after a restart.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,7 @@ class _Change:
 class Changes:
     """At most one change-over. `wanted` is the job that io has to be asked for."""
 
-    def __init__(self, jobs: frozenset[int]) -> None:
+    def __init__(self, jobs: Collection[int]) -> None:
         """jobs: numbers there are."""
         self._jobs = jobs
         self._change: _Change | None = None

@@ -4,7 +4,7 @@ Pure but for the diary: clock and sockets are outside. The line is let go (a mod
 held) only after io has said that it goes by the stricter word before.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -48,7 +48,7 @@ class Foreman:
         self,
         options: ShiftOptions,
         cameras: tuple[str, ...],
-        jobs: frozenset[int],
+        jobs: Collection[int],
         diary: Diary,
         *,
         samples: Samples,

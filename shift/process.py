@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from ..bus.asks import Desk
@@ -55,7 +56,7 @@ class _Shift:
         self,
         options: ShiftOptions,
         cameras: tuple[str, ...],
-        jobs: frozenset[int],
+        jobs: Collection[int],
         run_dir: Path,
         store: Path,
     ) -> None:
@@ -172,7 +173,7 @@ class _Shift:
         return self._free_percent
 
 
-def run(options: ShiftOptions, cameras: tuple[str, ...], jobs: frozenset[int], run_dir: Path, store: Path) -> int:
+def run(options: ShiftOptions, cameras: tuple[str, ...], jobs: Collection[int], run_dir: Path, store: Path) -> int:
     """Run until SIGTERM or SIGINT; return the exit code. jobs: numbers of the settings."""
     stop = Stop()
     shift = _Shift(options, cameras, jobs, run_dir, store)

@@ -130,7 +130,7 @@ def _totals(counters: Counters | None) -> dict[str, Any]:
         "in_flight": counters.in_flight,
         "challenge": counters.challenge,
         "bypass": counters.bypass,
-        "rejected": counters.ordered,
+        "rejected": counters.ng + counters.unjudged,  # as in trends and reports: test and bypass stand beside it
         "unconfirmed": counters.unconfirmed,
         "consecutive_ng": counters.consecutive_ng,
         "yield": counters.ok / judged if judged else None,

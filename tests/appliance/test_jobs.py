@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from okng.appliance.jobs import Jobs, check_jobs, checked
+from okng.appliance.jobs import Jobs, JobsNow, check_jobs, checked
 from okng.bus.active_job import keep_job
 from okng.bus.errors import BadRecipe, BadSettings
 from okng.bus.messages import Agreement
@@ -175,3 +175,16 @@ def test_a_product_that_came_later_is_a_job_without_a_new_start(box: Path) -> No
     assert jobs.job(12) == jobs.job(8)
     box.write_text("recipe = ", encoding="utf-8")
     assert jobs.job(12) == jobs.job(8), "settings that do not read change nothing"
+
+
+def test_the_jobs_there_are_follow_the_settings(box: Path) -> None:
+    """A product taught since is one, a number nobody gave is none."""
+    known = JobsNow(Jobs(read_settings(box), box))
+    before = set(known)
+    assert 8 in known
+    assert 77 not in known
+    text = box.read_text(encoding="utf-8")
+    box.write_text(text.replace("8 = ", '77 = "lid.yaml"\n8 = ', 1), encoding="utf-8")
+    assert 77 in known
+    assert set(known) == before | {77}
+    assert len(known) == len(before) + 1

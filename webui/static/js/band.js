@@ -74,7 +74,7 @@ export function startBand(events, now) {
     line.hidden = !third;
     line.textContent = third;
     band.dataset.lines = third ? "3" : "2";
-    key.hidden = !shown.waits;
+    key.hidden = !shown.waits || band.dataset.may === "no"; // an administrator has no say in what the line does
     say("band-count", shown.count ? String(shown.count) : "");
     tick();
     fit();
