@@ -13,6 +13,7 @@ from ..records.labels_read import LabelsReader, Waiting
 from ..records.read import PartRow
 from .access import needs, person
 from .asking import ask
+from .history import rows_of_part
 from .kinds import offered
 from .run import row_payload, told
 from .spans import SPANS, since_of
@@ -47,6 +48,15 @@ def confirm_views(web: Web) -> Blueprint:
             "last": asdict(last) if last else None,
         }
 
+    def newest() -> int | None:
+        """Number in the ledger of the newest part that bears the number asked for; None: none is asked for."""
+        part = request.args.get("part", type=int)
+        try:
+            found = [] if part is None else rows_of_part(web.history, part)
+        except BadLedger:
+            return None
+        return found[0].seq if found else None
+
     @views.get("/")
     @needs("part.label")
     def page() -> str:
@@ -55,7 +65,7 @@ def confirm_views(web: Web) -> Blueprint:
             "confirm/page.html",
             span=span,
             spans=SPANS,
-            queue=queue_of(span, request.args.get("seq", type=int), ()),
+            queue=queue_of(span, request.args.get("seq", type=int) or newest(), ()),
             kinds=offered(gallery, labels, gettext),
         )
 

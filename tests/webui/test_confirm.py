@@ -203,7 +203,7 @@ def test_six_labels_by_one_hand_with_a_bounce_an_undo_and_a_silent_ledger(
 
 @pytest.mark.ui
 @pytest.mark.timeout(120)
-def test_two_taps_lead_from_the_film_strip_to_the_question(page: Page, people: Any, serve: Any, sign_in: Any) -> None:
+def test_two_taps_from_run_say_what_a_reject_was(page: Page, people: Any, serve: Any, sign_in: Any) -> None:
     line, server = people, serve(people.run_dir, sign_ins_a_minute=1000)
     page.set_default_timeout(PATIENCE_MS)
     line.judge(Outcome.NG)
@@ -211,8 +211,10 @@ def test_two_taps_lead_from_the_film_strip_to_the_question(page: Page, people: A
     sign_in(page, "op", server.url)
     page.goto(server.url, wait_until="commit")
     page.locator(".film .tile[href]").nth(1).tap()
-    page.get_by_role("link", name="Really a defect?").tap()
     expect(page.locator("#confirm")).to_have_attribute("data-seq", "1")
+    page.locator("#key-more").tap()
+    expect(page.locator("#about")).to_have_attribute("href", "/rejects/1")
+    page.locator("#more-close").tap()
     page.locator("#key-more").tap()
     page.locator("#swap").tap()
     page.locator("#more-close").tap()
@@ -221,3 +223,14 @@ def test_two_taps_lead_from_the_film_strip_to_the_question(page: Page, people: A
     assert left is not None
     assert right is not None
     assert left["x"] < right["x"]
+    page.wait_for_timeout(500)  # a glove that bounces says nothing
+    page.locator('[data-truth="good"]').tap()
+    for _ in range(100):
+        if [one.truth for one in line_labels(line)] == ["good"]:
+            break
+        page.wait_for_timeout(50)
+    assert [(one.seq, one.truth) for one in line_labels(line)] == [(1, "good")]
+
+
+def line_labels(line: Any) -> list[Any]:
+    return PeopleReader(line.store).labels((1, 2))

@@ -227,7 +227,12 @@ byId("key-zoom").addEventListener("click", () => {
   byId("key-zoom").setAttribute("aria-pressed", String(zoomed));
 });
 const more = /** @type {HTMLDialogElement} */ (byId("more"));
-byId("key-more").addEventListener("click", () => more.showModal());
+byId("key-more").addEventListener("click", () => {
+  const about = /** @type {HTMLAnchorElement} */ (byId("about"));
+  about.hidden = !queue[0];
+  if (queue[0]) about.href = queue[0].href;
+  more.showModal();
+});
 byId("more-close").addEventListener("click", () => more.close());
 page.classList.toggle("swapped", localStorage.getItem(SWAPPED) === "yes");
 byId("swap").addEventListener("click", () => {

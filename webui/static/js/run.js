@@ -296,7 +296,8 @@ new ResizeObserver(fitFilm).observe(film);
 function makeTile(/** @type {any} */ tile) {
   const link = document.createElement("a");
   link.className = "tile";
-  link.href = tile.href;
+  // Who may say whether it was a real defect is asked at once; all about the part is one touch further.
+  link.href = urls.confirm && tile.why === "ng" ? `${urls.confirm}?part=${tile.part}` : tile.href;
   link.setAttribute("aria-label", `${word("part")} ${tile.part} ${word(tile.outcome)}`);
   if (tile.thumb_url) {
     const image = document.createElement("img");
