@@ -45,7 +45,7 @@ def part_words(gettext: Gettext) -> dict[str, str]:
         "run.stopped_by": gettext(N_("Stopped by {who}")),
         "run.asked": gettext(N_("Asked for, waiting …")),
         "run.not_done": gettext(N_("Not done: {why}")),
-        "run.pareto_none": gettext(N_("no NG part in this time")),
+        "run.pareto_none": gettext(N_("no NG part")),
         "draw.unsaved": gettext(N_("not saved yet")),
         "draw.saved": gettext(N_("saved")),
         "draw.not_saved": gettext(N_("Not saved: {why}")),

@@ -101,9 +101,9 @@ def test_a_study_from_the_first_choice_to_its_figures(screen: Page) -> None:
     assert total >= 8
     shoot(screen, "study-reference")
     answer(screen, total, lambda n: "defect" if n % 3 == 0 else "good")
-    expect(screen.locator(".keys-row .key")).to_have_count(2)
+    expect(screen.locator(".page-body .keys-row .key")).to_have_count(2)
     for operator in ("lead", "op"):
-        screen.locator(".keys-row .key", has_text=operator).tap()
+        screen.locator(".page-body .keys-row .key", has_text=operator).tap()
         expect(count).to_have_text(f"1 / {2 * total}")
         screen.locator('.tile[data-truth="good"]').tap()
         expect(count).to_have_text(f"2 / {2 * total}")
