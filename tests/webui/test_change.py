@@ -215,6 +215,7 @@ def test_a_scanner_types_wherever_the_focus_is_and_a_lot_is_touched_in(
         room.until(lambda state: state.change.step == 4, "not at step 4")
         assert room.state is not None
         assert room.state.change.lot == "77-2"
+        expect(page.locator(".steps .now b")).to_have_text("4")  # the answer to the last touch is there
         page.goto(f"{server.url}/bypass/", wait_until="commit")
         page.locator('[data-by="10"]').tap()
         expect(page.locator(".stepper output")).to_have_text("40 min")

@@ -36,9 +36,13 @@ events.on("heartbeat", (beat) => {
   [boxMs, boxAt, offsetMin, inspecting] = [beat.utc_ms, performance.now(), beat.offset_min, beat.inspecting];
   body.dataset.inspecting = beat.inspecting ? "yes" : "no";
   tick();
-  // Names that may end in an ellipsis: the whole of it.
-  for (const each of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".top [data-elide]"))) each.title = (each.textContent ?? "").trim();
+  whole();
 });
+
+/** Names that may end in an ellipsis: the whole of it. */
+function whole() {
+  for (const each of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".top [data-elide]"))) each.title = (each.textContent ?? "").trim();
+}
 
 events.on("state", (state) => {
   body.dataset.line = state.state;
@@ -49,6 +53,7 @@ events.on("state", (state) => {
   if (state.model) say("model", state.model.slice(0, 8));
   if (state.station) say("station", state.station);
   body.dataset.drift = state.drift.length ? "yes" : "no";
+  whole();
 });
 
 events.onStale = (stale) => {
