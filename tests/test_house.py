@@ -66,7 +66,6 @@ HELD_BY: dict[str, str] = {
     "spectree": "webui",
     "wtforms": "webui",
     "flask_wtf": "webui",
-    "flask_login": "webui",
     "flask_limiter": "webui",
     "babel": "webui",
     "jinja2": "webui",
