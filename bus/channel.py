@@ -207,8 +207,8 @@ class Subscriber(_Socket):
             yield message
 
 
-class EntrySender(_Socket):
-    """io's side of the ledger's door. Keeping what is not yet Stored is the caller's work."""
+class _Dealer(_Socket):
+    """Speaks to one door, which need not be there yet."""
 
     def __init__(self, address: str) -> None:
         super().__init__(zmq.DEALER)
@@ -216,13 +216,21 @@ class EntrySender(_Socket):
         self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
         self._socket.connect(address)
 
-    def send(self, entry: object) -> bool:
-        """Hand over one entry without waiting. False: the door is full or closed, try again later."""
+    def _send(self, message: object) -> bool:
+        """Hand over one message without waiting. False: the door is full or closed, try again later."""
         try:
-            self._socket.send_multipart(encode(entry), zmq.NOBLOCK)
+            self._socket.send_multipart(encode(message), zmq.NOBLOCK)
         except zmq.Again:
             return False
         return True
+
+
+class EntrySender(_Dealer):
+    """io's side of the ledger's door. Keeping what is not yet Stored is the caller's work."""
+
+    def send(self, entry: object) -> bool:
+        """Hand over one entry without waiting. False: the door is full or closed, try again later."""
+        return self._send(entry)
 
     def receive(self) -> messages.Stored | None:
         """Return the next Stored, or None at once."""
@@ -288,22 +296,12 @@ class AskDoor(_Socket):
         return served
 
 
-class Asker(_Socket):
+class Asker(_Dealer):
     """Asks one owner without waiting: send, go on, take the answers as they come. One thread."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__(zmq.DEALER)
-        self._socket.setsockopt(zmq.RECONNECT_IVL, 20)
-        self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
-        self._socket.connect(address)
 
     def send(self, ask: asks.Ask) -> bool:
         """Hand over one ask. False: the door is full, try again later. Asking again under its id is harmless."""
-        try:
-            self._socket.send_multipart(encode(ask), zmq.NOBLOCK)
-        except zmq.Again:
-            return False
-        return True
+        return self._send(ask)
 
     def receive(self) -> asks.Answer | None:
         """The next answer, or None at once."""
@@ -316,15 +314,11 @@ class Asker(_Socket):
 
 def ask_once(run: Path, owner: str, ask: asks.Ask, timeout_ms: int = 2000) -> asks.Answer | None:
     """Ask and wait for the answer; None: none came in time, so it may or may not have been done. Any thread."""
-    with _Socket(zmq.DEALER) as door:
-        door.socket.setsockopt(zmq.RECONNECT_IVL, 20)
-        door.socket.connect(ask_address(run, owner))
-        try:
-            door.socket.send_multipart(encode(ask), zmq.NOBLOCK)
-        except zmq.Again:
+    with Asker(ask_address(run, owner)) as door:
+        if not door.send(ask):
             return None
         while door.wait(timeout_ms):
-            answer = decode(door.socket.recv_multipart(zmq.NOBLOCK))
-            if isinstance(answer, asks.Answer) and answer.id == ask.id:
+            answer = door.receive()
+            if answer is not None and answer.id == ask.id:
                 return answer
         return None
