@@ -3,13 +3,12 @@ import "./frame.js";
 import "./pad.js";
 import Panzoom from "../vendor/panzoom-4.6.2/panzoom.es.js";
 import { post } from "./posting.js";
-import { makeShape, say } from "./words.js";
+import { makeShape, say, teller } from "./words.js";
 
 const root = /** @type {HTMLElement} */ (document.getElementById("camera"));
 const shown = JSON.parse(/** @type {string} */ (root.dataset.shown));
 const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
-/** @param {string} key @param {Record<string, any>} [fill] */
-const tell = (key, fill = {}) => (shown.words[key] ?? key).replace(/%\((\w+)\)s/g, (/** @type {string} */ all, /** @type {string} */ name) => String(fill[name] ?? all));
+const tell = teller(shown.words);
 
 const canvas = /** @type {HTMLCanvasElement} */ ($("canvas"));
 const panzoom = Panzoom(canvas, { maxScale: 20, minScale: 1, panOnlyWhenZoomed: true, cursor: "" });

@@ -1,13 +1,12 @@
 // The diagnostics page: its figures again every two seconds, the log when asked, and the support bundle.
 import "./frame.js";
 import { post } from "./posting.js";
-import { say } from "./words.js";
+import { say, teller } from "./words.js";
 
 const root = /** @type {HTMLElement} */ (document.getElementById("diagnostics"));
 const shown = JSON.parse(/** @type {string} */ (root.dataset.shown));
 const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
-/** @param {string} key @param {Record<string, any>} [fill] */
-const tell = (key, fill = {}) => shown.words[key].replace(/%\((\w+)\)s/g, (/** @type {string} */ all, /** @type {string} */ name) => String(fill[name] ?? all));
+const tell = teller(shown.words);
 const EVERY_MS = 2000;
 
 async function fetched(/** @type {string} */ url, /** @type {string} */ id) {

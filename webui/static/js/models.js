@@ -1,14 +1,13 @@
 // Models: looking ahead, putting in place, taking back. The workshop does the work; here it is asked and shown.
 import "./frame.js";
 import { newId, post } from "./posting.js";
-import { makeShape, shapeOf } from "./words.js";
+import { filled, makeShape, shapeOf } from "./words.js";
 
 const root = /** @type {HTMLElement} */ (document.getElementById("models"));
 const words = JSON.parse(root.dataset.say ?? "{}");
 const job = Number(root.dataset.job);
 const EVERY_MS = 400;
 const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
-const fill = (/** @type {string} */ text, /** @type {Record<string, any>} */ values) => text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 const pause = (/** @type {number} */ ms) => new Promise((done) => setTimeout(done, ms));
 
 /** @param {any} answer */
@@ -66,7 +65,7 @@ async function look(asked) {
 function show(result, thumbs) {
   const n = result.looked_at;
   const values = { n, flips: result.flips.length, pass: result.pass_more, reject: result.reject_more };
-  $("ahead-words").textContent = fill(!n ? words.nopast : result.flips.length ? words.flips : words.none, values);
+  $("ahead-words").textContent = filled(!n ? words.nopast : result.flips.length ? words.flips : words.none, values);
   const columns = ["OK", "NG", "UNJUDGED"];
   for (const row of columns) {
     const cells = document.querySelectorAll(`[data-row="${row}"] td`);
@@ -145,7 +144,7 @@ $("confirm-do").addEventListener("click", async () => {
 function finished(result, text) {
   $("ahead").hidden = true;
   $("done").hidden = false;
-  $("done-text").textContent = fill(text, { job: result.job, file: result.file });
+  $("done-text").textContent = filled(text, { job: result.job, file: result.file });
   for (const key of document.querySelectorAll("#models button")) /** @type {HTMLButtonElement} */ (key).disabled = true;
 }
 

@@ -1,13 +1,12 @@
 // The PLC page: signals asked of io twice a second while somebody looks, lamps, counters, and a force in two steps.
 import "./frame.js";
 import { post } from "./posting.js";
-import { makeShape, say } from "./words.js";
+import { makeShape, say, teller } from "./words.js";
 
 const root = /** @type {HTMLElement} */ (document.getElementById("plc"));
 const shown = JSON.parse(/** @type {string} */ (root.dataset.shown));
 const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
-/** @param {string} key @param {Record<string, any>} [fill] */
-const tell = (key, fill = {}) => (shown.words[key] ?? key).replace(/%\((\w+)\)s/g, (/** @type {string} */ all, /** @type {string} */ name) => String(fill[name] ?? all));
+const tell = teller(shown.words);
 const EVERY_MS = 500;
 const FRESH_MS = 1500;
 const FAST = new Set(["HB", "PLC_HB", "heartbeat", "encoder"]);

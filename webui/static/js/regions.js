@@ -4,7 +4,7 @@ import "./pad.js";
 import { History } from "./drawing.js";
 import { boxOf, edges, moved, place, pulled, snapped } from "./geometry.js";
 import { post } from "./posting.js";
-import { makeShape, say, shapeOf, word } from "./words.js";
+import { makeShape, say, shapeOf, teller, word } from "./words.js";
 
 /* global Konva */
 const root = /** @type {HTMLElement} */ (document.getElementById("regions"));
@@ -18,9 +18,7 @@ const TOUCH_PX = Math.max(HANDLE_PX, (15 * mm) / 2);
 const AWAY_PX = 46;
 const SNAP_PX = 8;
 const LOUPE = 4;
-
-/** @param {string} key @param {Record<string, any>} [fill] */
-const tell = (key, fill = {}) => shown.words[key].replace(/%\((\w+)\)s/g, (/** @type {string} */ all, /** @type {string} */ name) => String(fill[name] ?? all));
+const tell = teller(shown.words);
 
 let [width, height] = shown.sizes[shown.camera] ?? [0, 0];
 const history = new History(structuredClone(shown.regions));

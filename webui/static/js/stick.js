@@ -1,5 +1,6 @@
 // What a key offers goes onto the USB stick: the dialog looks for a stick, has it written, and says when it may be pulled.
 import { post } from "./posting.js";
+import { teller } from "./words.js";
 
 const LOOK_MS = 1500;
 const STATE_MS = 500;
@@ -7,8 +8,7 @@ const byId = (/** @type {string} */ id) => /** @type {any} */ (document.getEleme
 const dialog = /** @type {HTMLDialogElement} */ (byId("stick"));
 const shown = JSON.parse(/** @type {string} */ (dialog.dataset.shown));
 const [choice, share, go, close] = ["stick-choice", "stick-share", "stick-go", "stick-close"].map(byId);
-/** @param {string} key @param {Record<string, any>} [fill] */
-const tell = (key, fill = {}) => shown.words[key].replace(/%\((\w+)\)s/g, (/** @type {string} */ all, /** @type {string} */ name) => String(fill[name] ?? all));
+const tell = teller(shown.words);
 /** @type {HTMLElement | null} */
 let key = null;
 let seen = "";

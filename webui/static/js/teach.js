@@ -1,7 +1,7 @@
 // Teach: the shutter, the film of what was taken, the progress of long work. All that counts lies in the workshop.
 import "./frame.js";
 import { newId, post } from "./posting.js";
-import { makeShape } from "./words.js";
+import { filled, makeShape } from "./words.js";
 
 const root = /** @type {HTMLElement} */ (document.getElementById("teach"));
 const words = JSON.parse(root.dataset.say ?? "{}");
@@ -130,7 +130,7 @@ function count(counts) {
     if (!box || counts[role] === undefined) continue;
     box.dataset.n = String(counts[role]);
     const { few, many } = box.dataset;
-    box.textContent = few ? words.count.replace("{n}", counts[role]).replace("{few}", few).replace("{many}", many) : String(counts[role]);
+    box.textContent = few ? filled(words.count, { n: counts[role], few, many }) : String(counts[role]);
   }
 }
 

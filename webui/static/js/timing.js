@@ -2,13 +2,12 @@
 import { events } from "./frame.js";
 import "./pad.js";
 import { post } from "./posting.js";
-import { say } from "./words.js";
+import { say, teller } from "./words.js";
 
 const root = /** @type {HTMLElement} */ (document.getElementById("timing"));
 const shown = JSON.parse(/** @type {string} */ (root.dataset.shown));
 const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
-/** @param {string} key @param {Record<string, any>} [fill] */
-const tell = (key, fill = {}) => shown.words[key].replace(/%\((\w+)\)s/g, (/** @type {string} */ all, /** @type {string} */ name) => String(fill[name] ?? all));
+const tell = teller(shown.words);
 const short = (/** @type {number} */ value) => String(Number(Number(value).toFixed(1)));
 
 // -- the last parts ---------------------------------------------------------------------------------------------------

@@ -1,10 +1,20 @@
 // Words of the viewer's language, put into the page by the server.
 const words = JSON.parse(document.body.dataset.words);
 
+/** A text with its {places}, or %(places)s, filled. @param {string} text @param {Record<string, any>} values */
+export function filled(text, values) {
+  return text.replace(/\{(\w+)\}|%\((\w+)\)s/g, (whole, one, other) => String(values[one ?? other] ?? whole));
+}
+
 /** @param {string} key @param {Record<string, string | number>} [fill] */
 export function word(key, fill = {}) {
-  const text = words[key] ?? key;
-  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in fill ? String(fill[name]) : whole));
+  return filled(words[key] ?? key, fill);
+}
+
+/** The same for the words that a page has of its own. @param {Record<string, string>} own
+ * @returns {(key: string, fill?: Record<string, any>) => string} */
+export function teller(own) {
+  return (key, fill = {}) => filled(own[key] ?? key, fill);
 }
 
 export const shapes = document.body.dataset.shapes ?? "";
