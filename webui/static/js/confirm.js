@@ -1,7 +1,7 @@
 // Really a defect? The next picture is up at once; what could not be saved comes back and says so.
 import { localTime } from "./frame.js";
 import { PictureView } from "./picture.js";
-import { newId, post } from "./posting.js";
+import { newId, post, whyNot } from "./posting.js";
 import { say, word } from "./words.js";
 
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -97,14 +97,6 @@ function trouble(/** @type {string} */ text) {
   say("trouble-text", text);
 }
 
-/** Why it was not done, in words. */
-function why(/** @type {any} */ answer) {
-  if (answer.silent) return word("post.silent");
-  if (answer.refused === 401) return word("post.signed_out");
-  if (answer.refused === 403) return word("post.no_right");
-  return answer.detail || word("post.failed");
-}
-
 // ---- saying
 
 for (const tile of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".tile-truth"))) {
@@ -129,7 +121,7 @@ async function keep(/** @type {any} */ item, /** @type {string} */ truth) {
     // The same wish under the same id is done once, should it have been done after all.
     Object.assign(item, { id, tried: truth });
     queue.unshift(item);
-    trouble(word("confirm.not_saved", { part: item.part, why: why(answer) }));
+    trouble(word("confirm.not_saved", { part: item.part, why: whyNot(answer) }));
     void show();
     return;
   }
@@ -159,7 +151,7 @@ byId("kinds").addEventListener("click", async (event) => {
   const body = { seq: label.item.seq, truth: "defect", kind, second: label.item.second ?? false, id: newId() };
   const answer = await post(/** @type {string} */ (urls.label), body);
   if (answer.done) Object.assign(label, { kind, n: answer.n });
-  else trouble(word("confirm.not_saved", { part: label.item.part, why: why(answer) }));
+  else trouble(word("confirm.not_saved", { part: label.item.part, why: whyNot(answer) }));
 });
 
 // ---- taking back
@@ -172,7 +164,7 @@ byId("undo").addEventListener("click", async () => {
   const answer = await post(/** @type {string} */ (urls.undo), { n: last.n, id: last.undoId });
   last.busy = false;
   if (!answer.done) {
-    trouble(word("confirm.not_undone", { part: last.item.part, why: why(answer) }));
+    trouble(word("confirm.not_undone", { part: last.item.part, why: whyNot(answer) }));
     if (answer.detail && !answer.silent) said.splice(said.indexOf(last), 1);
     count();
     return;

@@ -1,7 +1,7 @@
 // One part of the ledger: its picture, the heat map over it, zoom.
 import "./frame.js";
 import { PictureView } from "./picture.js";
-import { post } from "./posting.js";
+import { post, whyNot } from "./posting.js";
 import { ViewKeys } from "./views.js";
 import { say, word } from "./words.js";
 
@@ -59,8 +59,7 @@ reviewedKey?.addEventListener("click", async () => {
   reviewedKey.disabled = true;
   const { url, seq, who } = reviewedKey.dataset;
   const answer = await post(/** @type {string} */ (url), { seqs: [Number(seq)] });
-  const why = answer.silent ? word("post.silent") : answer.refused === 401 ? word("post.signed_out") : answer.detail || word("post.failed");
   reviewedKey.disabled = answer.done;
-  say("key-reviewed", answer.done ? word("post.saved") : word("run.not_done", { why }));
+  say("key-reviewed", answer.done ? word("post.saved") : word("run.not_done", { why: whyNot(answer) }));
   if (answer.done) say("reviewed", who ?? "");
 });

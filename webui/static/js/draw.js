@@ -2,7 +2,7 @@
 import "./frame.js";
 import { boxAt, boxBetween, corners, moved } from "./boxes.js";
 import { Layers, union } from "./mask.js";
-import { newId, post } from "./posting.js";
+import { newId, post, whyNot } from "./posting.js";
 import { say, word } from "./words.js";
 
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -410,9 +410,8 @@ byId("save").addEventListener("click", async () => {
   const answer = await post(/** @type {string} */ (page.dataset.url), { body, id });
   id = newId();
   if (!answer.done) {
-    const why = answer.silent ? word("post.silent") : answer.refused === 401 ? word("post.signed_out") : answer.detail || word("post.failed");
     mark(true);
-    say("told", word("draw.not_saved", { why }));
+    say("told", word("draw.not_saved", { why: whyNot(answer) }));
     return;
   }
   if (done.length === steps) mark(false);

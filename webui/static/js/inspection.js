@@ -1,6 +1,6 @@
 // Stops and starts the inspection, not the machine: a key, then a question. What was not answered is not done.
 import { events } from "./frame.js";
-import { post } from "./posting.js";
+import { post, whyNot } from "./posting.js";
 import { say, word } from "./words.js";
 
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -49,7 +49,6 @@ dialog.addEventListener("click", async (event) => {
   if (answer.refused === 401 && dialog.dataset.signIn) location.href = dialog.dataset.signIn;
   else if (!answer.done) {
     asked = "";
-    const why = answer.silent ? word("post.silent") : answer.refused === 403 ? word("post.no_right") : answer.detail || word("post.failed");
-    tell(word("run.not_done", { why }), true);
+    tell(word("run.not_done", { why: whyNot(answer) }), true);
   }
 });

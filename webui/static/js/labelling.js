@@ -1,6 +1,6 @@
 // What is drawn goes out of the box as a file, and comes back: both are long work of the workshop.
 import "./frame.js";
-import { post } from "./posting.js";
+import { post, whyNot } from "./posting.js";
 import { say, word } from "./words.js";
 
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -20,16 +20,15 @@ function tell(/** @type {string} */ where, /** @type {string} */ text) {
 
 /** Wait for a piece of work. @param {string} where @param {any} answer @returns {Promise<string>} its id; empty: it did not come to be */
 async function worked(where, answer) {
-  const why = (/** @type {any} */ told) => (told.silent ? word("post.silent") : told.refused === 401 ? word("post.signed_out") : told.detail || word("post.failed"));
   if (!answer.done) {
-    tell(where, word("run.not_done", { why: why(answer) }));
+    tell(where, word("run.not_done", { why: whyNot(answer) }));
     return "";
   }
   for (;;) {
     const got = await fetch(/** @type {string} */ (urls.work).replace("WORK", answer.work), { headers: { Accept: "application/json" } }).catch(() => null);
     const now = got?.ok ? await got.json() : { done: false, silent: true };
     if (!now.done) {
-      tell(where, word("run.not_done", { why: why(now) }));
+      tell(where, word("run.not_done", { why: whyNot(now) }));
       return "";
     }
     if (now.work.state === "done") return answer.work;
@@ -64,5 +63,5 @@ byId("in-form").addEventListener("submit", async (event) => {
   const work = await worked("in", got?.ok ? await got.json() : { done: false, silent: !got, refused: got?.status ?? 0, detail: "" });
   if (!work) return;
   const taken = await post(/** @type {string} */ (urls.take), { work });
-  tell("in", taken.done ? word("draw.taken", { taken: taken.taken }) : word("run.not_done", { why: taken.detail || word("post.failed") }));
+  tell("in", taken.done ? word("draw.taken", { taken: taken.taken }) : word("run.not_done", { why: whyNot(taken) }));
 });

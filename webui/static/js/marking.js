@@ -1,5 +1,5 @@
 // Choosing parts of the gallery: to mark them as looked at, or to take them out as a ZIP. And the filter.
-import { post } from "./posting.js";
+import { post, whyNot } from "./posting.js";
 import { say, word } from "./words.js";
 
 const byId = (/** @type {string} */ id) => document.getElementById(id);
@@ -60,8 +60,7 @@ byId("mark-all")?.addEventListener("click", () => {
 byId("mark-reviewed")?.addEventListener("click", async () => {
   const seqs = [...marked];
   const answer = await post(/** @type {string} */ (gallery.dataset.reviewed), { seqs });
-  const why = answer.silent ? word("post.silent") : answer.refused === 401 ? word("post.signed_out") : answer.detail || word("post.failed");
-  say("marked-told", answer.done ? word("post.saved") : word("run.not_done", { why }));
+  say("marked-told", answer.done ? word("post.saved") : word("run.not_done", { why: whyNot(answer) }));
   if (answer.done) marked.clear();
   show();
 });

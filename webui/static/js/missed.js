@@ -1,6 +1,6 @@
 // A defect was found downstream: which part, what, where. Three touches and one to send.
 import "./frame.js";
-import { newId, post } from "./posting.js";
+import { newId, post, whyNot } from "./posting.js";
 import { listenToScanner } from "./scanner.js";
 import { say, word } from "./words.js";
 
@@ -48,8 +48,7 @@ send.addEventListener("click", async () => {
     show();
     return;
   }
-  const why = answer.silent ? word("post.silent") : answer.refused === 401 ? word("post.signed_out") : answer.detail || word("post.failed");
-  say("told", word("run.not_done", { why }));
+  say("told", word("run.not_done", { why: whyNot(answer) }));
   send.disabled = false;
 });
 

@@ -1,4 +1,6 @@
 // Asks the server to have something done. No answer in time is "no answer": it may or may not have been done.
+import { word } from "./words.js";
+
 const PATIENCE_MS = 5000;
 
 /** A fresh id, so that a repeat of the same wish is done once. */
@@ -24,4 +26,12 @@ export async function post(url, body) {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Why it was not done, in words. @param {any} answer */
+export function whyNot(answer) {
+  if (answer.silent) return word("post.silent");
+  if (answer.refused === 401) return word("post.signed_out");
+  if (answer.refused === 403) return word("post.no_right");
+  return answer.detail || word("post.failed");
 }
