@@ -1,4 +1,5 @@
 // The alarm band of every page: the highest alarm that waits for somebody, or why the line does not inspect.
+import { csrfHeaders } from "./posting.js";
 import { say, setShape, word } from "./words.js";
 
 const GRACE_MS = 5000;
@@ -99,7 +100,7 @@ export function startBand(events, now) {
     key.disabled = true;
     try {
       const body = new URLSearchParams({ key: shown.alarm.key });
-      const headers = { Accept: "application/json", "X-CSRFToken": document.body.dataset.csrf ?? "" };
+      const headers = { Accept: "application/json", ...csrfHeaders() };
       const answer = await fetch(band.dataset.ack ?? "", { method: "POST", body, headers });
       if (answer.status === 401) {
         const back = new URLSearchParams({ next: location.pathname + location.search });

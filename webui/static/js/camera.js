@@ -2,7 +2,7 @@
 import "./frame.js";
 import "./pad.js";
 import Panzoom from "../vendor/panzoom-4.6.2/panzoom.es.js";
-import { post } from "./posting.js";
+import { post, postLast } from "./posting.js";
 import { makeShape, say, teller } from "./words.js";
 
 const root = /** @type {HTMLElement} */ (document.getElementById("camera"));
@@ -343,7 +343,7 @@ setInterval(() => live && !busy && !document.hidden && post(shown.urls.live, { o
   if (answer.done && !answer.live !== !live) take(answer);
   else if (!answer.done) trouble(answer);
 }), 8000);
-window.addEventListener("pagehide", () => live && navigator.sendBeacon && fetch(shown.urls.live, { method: "POST", keepalive: true, headers: { "Content-Type": "application/json", "X-CSRFToken": document.body.dataset.csrf ?? "" }, body: JSON.stringify({ on: false }) }));
+window.addEventListener("pagehide", () => live && postLast(shown.urls.live, { on: false }));
 void read();
 void pictures();
 void lens();

@@ -1,6 +1,6 @@
 // What is drawn goes out of the box as a file, and comes back: both are long work of the workshop.
 import "./frame.js";
-import { post, whyNot } from "./posting.js";
+import { csrfHeaders, post, whyNot } from "./posting.js";
 import { say, word } from "./words.js";
 
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -58,7 +58,7 @@ byId("in-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   tell("in", word("run.asked"));
   const form = /** @type {HTMLFormElement} */ (byId("in-form"));
-  const headers = { Accept: "application/json", "X-CSRFToken": document.body.dataset.csrf ?? "" };
+  const headers = { Accept: "application/json", ...csrfHeaders() };
   const got = await fetch(/** @type {string} */ (urls.import), { method: "POST", body: new FormData(form), headers }).catch(() => null);
   const work = await worked("in", got?.ok ? await got.json() : { done: false, silent: !got, refused: got?.status ?? 0, detail: "" });
   if (!work) return;

@@ -1,4 +1,6 @@
 // A PDF is asked for, made elsewhere, and offered when it is there. The page goes on meanwhile.
+import { csrfHeaders } from "./posting.js";
+
 const LOOK_MS = 700;
 const note = /** @type {HTMLElement} */ (document.getElementById("paper"));
 const text = /** @type {HTMLElement} */ (document.getElementById("paper-text"));
@@ -37,7 +39,7 @@ for (const form of document.querySelectorAll("form.paper-order")) {
     note.dataset.state = "working";
     const answer = await fetch(/** @type {HTMLFormElement} */ (form).action, {
       method: "POST",
-      headers: { Accept: "application/json", "X-CSRFToken": document.body.dataset.csrf ?? "" },
+      headers: { Accept: "application/json", ...csrfHeaders() },
       body: new FormData(/** @type {HTMLFormElement} */ (form)),
     });
     if (answer.ok) await look((await answer.json()).look);

@@ -3,6 +3,9 @@ import { word } from "./words.js";
 
 const PATIENCE_MS = 5000;
 
+/** What says that the page asks, not another one. */
+export const csrfHeaders = () => ({ "X-CSRFToken": document.body.dataset.csrf ?? "" });
+
 /** A fresh id, so that a repeat of the same wish is done once. */
 export function newId() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -15,7 +18,7 @@ export async function post(url, body) {
   try {
     const answer = await fetch(url, {
       method: "POST",
-      headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": document.body.dataset.csrf ?? "" },
+      headers: { "Content-Type": "application/json", Accept: "application/json", ...csrfHeaders() },
       body: JSON.stringify(body),
       signal: stop.signal,
     });
@@ -26,6 +29,11 @@ export async function post(url, body) {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The same as the page goes: nobody is there to hear the answer. @param {string} url @param {object} body */
+export function postLast(url, body) {
+  void fetch(url, { method: "POST", keepalive: true, headers: { "Content-Type": "application/json", ...csrfHeaders() }, body: JSON.stringify(body) });
 }
 
 /** Why it was not done, in words. @param {any} answer */

@@ -1,6 +1,6 @@
 // Teach: the shutter, the film of what was taken, the progress of long work. All that counts lies in the workshop.
 import "./frame.js";
-import { newId, post } from "./posting.js";
+import { newId, post, postLast } from "./posting.js";
 import { filled, makeShape } from "./words.js";
 
 const root = /** @type {HTMLElement} */ (document.getElementById("teach"));
@@ -165,14 +165,7 @@ async function remove(button) {
 }
 
 addEventListener("pagehide", () => {
-  for (const button of going.keys()) {
-    fetch(`${base}/drop`, {
-      method: "POST",
-      keepalive: true,
-      headers: { "Content-Type": "application/json", "X-CSRFToken": document.body.dataset.csrf ?? "" },
-      body: JSON.stringify({ shot: button.dataset.shot, id: newId() }),
-    });
-  }
+  for (const button of going.keys()) postLast(`${base}/drop`, { shot: button.dataset.shot, id: newId() });
 });
 
 // -- scores: a good that is none -----------------------------------------------------------------------------------------

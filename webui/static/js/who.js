@@ -1,4 +1,5 @@
 // Who is signed in: touches keep them so, a badge signs in from every screen, and without a touch nobody is.
+import { csrfHeaders } from "./posting.js";
 import { say, word } from "./words.js";
 
 const body = document.body;
@@ -8,10 +9,6 @@ const WARN_S = 30;
 const BADGE_GAP_MS = 50;
 const BADGE_LEAST = 4;
 const BADGE_MOST = 200;
-
-export function csrfHeaders() {
-  return { "X-CSRFToken": body.dataset.csrf ?? "" };
-}
 
 /** Send a form of our own, as if a person had. @param {string} action @param {Record<string, string>} values */
 export function submit(action, values) {
