@@ -1,4 +1,5 @@
 // Really a defect? The next picture is up at once; what could not be saved comes back and says so.
+import { bitmapOf } from "./bitmap.js";
 import { localTime } from "./frame.js";
 import { PictureView } from "./picture.js";
 import { newId, post, whyNot } from "./posting.js";
@@ -27,17 +28,6 @@ const said = first.last ? [{ item: { seq: first.last.seq, part: first.last.part 
 const pending = new Map();
 /** @type {Map<number, Promise<[ImageBitmap | null, ImageBitmap | null]>>} */
 const pictures = new Map();
-
-/** @param {string | null} url */
-async function bitmapOf(url) {
-  if (!url) return null;
-  try {
-    const answer = await fetch(url);
-    return answer.ok ? await createImageBitmap(await answer.blob()) : null;
-  } catch {
-    return null;
-  }
-}
 
 function pictureOf(/** @type {any} */ item) {
   const known = pictures.get(item.seq);

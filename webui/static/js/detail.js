@@ -1,4 +1,5 @@
 // One part of the ledger: its picture, the heat map over it, zoom.
+import { bitmapOf } from "./bitmap.js";
 import "./frame.js";
 import { PictureView } from "./picture.js";
 import { post, whyNot } from "./posting.js";
@@ -7,13 +8,6 @@ import { say, word } from "./words.js";
 
 const result = JSON.parse(/** @type {string} */ (document.getElementById("detail")?.dataset.result));
 const view = new PictureView(/** @type {HTMLCanvasElement} */ (document.getElementById("canvas")));
-
-/** @param {string | null} url */
-async function bitmapOf(url) {
-  if (!url) return null;
-  const answer = await fetch(url);
-  return answer.ok ? createImageBitmap(await answer.blob()) : null;
-}
 
 const [picture, overlay] = await Promise.all([bitmapOf(result.picture_url), bitmapOf(result.overlay_url)]);
 view.show(result, picture, overlay);

@@ -1,5 +1,6 @@
 // Drawing labels by finger: brush, eraser, box; loupe under the finger, undo and redo. Everything in picture pixels.
 import "./frame.js";
+import { bitmapOf } from "./bitmap.js";
 import { boxAt, boxBetween, corners, moved } from "./boxes.js";
 import { Layers, union } from "./mask.js";
 import { newId, post, whyNot } from "./posting.js";
@@ -29,13 +30,6 @@ const painted = colours.map((colour) => {
   probe.fillRect(0, 0, 1, 1);
   return probe.getImageData(0, 0, 1, 1).data.slice(0, 3);
 });
-
-/** @param {string | null} url */
-async function bitmapOf(url) {
-  if (!url) return null;
-  const answer = await fetch(url).catch(() => null);
-  return answer?.ok ? createImageBitmap(await answer.blob()) : null;
-}
 
 const picture = await bitmapOf(shown.picture_url);
 const heat = picture && shown.overlay_url ? await bitmapOf(shown.overlay_url) : null;

@@ -1,4 +1,5 @@
 // The Run screen. Picture, overlay and verdict always carry one part number: they are put up together or not at all.
+import { bitmapOf } from "./bitmap.js";
 import { events } from "./frame.js";
 import { PictureView } from "./picture.js";
 import { codeLine, ViewKeys } from "./views.js";
@@ -82,8 +83,7 @@ async function swap(/** @type {string} */ camera) {
   const one = result.views.find((/** @type {any} */ view) => view.camera === camera);
   let [picture, heat] = [bitmap, overlay];
   if (one) {
-    const answer = one.picture_url ? await fetch(one.picture_url).catch(() => null) : null;
-    picture = answer?.ok ? await createImageBitmap(await answer.blob()) : await keys.picture(camera);
+    picture = (await bitmapOf(one.picture_url)) ?? (await keys.picture(camera));
     const over = `${urls.overlay}?frame=${result.frame}&part=${result.part}&camera=${encodeURIComponent(camera)}`;
     heat = picture && one.overlay ? await overlayOf(over, String(result.part)) : null;
   }
@@ -340,8 +340,7 @@ async function storedNg() {
   const answer = await fetch(/** @type {string} */ (urls.lastNg));
   const result = answer.ok ? await answer.json() : null;
   if (!result) return null;
-  const picture = result.picture_url ? await fetch(result.picture_url) : null;
-  const bitmap = picture?.ok ? await createImageBitmap(await picture.blob()) : null;
+  const bitmap = await bitmapOf(result.picture_url);
   const overlay = result.overlay_url ? await overlayOf(result.overlay_url, String(result.part)) : null;
   return { result, bitmap, overlay };
 }
