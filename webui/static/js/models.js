@@ -2,13 +2,12 @@
 import "./frame.js";
 import { newId, post } from "./posting.js";
 import { filled, makeShape, shapeOf } from "./words.js";
+import { followed } from "./work.js";
 
 const root = /** @type {HTMLElement} */ (document.getElementById("models"));
 const words = JSON.parse(root.dataset.say ?? "{}");
 const job = Number(root.dataset.job);
-const EVERY_MS = 400;
 const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
-const pause = (/** @type {number} */ ms) => new Promise((done) => setTimeout(done, ms));
 
 /** @param {any} answer */
 const said = (answer) => (answer.silent ? words.silent : answer.refused ? words.not_allowed : answer.detail || answer.words || "");
@@ -24,30 +23,14 @@ function told(answer) {
 async function follow(work) {
   $("ahead").hidden = false;
   $("progress").hidden = false;
-  for (;;) {
-    let answer = null;
-    try {
-      const got = await fetch(`${root.dataset.work}?work=${work}`, { cache: "no-store", headers: { Accept: "application/json" } });
-      answer = got.ok ? await got.json() : null;
-      if (got.status === 401 || got.status === 403) return told({ done: false, refused: got.status }) || null;
-    } catch {
-      answer = null;
-    }
-    if (answer?.work) {
-      $("progress").value = answer.work.share;
-      if (answer.work.state !== "failed") $("ahead-words").textContent = answer.words;
-    }
-    if (answer && (answer.work?.state === "failed" || !answer.done)) {
-      $("ahead").hidden = true;
-      told({ ...answer, done: false });
-      return null;
-    }
-    if (answer?.work?.state === "done") {
-      $("progress").hidden = true;
-      return answer;
-    }
-    await pause(EVERY_MS);
-  }
+  const answer = await followed(`${root.dataset.work}?work=${work}`, (now) => {
+    if (!now.work) return;
+    $("progress").value = now.work.share;
+    if (now.work.state !== "failed") $("ahead-words").textContent = now.words;
+  });
+  if (answer.done) $("progress").hidden = true;
+  else if (!answer.refused) $("ahead").hidden = true;
+  return told(answer) ? answer : null;
 }
 
 /** @param {object} asked */

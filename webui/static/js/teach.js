@@ -2,13 +2,13 @@
 import "./frame.js";
 import { newId, post, postLast } from "./posting.js";
 import { filled, makeShape } from "./words.js";
+import { followed } from "./work.js";
 
 const root = /** @type {HTMLElement} */ (document.getElementById("teach"));
 const words = JSON.parse(root.dataset.say ?? "{}");
 const flags = JSON.parse(root.dataset.flags ?? "{}");
 const base = root.dataset.base ?? "";
 const GONE_MS = 4000;
-const EVERY_MS = 400;
 const $ = (/** @type {string} */ id) => document.getElementById(id);
 
 /** @param {any} answer @returns {boolean} it was done */
@@ -238,32 +238,13 @@ async function follow(work, then) {
   root.dataset.work = work;
   const bar = /** @type {HTMLProgressElement | null} */ ($("progress"));
   if (bar) bar.hidden = false;
-  for (;;) {
-    let answer = null;
-    try {
-      const said = await fetch(`${root.dataset.workUrl}?work=${work}`, { cache: "no-store", headers: { Accept: "application/json" } });
-      answer = said.ok ? await said.json() : null;
-      if (!answer && (said.status === 401 || said.status === 403)) {
-        told({ done: false, refused: said.status });
-        return;
-      }
-    } catch {
-      answer = null;
-    }
-    const state = answer?.work?.state;
-    if (bar && answer?.work) bar.value = answer.work.share;
-    if (answer) put($("phase"), state === "failed" ? "" : answer.words);
-    if (state === "done") {
-      go(then);
-      return;
-    }
-    if (state === "failed" || answer?.done === false) {
-      if (bar) bar.hidden = true;
-      told({ done: false, detail: answer.words || answer.detail });
-      return;
-    }
-    await pause(EVERY_MS);
-  }
+  const answer = await followed(`${root.dataset.workUrl}?work=${work}`, (now) => {
+    if (bar && now.work) bar.value = now.work.share;
+    put($("phase"), now.work?.state === "failed" ? "" : now.words);
+  });
+  if (answer.done) return go(then);
+  if (bar && !answer.refused) bar.hidden = true;
+  told({ done: false, refused: answer.refused, detail: answer.words || answer.detail });
 }
 
 $("abort")?.addEventListener("click", async () => {
