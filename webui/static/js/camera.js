@@ -295,7 +295,6 @@ $("sure-yes").addEventListener("click", () => {
   $("sure").close();
   void run(true, true);
 });
-for (const key of document.querySelectorAll("[data-close]")) key.addEventListener("click", () => key.closest("dialog")?.close());
 
 async function finish(/** @type {object} */ body, /** @type {string} */ said) {
   const answer = await during(() => post(shown.urls.write, body));

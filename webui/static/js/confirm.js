@@ -215,7 +215,6 @@ byId("key-more").addEventListener("click", () => {
   if (queue[0]) about.href = queue[0].href;
   more.showModal();
 });
-byId("more-close").addEventListener("click", () => more.close());
 page.classList.toggle("swapped", localStorage.getItem(SWAPPED) === "yes");
 byId("swap").addEventListener("click", () => {
   const swapped = page.classList.toggle("swapped");

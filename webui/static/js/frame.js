@@ -66,6 +66,9 @@ events.onStale = (stale) => {
   say("stale-text", events.refused ? word("stale.full") : word(known));
 };
 
+// A key that closes the dialog it stands in, on every page.
+document.addEventListener("click", (event) => /** @type {HTMLElement} */ (event.target).closest("[data-close]")?.closest("dialog")?.close());
+
 startBand(events, () => (boxMs ? boxNow() : 0));
 startMode(events);
 startTheme(() => (boxMs ? localTime(boxNow()) : ""));

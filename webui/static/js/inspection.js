@@ -37,12 +37,7 @@ byId("key-stop").addEventListener("click", () => {
 
 dialog.addEventListener("click", async (event) => {
   const key = /** @type {HTMLElement} */ (event.target).closest("button");
-  if (!key) return;
-  if (key.dataset.close !== undefined) {
-    dialog.close();
-    return;
-  }
-  if (!key.dataset.do) return;
+  if (!key?.dataset.do) return;
   tell(word("run.asked"));
   asked = key.dataset.do === "stop" ? "stop" : "start";
   const answer = await post(/** @type {string} */ (dialog.dataset.url), { do: key.dataset.do });

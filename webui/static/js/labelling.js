@@ -10,7 +10,6 @@ const EVERY_MS = 700;
 for (const [key, name] of [["key-out", "out"], ["key-in", "in"]]) {
   const dialog = /** @type {HTMLDialogElement} */ (byId(name));
   byId(key).addEventListener("click", () => dialog.showModal());
-  dialog.querySelector("[data-close]")?.addEventListener("click", () => dialog.close());
 }
 
 function tell(/** @type {string} */ where, /** @type {string} */ text) {

@@ -13,7 +13,6 @@ let marking = false;
 
 const filter = /** @type {HTMLDialogElement} */ (byId("filter"));
 byId("key-filter")?.addEventListener("click", () => filter.showModal());
-byId("filter-close")?.addEventListener("click", () => filter.close());
 
 function show() {
   gallery.classList.toggle("marking", marking);

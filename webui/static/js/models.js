@@ -106,7 +106,6 @@ const more = () => ({
   id: newId(),
 });
 
-$("confirm-close").addEventListener("click", () => $("confirm").close());
 $("confirm-do").addEventListener("click", async () => {
   $("confirm-do").disabled = true;
   const answer = await wanted();

@@ -105,7 +105,6 @@ $("sure-yes").addEventListener("click", async () => {
   trouble(await post(shown.urls.force, { output: $("output").value, on: true, seconds, reason: $("reason").value.trim() }));
   await look();
 });
-for (const key of document.querySelectorAll("[data-close]")) key.addEventListener("click", () => key.closest("dialog")?.close());
 
 async function run() {
   await look();

@@ -495,7 +495,6 @@ $("newer").addEventListener("click", () => show(pictureAt - 1));
 
 // -- judging and saving -----------------------------------------------------------------------------------------------
 
-for (const key of document.querySelectorAll("[data-close]")) key.addEventListener("click", () => key.closest("dialog")?.close());
 const trouble = (/** @type {any} */ answer) => (answer.refused ? tell("refused") : answer.silent ? answer.detail || tell("silent") : answer.detail);
 
 async function judgeNow() {
