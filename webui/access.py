@@ -63,4 +63,4 @@ def open_to_all(view: View) -> View:
 def _is_page() -> bool:
     if request.path.startswith(("/api/", "/metrics")):
         return False
-    return request.headers.get("HX-Request") is None and request.accept_mimetypes.best != "application/json"
+    return request.headers.get("X-Piece") is None and request.accept_mimetypes.best != "application/json"

@@ -78,7 +78,7 @@ def _from_elsewhere(options: WebOptions) -> Response | tuple[str, int] | None:
         return None
     if not request.is_secure:
         return render_template("access/plain.html"), 403
-    if request.method == "GET" and request.headers.get("HX-Request") is None and request.accept_mimetypes.accept_html:
+    if request.method == "GET" and request.headers.get("X-Piece") is None and request.accept_mimetypes.accept_html:
         return redirect(url_for("access.page", next=request.full_path.rstrip("?")))
     return render_template("error.html", code=401), 401
 

@@ -1,5 +1,6 @@
 // The diagnostics page: its figures again every two seconds, the log when asked, and the support bundle.
 import "./frame.js";
+import { pieceOf } from "./piece.js";
 import { post } from "./posting.js";
 import { say, teller } from "./words.js";
 
@@ -11,10 +12,7 @@ const EVERY_MS = 2000;
 
 async function fetched(/** @type {string} */ url, /** @type {string} */ id) {
   try {
-    const answer = await fetch(url, { cache: "no-store" });
-    if (!answer.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    $(id).replaceChildren(...page.body.childNodes);
+    $(id).replaceChildren(...(await pieceOf(url)));
     root.dataset[id] = String(Number(root.dataset[id] ?? 0) + 1);
   } catch {
     // The guard over the events says when the server is gone.

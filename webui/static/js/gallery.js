@@ -1,5 +1,6 @@
 // The gallery: older parts come as they are scrolled to.
 import "./frame.js";
+import { pieceOf } from "./piece.js";
 import { listenToScanner } from "./scanner.js";
 
 const cards = /** @type {HTMLElement} */ (document.getElementById("cards"));
@@ -15,10 +16,7 @@ async function load() {
   if (!more || loading) return;
   loading = true;
   try {
-    const answer = await fetch(/** @type {string} */ (more.dataset.next));
-    if (!answer.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    more.replaceWith(...page.body.children);
+    more.replaceWith(...(await pieceOf(/** @type {string} */ (more.dataset.next))));
     watch();
   } catch {
     // The key stays: a touch on it asks again.

@@ -1,5 +1,6 @@
 // The Image page: asks for its charts again when parts have come or an alarm has changed.
 import { events } from "./frame.js";
+import { pieceOf } from "./piece.js";
 
 const EVERY_MS = 2000;
 const image = /** @type {HTMLElement} */ (document.getElementById("image"));
@@ -23,11 +24,9 @@ async function ask() {
   if (!due || busy || document.hidden) return;
   [due, busy] = [false, true];
   try {
-    const answer = await fetch(/** @type {string} */ (image.dataset.charts), { cache: "no-store" });
-    if (!answer.ok) throw new Error(String(answer.status));
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const charts = await pieceOf(/** @type {string} */ (image.dataset.charts));
     const top = image.querySelector(".drift")?.scrollTop ?? 0;
-    image.replaceChildren(...page.body.childNodes);
+    image.replaceChildren(...charts);
     image.querySelector(".drift")?.scrollTo(0, top);
     image.dataset.asked = String(Number(image.dataset.asked ?? 0) + 1);
   } catch {

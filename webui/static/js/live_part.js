@@ -1,6 +1,7 @@
 // A part of a page that follows the line: fetched anew when the shift process has something new to say.
 import { boxNow, events } from "./frame.js";
 import { age } from "./band.js";
+import { textOf } from "./piece.js";
 import { word } from "./words.js";
 
 const DEBOUNCE_MS = 120;
@@ -19,7 +20,7 @@ for (const end of ["pointerup", "pointercancel"]) {
 }
 
 /** Fetch it again soon; never under a finger, never over what somebody types. */
-export function refresh(delay = DEBOUNCE_MS) {
+function refresh(delay = DEBOUNCE_MS) {
   clearTimeout(wanted);
   wanted = window.setTimeout(renew, delay);
 }
@@ -29,9 +30,7 @@ async function renew() {
   if (busy || document.hidden || performance.now() < pressedUntil) return refresh(HELD_MS);
   busy = true;
   try {
-    const answer = await fetch(part.dataset.part ?? "", { headers: { "HX-Request": "true" } });
-    if (!answer.ok) return;
-    const text = await answer.text();
+    const text = await textOf(part.dataset.part ?? "");
     if (performance.now() < pressedUntil) return refresh(HELD_MS);
     if (text !== part.dataset.held) {
       part.dataset.held = text;

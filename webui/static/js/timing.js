@@ -1,6 +1,7 @@
 // The timing page: parts as they come, the sum with its figures, and a key that fires the gate while it is held.
 import { events } from "./frame.js";
 import "./pad.js";
+import { pieceOf } from "./piece.js";
 import { post } from "./posting.js";
 import { say, teller } from "./words.js";
 
@@ -22,8 +23,7 @@ setInterval(async () => {
   if (!due || document.hidden) return;
   due = false;
   try {
-    const answer = await fetch(shown.urls.parts, { cache: "no-store" });
-    if (answer.ok) $("parts").replaceChildren(...new DOMParser().parseFromString(await answer.text(), "text/html").body.childNodes);
+    $("parts").replaceChildren(...(await pieceOf(shown.urls.parts)));
   } catch {
     due = true;
   }

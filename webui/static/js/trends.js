@@ -1,5 +1,6 @@
 // Trends: draws the series, follows a finger over them, and asks again while parts come.
 import { events, localTime } from "./frame.js";
+import { pieceOf } from "./piece.js";
 
 const EVERY_MS = 30000;
 const HEIGHT = 190;
@@ -139,12 +140,10 @@ async function again() {
   if (!due || busy || document.hidden) return;
   [due, busy] = [false, true];
   try {
-    const answer = await fetch(/** @type {string} */ (body.dataset.body), { cache: "no-store" });
-    if (!answer.ok) throw new Error(String(answer.status));
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const cards = await pieceOf(/** @type {string} */ (body.dataset.body));
     await ask();
     const top = body.scrollTop;
-    body.replaceChildren(...page.body.childNodes);
+    body.replaceChildren(...cards);
     drawAll();
     body.scrollTop = top;
   } catch {
