@@ -10,8 +10,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+
+from .conftest import browsers_too_early
 
 ROOT = Path(__file__).parents[1]
 WEB_DOORS = (
@@ -341,6 +345,16 @@ def test_a_breach_is_found(small_house: Path, wall: str, where: str, text: str, 
 def test_what_is_allowed_is_not_found(small_house: Path, where: str, text: str) -> None:
     (small_house / where).write_text(text)
     assert [found for wall in WALLS for found in wall(small_house)] == []
+
+
+def test_a_browser_that_comes_before_the_loops_is_found() -> None:
+    """And one that comes after them, or a test that starts its own, is not."""
+    asks = {"bus": ("page", "playwright"), "line": ("panel",), "plc_io": ("playwright",), "webui": ("playwright",)}
+    items: Any = [
+        SimpleNamespace(nodeid=room, path=ROOT / "tests" / room / "test_x.py", fixturenames=names)
+        for room, names in asks.items()
+    ]
+    assert browsers_too_early(items) == ["bus", "plc_io"]
 
 
 def in_a_new_process(code: str) -> str:

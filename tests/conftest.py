@@ -1,0 +1,26 @@
+"""What holds for the tests of every room."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+WITH_A_BROWSER = {"training", "webui"}
+"""Rooms whose tests may ask pytest-playwright for a browser.
+
+Its loop runs from then on to the end of the session, and nothing after it can `asyncio.run`. These rooms come late and
+need no loop of their own; a test elsewhere starts a browser itself and ends it (tests/line/test_people.py).
+"""
+
+
+def browsers_too_early(items: Iterable[pytest.Item]) -> list[str]:
+    """Tests that would leave the others without a loop."""
+    asking = [item for item in items if "playwright" in getattr(item, "fixturenames", ())]
+    return [item.nodeid for item in asking if item.path.relative_to(TESTS).parts[0] not in WITH_A_BROWSER]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if found := browsers_too_early(items):
+        rooms = ", ".join(sorted(WITH_A_BROWSER))
+        raise pytest.UsageError(f"only tests of {rooms} may use pytest-playwright's browser, not {', '.join(found)}")
