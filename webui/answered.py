@@ -1,46 +1,46 @@
 """What came of an ask of an engineer's screen, as its script takes it: done or not, and why in the viewer's words."""
 
-import re
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, jsonify, request
 from flask_babel import gettext
 
 from ..bus.asks import Answer
-from .words import N_
+from .asking import is_silent
+from .words import N_, saying, translated
 
 MOST_BYTES = 1 << 20
 """Of what a script sends."""
-_SAYINGS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), text)
-    for pattern, text in (
-        (r"^no answer from (?P<owner>\S+?):", N_("No answer from %(owner)s: it may or may not have been done.")),
-        (r"^not done, because the audit trail cannot be written", N_("Not done: the audit trail cannot be written.")),
-        (r"^the line is inspecting", N_("The line is inspecting. Stop the inspection first, then do it again.")),
-        (r"^(?P<name>\S+): (?P<own>the camera does not let it be written now)", N_("The camera locks %(name)s now.")),
-        (
-            r"^this (?:draft|recipe) was changed meanwhile",
-            N_("It was changed by somebody else meanwhile: load it again."),
-        ),
-        (r"^the model of region (?P<name>.+) is not changed here", N_("A model is changed on the Models screen only.")),
-        (r"^\S+ has no command ", N_("This box cannot do that yet.")),
-    )
+ASKING = (
+    saying(r"^no answer from (?P<owner>\S+?):", N_("No answer from %(owner)s: it may or may not have been done.")),
+    saying(r"^not done, because the audit trail cannot be written", N_("Not done: the audit trail cannot be written.")),
+)
+"""What `asking.py` itself says."""
+SAYINGS = (
+    *ASKING,
+    saying(r"^the line is inspecting", N_("The line is inspecting. Stop the inspection first, then do it again.")),
+    saying(r"^(?P<name>\S+): the camera does not let it be written now", N_("The camera locks %(name)s now.")),
+    saying(
+        r"^this (?:draft|recipe) was changed meanwhile",
+        N_("It was changed by somebody else meanwhile: load it again."),
+    ),
+    saying(
+        r"^the model of region (?P<name>.+) is not changed here", N_("A model is changed on the Models screen only.")
+    ),
+    saying(r"^\S+ has no command ", N_("This box cannot do that yet.")),
 )
 
 
 def answer_words(detail: str) -> str:
     """A refusal for people; a sentence that is not known is shown as it came."""
-    for pattern, text in _SAYINGS:
-        if found := pattern.search(detail):
-            return str(gettext(text, **{name: value for name, value in found.groupdict().items() if name != "own"}))
-    return detail
+    return translated(detail, SAYINGS, gettext)
 
 
-def answered(answer: Answer, **more: Any) -> Response:
-    """The answer for a script: done, detail, its body, and what is added."""
-    silent = not answer.done and answer.detail.startswith("no answer from ")
-    detail = "" if answer.done else answer_words(answer.detail)
-    return jsonify({**answer.body, **more, "done": answer.done, "silent": silent, "detail": detail})
+def answered(answer: Answer, in_words: Callable[[str], str] = answer_words, /, **more: Any) -> Response:
+    """The answer for a script: done, detail, its body, and what is added. silent: nobody knows whether it was done."""
+    detail = "" if answer.done else in_words(answer.detail)
+    return jsonify({**answer.body, **more, "done": answer.done, "silent": is_silent(answer), "detail": detail})
 
 
 def sent() -> dict[str, Any]:

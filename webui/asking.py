@@ -58,7 +58,7 @@ def ask(
     if not written.done and name not in WITHOUT_TRAIL:
         return Answer(made.id, False, f"not done, because the audit trail cannot be written: {written.detail}")
     answer = send(web, place, made, timeout_ms or ANSWER_MS)
-    outcome = "done" if answer.done else "unanswered" if answer.detail.startswith(SILENT) else "refused"
+    outcome = "done" if answer.done else "unanswered" if is_silent(answer) else "refused"
     note(web, f"{name} {outcome}", {"id": made.id, "detail": answer.detail}, reason)
     return answer
 
@@ -72,6 +72,11 @@ def note(web: Web, what: str, about: dict[str, Any], reason: str = "") -> Answer
         Ask(new_id(), "audit.add", who.name if who else "", "", reason, {"what": what, "object": about}),
         ANSWER_MS,
     )
+
+
+def is_silent(answer: Answer) -> bool:
+    """True where its owner did not answer: nobody knows whether it was done."""
+    return not answer.done and answer.detail.startswith(SILENT)
 
 
 def send(web: Web, owner: str, made: Ask, timeout_ms: int) -> Answer:

@@ -5,13 +5,13 @@ Nothing is worked out here: the workshop looks ahead on the last kept pictures, 
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request, url_for
+from flask import Blueprint, Response, abort, current_app, render_template, request, url_for
 
 from ..bus.asks import Answer
 from ..bus.errors import BadLedger
 from ..records.read import PartRow, ViewRow
 from .access import needs, person
-from .answered import sent
+from .answered import answered, sent
 from .asking import ask
 from .refusals import refusal
 from .run import picture_urls
@@ -187,7 +187,5 @@ def _reason(asked: dict[str, Any]) -> str:
 
 
 def _told(answer: Answer, **more: Any) -> Response:
-    silent = not answer.done and answer.detail.startswith("no answer from ")
-    detail = "" if answer.done else workshop_words(answer.detail)
     href = url_for("change.page") if "change.page" in current_app.view_functions else ""
-    return jsonify({**answer.body, **more, "done": answer.done, "silent": silent, "detail": detail, "change": href})
+    return answered(answer, workshop_words, **more, change=href)

@@ -10,6 +10,7 @@ from ..bus.errors import BadLedger
 from ..bus.part import Action, Outcome
 from ..records.read import PartRow, ViewRow
 from .access import needs, open_to_all
+from .answered import answered
 from .asking import ask
 from .board import FILM
 from .history import History
@@ -73,9 +74,8 @@ def run_views(options: WebOptions, history: History) -> Blueprint:
 
 
 def told(answer: Answer) -> Response:
-    """An answer as the scripts of a page take it. silent: nobody knows whether it was done."""
-    silent = not answer.done and answer.detail.startswith("no answer")
-    return jsonify(**answer.body, done=answer.done, silent=silent, detail=detail_words(answer.detail, gettext))
+    """An answer as the scripts of an operator's page take it."""
+    return answered(answer, lambda detail: detail_words(detail, gettext))
 
 
 def row_payload(row: PartRow) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What the shift process says in sentences, in the viewer's language: reasons of holds, refusals, progress."""
 
-from .words import N_, Gettext, said, saying
+from .words import N_, Gettext, saying, translated
 
 SAYINGS = (
     saying(r"^no answer from (?P<who>\S+): it may or may not", N_("No answer from %(who)s: it may or may not be done")),
@@ -117,5 +117,4 @@ def detail_words(detail: str, gettext: Gettext) -> str:
     """A sentence of the shift process; as it came where it is not known."""
     if detail in OCCASIONS:
         return gettext(OCCASIONS[detail])
-    found = said(detail, SAYINGS, gettext)
-    return found[0] if found else detail
+    return translated(detail, SAYINGS, gettext)

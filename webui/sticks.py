@@ -4,7 +4,6 @@ A key with `data-stick` (an address of here) and `data-body` opens one dialog fo
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
@@ -63,7 +62,7 @@ def _saves(web: Web, kind: str) -> Callable[[], Response]:
 
 
 def _told(answer: Answer, **more: Any) -> Response:
-    return answered(replace(answer, detail=stick_words(answer.detail)), **more)
+    return answered(answer, stick_words, **more)
 
 
 def _stick(one: dict[str, Any]) -> dict[str, Any]:

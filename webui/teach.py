@@ -5,14 +5,14 @@ All of it lies in the workshop: whoever comes back, after a coffee or after a re
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..bus.asks import Answer
 from ..bus.errors import BadLedger
 from .access import needs
-from .answered import sent
+from .answered import answered, sent
 from .asking import ask
 from .run import picture_urls
 from .teach_figures import histogram
@@ -271,9 +271,7 @@ def _trouble(answer: Answer) -> str:
 
 def _told(answer: Answer, **more: Any) -> Response:
     """The answer for the script."""
-    silent = not answer.done and answer.detail.startswith("no answer from ")
-    detail = "" if answer.done else workshop_words(answer.detail)
-    return jsonify({**answer.body, **more, "done": answer.done, "silent": silent, "detail": detail})
+    return answered(answer, workshop_words, **more)
 
 
 def _data(answer: Answer) -> Response:

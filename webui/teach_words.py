@@ -1,62 +1,58 @@
 """What the workshop says, in the viewer's language: refusals, phases of its work, what is odd about a picture."""
 
-import re
-
 from flask_babel import gettext
 
-from .answered import answer_words
-from .words import N_
+from .answered import SAYINGS
+from .words import N_, saying, translated
 
-_SAYINGS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), text)
-    for pattern, text in (
-        (
-            r"^no fresh picture of camera (?P<camera>\S+):",
-            N_("No fresh picture: trigger a part, or switch free run on."),
-        ),
-        (r"^this picture was taken already", N_("This picture was taken already: wait for the next part.")),
-        (r"^this (?:very picture|part) is in the draft already", N_("This picture is in the draft already.")),
-        (
-            r"^the picture is (?P<a>\S+), .* change to job (?P<job>\d+) first",
-            N_("Change to job %(job)s first: the camera is set otherwise now."),
-        ),
-        (
-            r"^(?P<n>\d+) pictures of good parts .* expected (?P<least>\d+)",
-            N_("%(n)s good parts: %(least)s are needed at least."),
-        ),
-        (
-            r"^a draft named (?P<name>\S+) is there already",
-            N_("%(name)s is being taught already: go on with it, or take another name."),
-        ),
-        (r"^there are \d+ drafts already", N_("Too many drafts: drop one first.")),
-        (r"^this draft is being worked at", N_("This draft is being worked at: wait, or end the work first.")),
-        (r"^\S+ of .* is under way already", N_("This is under way already.")),
-        (r"^\d+ pieces of work wait already", N_("Too much is waiting: try again when one is done.")),
-        (
-            r"^escapes cannot be told without defects",
-            N_("Escapes cannot be told without defects: take pictures of defective parts."),
-        ),
-        (
-            r"^pictures or regions were changed since",
-            N_("Pictures or regions were changed since the teaching: teach again."),
-        ),
-        (r"^(?P<n>\d+) challenge parts were let pass", N_("Test parts that are let pass or not tried: %(n)s")),
-        (r"^there is no challenge part", N_("Take a picture of a defective part first.")),
-        (r"^this draft is not taught", N_("Teach first.")),
-        (r"^job (?P<n>\d+) is taken", N_("Job %(n)s is taken.")),
-        (r"^aborted$", N_("Ended by a person.")),
-        (r"^broken off: the workshop", N_("Broken off: begin again.")),
-        (r"^a second person has to confirm", N_("A second person has to confirm this: another one than who asks.")),
-        (r"^model (?P<model>\S+): there is none such", N_("This model is not on the box any more.")),
-        (r"require_signed: expected", N_("The settings ask for signed models, and name nobody who may sign.")),
-        (r"there is no (?:model|version) before this one", N_("There is nothing before this one.")),
-        (r"damaged", N_("This model is damaged: it was not put in place.")),
-        (r"^more memory is needed", N_("More memory is needed than the workshop may take.")),
-        (
-            r"^draft.new: |: name = ",
-            N_("A name has small letters, digits, - and _, and begins with a letter or a digit."),
-        ),
-    )
+_SAYINGS = (
+    saying(
+        r"^no fresh picture of camera (?P<camera>\S+):",
+        N_("No fresh picture: trigger a part, or switch free run on."),
+    ),
+    saying(r"^this picture was taken already", N_("This picture was taken already: wait for the next part.")),
+    saying(r"^this (?:very picture|part) is in the draft already", N_("This picture is in the draft already.")),
+    saying(
+        r"^the picture is (?P<a>\S+), .* change to job (?P<job>\d+) first",
+        N_("Change to job %(job)s first: the camera is set otherwise now."),
+    ),
+    saying(
+        r"^(?P<n>\d+) pictures of good parts .* expected (?P<least>\d+)",
+        N_("%(n)s good parts: %(least)s are needed at least."),
+    ),
+    saying(
+        r"^a draft named (?P<name>\S+) is there already",
+        N_("%(name)s is being taught already: go on with it, or take another name."),
+    ),
+    saying(r"^there are \d+ drafts already", N_("Too many drafts: drop one first.")),
+    saying(r"^this draft is being worked at", N_("This draft is being worked at: wait, or end the work first.")),
+    saying(r"^\S+ of .* is under way already", N_("This is under way already.")),
+    saying(r"^\d+ pieces of work wait already", N_("Too much is waiting: try again when one is done.")),
+    saying(
+        r"^escapes cannot be told without defects",
+        N_("Escapes cannot be told without defects: take pictures of defective parts."),
+    ),
+    saying(
+        r"^pictures or regions were changed since",
+        N_("Pictures or regions were changed since the teaching: teach again."),
+    ),
+    saying(r"^(?P<n>\d+) challenge parts were let pass", N_("Test parts that are let pass or not tried: %(n)s")),
+    saying(r"^there is no challenge part", N_("Take a picture of a defective part first.")),
+    saying(r"^this draft is not taught", N_("Teach first.")),
+    saying(r"^job (?P<n>\d+) is taken", N_("Job %(n)s is taken.")),
+    saying(r"^aborted$", N_("Ended by a person.")),
+    saying(r"^broken off: the workshop", N_("Broken off: begin again.")),
+    saying(r"^a second person has to confirm", N_("A second person has to confirm this: another one than who asks.")),
+    saying(r"^model (?P<model>\S+): there is none such", N_("This model is not on the box any more.")),
+    saying(r"require_signed: expected", N_("The settings ask for signed models, and name nobody who may sign.")),
+    saying(r"there is no (?:model|version) before this one", N_("There is nothing before this one.")),
+    saying(r"damaged", N_("This model is damaged: it was not put in place.")),
+    saying(r"^more memory is needed", N_("More memory is needed than the workshop may take.")),
+    saying(
+        r"^draft.new: |: name = ",
+        N_("A name has small letters, digits, - and _, and begins with a letter or a digit."),
+    ),
+    *SAYINGS,
 )
 PHASES = {
     "size": N_("trying sizes"),
@@ -107,10 +103,7 @@ TILES: tuple[tuple[str, str], ...] = (
 
 def workshop_words(detail: str) -> str:
     """A refusal of the workshop for people; one that is not known is shown as it came."""
-    for pattern, text in _SAYINGS:
-        if found := pattern.search(detail):
-            return str(gettext(text, **found.groupdict()))
-    return answer_words(detail)
+    return translated(detail, _SAYINGS, gettext)
 
 
 def phase_words(detail: str) -> str:

@@ -295,8 +295,7 @@ def alarm(reason: str, gettext: Gettext) -> dict[str, str]:
 
 def reason_words(reason: str, gettext: Gettext) -> str:
     """Why a part is not OK."""
-    found = said(reason, REASONS, gettext)
-    return found[0] if found else reason
+    return translated(reason, REASONS, gettext)
 
 
 def place_words(place: Placement, gettext: Gettext) -> str:
@@ -313,7 +312,13 @@ def place_words(place: Placement, gettext: Gettext) -> str:
 def said(sentence: str, sayings: tuple[Saying, ...], gettext: Gettext) -> tuple[str, str] | None:
     """A known sentence and its advice in the viewer's language; None: it is not known."""
     for each in sayings:
-        found = each.pattern.match(sentence.strip())
+        found = each.pattern.search(sentence.strip())
         if found:
             return gettext(each.what) % found.groupdict(""), gettext(each.todo) if each.todo else ""
     return None
+
+
+def translated(sentence: str, sayings: tuple[Saying, ...], gettext: Gettext) -> str:
+    """A known sentence in the viewer's language; one that is not known as it came."""
+    found = said(sentence, sayings, gettext)
+    return found[0] if found else sentence
