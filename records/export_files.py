@@ -6,14 +6,12 @@ apostrophe in front. Lists are JSON in one cell.
 
 import csv
 import io
-import os
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from ..bus.errors import Refused
-from .durable import sync_folder
 from .export import ALL, COLUMNS, LABELS, Chosen, export_jsonl, lines
 from .rows import as_json
 
@@ -33,21 +31,6 @@ def export_parts(store: Path, out: BinaryIO, kind: Format, chosen: Chosen = ALL)
     BadLedger. Refused: Parquet without pyarrow.
     """
     return _WRITERS[kind](store, out, chosen)
-
-
-def export_file(store: Path, target: Path, kind: Format, chosen: Chosen = ALL) -> int:
-    """Write a file that is whole or not there; return how many parts. OSError, BadLedger, Refused."""
-    waiting = target.with_name(target.name + ".part")
-    try:
-        with waiting.open("wb") as out:
-            count = export_parts(store, out, kind, chosen)
-            out.flush()
-            os.fsync(out.fileno())
-        waiting.rename(target)
-    finally:
-        waiting.unlink(missing_ok=True)
-    sync_folder(target.parent)
-    return count
 
 
 def guarded(value: object) -> object:

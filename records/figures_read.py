@@ -214,7 +214,8 @@ class FiguresReader:
     def active_minutes(self, span: Span) -> int:
         """Minutes in which at least one part came."""
         where, values = _where(span, "minute", 16)
-        return int(self._one(f"select count(distinct minute) from tally{where}", values))
+        with self._reader.asking() as ask:
+            return int(next(ask(f"select count(distinct minute) as minutes from tally{where}", values))["minutes"])
 
     def pareto(self, span: Span) -> list[Bar]:
         """Bad parts by class and region, the most frequent first. Their sum is `Sums.ng`."""
@@ -333,14 +334,6 @@ class FiguresReader:
         sql = "select seq, action = 'PASS' as passed from part where seq in (select value from json_each(?))"
         with self._reader.asking() as ask:
             return {row["seq"]: bool(row["passed"]) for row in ask(sql, [json.dumps(list(seqs))])}
-
-    def newest(self) -> str:
-        """The newest minute of which there is a sum; empty: there is none yet."""
-        return str(self._one("select coalesce(max(minute), '') from tally", []))
-
-    def _one(self, sql: str, values: Sequence[object]) -> Any:
-        with self._reader.asking() as ask:
-            return next(iter(next(iter(ask(sql, values))).values()))
 
 
 def _where(span: Span, column: str, letters: int) -> tuple[str, list[object]]:

@@ -15,7 +15,6 @@ from .people_rows import JournalRow as JournalRow
 from .people_rows import Kept as Kept
 from .people_rows import Label as Label
 from .people_rows import Person as Person
-from .people_rows import Queue as Queue
 from .people_rows import Review as Review
 from .people_rows import Setting as Setting
 from .people_rows import Study as Study
@@ -26,10 +25,6 @@ from .read import LedgerReader
 
 MOST = 1000
 """Rows of one answer."""
-QUEUE_REJECTS = 20_000
-"""The label queue looks at so many of the newest rejects."""
-SECOND_SHARE = 10
-"""One labelled part in so many is shown to a second person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,35 +94,6 @@ class PeopleReader:
             [since, until, until, limit],
         )
         return [_label(row) for row in found]
-
-    def label_queue(self, limit: int, who: str = "", *, second: bool = False) -> Queue:
-        """Rejects that nobody has labelled yet, newest first; test parts and parts of a bypass are none.
-
-        second: of those labelled, the sample a second person (who) judges: one in ten, not labelled by who.
-        """
-        _bounded(limit)
-        if second:
-            own = "select 1 from label l where l.seq = p.seq and l.undone_at is null and (l.second or l.who = :who)"
-            among = f"(select 1 from label l where l.seq = p.seq and l.undone_at is null) and seq % {SECOND_SHARE} = 0"
-            done, of = own, f" and exists {among}"
-        else:
-            done, of = "select 1 from label l where l.seq = p.seq and l.undone_at is null and not l.second", ""
-        newest = (
-            "select seq from part where action = 'REJECT' and why not in ('challenge', 'bypass')"
-            f" order by seq desc limit {QUEUE_REJECTS}"
-        )
-        values = {"who": who} if second else {}
-        with self._reader.asking() as ask:
-            (sums,) = ask(
-                f"select count(*) as n, total(exists ({done})) as done from ({newest}) p where 1{of}",
-                values,
-            )
-            seqs = ask(
-                f"select seq from ({newest}) p where not exists ({done}){of} order by seq desc limit {limit}",
-                values,
-            )
-            found = tuple(int(row["seq"]) for row in seqs)
-        return Queue(found, int(sums["n"]) - int(sums["done"]), int(sums["done"]))
 
     def reviewed(self, seqs: Iterable[int]) -> dict[int, Review]:
         """Who has seen these parts, by part."""

@@ -183,14 +183,3 @@ class StudyAnswer:
     truth: str
     at: str
     took_ms: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """Parts to be labelled, newest first."""
-
-    seqs: tuple[int, ...]
-    left: int
-    """How many there are in all, these among them, of the newest 20,000 rejects."""
-    done: int
-    """Labelled of the same."""

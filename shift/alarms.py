@@ -168,10 +168,6 @@ class AlarmBook:
             self._raised.popleft()
         return float(len(self._raised))
 
-    def active(self, key: str) -> bool:
-        """The cause of that alarm stands."""
-        return key in self._held and self._held[key].active
-
     def snapshot(self, now_ns: int) -> list[dict[str, Any]]:
         """All that is not normal as plain data; `restore` takes it back after a restart, of the machine too."""
         return [

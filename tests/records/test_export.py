@@ -16,7 +16,7 @@ from okng.bus.errors import Refused
 from okng.bus.part import CodeRead, Why
 from okng.records import export, export_files
 from okng.records.export import Chosen, lines
-from okng.records.export_files import Format, export_file, export_parts, guarded
+from okng.records.export_files import Format, export_parts, guarded
 from okng.records.ledger import Ledger, Ripe
 
 
@@ -74,22 +74,6 @@ def test_a_spreadsheet_runs_nothing(store: Path) -> None:
     for text in ("=cmd", "+1", "-1", "@x", "\tx"):
         assert guarded(text) == f"'{text}"
     assert [guarded(value) for value in ("fine", -0.5, None, ["=1"])] == ["fine", -0.5, None, '["=1"]']
-
-
-def test_a_file_is_whole_or_not_there(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = tmp_path / "parts.csv"
-    assert export_file(store, target, "csv") == 6
-    before = target.read_bytes()
-
-    def broken(*_: object) -> object:
-        yield from list(lines(store))[:2]
-        raise OSError("no space")
-
-    monkeypatch.setattr(export_files, "lines", broken)
-    with pytest.raises(OSError, match="no space"):
-        export_file(store, target, "csv")
-    assert target.read_bytes() == before
-    assert list(tmp_path.glob("*.part")) == []
 
 
 def test_parquet_without_its_library_says_what_to_install(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

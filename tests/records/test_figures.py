@@ -176,7 +176,7 @@ def test_nothing_yet_is_nothing_and_not_an_error(tmp_path: Path) -> None:
     Ledger(tmp_path).close()
     reader = FiguresReader(tmp_path)
     assert reader.sums(ALL) == Sums()
-    assert (reader.series(ALL, 60), reader.pareto(ALL), reader.latency(ALL), reader.newest()) == ([], [], [], "")
+    assert (reader.series(ALL, 60), reader.pareto(ALL), reader.latency(ALL)) == ([], [], [])
     assert (Sums().quality, Sums().mean_ms, Sums().score_mean, Sums().score_spread) == (None, None, None, None)
 
 

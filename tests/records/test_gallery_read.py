@@ -157,6 +157,13 @@ def test_the_queue_is_what_nobody_has_labelled_and_counts(fresh: Path) -> None:
     assert (rates.labelled, rates.good, rates.defect, rates.twice) == (2, 1, 1, 0)
 
 
+def test_test_parts_and_parts_of_a_bypass_are_none_of_the_queue(fresh: Path) -> None:
+    change(fresh, "update part set why = 'challenge' where seq = 99900")
+    change(fresh, "update part set why = 'bypass' where seq = 99910")
+    waiting = LabelsReader(fresh).waiting("ann", "2026-11-02T03:45:00.000Z", 2)
+    assert ([row.seq for row, _ in waiting.rows], waiting.total) == ([99_920, 99_930], 9)
+
+
 def test_one_label_in_ten_comes_before_a_second_person_and_never_before_the_first(fresh: Path) -> None:
     labels, since = LabelsReader(fresh), "2026-11-02T00:00:00.000Z"
     rejects = range(90_000, 100_001, 10)

@@ -71,16 +71,9 @@ def test_a_label_of_somebody_else_is_taken_back_within_ten_minutes(line: Any, mo
     line.done("label.undo", "oli", n=old)
 
 
-def test_the_queue_holds_rejects_of_production_that_nobody_labelled(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert line.people.label_queue(10).seqs == (8, 6, 4, 2)
+def test_what_a_second_person_says_is_never_the_label_of_the_part(line: Any) -> None:
     line.done("label.set", "oli", seq=6, truth="good")
-    queue = line.people.label_queue(2)
-    assert (queue.seqs, queue.left, queue.done) == ((8, 4), 3, 1)
-    monkeypatch.setattr("okng.records.people_read.SECOND_SHARE", 2)
-    assert line.people.label_queue(10, "pia", second=True).seqs == (6,)
-    assert line.people.label_queue(10, "oli", second=True).seqs == ()
     line.done("label.set", "pia", seq=6, truth="defect", second=True)
-    assert line.people.label_queue(10, "lea", second=True).seqs == ()
     assert line.people.label_of((6,))[6].truth == "good"
 
 
