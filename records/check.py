@@ -15,7 +15,7 @@ from ..bus.part import Delivery
 from .audit import audit_problems
 from .figures_check import figure_problems
 from .questions import OWN_RECORD, PART, QUESTIONS
-from .read import Ask, LedgerReader
+from .read import OUTCOMES, Ask, LedgerReader
 from .rows import sha256
 
 _NAMED = 20
@@ -88,14 +88,6 @@ def check(store: Path, *, full: bool = False) -> Balance:
             problems.append(f"the ledger before {made['made_at']} was damaged and is put aside: *.corrupt-*")
     problems += _pictures(reader, full=full)
     return Balance(**sums, problems=problems)
-
-
-OUTCOMES = (
-    "total(outcome = 'OK') as ok, total(outcome = 'NG') as ng,"
-    " total(outcome = 'UNJUDGED' and why not in ('challenge', 'bypass')) as unjudged,"
-    " total(why = 'challenge') as challenge, total(why = 'bypass') as bypass"
-)
-"""Every part is in one of the five: test parts and those of a bypass are counted apart."""
 
 
 def _sums(ask: Ask) -> dict[str, int]:

@@ -5,12 +5,12 @@ Moments are UTC as in `taken_at`. Spans go by whole minutes; the distributions o
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from .read import Ask, LedgerReader
+from .read import LedgerReader, condition
 from .schema_figures import COARSE_MS, FINE, SCORE_BINS
 
 STEPS = {1: 16, 10: 15, 60: 13}
@@ -215,7 +215,8 @@ class FiguresReader:
         """Minutes in which at least one part came."""
         where, values = _where(span, "minute", 16)
         with self._reader.asking() as ask:
-            return int(next(ask(f"select count(distinct minute) as minutes from tally{where}", values))["minutes"])
+            (found,) = ask(f"select count(distinct minute) as minutes from tally{where}", values)
+            return int(found["minutes"])
 
     def pareto(self, span: Span) -> list[Bar]:
         """Bad parts by class and region, the most frequent first. Their sum is `Sums.ng`."""
@@ -301,15 +302,14 @@ class FiguresReader:
                     named,
                 )
             )
-            escapes = _first(
-                ask,
+            (escapes,) = ask(
                 'select count(*) as n from "escape" e left join part p on p.seq = e.seq where e.at >= :since and'
                 f" (e.seq is null and e.at < :until or p.action = 'PASS' and {inside})",
                 named,
             )
         count = {truth: sum(row["truth"] == truth for row in rows) for truth in ("defect", "good", "unsure")}
         lines = tuple((row["at"], row["part"], row["who"], row["truth"], row["kind"]) for row in rows[-MOST_OVERRIDES:])
-        return Judged(count["defect"], count["good"], count["unsure"], escapes, lines)
+        return Judged(count["defect"], count["good"], count["unsure"], escapes["n"], lines)
 
     def happened(self, stream: str, since: str, until: str, limit: int = 1000) -> list[dict[str, Any]]:
         """Events of the journal in a span, oldest first: at, key, event, who, body."""
@@ -326,7 +326,7 @@ class FiguresReader:
             "select at, key, event, who, body from journal where stream = ? and at < ? order by at desc, n desc limit 1"
         )
         with self._reader.asking() as ask:
-            found = next(iter(ask(sql, [stream, at])), None)
+            found = ask.first(sql, [stream, at])
         return None if found is None else {**found, "body": json.loads(found["body"])}
 
     def passed(self, seqs: Sequence[int]) -> dict[int, bool]:
@@ -338,16 +338,16 @@ class FiguresReader:
 
 def _where(span: Span, column: str, letters: int) -> tuple[str, list[object]]:
     """The condition over a table of sums. Both ends are cut to the column's step, `until` up."""
-    terms: list[tuple[str, object]] = [(f"{column} >= ?", span.since[:letters])]
+    terms: list[tuple[str, list[object]]] = [(f"{column} >= ?", [span.since[:letters]])]
     # A moment inside a step belongs to it: with more letters it is greater than the step's name.
-    terms.append((f"{column} < ?", span.until[:letters] if _is_whole(span.until, letters) else span.until))
+    terms.append((f"{column} < ?", [span.until[:letters] if _is_whole(span.until, letters) else span.until]))
     if span.lot is not None:
-        terms.append(("lot = ?", span.lot))
+        terms.append(("lot = ?", [span.lot]))
     if span.recipe:
-        terms.append(("recipe = ?", span.recipe))
+        terms.append(("recipe = ?", [span.recipe]))
     if span.revision:
-        terms.append(("revision = ?", span.revision))
-    return " where " + " and ".join(term for term, _ in terms), [value for _, value in terms]
+        terms.append(("revision = ?", [span.revision]))
+    return condition(terms)
 
 
 def _is_whole(moment: str, letters: int) -> bool:
@@ -355,16 +355,11 @@ def _is_whole(moment: str, letters: int) -> bool:
 
 
 def _first_minute(step: str) -> str:
-    return (step + "0000-01-01T00:00"[len(step) :])[:16] if len(step) != 15 else step + "0"
+    return step + "0000-01-01T00:00"[len(step) :]
 
 
 def _sums(row: dict[str, Any]) -> Sums:
     return Sums(**{name: None if value is None else int(value) for name, value in row.items()})  # type: ignore[arg-type]
-
-
-def _first(ask: Ask, sql: str, named: Mapping[str, object]) -> int:
-    used = {name: value for name, value in named.items() if f":{name}" in sql}
-    return int(next(iter(ask(sql, used)))["n"])
 
 
 def _upper_ms(which: int) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .read import Ask, LedgerReader, PartRow, _part_rows
+from .read import Ask, LedgerReader, PartRow, condition, part_rows
 from .schema_gallery import NEARNESS
 
 WALK = 4000
@@ -107,11 +107,7 @@ class GalleryReader:
                     [*values, *more],
                 )
             ]
-            rows = _part_rows(
-                ask,
-                "select * from part where seq in (select value from json_each(?)) order by seq desc",
-                [json.dumps(found[:limit])],
-            )
+            rows = part_rows(ask, found[:limit])[::-1]
             if len(found) > limit:
                 return Page(rows, rows[-1].seq)
             (walked,) = ask(f"select count(*) as many, min(seq) as last from ({first})", values)
@@ -127,7 +123,7 @@ class GalleryReader:
                 first, values = driver(wanted, seq, span, up=up)
                 sql = f"select p.seq as seq from ({first}) c cross join part p on p.seq = c.seq{rest}"
                 order = "asc" if up else "desc"
-                row = next(iter(ask(f"{sql} order by p.seq {order} limit 1", [*values, *more])), None)
+                row = ask.first(f"{sql} order by p.seq {order} limit 1", [*values, *more])
                 found.append(None if row is None else int(row["seq"]))
         return found[0], found[1]
 
@@ -137,7 +133,7 @@ class GalleryReader:
         def edge(sql: str, moment: str, by: int) -> int | None:
             if not moment:
                 return None
-            found = next(iter(ask(sql, [moment])), None)
+            found = ask.first(sql, [moment])
             return None if found is None else int(found["seq"]) + by
 
         low = edge("select seq from part where taken_at >= ? order by taken_at limit 1", wanted.since, -SLACK)
@@ -171,15 +167,10 @@ class GalleryReader:
     def story(self, seq: int) -> Story | None:
         """What people said of a part, and when it went from hand to hand; None: no such part. BadLedger."""
         with self._reader.asking() as ask:
-            part = next(
-                iter(
-                    ask(
-                        "select triggered_ns, exposed_ns, received_ns, ready_ns, started_ns, done_ns, committed_ns,"
-                        " published_ns, acked_ns, deadline_ns, why from part where seq = ?",
-                        [seq],
-                    )
-                ),
-                None,
+            part = ask.first(
+                "select triggered_ns, exposed_ns, received_ns, ready_ns, started_ns, done_ns, committed_ns,"
+                " published_ns, acked_ns, deadline_ns, why from part where seq = ?",
+                [seq],
             )
             if part is None:
                 return None
@@ -187,8 +178,8 @@ class GalleryReader:
             labels = tuple(
                 Said(row["n"], row["truth"], row["kind"], bool(row["second"]), row["who"], row["at"]) for row in said
             )
-            review = next(iter(ask("select who, at from review where seq = ?", [seq])), {"who": "", "at": ""})
-            drawn = next(iter(ask("select 1 as there from drawing where seq = ?", [seq])), None) is not None
+            review = ask.first("select who, at from review where seq = ?", [seq]) or {"who": "", "at": ""}
+            drawn = ask.first("select 1 as there from drawing where seq = ?", [seq]) is not None
             escapes = tuple(ask('select * from "escape" where seq = ? order by n', [seq]))
             why = str(part.pop("why"))
             return Story(labels, review["who"], review["at"], drawn, escapes, part, why)
@@ -228,9 +219,9 @@ def driver(
         terms.append(("seq >= ?", [low]))
     if high is not None:
         terms.append(("seq <= ?", [high]))
-    where = " where " + " and ".join(term for term, _ in terms) if terms else ""
+    where, values = condition(terms)
     order = "asc" if up else "desc"
-    return f"select seq from {table}{where} order by seq {order} limit {WALK}", [v for _, vs in terms for v in vs]
+    return f"select seq from {table}{where} order by seq {order} limit {WALK}", values
 
 
 def _rest(wanted: Wanted) -> tuple[str, list[object]]:
@@ -248,4 +239,4 @@ def _rest(wanted: Wanted) -> tuple[str, list[object]]:
         terms.append(("p.taken_at >= ?", [wanted.since]))
     if wanted.until:
         terms.append(("p.taken_at < ?", [wanted.until]))
-    return " where " + " and ".join(term for term, _ in terms), [v for _, vs in terms for v in vs]
+    return condition(terms)

@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from .read import Ask, LedgerReader, PartRow, _part_rows
+from .gallery_read import SLACK
+from .read import Ask, LedgerReader, PartRow, part_rows
 
 SAMPLE = "((l.seq * 2654435761) >> 16) % 10 = 0"
 """One labelled part in ten is shown to a second person: by its number, so that nobody chooses which."""
@@ -86,26 +87,17 @@ class LabelsReader:
                 f" order by l.seq limit {limit}",
                 [since, json.dumps(skip), who],
             )
-            seqs = [(seq, False) for seq in left] + [(seq, True) for seq in twice]
             # Mixed by number, so that a second look is not told by its place.
-            seqs = sorted(seqs)[:limit]
-            rows = {row.seq: row for row in _rows(ask, [seq for seq, _ in seqs])}
-            return Waiting(
-                [(rows[seq], second) for seq, second in seqs if seq in rows], int(count["total"]), int(count["done"])
-            )
+            rows = part_rows(ask, sorted((*left, *twice))[:limit])
+            return Waiting([(row, row.seq in twice) for row in rows], int(count["total"]), int(count["done"]))
 
     def last(self, who: str, since: str) -> Last | None:
         """The last label of a person that still stands; None: none since then. BadLedger."""
         with self._reader.asking() as ask:
-            found = next(
-                iter(
-                    ask(
-                        "select l.n, l.seq, p.part, l.truth, l.kind from label l join part p on p.seq = l.seq"
-                        " where l.who = ? and l.at >= ? and l.undone_at is null order by l.n desc limit 1",
-                        [who, since],
-                    )
-                ),
-                None,
+            found = ask.first(
+                "select l.n, l.seq, p.part, l.truth, l.kind from label l join part p on p.seq = l.seq"
+                " where l.who = ? and l.at >= ? and l.undone_at is null order by l.n desc limit 1",
+                [who, since],
             )
             return None if found is None else Last(**found)
 
@@ -145,15 +137,9 @@ _REJECTED = (
 
 
 def _first(ask: Ask, since: str) -> int | None:
-    found = next(iter(ask("select seq from part where taken_at >= ? order by taken_at limit 1", [since])), None)
-    return None if found is None else max(0, int(found["seq"]) - 200)
+    found = ask.first("select seq from part where taken_at >= ? order by taken_at limit 1", [since])
+    return None if found is None else int(found["seq"]) - SLACK
 
 
 def _seqs(ask: Ask, sql: str, values: list[object]) -> list[int]:
     return [int(row["seq"]) for row in ask(sql, values)]
-
-
-def _rows(ask: Ask, seqs: list[int]) -> list[PartRow]:
-    return _part_rows(
-        ask, "select * from part where seq in (select value from json_each(?)) order by seq", [json.dumps(seqs)]
-    )

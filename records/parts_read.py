@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bus.part import Action
-from .read import Ask, LedgerReader
+from .read import LedgerReader, condition
 
 MOST = 1000
 COLUMNS = (
@@ -38,47 +38,42 @@ def parts(store: Path, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
     """Up to limit parts (1..1000) as mappings by `COLUMNS`, lists unpacked, and `latency_ms`. BadLedger."""
     if not 1 <= limit <= MOST:
         raise ValueError(f"limit {limit}: expected 1..{MOST}")
-    terms: list[tuple[str, object]] = []
+    terms: list[tuple[str, list[object]]] = []
     if wanted.after is not None:
-        terms.append(("seq > ?", wanted.after))
+        terms.append(("seq > ?", [wanted.after]))
     if wanted.before is not None:
-        terms.append(("seq < ?", wanted.before))
+        terms.append(("seq < ?", [wanted.before]))
     if wanted.outcome:
-        terms.append(("outcome = ?", wanted.outcome))
+        terms.append(("outcome = ?", [wanted.outcome]))
     if wanted.action == Action.REJECT:
-        terms.append(
-            ("action = 'REJECT' and ? != ''", wanted.action)
-        )  # written out, so that the partial index is taken
+        terms.append(("action = 'REJECT'", []))  # written out, so that the partial index is taken
     elif wanted.action:
-        terms.append(("action = ?", wanted.action))
+        terms.append(("action = ?", [wanted.action]))
     if wanted.serial:
-        terms.append(("serial != '' and serial = ?", wanted.serial))
+        terms.append(("serial != '' and serial = ?", [wanted.serial]))
     if wanted.since:
-        terms.append(("taken_at >= ?", wanted.since))
+        terms.append(("taken_at >= ?", [wanted.since]))
     if wanted.until:
-        terms.append(("taken_at < ?", wanted.until))
-    where = " where " + " and ".join(term for term, _ in terms) if terms else ""
+        terms.append(("taken_at < ?", [wanted.until]))
+    where, values = condition(terms)
     order = "asc" if wanted.after is not None else "desc"
     sql = f"select {', '.join(COLUMNS)} from part{where} order by seq {order} limit {limit}"
     with LedgerReader(store).asking() as ask:
-        return [_flat(row) for row in ask(sql, [value for _, value in terms])]
+        return [_flat(row) for row in ask(sql, values)]
 
 
 def part(store: Path, seq: int) -> dict[str, Any] | None:
     """One part, or None. BadLedger."""
     with LedgerReader(store).asking() as ask:
-        return _one(ask, seq)
+        found = ask.first(f"select {', '.join(COLUMNS)} from part where seq = ?", [seq])
+        return _flat(found) if found else None
 
 
 def newest(store: Path) -> int:
     """The greatest `seq`; 0: there is no part yet. BadLedger."""
     with LedgerReader(store).asking() as ask:
-        return int(next(iter(ask("select coalesce(max(seq), 0) as newest from part")))["newest"])
-
-
-def _one(ask: Ask, seq: int) -> dict[str, Any] | None:
-    found = list(ask(f"select {', '.join(COLUMNS)} from part where seq = ?", [seq]))
-    return _flat(found[0]) if found else None
+        (found,) = ask("select coalesce(max(seq), 0) as newest from part")
+        return int(found["newest"])
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:

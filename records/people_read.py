@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bus.errors import BadLedger
+from ..bus.rights import KEEPER
 from .audit import audit_problems
 from .people_rows import AuditRow as AuditRow
 from .people_rows import Drawing as Drawing
@@ -21,7 +22,7 @@ from .people_rows import Study as Study
 from .people_rows import StudyAnswer as StudyAnswer
 from .people_rows import Token as Token
 from .people_rows import Webhook as Webhook
-from .read import LedgerReader
+from .read import LedgerReader, condition
 
 MOST = 1000
 """Rows of one answer."""
@@ -68,7 +69,7 @@ class PeopleReader:
 
     def has_keeper(self) -> bool:
         """True when there is an enabled person who may edit users; False: `account.first` makes one."""
-        return any("user.edit" in one.rights for one in self.people() if not one.disabled)
+        return any(KEEPER in one.rights for one in self.people() if not one.disabled)
 
     def roles(self) -> dict[str, frozenset[str]]:
         """Rights by role."""
@@ -155,24 +156,22 @@ class PeopleReader:
     ) -> list[JournalRow]:
         """Events, newest first; with after (a number): oldest first. stream: empty: of all."""
         _bounded(limit)
-        terms: list[tuple[str, object]] = []
+        terms: list[tuple[str, list[object]]] = []
         if stream:
-            terms.append(("stream = ?", stream))
+            terms.append(("stream = ?", [stream]))
         if key is not None:
-            terms.append(("key = ?", key))
+            terms.append(("key = ?", [key]))
         if since:
-            terms.append(("at >= ?", since))
+            terms.append(("at >= ?", [since]))
         if until:
-            terms.append(("at < ?", until))
+            terms.append(("at < ?", [until]))
         if before is not None:
-            terms.append(("n < ?", before))
+            terms.append(("n < ?", [before]))
         if after is not None:
-            terms.append(("n > ?", after))
-        where = " where " + " and ".join(term for term, _ in terms) if terms else ""
+            terms.append(("n > ?", [after]))
+        where, values = condition(terms)
         order = "desc" if after is None else "asc"
-        found = self._all(
-            f"select * from journal{where} order by n {order} limit {limit}", [value for _, value in terms]
-        )
+        found = self._all(f"select * from journal{where} order by n {order} limit {limit}", values)
         return [JournalRow(**{**row, "body": json.loads(row["body"])}) for row in found]
 
     def journal_after(self, n: int, limit: int) -> list[JournalRow]:

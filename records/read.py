@@ -26,6 +26,12 @@ _BUSY_MS = 1000
 MOST_ROWS = 1000
 """`rows` returns at most this many at once: a long read pins the WAL."""
 MOST_MOMENTS = 100_000
+OUTCOMES = (
+    "total(outcome = 'OK') as ok, total(outcome = 'NG') as ng,"
+    " total(outcome = 'UNJUDGED' and why not in ('challenge', 'bypass')) as unjudged,"
+    " total(why = 'challenge') as challenge, total(why = 'bypass') as bypass"
+)
+"""Every part is in one of the five: test parts and those of a bypass are counted apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +148,7 @@ class LedgerReader:
             wanted.append((f"(cast(part as text) = ? or {letters})", [text, text]))
         if find:
             wanted.append(_named(find))
-        where = " where " + " and ".join(term for term, _ in wanted) if wanted else ""
-        values = [value for _, some in wanted for value in some]
+        where, values = condition(wanted)
         with self.asking() as ask:
             return _part_rows(ask, f"select * from part{where} order by seq desc limit {limit}", values)
 
@@ -175,9 +180,7 @@ class LedgerReader:
         """
         with self.asking() as ask:
             (found,) = ask(
-                "select count(*) as parts, total(outcome = 'OK') as ok, total(outcome = 'NG') as ng,"
-                " total(outcome = 'UNJUDGED' and why not in ('challenge', 'bypass')) as unjudged,"
-                " total(why = 'challenge') as challenge, total(why = 'bypass') as bypass,"
+                f"select count(*) as parts, {OUTCOMES},"
                 " total(why = 'late') as late, total(missed) as missed,"
                 " total(action = 'REJECT') as rejects, total(action = 'REJECT' and delivery = ?) as confirmed,"
                 " total(action = 'REJECT' and delivery != ?) as unconfirmed, total(picture_kept) as pictures"
@@ -262,6 +265,22 @@ class Ask:
         for row in cursor:
             names = names or [str(column[0]) for column in cursor.get_description()]
             yield dict(zip(names, cast(tuple[Any, ...], row), strict=True))
+
+    def first(self, sql: str, values: Sequence[object] | Mapping[str, object] = ()) -> dict[str, Any] | None:
+        """The first row; None: there is none."""
+        return next(self(sql, values), None)
+
+
+def condition(terms: Sequence[tuple[str, Sequence[object]]]) -> tuple[str, list[object]]:
+    """The end of a query that asks for all of these terms, and its values; no terms: empty."""
+    where = " where " + " and ".join(term for term, _ in terms) if terms else ""
+    return where, [value for _, some in terms for value in some]
+
+
+def part_rows(ask: "Ask", seqs: Sequence[int]) -> list[PartRow]:
+    """The parts of these numbers, in the order of the ledger; what is not there is left out."""
+    sql = "select * from part where seq in (select value from json_each(?)) order by seq"
+    return _part_rows(ask, sql, [json.dumps(seqs)])
 
 
 def _named(find: str) -> tuple[str, list[object]]:
