@@ -16,6 +16,7 @@ from .alarm_words import EVENTS, OCCURRENCES, PRIORITIES, SHAPES, STATES, Told, 
 from .asking import ask
 from .signing import sign_in_for
 from .told import Told as Answers
+from .told import reason_given
 from .web import Web
 from .words import alarm as reason_alarm
 
@@ -123,7 +124,7 @@ def alarm_views(web: Web) -> Blueprint:
     @needs("alarm.shelve")
     def reset() -> Response:
         body = {"key": request.form.get("key", "")}
-        return answers.back(ask(web, "alarm.reset", body, reason=_reason()), "alarms.page")
+        return answers.back(ask(web, "alarm.reset", body, reason=reason_given()), "alarms.page")
 
     @views.post("/shelve")
     @needs("alarm.shelve")
@@ -132,7 +133,7 @@ def alarm_views(web: Web) -> Blueprint:
         if minutes is None:
             abort(400)
         body = {"key": request.form.get("key", ""), "minutes": minutes}
-        return _after(ask(web, "alarm.shelve", body, reason=_reason()))
+        return _after(ask(web, "alarm.shelve", body, reason=reason_given()))
 
     @views.post("/unshelve")
     @needs("alarm.shelve")
@@ -143,10 +144,10 @@ def alarm_views(web: Web) -> Blueprint:
     @needs("alarm.shelve")
     def service() -> Response:
         out = request.form.get("out") == "yes"
-        if out and not _reason():
+        if out and not reason_given():
             abort(400)
         body = {"key": request.form.get("key", ""), "out": out}
-        return _after(ask(web, "alarm.service", body, reason=_reason()))
+        return _after(ask(web, "alarm.service", body, reason=reason_given()))
 
     def _after(answer: Answer) -> Response:
         if answer.done:
@@ -154,12 +155,6 @@ def alarm_views(web: Web) -> Blueprint:
         return answers.back(answer, "alarms.one", key=request.form.get("key", ""))
 
     return views
-
-
-def _reason() -> str:
-    """A tile, a note, or both."""
-    given = (request.form.get("reason", ""), request.form.get("note", "").strip())
-    return ": ".join(text for text in given if text)[:500]
 
 
 def _rows(alarms: tuple[Alarm, ...]) -> Iterator[Row]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, jsonify, request
+from flask import Response, abort, jsonify, request
 from flask_babel import gettext
 
 from ..bus.asks import Answer
@@ -49,3 +49,11 @@ def sent() -> dict[str, Any]:
         return {}
     found = request.get_json(silent=True)
     return found if isinstance(found, dict) else {}
+
+
+def sent_object() -> dict[str, Any]:
+    """What the script sent; aborts with 400 where it is no JSON object."""
+    found = request.get_json(silent=True)
+    if not isinstance(found, dict):
+        abort(400)
+    return found

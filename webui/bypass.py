@@ -10,7 +10,7 @@ from ..bus.clock import SECOND, now_ns
 from ..bus.shift import LineMode, Mode
 from .access import needs, open_to_all
 from .asking import ask
-from .told import Told
+from .told import Told, reason_given
 from .web import Web
 
 MOST_MIN = 120
@@ -44,8 +44,7 @@ def bypass_views(web: Web) -> Blueprint:
     @needs("bypass.set")
     def declare() -> Response:
         minutes = request.form.get("minutes", type=int)
-        given = (request.form.get("reason", ""), request.form.get("note", "").strip())
-        reason = ": ".join(text for text in given if text)[:500]
+        reason = reason_given()
         if minutes is None or not 1 <= minutes <= MOST_MIN or not reason:
             abort(400)
         return answers.back(ask(web, "bypass.set", {"minutes": minutes}, reason=reason), "bypass.page")

@@ -21,7 +21,7 @@ from .rejects import FOREVER, picture_path
 from .run import picture_urls
 from .samples import NAMES, as_body, free_id, photo, photo_entry
 from .shift_words import OCCASIONS, PHASES, detail_words
-from .told import Told
+from .told import Told, reason_given
 from .web import Web
 
 PAGE = 30
@@ -97,14 +97,14 @@ def challenge_views(web: Web) -> Blueprint:
     @needs("challenge.sign")
     def sign() -> AnyResponse:
         given = {"run": request.form.get("run", 0, int)}
-        return answers.back(ask(web, "challenge.sign", given, reason=_reason()), "challenge.page")
+        return answers.back(ask(web, "challenge.sign", given, reason=reason_given()), "challenge.page")
 
     @views.post("/release")
     @needs("challenge.sign")
     def release() -> AnyResponse:
-        if not _reason():
+        if not reason_given():
             abort(400)
-        return answers.back(ask(web, "hold.release", reason=_reason()), "challenge.page")
+        return answers.back(ask(web, "hold.release", reason=reason_given()), "challenge.page")
 
     # -- history -----------------------------------------------------------------------------------------------------
 
@@ -212,11 +212,6 @@ def challenge_views(web: Web) -> Blueprint:
         return Response(found, mimetype="image/jpeg", headers=FOREVER)
 
     return views
-
-
-def _reason() -> str:
-    given = (request.form.get("reason", ""), request.form.get("note", "").strip())
-    return ": ".join(text for text in given if text)[:500]
 
 
 def _release_reasons() -> list[str]:

@@ -12,6 +12,7 @@ from ..records.gallery_read import GalleryReader
 from ..records.labels_read import LabelsReader, Waiting
 from ..records.read import PartRow
 from .access import needs, person
+from .answered import sent_object
 from .asking import ask
 from .history import rows_of_part
 from .kinds import offered
@@ -78,7 +79,7 @@ def confirm_views(web: Web) -> Blueprint:
     @views.post("/label")
     @needs("part.label")
     def label() -> Response:
-        given = _given()
+        given = sent_object()
         if given.get("truth") not in TRUTHS or not isinstance(given.get("seq"), int):
             abort(400)
         body = {"seq": given["seq"], "truth": given["truth"], "kind": str(given.get("kind", ""))[:40]}
@@ -88,7 +89,7 @@ def confirm_views(web: Web) -> Blueprint:
     @views.post("/undo")
     @needs("part.label")
     def undo() -> Response:
-        given = _given()
+        given = sent_object()
         if not isinstance(given.get("n"), int):
             abort(400)
         return told(ask(web, "label.undo", {"n": given["n"]}, id=str(given.get("id", ""))))
@@ -142,10 +143,3 @@ def _span() -> str:
     if span not in SPANS:
         abort(404)
     return span
-
-
-def _given() -> dict[str, Any]:
-    given = request.get_json(silent=True)
-    if not isinstance(given, dict):
-        abort(400)
-    return given

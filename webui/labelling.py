@@ -1,7 +1,6 @@
 """Drawing labels on kept pictures: brush and box by finger, in pixels of the sensor; out of the box and back again."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, render_template, request
 from flask_babel import gettext
@@ -10,6 +9,7 @@ from ..bus.errors import BadLedger
 from ..records.gallery_read import GalleryReader, Wanted
 from ..records.labels_read import LabelsReader
 from .access import needs
+from .answered import sent_object
 from .asking import ask
 from .kinds import OFFERED, offered
 from .rejects import picture_path
@@ -91,13 +91,13 @@ def labelling_views(web: Web) -> Blueprint:
     @views.post("/<int:seq>")
     @needs("label.draw")
     def save(seq: int) -> Response:
-        given = _given()
+        given = sent_object()
         return told(ask(web, "drawing.set", {"seq": seq, "body": given.get("body")}, id=str(given.get("id", ""))))
 
     @views.post("/export")
     @needs("label.draw")
     def export() -> Response:
-        form = _given().get("format")
+        form = sent_object().get("format")
         if form not in FORMATS:
             abort(400)
         try:
@@ -145,7 +145,7 @@ def labelling_views(web: Web) -> Blueprint:
     @views.post("/take")
     @needs("label.draw")
     def take() -> Response:
-        answer = ask(web, "work.status", {"work": str(_given().get("work", ""))})
+        answer = ask(web, "work.status", {"work": str(sent_object().get("work", ""))})
         found = answer.body.get("result", {}).get("drawings") if answer.done else None
         if not isinstance(found, dict):
             return told(answer)
@@ -167,10 +167,3 @@ def _rest(web: Web, work: str, read: int, size: int) -> Iterator[bytes]:
             abort(503)
         read += len(piece)
         yield piece
-
-
-def _given() -> dict[str, Any]:
-    given = request.get_json(silent=True)
-    if not isinstance(given, dict):
-        abort(400)
-    return given

@@ -9,6 +9,7 @@ from ..bus.errors import BadLedger
 from ..records.gallery_read import GalleryReader, Wanted
 from ..records.labels_read import LabelsReader
 from .access import needs
+from .answered import sent_object
 from .asking import ask
 from .kinds import PLACES, offered
 from .run import row_payload, told
@@ -67,8 +68,8 @@ def missed_views(web: Web) -> Blueprint:
     @views.post("/report")
     @needs("part.escape")
     def report() -> Response:
-        given = request.get_json(silent=True)
-        if not isinstance(given, dict) or given.get("found_at") not in PLACES:
+        given = sent_object()
+        if given.get("found_at") not in PLACES:
             abort(400)
         seq, what = given.get("seq"), str(given.get("what", ""))[:64]
         if not what or not (seq is None or type(seq) is int):

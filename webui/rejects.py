@@ -19,6 +19,7 @@ from ..records.parcel import MOST_PARTS, parcel
 from ..records.parcel import picture_path as picture_path
 from ..records.read import PartRow, ViewRow
 from .access import needs, open_to_all
+from .answered import sent_object
 from .asking import ask, note
 from .choice import SCORES, TIMES, Choice, chosen, lots_of, wanted_of
 from .figures import figures
@@ -150,8 +151,7 @@ def reject_views(history: History, store: Path) -> Blueprint:
     @views.post("/reviewed")
     @needs("part.review")
     def reviewed() -> Response:
-        given = request.get_json(silent=True)
-        seqs = given.get("seqs") if isinstance(given, dict) else None
+        seqs = sent_object().get("seqs")
         if not isinstance(seqs, list) or not 0 < len(seqs) <= MOST_PARTS or not all(type(n) is int for n in seqs):
             abort(400)
         return told(ask(web(), "part.reviewed", {"seqs": seqs}))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request, url_for
+from flask import Blueprint, Response, abort, current_app, jsonify, render_template, url_for
 from flask_babel import gettext
 
 from ..bus.asks import Answer
@@ -10,7 +10,7 @@ from ..bus.errors import BadLedger
 from ..bus.part import Action, Outcome
 from ..records.read import PartRow, ViewRow
 from .access import needs, open_to_all
-from .answered import answered
+from .answered import answered, sent_object
 from .asking import ask
 from .board import FILM
 from .history import History
@@ -45,8 +45,7 @@ def run_views(options: WebOptions, history: History) -> Blueprint:
     @views.post("/inspection")
     @needs("inspection.run")
     def inspection() -> Response:
-        given = request.get_json(silent=True)
-        wanted = ASKS.get(str(given.get("do", ""))) if isinstance(given, dict) else None
+        wanted = ASKS.get(str(sent_object().get("do", "")))
         if wanted is None:
             abort(400)
         web: Web = current_app.extensions["okng-web"]

@@ -13,6 +13,7 @@ from ..records.figures_read import FiguresReader
 from ..records.people_read import Study, StudyAnswer
 from .access import needs
 from .agreement import DEFECT, GOOD, Agreement, analyse
+from .answered import sent_object
 from .asking import ask
 from .papers import order_paper
 from .run import picture_urls, told
@@ -73,7 +74,7 @@ def study_views(web: Web) -> Blueprint:
     @views.post("/begin")
     @needs("study.run")
     def begin() -> Response:
-        given = _given()
+        given = sent_object()
         truths = {seq: said for seq, said in dict(given.get("reference") or {}).items() if said in (DEFECT, GOOD)}
         body = {
             "op": "new",
@@ -132,7 +133,7 @@ def study_views(web: Web) -> Blueprint:
     @views.post("/<int:number>/answer")
     @needs("study.run")
     def answer(number: int) -> Response:
-        given = _given()
+        given = sent_object()
         if given.get("truth") not in (DEFECT, GOOD):
             abort(400)
         took = given.get("took_ms")
@@ -183,10 +184,3 @@ def _truth(labels: Any, seq: int) -> str:
 def _picture(web: Web, seq: int) -> str | None:
     row = web.history.row(seq)
     return picture_urls(seq, row)["picture_url"] if row is not None else None
-
-
-def _given() -> dict[str, Any]:
-    given = request.get_json(silent=True)
-    if not isinstance(given, dict):
-        abort(400)
-    return given

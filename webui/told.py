@@ -47,3 +47,9 @@ class Told:
         with self._lock:
             answer = self._held.get(request.args.get("told", ""))
         return "" if answer is None else detail_words(answer.detail, gettext)
+
+
+def reason_given() -> str:
+    """What the form gives as the reason: a tile, a note, or both."""
+    given = (request.form.get("reason", ""), request.form.get("note", "").strip())
+    return ": ".join(text for text in given if text)[:500]
