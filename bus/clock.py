@@ -21,7 +21,17 @@ def now_ns() -> int:
 
 def utc_now() -> str:
     """The wall clock for people, for example `2026-11-23T08:15:04.123Z`."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return utc_text(datetime.now(UTC))
+
+
+def utc_text(at: datetime) -> str:
+    """A moment as `utc_now` writes it; such texts sort by time. at: with its zone, or in the box's own."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def utc_stamp() -> str:
+    """The wall clock as a part of a file's name, for example `20261123T081504123456Z`."""
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
 
 
 def boot_id() -> str:

@@ -12,13 +12,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from ..bus.asks import Ask
+from ..bus.clock import utc_stamp
 from ..bus.errors import Refused
 from .audit import Deed
 from .bookkeeping import audit
@@ -69,7 +69,7 @@ class Backups:
             free = shutil.disk_usage(self._store).free
             if free < 1.1 * size:
                 raise Refused(f"backup: needs {size >> 20} MB, {free >> 20} MB are free in {self._store}")
-            name = f"{FOLDER}/ledger-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%fZ')}.db"
+            name = f"{FOLDER}/ledger-{utc_stamp()}.db"
             audit(db, Deed("backup begun", {"file": name}, ask.who, ask.reason))
             keep_answer(db, ask, done=True, body={"file": name, "finished": False})
         self._stop.clear()

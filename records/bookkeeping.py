@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import apsw
 
+from ..bus.clock import utc_text
 from ..bus.entries import CountersEntry, RecordEntry, TriggerEntry
 from ..bus.messages import FrameReady
 from ..bus.part import Action, CodeRead, HeatMap, ImageHealth, Measurement, Placement
@@ -110,10 +111,9 @@ def _earlier(db: apsw.Connection, serial: str, taken_at: str, span_h: int) -> in
     if not serial or not span_h:
         return None
     try:
-        taken = datetime.fromisoformat(taken_at).astimezone(UTC)
+        since = utc_text(datetime.fromisoformat(taken_at) - timedelta(hours=span_h))
     except ValueError:
         return None
-    since = (taken - timedelta(hours=span_h)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     # `serial != ''` lets SQLite take the index, which is partial.
     sql = "select max(seq) from part where serial = ? and serial != '' and taken_at >= ?"
     found = rows(db, sql, (serial, since))[0][0]

@@ -10,12 +10,11 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 import apsw
 
-from ..bus.clock import utc_now
+from ..bus.clock import utc_now, utc_stamp
 from ..bus.entries import CountersEntry, RecordEntry, TriggerEntry
 from ..bus.errors import BadLedger, Lost
 from ..bus.part import Trigger
@@ -323,7 +322,7 @@ def _put_aside(store: Path) -> None:
 
     The file goes first: stopped in between, the next start finds no file and puts the leftovers aside too.
     """
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    stamp = utc_stamp()
     for ending in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             (store / (schema.FILE + ending)).rename(store / f"{schema.FILE}{ending}.corrupt-{stamp}")

@@ -7,11 +7,11 @@ ever used for two things, and its trail says that it was restored.
 import os
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import apsw
 
+from ..bus.clock import utc_stamp
 from ..bus.errors import BadLedger
 from . import schema
 from .audit import audit_problems
@@ -47,7 +47,7 @@ def restore(store: Path, copy: Path) -> Restored:
         reached = max(lineage, before.lineage if before else 0)
         write_lineage(store, Lineage(box, reached, _BEYOND))
         aside = None
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+        stamp = utc_stamp()
         for ending in ("-shm", "-wal", ""):
             file = store / (schema.FILE + ending)
             if file.exists():

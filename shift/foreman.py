@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from ..bus.clock import SECOND
+from ..bus.clock import SECOND, utc_text
 from ..bus.errors import Refused
 from ..bus.heartbeat import Beat
 from ..bus.messages import Health, Hold, InspectState, JobAnswer, JobAsk, StationState
@@ -240,9 +240,7 @@ class Foreman:
             if again and again != state.epoch:
                 self.challenge.disturbed("io was started again")
                 self.challenge.occur("restart")
-        if self._unread and now_ns - self._read_ns >= SECOND:
-            self._read_samples(state.job.recipe, now_ns)
-        if state.job.recipe != self.challenge.recipe:
+        if state.job.recipe != self.challenge.recipe or (self._unread and now_ns - self._read_ns >= SECOND):
             self._read_samples(state.job.recipe, now_ns)
         job = (state.job.recipe, state.job.revision, state.job.model)
         if job != self._job:
@@ -270,7 +268,7 @@ class Foreman:
 
     def _look_at_the_shift(self, now_ns: int, utc: str) -> None:
         name, begin = shift_at(self.options.calendar, _seconds(utc))
-        since = "" if begin is None else _utc(begin)
+        since = "" if begin is None else utc_text(begin)
         if (name, since) != (self.shift, self.shift_since):
             before, self.shift, self.shift_since = self.shift, name, since
             if name:
@@ -398,10 +396,6 @@ def _seconds(utc: str) -> float:
         return 0.0
 
 
-def _utc(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def utc_after(utc: str, span_ns: int) -> str:
     """The moment so much later, as `bus.clock.utc_now` writes it."""
-    return _utc(datetime.fromtimestamp(_seconds(utc) + span_ns / SECOND, UTC))
+    return utc_text(datetime.fromtimestamp(_seconds(utc) + span_ns / SECOND, UTC))
