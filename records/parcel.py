@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from .export_files import guarded
 from .read import PartRow, ViewRow
 
 MOST_PARTS = 200
@@ -64,7 +65,7 @@ def parcel(rows: Sequence[PartRow], path_of: PathOf, told: Told) -> Iterator[byt
                 made.writestr(name, data)
                 names.append(name)
                 yield out.taken()
-            lines.writerow([_plain(value) for value in _line(row, told(row), names)])
+            lines.writerow([guarded(value) for value in _line(row, told(row), names)])
         made.writestr("parts.csv", "\ufeff" + table.getvalue())
     yield out.taken()
 
@@ -89,8 +90,3 @@ def _line(row: PartRow, told: tuple[str, str, str], names: list[str]) -> list[ob
     first = [row.seq, row.part, row.serial, row.taken_at, row.outcome, row.action, row.why, "; ".join(row.reasons)]
     made = [row.score, row.threshold, row.recipe, row.revision, row.model, row.delivery, row.confirmed, row.latency_ms]
     return [*first, *made, *told, " ".join(name for name in names if name)]
-
-
-def _plain(value: object) -> object:
-    """A spreadsheet takes a text that begins like this for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
