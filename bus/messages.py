@@ -319,7 +319,7 @@ class Work:
 
     id: str
     what: str
-    """`teach`, `report`, `export`, `preview`, `bundle`."""
+    """As `workshop.jobs` calls it, for example `teach`, `report`, `export`."""
     about: str
     """Draft, report or recipe it is of."""
     state: str

@@ -53,7 +53,7 @@ class Alarm:
     kind: str
     """One of `shift.catalogue.KINDS`, for example `camera.lost`."""
     priority: int
-    """1 urgent, 2 high, 3 low."""
+    """1 urgent, 2 high, 3 low, 4 advisory."""
     state: AlarmState
     active: bool
     """The cause stands."""

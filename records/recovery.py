@@ -14,6 +14,7 @@ from .bookkeeping import audit, rows
 from .ledger import Ledger
 from .lockout import forgive
 from .rows import unpack_json
+from .schema import FILE
 from .secret import ELSEWHERE, HERE, hashed_password, keyed
 
 CONSOLE = "console"
@@ -24,7 +25,7 @@ def recover_keeper(store: Path, name: str, password: str) -> str:
 
     Refused: there is no such user, or the password is none. BadLedger: records runs. LedgerStuck.
     """
-    if not (store / "ledger.db").is_file():
+    if not (store / FILE).is_file():
         raise Refused(f"{store}: there is no ledger here")
     hashed = hashed_password(password)
     ledger = Ledger(store)

@@ -103,8 +103,8 @@ class Sources:
         found |= self._silence(now_ns)
         for name in self._cameras:
             found |= self._of_camera(name, now_ns)
-        if self.station is not None and now_ns - self.station.at_ns < STALE_NS:
-            found |= self._of_line(self.station)
+        if (station := self.fresh(now_ns)) is not None:
+            found |= self._of_line(station)
         if self.inspect is not None and now_ns - self._inspect_ns < STALE_NS:
             found |= self._of_judge(self.inspect)
         found |= self._of_figures()
@@ -191,7 +191,7 @@ class Sources:
         if lost:
             found["records.lost"] = {"detail": lost[0]}
         inspect = self.inspect
-        if inspect is not None and inspect.health is Health.READY and state.state not in ("OFFLINE",):
+        if inspect is not None and inspect.health is Health.READY and state.state != "OFFLINE":
             wanted, has = state.job, inspect.job
             if (wanted.recipe, wanted.revision, wanted.model) != (has.recipe, has.revision, has.model):
                 found["model.mismatch"] = {
