@@ -12,12 +12,13 @@ from ..bus.asks import Answer, new_id
 from ..bus.errors import BadLedger
 from ..bus.part import Outcome
 from ..bus.shift import ChallengeState, Sample
+from ..records.parcel import picture_path
 from ..records.read import PartRow
 from .access import needs, open_to_all
 from .asking import ask
 from .challenge_runs import Run, events, run_of
 from .papers import order_paper
-from .rejects import FOREVER, picture_path
+from .rejects import FOREVER
 from .run import picture_urls
 from .samples import NAMES, as_body, free_id, photo, photo_entry
 from .shift_words import OCCASIONS, PHASES, detail_words

@@ -6,9 +6,6 @@ The watcher's thread reads and encodes it; any thread may ask. Nothing is worked
 import threading
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
-
 from ..bus.clock import MS, SECOND, now_ns
 from ..bus.errors import BadPicture
 from ..bus.messages import FrameReady
@@ -17,6 +14,7 @@ from ..imaging.focus import FocusMeter
 from ..imaging.histogram import histogram_of
 from ..imaging.picture import Box, Picture
 from .easel import Read
+from .pictures import to_jpeg
 
 WATCHED_NS = 4 * SECOND
 EVERY_NS = 150 * MS
@@ -120,13 +118,11 @@ class Closeup:
             self._meter, self._meter_of = FocusMeter(box), (ready.camera, box)
         reading = self._meter.add(picture)
         channels = histogram_of(picture, box)
-        shown = picture if picture.ndim == 2 else np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-        _, data = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         self._number += 1
         return Close(
             self._number,
             ready.camera,
-            data.tobytes(),
+            to_jpeg(picture, max(width, height), QUALITY),
             width,
             height,
             ready.exposed_at_ns,

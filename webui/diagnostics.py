@@ -5,7 +5,7 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
-from flask import Blueprint, Response, abort, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 from flask_babel import gettext
 
 from .. import __version__
@@ -17,6 +17,7 @@ from .answered import answered, sent
 from .asking import ask
 from .log_tail import log_tail
 from .machine import Power, addresses, clock, disks, gpu, gpu_fitted, load, memory, power, resident_kb, temperatures
+from .made_file import pieces_of
 from .web import Web
 from .words import N_
 
@@ -80,18 +81,7 @@ def diagnostic_views(web: Web) -> Blueprint:
     @views.get("/bundle/<work>.zip")
     @needs(RIGHT)
     def file(work: str) -> Response:
-        """The bundle, piece by piece as the workshop hands it out."""
-        first = ask(web, "work.status", {"work": work, "file": "support.zip"})
-        if not first.done or not isinstance(first.body.get("data"), bytes):
-            abort(404)
-        pieces, size = [first.body["data"]], int(first.body.get("size", 0))
-        while sum(map(len, pieces)) < size:
-            offset = sum(map(len, pieces))
-            more = ask(web, "work.status", {"work": work, "file": "support.zip", "offset": offset})
-            if not more.done or not more.body.get("data"):
-                abort(503)
-            pieces.append(more.body["data"])
-        answer = Response(b"".join(pieces), mimetype="application/zip")
+        answer = Response(pieces_of(web, work, "support.zip"), mimetype="application/zip")
         answer.headers["Content-Disposition"] = f"attachment; filename=okng-support-{work}.zip"
         return answer
 

@@ -1,18 +1,17 @@
 """Drawing labels on kept pictures: brush and box by finger, in pixels of the sensor; out of the box and back again."""
 
-from collections.abc import Iterator
-
 from flask import Blueprint, Response, abort, jsonify, render_template, request
 from flask_babel import gettext
 
 from ..bus.errors import BadLedger
 from ..records.gallery_read import GalleryReader, Wanted
 from ..records.labels_read import LabelsReader
+from ..records.parcel import picture_path
 from .access import needs
 from .answered import sent_object
 from .asking import ask
 from .kinds import OFFERED, offered
-from .rejects import picture_path
+from .made_file import pieces_of
 from .run import row_payload, told
 from .spans import before_now
 from .web import Web
@@ -120,13 +119,7 @@ def labelling_views(web: Web) -> Blueprint:
     @views.get("/job/<work>/labels.zip")
     @needs("label.draw")
     def fetch(work: str) -> Response:
-        first = ask(web, "work.status", {"work": work, "file": ZIP, "offset": 0})
-        if not first.done:
-            abort(404)
-        size, data = int(first.body["size"]), bytes(first.body["data"])
-        # The rights and the session are those of this request: the rest is read before it is answered.
-        pieces = [data, *_rest(web, work, len(data), size)]
-        sent = Response(pieces, mimetype="application/zip")
+        sent = Response(pieces_of(web, work, ZIP), mimetype="application/zip")
         sent.headers["Content-Disposition"] = 'attachment; filename="labels.zip"'
         return sent
 
@@ -157,13 +150,3 @@ def labelling_views(web: Web) -> Blueprint:
         return jsonify(done=not wrong, silent=False, detail=wrong, taken=taken, of=len(found))
 
     return views
-
-
-def _rest(web: Web, work: str, read: int, size: int) -> Iterator[bytes]:
-    while read < size:
-        answer = ask(web, "work.status", {"work": work, "file": ZIP, "offset": read})
-        piece = bytes(answer.body.get("data", b"")) if answer.done else b""
-        if not piece:
-            abort(503)
-        read += len(piece)
-        yield piece

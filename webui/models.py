@@ -9,12 +9,11 @@ from flask import Blueprint, Response, abort, current_app, render_template, requ
 
 from ..bus.asks import Answer
 from ..bus.errors import BadLedger
-from ..records.read import PartRow, ViewRow
 from .access import needs, person
 from .answered import answered, sent
 from .asking import ask
 from .refusals import refusal
-from .run import picture_urls
+from .run import thumbs_of
 from .session import at_panel
 from .teach_words import phase_words, workshop_words
 from .web import Web
@@ -166,20 +165,9 @@ def _with_threshold(read: dict[str, Any], region: str, value: float) -> dict[str
 
 
 def _thumbs(web: Web, result: Any) -> dict[str, str]:
-    """Small pictures of the parts that would flip, by their number in the ledger."""
-    found: dict[str, str] = {}
-    for one in (result.get("flips") or [])[:SHOWN] if isinstance(result, dict) else []:
-        try:
-            row = web.history.row(one["seq"])
-        except (BadLedger, TypeError, KeyError):
-            return found
-        held: tuple[PartRow | ViewRow, ...] = () if row is None else (row, *row.views)
-        small = next(
-            (urls["thumb_url"] for each in held if (urls := picture_urls(one["seq"], each))["thumb_url"]), None
-        )
-        if small:
-            found[str(one["seq"])] = small
-    return found
+    """Small pictures of the parts that would flip."""
+    flips = (result.get("flips") or [])[:SHOWN] if isinstance(result, dict) else []
+    return thumbs_of(web.history, (one.get("seq") for one in flips))
 
 
 def _reason(asked: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -48,7 +49,21 @@ class Shown:
         return self.views[self.camera]
 
 
-def to_jpeg(picture: Picture, longest_px: int) -> bytes:
+def kept_picture(path: Path) -> Picture | None:
+    """Decode a kept picture to RGB or grey; None: it is gone or does not decode."""
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError:
+        return None
+    decoded = cv2.imdecode(data, cv2.IMREAD_ANYCOLOR) if data.size else None
+    if decoded is None:
+        return None
+    if decoded.ndim == 3:
+        decoded = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
+    return np.asarray(decoded, dtype=np.uint8)
+
+
+def to_jpeg(picture: Picture, longest_px: int, quality: int = JPEG_QUALITY) -> bytes:
     """Encode HxW grey or HxWx3 RGB, made smaller so that no edge is longer than longest_px."""
     height, width = picture.shape[:2]
     scale = longest_px / max(height, width)
@@ -56,7 +71,7 @@ def to_jpeg(picture: Picture, longest_px: int) -> bytes:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         # INTER_AREA is the better picture at five times the time; defects are looked at in the full one.
         picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
-    return _encode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return _encode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 
 def to_thumb(picture: Picture) -> bytes:

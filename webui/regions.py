@@ -17,7 +17,7 @@ from ..records.read import PartRow, ViewRow
 from .access import needs
 from .answered import answer_words, answered, sent
 from .asking import ask
-from .run import picture_urls
+from .run import picture_urls, thumbs_of
 from .web import Web
 from .words import N_
 
@@ -165,20 +165,10 @@ def _pictures(web: Web, camera: str) -> list[dict[str, Any]]:
 
 
 def _thumbs(web: Web, body: dict[str, Any]) -> dict[str, str]:
-    """Small pictures of the parts that were judged, by their number in the ledger."""
-    found: dict[str, str] = {}
+    """Small pictures of the parts that were judged."""
     result = body.get("result")
-    for part in result.get("parts", []) if isinstance(result, dict) else []:
-        seq = part.get("seq")
-        try:
-            row = web.history.row(seq) if isinstance(seq, int) else None
-        except BadLedger:
-            return found
-        views: tuple[PartRow | ViewRow, ...] = () if row is None else (row, *row.views)
-        small = next((urls["thumb_url"] for held in views if (urls := picture_urls(seq, held))["thumb_url"]), None)
-        if small:
-            found[str(seq)] = small
-    return found
+    parts = result.get("parts", []) if isinstance(result, dict) else []
+    return thumbs_of(web.history, (part.get("seq") for part in parts))
 
 
 def _words() -> dict[str, str]:

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, send_file, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
@@ -15,8 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from ..bus.errors import BadLedger
 from ..imaging.picture import Picture
 from ..records.gallery_read import GalleryReader, Page
-from ..records.parcel import MOST_PARTS, parcel
-from ..records.parcel import picture_path as picture_path
+from ..records.parcel import MOST_PARTS, parcel, picture_path
 from ..records.read import PartRow, ViewRow
 from .access import needs, open_to_all
 from .answered import sent_object
@@ -27,7 +24,7 @@ from .history import History, rows_of_part
 from .kinds import kind_word
 from .missed import place_of
 from .part_way import way_of
-from .pictures import to_overlay, to_thumb
+from .pictures import kept_picture, to_overlay, to_thumb
 from .run import row_payload, told
 from .signing import sign_in_for
 from .web import Web
@@ -194,7 +191,7 @@ def reject_views(history: History, store: Path) -> Blueprint:
     @open_to_all
     def thumb(seq: int, sha256: str) -> Response:
         path = kept(seq, sha256)
-        small = thumbs.get(sha256, lambda: _read(path))
+        small = thumbs.get(sha256, lambda: kept_picture(path))
         if small is None:
             abort(404)
         return Response(small, mimetype="image/jpeg", headers=FOREVER)
@@ -224,20 +221,6 @@ def _kinds(finder: GalleryReader, now: str) -> list[tuple[str, str]]:
     except BadLedger:
         known = []
     return [(kind, kind_word(kind, gettext)) for kind in dict.fromkeys([*known[:8], *([now] if now else [])])]
-
-
-def _read(path: Path) -> Picture | None:
-    """Decode a kept picture to RGB or grey; None: it is gone or does not decode."""
-    try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError:
-        return None
-    decoded = cv2.imdecode(data, cv2.IMREAD_ANYCOLOR) if data.size else None
-    if decoded is None:
-        return None
-    if decoded.ndim == 3:
-        decoded = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-    return np.asarray(decoded, dtype=np.uint8)
 
 
 class _Thumbs:

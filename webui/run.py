@@ -1,5 +1,6 @@
 """The Run screen: what it asks for when it opens, the last rejects and the last NG, and how inspection is stopped."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, jsonify, render_template, url_for
@@ -122,3 +123,18 @@ def picture_urls(seq: int, held: PartRow | ViewRow) -> dict[str, str | None]:
         "picture_url": url_for("rejects.picture", seq=seq, sha256=mark),
         "thumb_url": url_for("rejects.thumb", seq=seq, sha256=mark),
     }
+
+
+def thumbs_of(history: History, seqs: Iterable[Any]) -> dict[str, str]:
+    """Small pictures of parts by their number in the ledger, for a script; parts without one are left out."""
+    found: dict[str, str] = {}
+    for seq in seqs:
+        try:
+            row = history.row(seq) if isinstance(seq, int) else None
+        except BadLedger:
+            break
+        views: tuple[PartRow | ViewRow, ...] = () if row is None else (row, *row.views)
+        small = next((url for held in views if (url := picture_urls(seq, held)["thumb_url"])), None)
+        if small:
+            found[str(seq)] = small
+    return found

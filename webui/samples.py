@@ -8,13 +8,10 @@ import binascii
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
 from ..bus.errors import BadLedger
 from ..bus.shift import Sample
 from ..records.people_read import PeopleReader
-from .pictures import to_thumb
+from .pictures import kept_picture, to_thumb
 from .words import N_
 
 STREAM = "sample"
@@ -43,16 +40,10 @@ def free_id(samples: tuple[Sample, ...]) -> str:
 
 def photo_entry(path: Path, sha256: str, seq: int) -> dict[str, Any] | None:
     """What `journal.add` takes to keep a small copy of a picture; None: it cannot be read."""
-    try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError:
+    picture = kept_picture(path)
+    if picture is None:
         return None
-    decoded = cv2.imdecode(data, cv2.IMREAD_ANYCOLOR) if data.size else None
-    if decoded is None:
-        return None
-    if decoded.ndim == 3:
-        decoded = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-    small = base64.b64encode(to_thumb(np.asarray(decoded, dtype=np.uint8))).decode("ascii")
+    small = base64.b64encode(to_thumb(picture)).decode("ascii")
     return {"stream": STREAM, "key": sha256, "event": "photo", "body": {"seq": seq, "jpeg": small}}
 
 
