@@ -3,8 +3,8 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from .people_rows import Escape, Label, label_of_row
 from .read import Ask, LedgerReader, PartRow, condition, part_rows
 from .schema_gallery import NEARNESS
 
@@ -58,33 +58,17 @@ class Lot:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What one person said of a part."""
-
-    n: int
-    truth: str
-    """`defect`, `good`, `unsure`."""
-    kind: str
-    second: bool
-    who: str
-    at: str
-
-
-@dataclass(frozen=True, slots=True)
 class Story:
     """What is remembered of a part beside its record."""
 
-    said: tuple[Said, ...]
+    said: tuple[Label, ...]
     """Oldest first; without what was taken back."""
     reviewed_by: str
     """Empty: it is not marked."""
     reviewed_at: str
-    drawn: bool
-    """Somebody has drawn on it."""
-    escapes: tuple[dict[str, Any], ...]
+    escapes: tuple[Escape, ...]
     moments: dict[str, int | None]
     """When it went from hand to hand, ns on the monotonic clock."""
-    why: str
 
 
 class GalleryReader:
@@ -169,20 +153,16 @@ class GalleryReader:
         with self._reader.asking() as ask:
             part = ask.first(
                 "select triggered_ns, exposed_ns, received_ns, ready_ns, started_ns, done_ns, committed_ns,"
-                " published_ns, acked_ns, deadline_ns, why from part where seq = ?",
+                " published_ns, acked_ns, deadline_ns from part where seq = ?",
                 [seq],
             )
             if part is None:
                 return None
             said = ask("select * from label where seq = ? and undone_at is null order by n", [seq])
-            labels = tuple(
-                Said(row["n"], row["truth"], row["kind"], bool(row["second"]), row["who"], row["at"]) for row in said
-            )
+            labels = tuple(label_of_row(row) for row in said)
             review = ask.first("select who, at from review where seq = ?", [seq]) or {"who": "", "at": ""}
-            drawn = ask.first("select 1 as there from drawing where seq = ?", [seq]) is not None
-            escapes = tuple(ask('select * from "escape" where seq = ? order by n', [seq]))
-            why = str(part.pop("why"))
-            return Story(labels, review["who"], review["at"], drawn, escapes, part, why)
+            escapes = tuple(Escape(**row) for row in ask('select * from "escape" where seq = ? order by n', [seq]))
+            return Story(labels, review["who"], review["at"], escapes, part)
 
 
 def driver(

@@ -22,6 +22,7 @@ from .people_rows import Study as Study
 from .people_rows import StudyAnswer as StudyAnswer
 from .people_rows import Token as Token
 from .people_rows import Webhook as Webhook
+from .people_rows import label_of_row
 from .read import LedgerReader, condition
 
 MOST = 1000
@@ -82,7 +83,7 @@ class PeopleReader:
         found = self._all(
             f"select * from label where seq in (select value from json_each(?)){terms} order by n", [_list(seqs)]
         )
-        return [_label(row) for row in found]
+        return [label_of_row(row) for row in found]
 
     def label_of(self, seqs: Iterable[int]) -> dict[int, Label]:
         """The label that counts for each of these parts: the newest one of no second person."""
@@ -94,7 +95,7 @@ class PeopleReader:
             "select * from label where at >= ? and (? = '' or at < ?) and undone_at is null order by n limit ?",
             [since, until, until, limit],
         )
-        return [_label(row) for row in found]
+        return [label_of_row(row) for row in found]
 
     def reviewed(self, seqs: Iterable[int]) -> dict[int, Review]:
         """Who has seen these parts, by part."""
@@ -220,10 +221,6 @@ def _bounded(limit: int) -> int:
     if not 1 <= limit <= MOST:
         raise ValueError(f"limit {limit}: expected 1..{MOST}")
     return limit
-
-
-def _label(row: dict[str, Any]) -> Label:
-    return Label(**{**row, "second": bool(row["second"])})
 
 
 def _token(row: dict[str, Any]) -> Token:

@@ -41,6 +41,11 @@ class Label:
     undone_by: str | None = None
 
 
+def label_of_row(row: dict[str, Any]) -> Label:
+    """A row of the table."""
+    return Label(**{**row, "second": bool(row["second"])})
+
+
 @dataclass(frozen=True, slots=True)
 class Review:
     """Somebody has seen a part."""
