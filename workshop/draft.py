@@ -1,6 +1,6 @@
 """A draft of a new product: what was drawn, which pictures were taken, what was taught and what is asked of it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -124,8 +124,6 @@ class Draft(_Part):
     cameras: dict[str, tuple[int, int]]
     """Width and height of the developed picture of each camera."""
     regions: tuple[Region, ...] = Field(min_length=1, max_length=16)
-    masks: tuple[dict[str, Any], ...] = Field(default=(), max_length=64)
-    """What the region editor keeps for itself; the recipe takes no masks."""
     shots: tuple[Shot, ...] = Field(default=(), max_length=MOST_SHOTS)
     wish: Wish = Wish()
     taught: dict[str, TaughtRegion] = Field(default_factory=dict)

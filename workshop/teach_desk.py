@@ -5,7 +5,7 @@ draft.new      {name, base?: job, cameras are its}       draft: id
 draft.read     {draft}                                   draft: all of it; wanted, more, stale, work
                {draft, shot, small?: bool}               data, kind: `image/png` or `image/jpeg`
                {draft, file}                             data, kind, policy: a heat map or a report of it
-draft.change   {draft, name?, regions?, masks?, wish?, shot?, role?, kind?, region?, revision?}
+draft.change   {draft, name?, regions?, wish?, shot?, role?, kind?, region?, revision?}
 draft.drop     {draft, shot?}                            without shot: all of it
 draft.shoot    {draft, role, camera?, kind?, region?}    shots: of each camera, with `flags`
                {draft, role, seq}                        the same from the ledger's kept pictures
@@ -139,15 +139,14 @@ class TeachDesk:
         fields: dict[str, object] = {}
         if "name" in ask.body:
             fields["name"] = taken.text(ask, "name")
-        for key in ("regions", "masks"):
-            if key in ask.body:
-                fields[key] = taken.items(ask, key)
+        if "regions" in ask.body:
+            fields["regions"] = taken.items(ask, "regions")
         if "wish" in ask.body:
             fields["wish"] = ask.body["wish"]
         if "shot" in ask.body:
             fields["shots"] = self._relabelled(ask, draft)
         if not fields:
-            raise ValueError("draft.change: expected name, regions, masks, wish or shot")
+            raise ValueError("draft.change: expected name, regions, wish or shot")
         changed = self._drafts.change(draft, **fields)
         return {"revision": changed.revision, "stale": self._state(changed)["stale"]}
 
