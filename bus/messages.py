@@ -315,13 +315,13 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """How a long piece of work of the workshop stands: teaching, a report, an export. At each change."""
+    """How a long piece of work of the workshop stands: teaching, a preview, an export. At each change."""
 
     id: str
     what: str
     """As `workshop.jobs` calls it, for example `teach`, `report`, `export`."""
     about: str
-    """Draft, report or recipe it is of."""
+    """Draft, job or recipe it is of."""
     state: str
     """`waiting`, `running`, `done`, `failed`."""
     share: float

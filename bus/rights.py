@@ -161,7 +161,6 @@ COMMANDS: dict[str, Command] = {
         settings__read="settings.edit",
         settings__change="settings.edit",
         support__bundle="diagnostics.read",
-        report__make="report.make",
         stick__look="",
         stick__paper="report.make",
         stick__rejects="part.export",

@@ -54,7 +54,6 @@ JOBS: dict[str, str] = {
     "export": "labels:export_labels",
     "import": "labels:import_labels",
     "bundle": "support:support_bundle",
-    "report": "reports:make_report",
     "stick": "sticking:save_to_stick",
 }
 """`module:function` inside this room, by what `Work.what` calls it."""

@@ -1,11 +1,10 @@
-"""What may be asked of the box's settings, of labels, of reports and bundles, and of all long work.
+"""What may be asked of the box's settings, of labels, of support bundles, and of all long work.
 
     settings.read    {}                                        text, sha256, values, file, backups
     settings.change  {changes: [{section, key, value}], sha256}    or {text, sha256}; restart: processes to start again
     support.bundle   {pictures?: bool, most?}                  work: a zip, `support.zip`
-    labels.export    {format, seqs? | most?, drawings?}        work: a zip, `labels.zip`
+    labels.export    {format, seqs? | most?}                   work: a zip, `labels.zip`
     labels.import    {format, data: bytes}                     work: drawings, by part
-    report.make      {...}                                     work: what the report's own job takes
     work.status      {}                                        works, the newest first
                      {work}                                    work, result when it is done
                      {work, file, offset?}                     data (1 MiB at most), size: for who began it
@@ -49,7 +48,6 @@ class KeepingDesk:
             "support.bundle": self._support,
             "labels.export": self._export,
             "labels.import": self._import,
-            "report.make": self._report,
             "work.status": self._status,
         }
 
@@ -96,7 +94,6 @@ class KeepingDesk:
             "format": taken.choice(ask, "format", _FORMATS),
             "seqs": None if seqs is None else list(seqs)[:10_000],
             "most": taken.whole(ask, "most", 1, 10_000) or 500,
-            "drawings": ask.body.get("drawings", {}),
         }
         return {"work": self._works.begin("export", order["format"], ask.who, order)}
 
@@ -106,9 +103,6 @@ class KeepingDesk:
             raise ValueError(f"labels.import: data: expected at most {MOST_LABELS >> 20} MB of a file")
         form = taken.choice(ask, "format", _FORMATS)
         return {"work": self._works.begin("import", form, ask.who, {"format": form}, {"given": data})}
-
-    def _report(self, ask: Ask) -> dict[str, Any]:
-        return {"work": self._works.begin("report", str(ask.body.get("about", "report")), ask.who, {"body": ask.body})}
 
     def _status(self, ask: Ask) -> dict[str, Any]:
         if "work" not in ask.body:
