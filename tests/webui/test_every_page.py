@@ -3,9 +3,9 @@
 English, Chinese and a pseudo-locale that is 40 % longer; two panels and a phone; axe, and nothing from elsewhere.
 """
 
-import importlib.util
+import os
 import re
-import sys
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +20,8 @@ from playwright.sync_api import Browser, Page
 from okng.bus.part import Outcome
 from okng.webui.screens import SCREENS
 
+from . import page_checks as checks
+
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(400)]
 SIZES = {"1280x800": (1280, 800, 5.0), "1920x1080": (1920, 1080, 5.55), "phone": (412, 915, 5.0)}
 """Width, height, and pixels a millimetre."""
@@ -31,17 +33,6 @@ NAMES = re.compile(
     r"|CPUExecutionProvider|[0-9a-f]{6,64}|\b(op|lead|eng|admin|top|SN\w*|L-\w+|PDF|CSV|PLC|OEE|NG|OK|UTC|FPS)\b"
 )
 """What is data: names, digests, and what is called the same in every language."""
-
-
-@pytest.fixture(scope="module")
-def checks() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("page_checks", Path(__file__).parent / "page_checks.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["page_checks"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +55,7 @@ class Look:
     """Who looks at which page, at what size, in which language."""
 
     page: Page
+    listener: checks.Listener
     id: str
     least_mm: float
     """How large its targets are."""
@@ -85,6 +77,7 @@ def visit(browser: Browser, filled: Any, serve: Any, sign_in: Callable[..., None
             context = browser.new_context(viewport={"width": width, "height": height}, has_touch=True)
             context.add_cookies([{"name": name, "value": value, "url": server.url} for name, value in chosen.items()])
             page = context.new_page()
+            listener = checks.Listener(page, server.url)
             sign_in(page, person, server.url)
             for name, path in pages_of(group).items():
                 page.goto(server.url + path, wait_until="commit")
@@ -95,7 +88,7 @@ def visit(browser: Browser, filled: Any, serve: Any, sign_in: Callable[..., None
                     page.locator("#verdict[data-outcome=NG]").wait_for()
                 page.locator(".top-station[title]").wait_for()
                 page.wait_for_timeout(100)
-                yield Look(page, name, LEAST_MM["operator" if name.startswith("menu") else group])
+                yield Look(page, listener, name, LEAST_MM["operator" if name.startswith("menu") else group])
             context.close()
 
     return go
@@ -155,7 +148,7 @@ def test_every_screen_has_its_path() -> None:
     assert set(PATHS) == {screen.id for screen in SCREENS}
 
 
-def holds(look: Look, checks: ModuleType, language: str, size: str) -> list[str]:
+def holds(look: Look, language: str, size: str) -> list[str]:
     """What does not hold on the page one is on."""
     page = look.page
     found = [*checks.clipped_texts(page), *checks.doubled_ids(page), *checks.stray_colours(page)]
@@ -176,22 +169,19 @@ def holds(look: Look, checks: ModuleType, language: str, size: str) -> list[str]
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("language", ["en", "zh", "pseudo"])
-def test_every_page_holds(language: str, size: str, visit: Visit, checks: ModuleType) -> None:
-    assert_holds(visit(language, size), checks, language, size)
+def test_every_page_holds(language: str, size: str, visit: Visit) -> None:
+    assert_holds(visit(language, size), language, size)
 
 
-def test_every_page_holds_at_night(visit: Visit, checks: ModuleType) -> None:
-    assert_holds(visit("en", "1280x800", "night"), checks, "en", "1280x800")
+def test_every_page_holds_at_night(visit: Visit) -> None:
+    assert_holds(visit("en", "1280x800", "night"), "en", "1280x800")
 
 
-def assert_holds(looks: Iterator[Look], checks: ModuleType, language: str, size: str) -> None:
+def assert_holds(looks: Iterator[Look], language: str, size: str) -> None:
     bad: list[str] = []
     seen = 0
-    listeners: dict[int, Any] = {}
     for look in looks:
-        if id(look.page) not in listeners:
-            listeners[id(look.page)] = checks.Listener(look.page, "/".join(look.page.url.split("/")[:3]))
-        found = [*holds(look, checks, language, size), *listeners[id(look.page)].take()]
+        found = [*holds(look, language, size), *look.listener.take()]
         bad += [f"{look.id}: {one}" for one in found]
         seen += 1
     assert seen == sum(len(pages_of(group)) for group in PERSON)  # none is left out
@@ -207,14 +197,12 @@ def test_a_page_that_stands_still_says_so_in_both_languages(
     for path in ("/", "/alarms", "/diagnostics"):
         page.goto(server.url + path, wait_until="commit")
         page.locator("body:not([data-inspecting=unknown])").wait_for()
-    server.process.send_signal(19)  # SIGSTOP
-    for child in _children(server.process.pid):
-        _stop(child)
+    stopped = [server.process.pid, *_children(server.process.pid)]
+    _tell(stopped, signal.SIGSTOP)
     begun = time.monotonic()
     page.locator("body.is-stale").wait_for(timeout=8000)
     assert time.monotonic() - begun < 6  # three seconds and a frame, on a machine that is busy
-    for child in _children(server.process.pid):
-        _go(child)
+    _tell(stopped, signal.SIGCONT)
 
 
 def _children(pid: int) -> list[int]:
@@ -222,15 +210,6 @@ def _children(pid: int) -> list[int]:
     return [int(word) for word in text.split()]
 
 
-def _stop(pid: int) -> None:
-    import os
-    import signal
-
-    os.kill(pid, signal.SIGSTOP)
-
-
-def _go(pid: int) -> None:
-    import os
-    import signal
-
-    os.kill(pid, signal.SIGCONT)
+def _tell(pids: list[int], what: signal.Signals) -> None:
+    for pid in pids:
+        os.kill(pid, what)
