@@ -1,6 +1,5 @@
 import contextlib
 import http.client
-import importlib.util
 import os
 import re
 import shutil
@@ -19,6 +18,14 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
+
+from okng.records.read import LedgerReader
+from okng.webui.app import create_app
+from okng.webui.options import WebOptions
+from okng.webui.products import Products, no_products
+from okng.webui.watch import Watch
+
+from . import feed as made_up
 
 HERE = Path(__file__).parent
 # A machine under load takes longer than the five seconds a page is given by default.
@@ -63,13 +70,7 @@ def base_url() -> str:
 @pytest.fixture(scope="session")
 def feed() -> ModuleType:
     """tests/webui/feed.py: a made-up line on the bus."""
-    spec = importlib.util.spec_from_file_location("webui_feed", HERE / "feed.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["webui_feed"] = module
-    spec.loader.exec_module(module)
-    return module
+    return made_up
 
 
 @contextlib.contextmanager
@@ -127,14 +128,37 @@ class Client(FlaskClient):
 
 
 @pytest.fixture
+def watch(line: Any) -> Iterator[Watch]:
+    """Hears the line, for screens in this process."""
+    made = Watch(line.run_dir, ("top",), WebOptions())
+    made.start()
+    yield made
+    made.close()
+    assert not made.alive()
+
+
+@pytest.fixture
 def client_class() -> type[FlaskClient]:
     """For `app.test_client_class`."""
     return Client
 
 
+@pytest.fixture
+def client_on(line: Any, client_class: type[FlaskClient]) -> Callable[..., FlaskClient]:
+    """`client_on(watch, sign_ins_a_minute=1000)`: a client of screens in this process, over the line's own ledger."""
+
+    def made(watch: Watch, products: Products = no_products, **options: Any) -> FlaskClient:
+        chosen, history = WebOptions.model_validate(options), LedgerReader(line.store)
+        app = create_app(chosen, "line 1", watch, history, line.store, line.run_dir, products)
+        app.test_client_class = client_class
+        return app.test_client()
+
+    return made
+
+
 def sign_in_as(there: FlaskClient | Page, name: str, url: str = "") -> None:
     """Sign in by name and PIN. there: a test client, or a page (url: address of its server, if it is on none yet)."""
-    pin = sys.modules["webui_feed"].PEOPLE[name][2]
+    pin = made_up.PEOPLE[name][2]
     if isinstance(there, FlaskClient):
         answer = there.post("/sign-in", data={"who": name, "secret": pin, "kind": "pin"})
         assert answer.status_code == 303, (name, answer.status_code)
@@ -149,7 +173,7 @@ def sign_in_as(there: FlaskClient | Page, name: str, url: str = "") -> None:
 
 
 @pytest.fixture
-def sign_in(feed: ModuleType) -> Callable[..., None]:
+def sign_in() -> Callable[..., None]:
     """`sign_in(client_or_page, "op")`: signs in through the page itself; the line must have its `people`."""
     return sign_in_as
 

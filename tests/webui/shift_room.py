@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from flask.testing import FlaskClient
+
 from okng.bus.channel import Subscriber, shift_address
 from okng.bus.messages import Hold, JobAnswer, JobAsk
 from okng.bus.shift import LineMode, ShiftState
@@ -67,6 +69,17 @@ class Io:
     def close(self) -> None:
         self._stop.set()
         self._thread.join()
+
+
+def shown(client: FlaskClient, text: str, path: str, times: int = 400) -> str:
+    """The page, as soon as the text stands on it."""
+    page = ""
+    for _ in range(times):
+        page = client.get(path).get_data(as_text=True)
+        if text in page:
+            return page
+        time.sleep(0.02)
+    raise AssertionError((text, page[-3000:]))
 
 
 @contextlib.contextmanager

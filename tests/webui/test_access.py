@@ -1,13 +1,10 @@
 """Who reaches what: every route with every role, signing in and out, and what a request has to get past."""
 
-import importlib.util
 import io
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -28,18 +25,12 @@ from okng.webui.roles import RIGHT_WORDS
 from okng.webui.session import read_key
 from okng.webui.watch import Watch
 
+from . import page_checks as checks
+
 SignIn = Callable[..., None]
 ELSEWHERE = {"REMOTE_ADDR": "192.168.7.9"}
 OVER_TLS = {**ELSEWHERE, "wsgi.url_scheme": "https"}
 FAST = WebOptions(sign_ins_a_minute=10_000, api_a_minute=1_000_000)
-
-
-@pytest.fixture
-def watch(people: Any) -> Iterator[Watch]:
-    made = Watch(people.run_dir, ("top",), WebOptions())
-    made.start()
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -658,22 +649,11 @@ def wedge(page: Page, code: str, enter: bool = True) -> None:
     )
 
 
-@pytest.fixture(scope="module")
-def checks() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("page_checks", Path(__file__).parent / "page_checks.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["page_checks"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.ui
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_signing_in_takes_a_glove_also_under_an_alarm(
-    language: str, page: Page, people: Any, serve: Any, sign_in: SignIn, checks: ModuleType
+    language: str, page: Page, people: Any, serve: Any, sign_in: SignIn
 ) -> None:
     server = serve(people.run_dir, sign_ins_a_minute=1000)
     page.context.add_cookies([{"name": "okng-language", "value": language, "url": server.url}])
@@ -705,9 +685,7 @@ def test_signing_in_takes_a_glove_also_under_an_alarm(
 
 
 @pytest.mark.ui
-def test_first_boot_makes_the_administrator_on_the_screen(
-    page: Page, line: Any, serve: Any, checks: ModuleType
-) -> None:
+def test_first_boot_makes_the_administrator_on_the_screen(page: Page, line: Any, serve: Any) -> None:
     server = serve(line.run_dir)
     page.goto(server.url + "/sign-in", wait_until="commit")
     expect(page.locator("#clock")).not_to_have_text("--:--:--")

@@ -1,12 +1,9 @@
 """Administration (19): people, roles, settings, the size of a millimetre, the audit trail, back-up."""
 
-import importlib.util
 import re
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import apsw
@@ -24,6 +21,8 @@ from okng.webui.app import create_app
 from okng.webui.options import WebOptions
 from okng.webui.theme import is_night
 from okng.webui.watch import Watch
+
+from . import page_checks as checks
 
 SignIn = Callable[..., None]
 FAST = WebOptions(sign_ins_a_minute=10_000, api_a_minute=1_000_000)
@@ -309,17 +308,6 @@ def test_text_is_legible_in_both_themes(theme: str) -> None:
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
 
 
-@pytest.fixture(scope="module")
-def checks() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("page_checks", Path(__file__).parent / "page_checks.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["page_checks"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 PAGES = ("users", "users/op", "users/new", "roles", "settings", "display", "audit?check=1", "programs")
 
 
@@ -327,7 +315,7 @@ PAGES = ("users", "users/op", "users/new", "roles", "settings", "display", "audi
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_tab_fits_and_takes_a_finger(
-    language: str, page: Page, people: Any, serve: Any, sign_in: SignIn, workshop: FakeWorkshop, checks: Any
+    language: str, page: Page, people: Any, serve: Any, sign_in: SignIn, workshop: FakeWorkshop
 ) -> None:
     server = serve(people.run_dir, sign_ins_a_minute=1000)
     bad: list[str] = []

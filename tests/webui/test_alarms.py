@@ -1,9 +1,9 @@
 """Alarms: every kind has its words in both languages, band and page say what to do, acts go to the shift room."""
 
 import re
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,16 +13,13 @@ from playwright.sync_api import Page, expect
 from okng.bus.clock import utc_now
 from okng.bus.shift import Alarm, AlarmState
 from okng.records.people_read import PeopleReader
-from okng.records.read import LedgerReader
 from okng.shift.catalogue import KINDS
 from okng.webui import catalogue
 from okng.webui.alarm_words import EVENTS, KIND_WORDS, PRIORITIES, STATES, localized_shift, told
-from okng.webui.app import create_app
-from okng.webui.options import WebOptions
 from okng.webui.watch import Watch
 
 from .page_checks import clipped_texts, small_targets
-from .shift_room import shift_beside
+from .shift_room import shift_beside, shown
 
 PATIENCE_MS = 20_000
 FILL = re.compile(r"%\((\w+)\)s")
@@ -75,23 +72,11 @@ def test_what_shift_leaves_out_and_an_unknown_kind_break_no_page() -> None:
 
 
 @pytest.fixture
-def client(people: Any, client_class: Any) -> Iterator[FlaskClient]:
-    line = people
-    watch = Watch(line.run_dir, ("top",), WebOptions())
-    watch.start()
-    app = create_app(WebOptions(), "line 1", watch, LedgerReader(line.store), line.store, line.run_dir)
-    app.test_client_class = client_class
-    yield app.test_client()
-    watch.close()
+def client(people: Any, watch: Watch, client_on: Callable[..., FlaskClient]) -> FlaskClient:
+    return client_on(watch)
 
 
-def page_with(client: FlaskClient, text: str, path: str = "/alarms/") -> str:
-    for _ in range(200):
-        page = client.get(path).get_data(as_text=True)
-        if text in page:
-            return str(page)
-        time.sleep(0.02)
-    raise AssertionError(text)
+page_with = partial(shown, path="/alarms/", times=200)
 
 
 def test_looking_needs_nobody_and_acting_leads_to_the_sign_in(client: FlaskClient, people: Any) -> None:
@@ -145,7 +130,7 @@ def test_acts_reach_the_shift_room_and_are_journaled(client: FlaskClient, people
         assert state.alarms[0].who == "lead"
         client.post("/alarms/shelve", data={"key": "ng.consecutive", "minutes": "10"})
         room.until(lambda state: state.alarms[0].state is AlarmState.SHELVED, "not shelved")
-        page_with(client, "shelved", "/alarms/?tab=quiet")
+        page_with(client, "shelved", path="/alarms/?tab=quiet")
         assert "End shelving now" in client.get("/alarms/one?key=ng.consecutive").get_data(as_text=True)
         client.post("/alarms/unshelve", data={"key": "ng.consecutive"})
         given = {"key": "ng.consecutive", "out": "yes", "reason": "sensor is being repaired"}
@@ -156,7 +141,7 @@ def test_acts_reach_the_shift_room_and_are_journaled(client: FlaskClient, people
         answer = client.post("/alarms/reset", data={"key": "ng.consecutive"}, headers={"Accept": "application/json"})
         assert answer.json is not None
         assert not answer.json["done"]  # it is not latched
-    history = page_with(client, "taken out of service", "/alarms/?tab=history")
+    history = page_with(client, "taken out of service", path="/alarms/?tab=history")
     assert "7 bad parts in a row" in history
     assert ">lead<" in history
     rows = PeopleReader(line.store).journal("alarm", key="ng.consecutive")

@@ -5,7 +5,6 @@ import http.client
 import io
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,13 +22,10 @@ from okng.webui.watch import Watch
 
 
 @pytest.fixture
-def client(people: Any) -> Iterator[FlaskClient]:
-    watch = Watch(people.run_dir, ("top",), WebOptions())
-    watch.start()
+def client(people: Any, watch: Watch) -> FlaskClient:
+    """Without the token of a page: programs have none."""
     history = LedgerReader(people.store)
-    app = create_app(WebOptions(), "line 1", watch, history, people.store, people.run_dir)
-    yield app.test_client()
-    watch.close()
+    return create_app(WebOptions(), "line 1", watch, history, people.store, people.run_dir).test_client()
 
 
 def token_of(line: Any, *rights: str, name: str = "mes") -> dict[str, str]:

@@ -4,7 +4,7 @@ import html
 import math
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,18 +38,8 @@ def client_of(client_class: type[FlaskClient]) -> ClientOf:
 
 
 @pytest.fixture
-def watch(line: Any) -> Iterator[Watch]:
-    made = Watch(line.run_dir, ("top",), WebOptions())
-    made.start()
-    yield made
-    made.close()
-    assert not made.alive()
-
-
-@pytest.fixture
-def client(line: Any, watch: Watch, client_of: ClientOf) -> FlaskClient:
-    history = LedgerReader(line.store)
-    return client_of(create_app(WebOptions(), "line 1", watch, history, line.store, line.run_dir))
+def client(watch: Watch, client_on: Callable[..., FlaskClient]) -> FlaskClient:
+    return client_on(watch)
 
 
 def until(made: Any, what: str) -> Any:

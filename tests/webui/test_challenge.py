@@ -1,7 +1,6 @@
 """The challenge test on the screen: guided part by part, failed with a hold, released with a reason, signed."""
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,14 +14,12 @@ from okng.bus.part import Outcome
 from okng.bus.shift import ChallengeState, Sample, ShiftState
 from okng.records.people_read import PeopleReader
 from okng.records.read import LedgerReader
-from okng.webui.app import create_app
 from okng.webui.challenge_runs import events, run_of
-from okng.webui.options import WebOptions
 from okng.webui.samples import as_body, free_id
 from okng.webui.watch import Watch
 
 from .page_checks import clipped_texts, small_targets
-from .shift_room import shift_beside
+from .shift_room import shift_beside, shown
 
 PATIENCE_MS = 20_000
 OPTIONS = '{"challenge": {"occasions": ["changeover"], "passes": 2}}'
@@ -30,24 +27,11 @@ SAMPLES = (Sample("C1", "Scratch", "NG", 1, 3), Sample("G1", "Good part", "OK", 
 
 
 @pytest.fixture
-def client(people: Any, client_class: Any) -> Iterator[FlaskClient]:
-    line = people
-    watch = Watch(line.run_dir, ("top",), WebOptions())
-    watch.start()
-    app = create_app(WebOptions(), "line 1", watch, LedgerReader(line.store), line.store, line.run_dir)
-    app.test_client_class = client_class
-    yield app.test_client()
-    watch.close()
+def client(people: Any, watch: Watch, client_on: Callable[..., FlaskClient]) -> FlaskClient:
+    return client_on(watch)
 
 
-def page_with(client: FlaskClient, text: str, path: str = "/challenge/") -> str:
-    page = ""
-    for _ in range(400):
-        page = client.get(path).get_data(as_text=True)
-        if text in page:
-            return page
-        time.sleep(0.02)
-    raise AssertionError((text, page[-3000:]))
+page_with = partial(shown, path="/challenge/")
 
 
 def came_off(number: int, state: ShiftState) -> bool:

@@ -1,7 +1,7 @@
 """Change-over, lot and bypass on the screen: six steps, the old product in force until the last; a break-off."""
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,14 +11,11 @@ from playwright.sync_api import Page, expect
 from okng.bus.clock import now_ns, utc_now
 from okng.bus.shift import ChangeOver, LineMode, Mode
 from okng.records.people_read import PeopleReader
-from okng.records.read import LedgerReader
-from okng.webui.app import create_app
-from okng.webui.options import WebOptions
 from okng.webui.products import Product, differences
 from okng.webui.watch import Watch
 
 from .page_checks import clipped_texts, small_targets
-from .shift_room import Io, shift_beside
+from .shift_room import Io, shift_beside, shown
 
 PATIENCE_MS = 20_000
 OPTIONS = '{"codes": [{"text": "CAP-", "job": 2, "prefix": true}]}'
@@ -28,26 +25,11 @@ BROKEN = Product(3, "washer", "", "", "", trouble="washer.yaml: cannot be read")
 
 
 @pytest.fixture
-def client(people: Any, client_class: Any) -> Iterator[FlaskClient]:
-    line = people
-    watch = Watch(line.run_dir, ("top",), WebOptions())
-    watch.start()
-    history = LedgerReader(line.store)
-    products = (OLD, NEW, BROKEN)
-    app = create_app(WebOptions(), "line 1", watch, history, line.store, line.run_dir, lambda: products)
-    app.test_client_class = client_class
-    yield app.test_client()
-    watch.close()
+def client(people: Any, watch: Watch, client_on: Callable[..., FlaskClient]) -> FlaskClient:
+    return client_on(watch, lambda: (OLD, NEW, BROKEN))
 
 
-def page_with(client: FlaskClient, text: str, path: str = "/change-over/") -> str:
-    page = ""
-    for _ in range(400):
-        page = client.get(path).get_data(as_text=True)
-        if text in page:
-            return page
-        time.sleep(0.02)
-    raise AssertionError((text, page[-3000:]))
+page_with = partial(shown, path="/change-over/")
 
 
 def post(client: FlaskClient, path: str, **data: Any) -> str:
@@ -137,12 +119,12 @@ def test_a_bypass_says_that_the_box_passes_nothing_and_ends_at_once(
 ) -> None:
     line = people
     with shift_beside(line) as room:
-        assert "the box passes nothing" in page_with(client, "Sign in to declare", "/bypass/")
+        assert "the box passes nothing" in page_with(client, "Sign in to declare", path="/bypass/")
         sign_in(client, "lead")
         post(client, "/bypass/set", minutes=30, reason="trial parts", note="10 caps")
         state = room.until(lambda state: state.mode.mode == Mode.BYPASS, "no bypass")
         assert state.mode.reason == "trial parts: 10 caps"
-        assert "Ends by itself at" in page_with(client, "Bypass is on", "/bypass/")
+        assert "Ends by itself at" in page_with(client, "Bypass is on", path="/bypass/")
         post(client, "/bypass/end")
         room.until(lambda state: state.mode.mode == Mode.PRODUCTION, "still on")
         assert "no bypass any more" in post(client, "/bypass/end")
@@ -151,7 +133,7 @@ def test_a_bypass_says_that_the_box_passes_nothing_and_ends_at_once(
 def test_a_silent_shift_changes_nothing_and_says_so(client: FlaskClient, people: Any, sign_in: Any) -> None:
     people.dead.add("shift")
     page_with(client, "cannot be changed from here now")
-    page_with(client, "cannot be set from here now", "/bypass/")
+    page_with(client, "cannot be set from here now", path="/bypass/")
     sign_in(client, "lead")
     assert "No answer from shift" in post(client, "/change-over/begin", number=2)
 

@@ -1,6 +1,7 @@
 """Really a defect? Labels are kept with who and when, change nothing that was sent, and can be taken back."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +11,6 @@ from playwright.sync_api import Page, expect
 from okng.bus.part import Outcome
 from okng.records.people_read import PeopleReader
 from okng.records.read import LedgerReader
-from okng.webui.app import create_app
 from okng.webui.confirm import share
 from okng.webui.options import WebOptions
 from okng.webui.watch import Watch
@@ -19,13 +19,8 @@ PATIENCE_MS = 20_000
 
 
 @pytest.fixture
-def client(people: Any, client_class: type[FlaskClient], sign_in: Any) -> FlaskClient:
-    watch = Watch(people.run_dir, ("top",), WebOptions())
-    app = create_app(
-        WebOptions(sign_ins_a_minute=1000), "line 1", watch, LedgerReader(people.store), people.store, people.run_dir
-    )
-    app.test_client_class = client_class
-    made = app.test_client()
+def client(people: Any, client_on: Callable[..., FlaskClient], sign_in: Any) -> FlaskClient:
+    made = client_on(Watch(people.run_dir, ("top",), WebOptions()), sign_ins_a_minute=1000)
     sign_in(made, "op")
     return made
 

@@ -1,7 +1,7 @@
 """Help: a page for each screen in both languages, of the same build, without a dead link, offline."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,6 @@ import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
 
-from okng.records.read import LedgerReader
-from okng.webui.app import create_app
-from okng.webui.options import WebOptions
 from okng.webui.screens import BY_ID, SCREENS
 from okng.webui.watch import Watch
 
@@ -22,13 +19,8 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 @pytest.fixture
-def client(line: Any, client_class: Any) -> Iterator[FlaskClient]:
-    watch = Watch(line.run_dir, ("top",), WebOptions())
-    watch.start()
-    app = create_app(WebOptions(), "line 1", watch, LedgerReader(line.store), line.store, line.run_dir)
-    app.test_client_class = client_class
-    yield app.test_client()
-    watch.close()
+def client(watch: Watch, client_on: Callable[..., FlaskClient]) -> FlaskClient:
+    return client_on(watch)
 
 
 @pytest.mark.parametrize("screen", BY_ID)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,10 +15,8 @@ from okng.records.read import LedgerReader
 from okng.records.views import FIGURES
 from okng.webui import catalogue
 from okng.webui.advice import CAUSES, SEEN, advice
-from okng.webui.app import create_app
 from okng.webui.bands import BARE, bands_of
 from okng.webui.charts import HEIGHT, WIDTH, Chart, charts_of
-from okng.webui.options import WebOptions
 from okng.webui.watch import Watch
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -151,18 +149,8 @@ def test_without_limits_there_is_no_band_but_what_any_reference_implies() -> Non
 
 
 @pytest.fixture
-def watch(line: Any) -> Iterator[Watch]:
-    made = Watch(line.run_dir, ("top",), WebOptions())
-    made.start()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def client(line: Any, watch: Watch, client_class: type[FlaskClient]) -> FlaskClient:
-    app = create_app(WebOptions(), "line 1", watch, LedgerReader(line.store), line.store, line.run_dir)
-    app.test_client_class = client_class
-    return app.test_client()
+def client(watch: Watch, client_on: Callable[..., FlaskClient]) -> FlaskClient:
+    return client_on(watch)
 
 
 def test_a_camera_without_a_reference_says_what_to_do(client: FlaskClient, line: Any) -> None:

@@ -1,6 +1,7 @@
 """Labels drawn by finger: exactly the sensor's pixels are kept, and what goes out comes back the same."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,6 @@ from okng.training.data.export import export
 from okng.training.data.rle import counts_of, from_coco
 from okng.training.data.shapes import box_of
 from okng.training.data.sources import open_dataset
-from okng.webui.app import create_app
 from okng.webui.options import WebOptions
 from okng.webui.watch import Watch
 from okng.workshop.labels import export_labels, import_labels
@@ -36,11 +36,8 @@ BODY: dict[str, Any] = {
 
 
 @pytest.fixture
-def client(people: Any, client_class: type[FlaskClient], sign_in: Any) -> FlaskClient:
-    options, history = WebOptions(sign_ins_a_minute=1000), LedgerReader(people.store)
-    app = create_app(options, "line 1", Watch(people.run_dir, ("top",), options), history, people.store, people.run_dir)
-    app.test_client_class = client_class
-    made = app.test_client()
+def client(people: Any, client_on: Callable[..., FlaskClient], sign_in: Any) -> FlaskClient:
+    made = client_on(Watch(people.run_dir, ("top",), WebOptions()), sign_ins_a_minute=1000)
     sign_in(made, "eng")
     return made
 

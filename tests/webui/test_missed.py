@@ -1,5 +1,6 @@
 """A defect was found downstream: the part is found, the report is kept, and it is told apart from what was not done."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,6 @@ from playwright.sync_api import Page, expect
 from okng.bus.part import Outcome
 from okng.records.people_read import PeopleReader
 from okng.records.read import LedgerReader
-from okng.webui.app import create_app
 from okng.webui.options import WebOptions
 from okng.webui.watch import Watch
 
@@ -17,11 +17,8 @@ PATIENCE_MS = 20_000
 
 
 @pytest.fixture
-def client(people: Any, client_class: type[FlaskClient], sign_in: Any) -> FlaskClient:
-    options, history = WebOptions(sign_ins_a_minute=1000), LedgerReader(people.store)
-    app = create_app(options, "line 1", Watch(people.run_dir, ("top",), options), history, people.store, people.run_dir)
-    app.test_client_class = client_class
-    made = app.test_client()
+def client(people: Any, client_on: Callable[..., FlaskClient], sign_in: Any) -> FlaskClient:
+    made = client_on(Watch(people.run_dir, ("top",), WebOptions()), sign_ins_a_minute=1000)
     sign_in(made, "op")
     return made
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +14,6 @@ from okng.bus.part import Outcome
 from okng.records.parcel import MOST_PARTS, parcel
 from okng.records.people_read import PeopleReader
 from okng.records.read import LedgerReader
-from okng.webui.app import create_app
 from okng.webui.options import WebOptions
 from okng.webui.part_way import way_of
 from okng.webui.watch import Watch
@@ -23,12 +22,8 @@ PATIENCE_MS = 20_000
 
 
 @pytest.fixture
-def client(people: Any, client_class: type[FlaskClient]) -> Iterator[FlaskClient]:
-    options, history = WebOptions(sign_ins_a_minute=1000), LedgerReader(people.store)
-    watch = Watch(people.run_dir, ("top",), options)
-    app = create_app(options, "line 1", watch, history, people.store, people.run_dir)
-    app.test_client_class = client_class
-    with app.test_client() as made:
+def client(people: Any, client_on: Callable[..., FlaskClient]) -> Iterator[FlaskClient]:
+    with client_on(Watch(people.run_dir, ("top",), WebOptions()), sign_ins_a_minute=1000) as made:
         yield made
 
 

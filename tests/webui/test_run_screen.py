@@ -14,8 +14,6 @@ from okng.bus.channel import AskDoor, ask_address
 from okng.bus.messages import Counters
 from okng.bus.part import Outcome
 from okng.records.people_read import PeopleReader
-from okng.records.read import LedgerReader
-from okng.webui.app import create_app
 from okng.webui.board import MINUTE_NS, Board
 from okng.webui.options import WebOptions
 from okng.webui.payload import counters_payload
@@ -25,11 +23,8 @@ PATIENCE_MS = 20_000
 
 
 @pytest.fixture
-def client(people: Any, client_class: type[FlaskClient]) -> FlaskClient:
-    options, history = WebOptions(sign_ins_a_minute=1000), LedgerReader(people.store)
-    app = create_app(options, "line 1", Watch(people.run_dir, ("top",), options), history, people.store, people.run_dir)
-    app.test_client_class = client_class
-    return app.test_client()
+def client(people: Any, client_on: Callable[..., FlaskClient]) -> FlaskClient:
+    return client_on(Watch(people.run_dir, ("top",), WebOptions()), sign_ins_a_minute=1000)
 
 
 class Shift:

@@ -1,12 +1,10 @@
 """A line lead teaches a product on the panel, with taps alone; an engineer looks ahead and puts models in place."""
 
-import importlib.util
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,6 +16,8 @@ from okng.bus.channel import ask_once
 from okng.bus.part import Outcome
 from okng.settings import read_settings
 from okng.webui.teach_figures import HEIGHT, MIDDLE, WIDTH, histogram
+
+from . import page_checks as checks
 
 pytestmark = pytest.mark.timeout(180)
 SETTINGS = """\
@@ -51,16 +51,6 @@ def test_bars_lie_inside_the_drawing_and_the_limit_between_goods_and_defects() -
     assert max(bar.x for bar in made.goods) < made.limit_x < min(bar.x for bar in made.defects)
     assert all(bar.y + bar.height == MIDDLE for bar in made.goods)
     assert histogram([2.0, 2.0], [], 2.0).defects == ()
-
-
-@pytest.fixture
-def checks() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("page_checks", Path(__file__).parent / "page_checks.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Workshop:
@@ -120,7 +110,7 @@ def shoot(page: Page, line: Any, outcome: Outcome = Outcome.OK, more: int = 1) -
 
 @pytest.mark.ui
 def test_a_product_is_taught_with_taps_alone_and_goes_on_after_a_kill(
-    screen: Callable[[str], Page], people: Any, workshop: Workshop, checks: ModuleType
+    screen: Callable[[str], Page], people: Any, workshop: Workshop
 ) -> None:
     page = screen("lead")
     bad: list[str] = []
@@ -235,7 +225,7 @@ def product(people: Any, workshop: Workshop) -> None:
 
 @pytest.mark.ui
 def test_an_engineer_looks_ahead_and_saves_a_threshold(
-    screen: Callable[[str], Page], people: Any, workshop: Workshop, checks: ModuleType
+    screen: Callable[[str], Page], people: Any, workshop: Workshop
 ) -> None:
     product(people, workshop)
     page = screen("eng")

@@ -4,7 +4,7 @@ import json
 import re
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,6 @@ from okng.bus.errors import BadLedger
 from okng.bus.part import Outcome
 from okng.records.figures_read import FiguresReader
 from okng.records.read import LedgerReader
-from okng.webui.app import create_app
-from okng.webui.options import WebOptions
 from okng.webui.papers import date_minute
 from okng.webui.period import days, period_of, shifts
 from okng.webui.plots import histogram, pareto
@@ -25,19 +23,8 @@ from okng.webui.watch import Watch
 
 
 @pytest.fixture
-def watch(people: Any) -> Iterator[Watch]:
-    made = Watch(people.run_dir, ("top",), WebOptions())
-    made.start()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def client(people: Any, watch: Watch, client_class: type[FlaskClient]) -> FlaskClient:
-    options = WebOptions(sign_ins_a_minute=1000, ideal_per_min=60)
-    app = create_app(options, "line 1", watch, LedgerReader(people.store), people.store, people.run_dir)
-    app.test_client_class = client_class
-    return app.test_client()
+def client(people: Any, watch: Watch, client_on: Callable[..., FlaskClient]) -> FlaskClient:
+    return client_on(watch, sign_ins_a_minute=1000, ideal_per_min=60)
 
 
 def sums_of(page: str) -> dict[str, int]:

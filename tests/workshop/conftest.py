@@ -1,7 +1,6 @@
 """A box with a workshop beside a made-up line: real processes, real bus, real ledger, rendered parts."""
 
 import contextlib
-import importlib.util
 import shutil
 import subprocess
 import sys
@@ -10,7 +9,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -21,7 +19,8 @@ from okng.bus.channel import ask_once
 from okng.bus.part import Outcome
 from okng.bus.rights import COMMANDS
 
-FEED = Path(__file__).parents[1] / "webui" / "feed.py"
+from ..webui.feed import Line
+
 REGION = {"name": "plate", "box": [192, 160, 192, 160]}
 SETTINGS = """\
 # Settings of a test: comments stay.
@@ -52,24 +51,12 @@ RECIPE = {
 }
 
 
-def load_feed() -> ModuleType:
-    """The made-up line of the screens' tests."""
-    name = "okng_test_feed"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, FEED)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
 @dataclass
 class Shop:
     """The workshop's process and its box."""
 
     folder: Path
-    line: Any
+    line: Line
     process: "subprocess.Popen[bytes] | None" = None
     parts: list[int] = field(default_factory=list)
 
@@ -134,7 +121,7 @@ class Shop:
 
     def shoot(self, draft: str, role: str, outcome: Outcome = Outcome.OK, **more: Any) -> dict[str, Any]:
         """Let a part pass and take its picture."""
-        self.line.judge(outcome, **({"defect": (230, 220)} if outcome is Outcome.NG else {}))
+        self.line.judge(outcome, defect=(230, 220) if outcome is Outcome.NG else None)
         until = time.monotonic() + 5
         while True:
             answer = self.ask("draft.shoot", {"draft": draft, "role": role, **more})
@@ -158,7 +145,6 @@ class Shop:
 @contextlib.contextmanager
 def make_shop(cameras: tuple[str, ...] = ("top",)) -> Iterator[Shop]:
     """A workshop beside a made-up line."""
-    feed = load_feed()
     folder = Path(tempfile.mkdtemp(prefix="oks", dir="/tmp"))
     try:
         (folder / "recipes").mkdir()
@@ -166,7 +152,7 @@ def make_shop(cameras: tuple[str, ...] = ("top",)) -> Iterator[Shop]:
         text = SETTINGS.format(run=folder)
         text = text.replace("[camera.top]\n", "".join(f"[camera.{name}]\n" for name in cameras))
         (folder / "okng.toml").write_text(text, encoding="utf-8")
-        line = feed.Line(folder, folder / "store", cameras=cameras)
+        line = Line(folder, folder / "store", cameras=cameras)
         line.start()
         shop = Shop(folder, line)
         try:
