@@ -175,6 +175,7 @@ def test_rows_of_the_line_go_on_while_many_sign_in(process: Process, maker: Modu
         for one in crowd:
             one.join()
         sender.close()
+    assert answers
     assert all(answer is not None and answer.done for answer in answers)
     assert LedgerReader(process.store).summary()["unjudged"] == 40
 

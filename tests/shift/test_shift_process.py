@@ -102,7 +102,14 @@ def test_io_that_is_killed_in_a_test_lets_nothing_pass_until_the_test_is_repeate
     line.line.until("due again", lambda: (s := line.state()) is not None and s.challenge.phase == "due")
     line.line.until("held", lambda: any("challenge test is due" in reason for reason in line.station().reasons))
     assert not ready(line)
-    assert all(record.disposition.action is Action.REJECT for record in line.records())
+    line.do("challenge.start")
+    line.line.until("READY to test", lambda: line.station().mode == "challenge" and ready(line))
+    for outcome in (Outcome.NG, Outcome.OK):
+        record, code = line.through(outcome)
+        assert (record.disposition.why, code) == (Why.CHALLENGE, WireCode.NG)
+    assert [record.disposition.action for record in line.records()] == [Action.REJECT, Action.REJECT]
+    line.line.until("production", lambda: line.station().mode == "production" and ready(line))
+    assert line.through(Outcome.OK)[1] == WireCode.OK
 
 
 def test_a_bypass_grants_nothing_and_goes_on_while_shift_is_dead(people: Open) -> None:
