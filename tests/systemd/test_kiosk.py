@@ -17,6 +17,8 @@ import pytest
 
 from okng.webui.options import WebOptions
 
+from .test_units import needs
+
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 KIOSK = SYSTEMD / "kiosk"
 UNIT = SYSTEMD / "okng-kiosk.service"
@@ -119,11 +121,11 @@ def page() -> Iterator[http.server.ThreadingHTTPServer]:
 
 @pytest.mark.ui
 @pytest.mark.timeout(120)
-@pytest.mark.skipif(shutil.which("weston") is None, reason="needs weston: apt-get install weston")
 def test_weston_starts_the_browser_and_it_fills_the_screen(
     tmp_path: Path, page: http.server.ThreadingHTTPServer
 ) -> None:
     """With weston's headless backend, so that it needs no graphics card."""
+    needs("weston", "weston")
     runtime = tmp_path / "run"
     runtime.mkdir(mode=0o700)
     found = ini("weston.ini")

@@ -38,12 +38,12 @@ WANTED = ("records", "io", "inspect", "shift", "web", "workshop")
 """Processes of every box; cameras and the doors to others are enabled by name."""
 
 
-def needs(tool: str) -> None:
+def needs(tool: str, package: str = "systemd") -> None:
     """Skip at a desk without the tool; fail where all the checks must run."""
     if shutil.which(tool) is None:
         if os.environ.get("CI") == "true":
-            pytest.fail(f"{tool} is missing: apt-get install systemd")
-        pytest.skip(f"{tool} is missing: apt-get install systemd")
+            pytest.fail(f"{tool} is missing: apt-get install {package}")
+        pytest.skip(f"{tool} is missing: apt-get install {package}")
 
 
 def settings_of(unit: Path) -> dict[str, list[str]]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import shutil
 import socket
 import ssl
 import subprocess
@@ -17,11 +16,12 @@ from okng.bus.errors import BadSettings
 from okng.webui.options import WebOptions
 from okng.webui.tls import is_loopback, tls_of
 
+from ..plc_io.conftest import lacking
+
 
 def make_pair(folder: Path, name: str = "box", *, passphrase: bool = False) -> tuple[Path, Path]:
     """A certificate that signs itself, and its key."""
-    if shutil.which("openssl") is None:
-        pytest.skip("needs openssl")
+    lacking("openssl")
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
     locked = ["-passout", "pass:secret"] if passphrase else ["-nodes"]
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "2", *locked]
