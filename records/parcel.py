@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from .export_files import guarded
-from .read import PartRow, ViewRow
+from .people_read import PeopleReader
+from .read import LedgerReader, PartRow, ViewRow, part_rows
 
 MOST_PARTS = 200
 MOST_BYTES = 512 << 20
@@ -68,6 +69,20 @@ def parcel(rows: Sequence[PartRow], path_of: PathOf, told: Told) -> Iterator[byt
             lines.writerow([guarded(value) for value in _line(row, told(row), names)])
         made.writestr("parts.csv", "\ufeff" + table.getvalue())
     yield out.taken()
+
+
+def picked(store: Path, seqs: Sequence[int]) -> tuple[list[PartRow], Told]:
+    """Those of these parts that there are, in this order, and what people said of them. BadLedger."""
+    with LedgerReader(store).asking() as ask:
+        found = {row.seq: row for row in part_rows(ask, seqs)}
+    people = PeopleReader(store)
+    said, seen = people.label_of(found), people.reviewed(found)
+
+    def told(row: PartRow) -> tuple[str, str, str]:
+        label, review = said.get(row.seq), seen.get(row.seq)
+        return label.truth if label else "", label.kind if label else "", review.who if review else ""
+
+    return [found[seq] for seq in seqs if seq in found], told
 
 
 def picture_path(store: Path, row: PartRow | ViewRow) -> Path | None:

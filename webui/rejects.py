@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from ..bus.errors import BadLedger
 from ..imaging.picture import Picture
 from ..records.gallery_read import GalleryReader, Page
-from ..records.parcel import MOST_PARTS, parcel, picture_path
+from ..records.parcel import MOST_PARTS, parcel, picked, picture_path
 from ..records.read import PartRow, ViewRow
 from .access import needs, open_to_all
 from .answered import sent_object
@@ -160,9 +160,7 @@ def reject_views(history: History, store: Path) -> Blueprint:
         if not 0 < len(seqs) <= MOST_PARTS or not all(seq.isdecimal() and len(seq) < 16 for seq in seqs):
             abort(400)
         try:
-            rows = [row for seq in seqs if (row := history.row(int(seq))) is not None]
-            said = web().people.label_of([row.seq for row in rows])
-            seen = web().people.reviewed([row.seq for row in rows])
+            rows, said = picked(store, [int(seq) for seq in seqs])
         except BadLedger:
             abort(503)
         if not rows:
@@ -170,13 +168,8 @@ def reject_views(history: History, store: Path) -> Blueprint:
         # Who takes data out of the box stands in the audit trail, or nothing goes out.
         if not note(web(), "parts exported", {"seqs": [row.seq for row in rows]}).done:
             abort(503)
-
-        def told_of(row: PartRow) -> tuple[str, str, str]:
-            label, review = said.get(row.seq), seen.get(row.seq)
-            return label.truth if label else "", label.kind if label else "", review.who if review else ""
-
         name = f"okng-parts-{rows[0].seq}-{rows[-1].seq}.zip"
-        sent = Response(parcel(rows, lambda held: picture_path(store, held), told_of), mimetype="application/zip")
+        sent = Response(parcel(rows, lambda held: picture_path(store, held), said), mimetype="application/zip")
         sent.headers["Content-Disposition"] = f'attachment; filename="{name}"'
         return sent
 

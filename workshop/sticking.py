@@ -9,9 +9,8 @@ from ..bus.clock import utc_now
 from ..bus.errors import Refused
 from ..records.export import Chosen
 from ..records.export_files import export_parts
-from ..records.parcel import MOST_BYTES, parcel, picture_path
-from ..records.people_read import PeopleReader
-from ..records.read import LedgerReader, PartRow, ViewRow
+from ..records.parcel import MOST_BYTES, parcel, picked, picture_path
+from ..records.read import PartRow, ViewRow
 from .jobs import Bench
 from .stick import PIECE, Saved, choose, room_for, save
 from .support import support_bundle
@@ -60,26 +59,17 @@ def _paper(bench: Bench) -> Parcel:
 
 def _rejects(bench: Bench) -> Parcel:
     store = bench.box.store
-    reader = LedgerReader(store)
-    rows = [row for seq in bench.order["seqs"] if (row := reader.row(int(seq))) is not None]
+    rows, told = picked(store, bench.order["seqs"])
     if not rows:
         raise Refused("none of these parts is in the ledger")
-    seqs = [row.seq for row in rows]
-    people = PeopleReader(store)
-    said, seen = people.label_of(seqs), people.reviewed(seqs)
-
-    def told_of(row: PartRow) -> tuple[str, str, str]:
-        label, review = said.get(row.seq), seen.get(row.seq)
-        return label.truth if label else "", label.kind if label else "", review.who if review else ""
-
     every: list[PartRow | ViewRow] = []
     for row in rows:
         every += [row]
         every += row.views
     held = [picture_path(store, one) for one in every]
     size = min(MOST_BYTES, sum(path.stat().st_size for path in held if path is not None))
-    name = f"okng-parts-{bench.box.station}-{seqs[0]}-{seqs[-1]}.zip"
-    return Parcel(name, size, lambda out: _all(out, parcel(rows, lambda one: picture_path(store, one), told_of)))
+    name = f"okng-parts-{bench.box.station}-{rows[0].seq}-{rows[-1].seq}.zip"
+    return Parcel(name, size, lambda out: _all(out, parcel(rows, lambda one: picture_path(store, one), told)))
 
 
 def _support(bench: Bench) -> Parcel:
