@@ -17,23 +17,12 @@ _MOST = 1 << 20
 
 
 class Entry(Body):
-    """One event."""
+    """`journal.add`: one event."""
 
     stream: str = Field(min_length=1, max_length=64)
     key: str = Field(default="", max_length=256)
     event: str = Field(min_length=1, max_length=64)
-    who: str = Field(default="", max_length=64)
-    """Empty: who asks; nobody there either: it happened by itself."""
     body: dict[str, Any] = Field(default_factory=dict)
-
-
-class Entries(Entry):
-    """`journal.add`: one event, or several in `entries` and snapshots in `keep`, all or none."""
-
-    stream: str = ""
-    event: str = ""
-    entries: tuple[Entry, ...] = ()
-    keep: dict[str, Any] = Field(default_factory=dict)
 
 
 class State(Body):
@@ -53,23 +42,13 @@ class Said(Body):
 
 
 def add(turn: Turn) -> dict[str, Any]:
-    """Write events; answer their numbers."""
-    asked = turn.take(Entries)
-    entries = list(asked.entries)
-    if asked.stream or asked.event:
-        one = {name: value for name, value in turn.ask.body.items() if name in Entry.model_fields}
-        entries.insert(0, Entry.model_validate(one))
-    if not entries and not asked.keep:
-        raise Refused("journal.add: expected stream, key and event, or entries")
-    numbers = [write(turn, one) for one in entries]
-    for name, body in asked.keep.items():
-        _keep(turn, name, body)
-    return {"n": numbers[-1] if numbers else 0, "numbers": numbers}
+    """Write an event; answer its number."""
+    return {"n": write(turn, turn.take(Entry))}
 
 
 def write(turn: Turn, entry: Entry) -> int:
     """Append one event; return its number. What a person did goes into the audit trail as well."""
-    who = entry.who or turn.ask.who
+    who = turn.ask.who
     turn.db.execute(
         "insert into journal (at, stream, key, event, who, body) values (?, ?, ?, ?, ?, ?)",
         (turn.at, entry.stream, entry.key, entry.event, who, _packed(entry.body)),
@@ -84,7 +63,10 @@ def write(turn: Turn, entry: Entry) -> int:
 def keep(turn: Turn) -> dict[str, Any]:
     """Keep a snapshot under its name."""
     asked = turn.take(State)
-    _keep(turn, asked.name, asked.body)
+    turn.db.execute(
+        "insert into keep values (?, ?, ?) on conflict (name) do update set body = excluded.body, at = excluded.at",
+        (asked.name, _packed(asked.body), turn.at),
+    )
     return {}
 
 
@@ -99,13 +81,6 @@ def add_audit(turn: Turn) -> dict[str, Any]:
 
 
 TASKS: dict[str, Task] = {"journal.add": add, "journal.state": keep, "audit.add": add_audit}
-
-
-def _keep(turn: Turn, name: str, body: object) -> None:
-    turn.db.execute(
-        "insert into keep values (?, ?, ?) on conflict (name) do update set body = excluded.body, at = excluded.at",
-        (name, _packed(body), turn.at),
-    )
 
 
 def _packed(body: object) -> str:

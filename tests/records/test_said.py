@@ -188,10 +188,11 @@ def test_settings_keep_old_and_new_in_the_trail(line: Any) -> None:
     assert line.people.settings() == {}
 
 
-def test_the_journal_takes_events_and_snapshots_together(room: Any) -> None:
+def test_the_journal_takes_events_and_snapshots(room: Any) -> None:
     event = {"stream": "alarm", "key": "camera.lost:top", "event": "active", "body": {"a": 1}}
-    told = room.done("journal.add", entries=[event, {**event, "event": "acknowledged", "who": "oli"}], keep={"s": [1]})
-    assert told == {"n": 2, "numbers": [1, 2]}
+    assert room.done("journal.add", **event) == {"n": 1}
+    assert room.done("journal.add", "oli", **{**event, "event": "acknowledged"}) == {"n": 2}
+    assert room.done("journal.state", name="s", body=[1]) == {}
     assert [(row.n, row.event, row.who) for row in room.people.journal("alarm", key="camera.lost:top")] == [
         (2, "acknowledged", "oli"),
         (1, "active", ""),
@@ -202,8 +203,8 @@ def test_the_journal_takes_events_and_snapshots_together(room: Any) -> None:
     assert room.people.keep("s").body == {"b": 2}
     assert room.people.keep("none") is None
     assert room.trail() == ["alarm acknowledged"]  # what happened by itself is in the journal only
-    room.refused("journal.add", entries=[event, {"stream": "alarm"}])
-    assert "expected stream" in room.refused("journal.add")
+    assert "event: Field required" in room.refused("journal.add", stream="alarm")
+    assert "stream: Field required; event: Field required" in room.refused("journal.add")
     assert len(room.people.journal()) == 2
     for sql in ("update journal set who = 'x'", "delete from journal"):
         with pytest.raises(apsw.ConstraintError, match="append-only"), room.ledger.transaction() as db:
