@@ -8,10 +8,7 @@ The line is the demonstration's, with its people. What one sees is done first as
 import argparse
 import contextlib
 import json
-import os
-import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,8 +20,10 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from okng.tests.webui.conftest import ARGS, CHROMIUM, free_port
 from okng.tests.webui.scenes import OF_THEIR_OWN, SCENES
 from okng.tests.webui.studio import Studio
+from okng.tests.webui.test_every_page import PATHS
 from okng.webui.screens import SCREENS
 
 ROOT = Path(__file__).parents[2]
@@ -37,15 +36,6 @@ OF_HELP = {
     "labelling": "label-draw",
 }
 """Picture of a screen's help page, where it is not its first."""
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars"]
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -77,13 +67,6 @@ def _judged(url: str) -> int:
     return 0 if counters is None else int(counters["ok"]) + int(counters["ng"])
 
 
-def page_paths() -> dict[str, str]:
-    """Path of each screen, as tests/webui/test_every_page.py walks them."""
-    text = (Path(__file__).parent / "test_every_page.py").read_text(encoding="utf-8")
-    table = text[text.index("PATHS = {") : text.index("}", text.index("PATHS = {"))]
-    return dict(re.findall(r'"([a-z]+)": "([^"]+)"', table))
-
-
 def main() -> None:
     """Start the line, live in it, take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
@@ -95,13 +78,11 @@ def main() -> None:
     parser.add_argument("--url", default="", help="of a demonstration that runs already")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    groups = {screen.id: screen.group for screen in SCREENS}
-    paths = page_paths()
-    screens = {name: (path, groups[name]) for name, path in paths.items() if name in groups}
+    screens = {screen.id: (PATHS[screen.id], screen.group) for screen in SCREENS}
     with contextlib.ExitStack() as stack:
         playwright = stack.enter_context(sync_playwright())
         browser = stack.enter_context(
-            contextlib.closing(playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS))
+            contextlib.closing(playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGS, "--hide-scrollbars"]))
         )
         for names, more in _lines(options.scenes.split(",")):
             with contextlib.ExitStack() as line:
