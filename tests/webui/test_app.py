@@ -18,11 +18,12 @@ from okng.bus.errors import BadLedger, BadPicture
 from okng.bus.part import Measurement, Outcome
 from okng.camera.frame import read_picture
 from okng.records.image_history import ImageHistory
+from okng.records.parcel import picture_path
 from okng.records.read import LedgerReader, PartRow
 from okng.records.views import ViewRow
 from okng.webui.app import create_app
 from okng.webui.options import WebOptions
-from okng.webui.rejects import PAGE, picture_path
+from okng.webui.rejects import PAGE
 from okng.webui.watch import Watch
 
 ClientOf = Callable[[Flask], FlaskClient]
