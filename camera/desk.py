@@ -25,7 +25,7 @@ from ..bus.clock import SECOND, now_ns
 from ..bus.errors import BadSettings, CameraLost
 from ..bus.messages import StationState
 from .features import Feature, Value
-from .sfnc import name_of
+from .sfnc import OLDER, name_of
 
 log = logging.getLogger(__name__)
 SHOWN = (
@@ -42,13 +42,11 @@ THE_RECIPES = frozenset(
     )
 )
 """Not for a preview: the picture's shape and whose it is are the recipe's to say."""
-PROFILED = frozenset(
-    (
-        *("ExposureTime", "ExposureTimeAbs", "ExposureAuto", "AutoExposure", "Gain", "GainAbs", "GainAuto"),
-        *("AcquisitionFrameRate", "AcquisitionFrameRateAbs", "TriggerSource", "TriggerActivation", "TriggerOverlap"),
-        *("TriggerDelay", "TriggerDelayAbs", "LineDebouncerTime", "LineDebouncerTimeAbs"),
-    )
+_PROFILED = (
+    *("ExposureTime", "ExposureAuto", "Gain", "GainAuto", "AcquisitionFrameRate"),
+    *("TriggerSource", "TriggerActivation", "TriggerOverlap", "TriggerDelay", "LineDebouncerTime"),
 )
+PROFILED = frozenset(each for name in _PROFILED for each in (name, *OLDER.get(name, ())))
 """What each profile writes itself: after a restart the profile's word holds, it may be another job's by now."""
 SELECTED = {"BalanceRatio": "BalanceRatioSelector"}
 """Features of which there is one for each choice of another."""
@@ -263,11 +261,14 @@ class CameraDesk:
         choice: Value = self._source.get(selector) if selector and self._source.has(selector) else ""
         if any(known == name and of == choice for known, _, _, of in self._found):
             return
-        self._found.append((name, self._source.get(name), selector if choice else "", choice))
+        found = [*self._found, (name, self._source.get(name), selector if choice else "", choice)]
+        draft = self._file.with_suffix(".draft")
         try:
-            self._file.write_text(json.dumps(self._found), encoding="utf-8")
+            draft.write_text(json.dumps(found), encoding="utf-8")
+            draft.replace(self._file)  # whole or not at all: who comes after a crash writes back what stands there
         except OSError as error:
             raise ValueError(f"what was found cannot be kept, so nothing is written: {error.strerror}") from error
+        self._found = found
 
     def _apply(self) -> dict[str, Any]:
         """End the session and write once more what was written in it. Not kept by any recipe."""

@@ -129,6 +129,18 @@ def test_a_process_that_dies_in_a_session_leaves_nothing_behind(line: Line) -> N
     assert before is None or value(line, "BlackLevel") == before
 
 
+def test_what_was_found_is_kept_or_nothing_is_written_however_often_it_is_asked(line: Line) -> None:
+    line.start().ready()
+    done(line, "camera.free_run", on=True)
+    (line.run_dir / "camera-top-found.draft").mkdir()
+    for _ in range(2):
+        assert "nothing is written" in asked(line, "feature.write", values={"Gain": 2.0}).detail
+    assert value(line, "Gain") == 0.0
+    (line.run_dir / "camera-top-found.draft").rmdir()
+    done(line, "feature.write", values={"Gain": 2.0})
+    assert value(line, "Gain") == 2.0
+
+
 def test_after_a_restart_the_profile_has_the_last_word(line: Line) -> None:
     """The process died in a session, and the job that runs now has another exposure than the one that was set up."""
     line.start().ready()
