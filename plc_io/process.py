@@ -138,11 +138,15 @@ class _Io:
             self._forces,
             self._table,
             options.check,
-            busy=lambda: self.station.ready and self.station.open > 0,
+            busy=self._busy,
             revision=lambda: self.station.job.revision,
             levels=lambda: {} if self._gates is None else self._gates.levels(),
             wire=self._wire,
         )
+
+    def _busy(self) -> bool:
+        """Parts are under way while READY."""
+        return self.station.open > 0 and self.station.ready
 
     def _wire(self) -> dict[str, object]:
         """What the link to the machine is, and how it does."""
@@ -318,7 +322,7 @@ class _Io:
     def _flush(self, at: int) -> None:
         """Show the PLC and tell the bus what has changed."""
         entries = self._journal.waiting
-        self._forces.turn(at, busy=self.station.ready and self.station.open > 0)
+        self._forces.turn(at, busy=self._busy())
         if self._gates is not None:
             self._gates.forced = self._forces.valves
         image = self.station.tick(at)

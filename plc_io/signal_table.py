@@ -12,23 +12,19 @@ _IN = ("heartbeat", "job_request", "job_token", "part", "ack_seq", "encoder")
 
 
 class SignalTable:
-    """What goes out and what came in. Cheap where nothing changed."""
+    """What goes out and what came in."""
 
     def __init__(self) -> None:
-        self._out, self._in = OutImage(), InImage(0)
         self._values: dict[tuple[str, str], tuple[int | None, int]] = {}  # by direction and name: value, since when
 
     def sent(self, image: OutImage, now_ns: int) -> None:
         """The box shows this from now on."""
-        if image != self._out or not self._values:
-            self._out = image
-            self._bits("out", Status, int(image.status), now_ns)
-            for name in _OUT:
-                self._put("out", name, int(getattr(image, name)), now_ns)
+        self._bits("out", Status, int(image.status), now_ns)
+        for name in _OUT:
+            self._put("out", name, int(getattr(image, name)), now_ns)
 
     def came(self, image: InImage) -> None:
         """The PLC said this."""
-        self._in = image
         self._bits("in", Command, int(image.command), image.at_ns)
         for name in _IN:
             self._put("in", name, getattr(image, name), image.at_ns)
