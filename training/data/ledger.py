@@ -11,7 +11,7 @@ from pathlib import Path
 from ...records.read import MOST_ROWS, LedgerReader, PartRow
 from .dataset import GOOD
 from .intake import Claim, Reading
-from .said import NAMELESS, Said, found_by, said_of
+from .said import Said, found_by, said_of, worst_kind
 
 _LOT_CODES = frozenset({"lot", "batch", "charge"})
 NOTHING = Said()
@@ -21,6 +21,7 @@ _ELSEWHERE = "NG parts were judged on another camera's picture: left aside"
 _UNSURE = "parts nobody could tell: labelled unsure, left aside"
 _ESCAPED = "parts were found defective downstream, but nobody labelled them: left aside"
 _ASIDE = (_UNJUDGED, _UNKEPT, _ELSEWHERE, _UNSURE, _ESCAPED)
+"""In the order they are told."""
 
 
 def read_ledger(store: Path, *, recipe: str = "", since: str = "", camera: str = "") -> Reading:
@@ -50,9 +51,7 @@ def read_ledger(store: Path, *, recipe: str = "", since: str = "", camera: str =
             else:
                 reading.claims.append(_claim(store, f"{who.box}-{who.lineage}", row, people, seen, (picture, digest)))
     reading.claims.reverse()
-    reading.notes += [
-        f"{aside[why]} {why}" for why in (_UNJUDGED, _UNKEPT, _ELSEWHERE, _UNSURE, _ESCAPED) if aside[why]
-    ]
+    reading.notes += [f"{aside[why]} {why}" for why in _ASIDE if aside[why]]
     by_model = sum(claim.said_by == "verdict" for claim in reading.claims)
     if by_model:
         reading.notes.append(f"{by_model} labels are verdicts of a model: let a person look first")
@@ -81,9 +80,8 @@ def _aside(row: PartRow, said: Said, camera: str) -> str:
 
 def _claim(store: Path, box: str, row: PartRow, said: Said, camera: str, picture: tuple[str, str | None]) -> Claim:
     ok = row.outcome == "OK"
-    worst = max(row.defects, key=lambda one: one.score, default=None)
     lot = next((code.text for code in row.codes if code.name.lower() in _LOT_CODES and code.text), "")
-    by_model = GOOD if ok else worst.kind if worst is not None else NAMELESS
+    by_model = GOOD if ok else worst_kind(row)
     return Claim(
         picture=store / picture[0],
         name=picture[0],

@@ -49,8 +49,7 @@ class Said:
             return None
         if self.good:
             return GOOD
-        worst = max(row.defects, key=lambda one: one.score, default=None)
-        return self.label.kind or (worst.kind if worst is not None else NAMELESS)
+        return self.label.kind or worst_kind(row)
 
     def draw(self, row: PartRow, camera: str) -> Draw | None:
         """What is known of the defects' places on that camera's picture: drawn, else what the model found."""
@@ -66,6 +65,12 @@ def said_of(store: Path, seqs: Iterable[int]) -> dict[int, Said]:
     people, wanted = PeopleReader(store), list(seqs)
     labels, drawings, escaped = people.label_of(wanted), people.drawings(wanted), people.escaped(wanted)
     return {seq: Said(labels.get(seq), drawings.get(seq), seq in escaped) for seq in {*labels, *drawings, *escaped}}
+
+
+def worst_kind(row: PartRow) -> str:
+    """Class of the worst place that the model found."""
+    worst = max(row.defects, key=lambda one: one.score, default=None)
+    return NAMELESS if worst is None else worst.kind
 
 
 def found_by(row: PartRow, kind: str = "") -> Draw:
