@@ -35,7 +35,6 @@ from ..models.detector import Detector
 from ..models.pictures import files_in, read
 from ..records.check import check as check_store
 from ..records.export import export_jsonl
-from ..settings import read_settings
 from ..simline.build import build as build_camera
 from ..training.options import TeachOptions
 from ..training.taught_report import TeachReport
@@ -303,7 +302,7 @@ class Demonstration:
             if not self.options.people:
                 self.say("nobody may sign in there yet: the first page makes the first administrator")
                 return
-            known = add_people(self.space.run_dir, read_settings(self.space.settings).records.store)
+            known = add_people(self.space.run_dir, self.space.store)
             self.say(f"who may sign in there, and their PINs: {known}")
 
     def _belt(self, supervisor: Supervisor, plan: dict[str, Any], stop: Stop) -> None:
