@@ -16,9 +16,6 @@ import contextlib
 import http.client
 import itertools
 import json
-import os
-import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -30,20 +27,18 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from okng.bench.line import machine
-from okng.bus.channel import Subscriber, inspect_address, io_address
+from okng.bus.channel import Subscriber, inspect_address
 from okng.bus.clock import MS, utc_now
-from okng.bus.messages import StationState
 from okng.bus.part import Verdict
 from okng.settings import read_settings
+from okng.tests.webui.conftest import ARGS, CHROMIUM
+from okng.tests.webui.screenshots import running
+from okng.tests.webui.studio import sign_in
 
 HERE = Path(__file__).parent
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-OPERATOR = ("operator", "1111")
-"""Of the demonstration (`appliance/demo_people.py`)."""
 
 
 def percentiles(values: list[float]) -> dict[str, float]:
@@ -58,48 +53,18 @@ def percentiles(values: list[float]) -> dict[str, float]:
 @contextlib.contextmanager
 def running_line(out: Path, rate: float) -> Iterator[tuple[str, Path]]:
     """A demonstration with its page; yields the page's address and the run folder."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [sys.executable, "-m", "okng", "demo", "--out", str(out), "--port", str(port), "--rate", str(rate)]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with (out.parent / "web-bench.log").open("w") as log:
-        process = subprocess.Popen([*command, "--size", "128"], stdout=log, stderr=log)
-        try:
-            end = time.monotonic() + 240
-            while True:
-                if process.poll() is not None or time.monotonic() > end:
-                    raise SystemExit(f"the demonstration does not run: {log.name}")
-                with contextlib.suppress(OSError):
-                    if get(f"127.0.0.1:{port}", "/healthz")[0] == 200:
-                        break
-                time.sleep(0.5)
-            run_dir = read_settings(out / "okng.toml").box.run_dir
-            wait_for_parts(run_dir, 20)
-            yield f"http://127.0.0.1:{port}", run_dir
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(60)
+    with running(out, 20, "--rate", str(rate)) as url:
+        yield url, read_settings(out / "okng.toml").box.run_dir
 
 
-def wait_for_parts(run_dir: Path, wanted: int) -> None:
-    """Until the line has judged that many."""
-    with Subscriber([io_address(run_dir)], (StationState,)) as ears:
-        end = time.monotonic() + 120
-        while time.monotonic() < end:
-            state = ears.receive(500)
-            if state is not None and state.counters.ok + state.counters.ng >= wanted:
-                return
-    raise SystemExit("the line judges nothing")
-
-
-def get(host: str, path: str, timeout: float = 10) -> tuple[int, dict[str, str], bytes]:
-    """One request on a connection of its own."""
-    connection = http.client.HTTPConnection(host, timeout=timeout)
+def get(host: str, path: str) -> int:
+    """One request on a connection of its own; return the status once all of the answer is there."""
+    connection = http.client.HTTPConnection(host, timeout=10)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
-        return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+        answer.read()
+        return answer.status
     finally:
         connection.close()
 
@@ -167,21 +132,11 @@ def verdict_to_screen(browser: Browser, url: str, run_dir: Path, seconds: float)
     return percentiles([1000 * (at - ears.at[int(part)]) for part, at in seen.items() if int(part) in ears.at])
 
 
-def sign_in(page: Page, url: str) -> None:
-    """As the operator of the demonstration, by the API of the page itself."""
-    name, pin = OPERATOR
-    page.goto(f"{url}/sign-in?who={name}", wait_until="commit")
-    for digit in pin:
-        page.locator(f'[data-digit="{digit}"]').tap()
-    page.locator(".pad-key.go").tap()
-    page.wait_for_function(f"() => document.body.dataset.user === '{name}'")
-
-
 def tap_to_dom(browser: Browser, url: str, taps: int) -> dict[str, float]:
     """From the touch on a label tile to the changed page, ms. The label goes to the ledger meanwhile."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, has_touch=True)
     page = context.new_page()
-    sign_in(page, url)
+    sign_in(page, url, "operator")
     page.goto(url + "/confirm", wait_until="commit")
     took: list[float] = []
     for _ in range(taps):
@@ -299,7 +254,7 @@ def crowd(url: str, seconds: float) -> dict[str, Any]:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             begun = time.perf_counter()
-            codes.add(get(host, "/menu")[0])
+            codes.add(get(host, "/menu"))
             took.append(1000 * (time.perf_counter() - begun))
             time.sleep(0.1)
         refused = sum(viewer.refused for viewer in made)

@@ -17,6 +17,15 @@ SLOW = ("run", "camera", "trends", "image", "timing", "regions")
 """Pages that take a while until all of them is there."""
 
 
+def sign_in(page: Page, url: str, person: str) -> None:
+    """As one of the demonstration's people, on the page itself."""
+    page.goto(f"{url}/sign-in?who={person}", wait_until="commit")
+    for digit in PEOPLE[person][1]:
+        page.locator(f'[data-digit="{digit}"]').tap()
+    page.locator(".pad-key.go").tap()
+    page.wait_for_function(f"() => document.body.dataset.user === '{person}'")
+
+
 @dataclass
 class Studio:
     """A browser on a running line. Pages are kept, one for each person and language."""
@@ -53,11 +62,7 @@ class Studio:
             )
             if said["who"] == person:
                 return
-        page.goto(f"{self.url}/sign-in?who={person}", wait_until="commit")
-        for digit in PEOPLE[person][1]:
-            page.locator(f'[data-digit="{digit}"]').tap()
-        page.locator(".pad-key.go").tap()
-        page.wait_for_function(f"() => document.body.dataset.user === '{person}'")
+        sign_in(page, self.url, person)
 
     def shot(
         self,
