@@ -54,6 +54,23 @@ def needs(right: str) -> Callable[[View], View]:
     return wrap
 
 
+def needs_one_of(*rights: str) -> Callable[[View], View]:
+    """Let those in who have one of several rights; who has none is told of the first."""
+
+    def wrap(view: View) -> View:
+        guards = {right: needs(right)(view) for right in rights}
+
+        @wraps(view)
+        def guarded(*given: Any, **named: Any) -> Any:
+            return guards[next(filter(may, rights), rights[0])](*given, **named)
+
+        guarded.needs = rights[0]  # type: ignore[attr-defined]  # read by the test that walks all routes
+        guarded.any_of = frozenset(rights)  # type: ignore[attr-defined]
+        return guarded  # type: ignore[return-value]
+
+    return wrap
+
+
 def open_to_all(view: View) -> View:
     """Let everybody who reaches the panel see this."""
     view.needs = LOOK  # type: ignore[attr-defined]

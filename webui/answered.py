@@ -1,6 +1,6 @@
 """What came of an ask of an engineer's screen, as its script takes it: done or not, and why in the viewer's words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Response, abort, jsonify, request
@@ -57,3 +57,12 @@ def sent_object() -> dict[str, Any]:
     if not isinstance(found, dict):
         abort(400)
     return found
+
+
+def script_words(words: Mapping[str, str]) -> dict[str, str]:
+    """What a page's script puts up, in the viewer's language, and what all of them say of an answer that is none."""
+    none = {
+        "silent": N_("No answer: it may or may not be done"),
+        "refused": N_("You are not signed in for this any more."),
+    }
+    return {code: gettext(text).replace("%%", "%") for code, text in {**none, **words}.items()}

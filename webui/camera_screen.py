@@ -10,7 +10,7 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 from flask_babel import gettext
 
 from .access import needs
-from .answered import answered, sent
+from .answered import answered, script_words, sent
 from .asking import ask
 from .web import Web
 from .words import N_
@@ -142,8 +142,6 @@ def camera_views(web: Web) -> Blueprint:
 
 def _words() -> dict[str, str]:
     words = {
-        "silent": N_("No answer: it may or may not be done"),
-        "refused": N_("You are not signed in for this any more."),
         "on": N_("Live: no part is judged"),
         "off": N_("Not live: the last picture of the line"),
         "none": N_("No picture of this camera yet"),
@@ -167,4 +165,4 @@ def _words() -> dict[str, str]:
         "locked": N_("locked"),
         "fails": N_("The camera answers no more: %(detail)s"),
     }
-    return {code: gettext(text).replace("%%", "%") for code, text in words.items()}
+    return script_words(words)

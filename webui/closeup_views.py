@@ -1,20 +1,18 @@
 """What browsers ask of the close-up: `/closeup/CAMERA.jpg`, `/closeup/CAMERA.json`."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import asdict
-from functools import wraps
-from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, request
 
 from ..bus.clock import MS, now_ns
 from ..imaging.picture import Box
 from ..imaging.sharpness import SMALLEST_PX
-from .access import may, needs
+from .access import needs_one_of
 from .web import Web
 
-RIGHTS = ("camera.set", "recipe.edit", "model.teach")
+_who_sets_up = needs_one_of("camera.set", "recipe.edit", "model.teach")
+"""Who sets cameras, draws regions or teaches: a full picture costs the watcher more than others need."""
 WAIT_S = 2.0
 WAITING = 4
 """Requests that may wait at once: each holds a thread."""
@@ -56,19 +54,6 @@ def closeup_views(web: Web) -> Blueprint:
         return jsonify({name: value for name, value in asdict(close).items() if name != "jpeg"})
 
     return views
-
-
-def _who_sets_up(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Let in who sets cameras, draws regions or teaches: a full picture costs the watcher more than others need."""
-    chosen = {right: needs(right)(view) for right in RIGHTS}
-
-    @wraps(view)
-    def guarded(**named: Any) -> Any:
-        return chosen[next((right for right in RIGHTS if may(right)), RIGHTS[0])](**named)
-
-    guarded.needs = RIGHTS[0]  # type: ignore[attr-defined]  # read by the test that walks all routes
-    guarded.any_of = frozenset(RIGHTS)  # type: ignore[attr-defined]
-    return guarded
 
 
 def _box() -> Box | None:

@@ -13,7 +13,7 @@ from ..bus.clock import SECOND, now_ns
 from ..bus.heartbeat import Pulse
 from ..bus.messages import Health
 from .access import needs
-from .answered import answered, sent
+from .answered import answered, script_words, sent
 from .asking import ask
 from .log_tail import log_tail
 from .machine import Power, addresses, clock, disks, gpu, gpu_fitted, load, memory, power, resident_kb, temperatures
@@ -187,9 +187,7 @@ def _versions() -> list[tuple[str, str]]:
 
 def _words() -> dict[str, str]:
     words = {
-        "silent": N_("No answer: it may or may not be done"),
-        "refused": N_("You are not signed in for this any more."),
         "making": N_("Being made … %(share)s %%"),
         "made": N_("Ready: %(size)s kB"),
     }
-    return {code: gettext(text).replace("%%", "%") for code, text in words.items()}
+    return script_words(words)

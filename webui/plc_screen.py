@@ -5,8 +5,6 @@ io looks, forces and ends forcing; a page that is gone, or this process, changes
 
 import subprocess
 import sys
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, url_for
@@ -14,14 +12,15 @@ from flask_babel import gettext
 
 from ..bus.asks import Answer
 from ..bus.clock import SECOND, now_ns
-from .access import may, needs
-from .answered import answered, sent
+from .access import may, needs, needs_one_of
+from .answered import answered, script_words, sent
 from .asking import ask
 from .line import UNDER_WAY
 from .web import Web
 from .words import N_
 
 SEE, FORCE = "diagnostics.read", "io.force"
+_onlooker = needs_one_of(SEE, FORCE)
 SECONDS = (5, 10, 30, 60)
 MAP_TIMEOUT_S = 20
 MAPS = {"csv": "text/csv", "md": "text/markdown", "st": "text/plain"}
@@ -129,18 +128,6 @@ def plc_views(web: Web) -> Blueprint:
     return views
 
 
-def _onlooker(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Let in who reads diagnostics or may force."""
-    seeing, forcing = needs(SEE)(view), needs(FORCE)(view)
-
-    @wraps(view)
-    def guarded(**named: Any) -> Any:
-        return forcing(**named) if may(FORCE) else seeing(**named)
-
-    guarded.needs = SEE  # type: ignore[attr-defined]  # read by the test that walks all routes
-    return guarded
-
-
 def _nothing() -> Answer:
     return Answer("", False, gettext("Signals are shown to those who may read diagnostics."))
 
@@ -152,17 +139,13 @@ def _station(web: Web) -> dict[str, Any]:
         return {"heard": False}
     heard = now_ns() - station.at_ns < STALE_NS
     counters = station.counters
-    counts = [(name, getattr(counters, name)) for name in _COUNTERS]
+    counts = [(name, getattr(counters, name)) for name in COUNTERS]
     # READY drops while a part is under way, and comes back with the next one: that is no trouble, and does not blink.
     ready = station.ready or (station.state in UNDER_WAY and not station.reasons)
     told = {"heard": heard, "state": station.state, "ready": ready, "plc_alive": station.plc_alive}
     return {**told, "fault": station.fault, "job": station.job_number, "counters": counts}
 
 
-_COUNTERS = (
-    *("triggers", "ok", "ng", "unjudged", "late", "missed", "in_flight", "ordered", "confirmed", "unconfirmed"),
-    *("stale_verdicts", "consecutive_ng", "challenge", "bypass"),
-)
 COUNTERS = {
     "triggers": N_("triggers"),
     "ok": N_("OK"),
@@ -183,8 +166,6 @@ COUNTERS = {
 
 def _words() -> dict[str, str]:
     words = {
-        "silent": N_("No answer: it may or may not be done"),
-        "refused": N_("You are not signed in for this any more."),
         "box.alive": N_("The box beats"),
         "box.dead": N_("The box is silent"),
         "plc.alive": N_("The PLC beats"),
@@ -209,5 +190,5 @@ def _words() -> dict[str, str]:
         "wire.timeouts": N_("timeouts"),
         "wire.stale": N_("late answers"),
     }
-    found = {code: gettext(text) for code, text in words.items()}
+    found = script_words(words)
     return {**found, **{f"counter.{name}": gettext(text) for name, text in COUNTERS.items()}}

@@ -12,7 +12,7 @@ from flask_babel import gettext
 from ..bus.asks import Answer
 from ..bus.rights import COMMANDS
 from .access import needs
-from .answered import answered, sent
+from .answered import answered, script_words, sent
 from .asking import ask
 from .session import at_panel
 from .stick_words import stick_words
@@ -84,8 +84,6 @@ def _shown() -> dict[str, Any]:
         "saving": N_("Being written and read back: %(share)s %%. Leave the stick in."),
         "saved": N_("Saved as %(file)s and checked. You may pull the stick out now."),
         "failed": N_("Not saved: %(why)s"),
-        "silent": N_("No answer: it may or may not be done"),
-        "refused": N_("You are not signed in for this any more."),
     }
-    told = {code: gettext(text).replace("%%", "%") for code, text in words.items()}
+    told = script_words(words)
     return {"look": url_for("sticks.look"), "words": told}

@@ -11,7 +11,7 @@ from ..bus.clock import MS, SECOND, now_ns
 from ..bus.errors import BadLedger
 from ..records.timing_read import moments
 from .access import may, needs, person
-from .answered import answer_words, answered, sent
+from .answered import answer_words, answered, script_words, sent
 from .asking import ask, send
 from .reckoning import LOOKED_AT, Measured, Way, measured, reckon
 from .timeline import timeline
@@ -193,8 +193,6 @@ def _triggered(recipe: dict[str, Any], cameras: tuple[str, ...]) -> list[str]:
 
 def _words() -> dict[str, str]:
     words = {
-        "silent": N_("No answer: it may or may not be done"),
-        "refused": N_("You are not signed in for this any more."),
         "fits": N_("It fits: %(left)s ms are left."),
         "short": N_("Too late: %(left)s ms are missing. Nothing can be saved."),
         "has": N_("%(distance)s mm ÷ %(speed)s mm/s = %(has)s ms from eye to gate"),
@@ -215,4 +213,4 @@ def _words() -> dict[str, str]:
         "firing": N_("The gate is on while the key is held"),
         "let_go": N_("Off"),
     }
-    return {code: gettext(text) for code, text in words.items()}
+    return script_words(words)
