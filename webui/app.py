@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from datetime import datetime
 from pathlib import Path
 
 from flask import Flask, Response, abort, jsonify, redirect, render_template, request, send_from_directory, url_for
@@ -29,6 +28,7 @@ from .run import run_views
 from .screens import BY_ID
 from .session import Sessions, key_place, read_key, set_up_cookies
 from .sign_in import LANGUAGE_COOKIE, LONG_S, own_path, sign_in_views
+from .spans import in_own_zone
 from .theme import add_theme, theme_of
 from .watch import Watch
 from .web import Web
@@ -110,8 +110,8 @@ def create_app(
             "screen_of": BY_ID.get,
         }
 
-    app.add_template_filter(lambda utc: _local(utc, "%H:%M:%S"), "clock")
-    app.add_template_filter(lambda utc: _local(utc, "%Y-%m-%d %H:%M:%S"), "date_clock")
+    app.add_template_filter(lambda utc: in_own_zone(utc, "%H:%M:%S"), "clock")
+    app.add_template_filter(lambda utc: in_own_zone(utc, "%Y-%m-%d %H:%M:%S"), "date_clock")
 
     @app.after_request
     def headers(response: Response) -> Response:
@@ -173,14 +173,6 @@ def _add_language(app: Flask) -> None:
         secure = request.is_secure
         answer.set_cookie(LANGUAGE_COOKIE, chosen, max_age=LONG_S, httponly=True, samesite="Strict", secure=secure)
         return answer
-
-
-def _local(utc: str, layout: str) -> str:
-    """A moment of the ledger in the box's own zone; as it stands where it is not one."""
-    try:
-        return datetime.fromisoformat(utc).astimezone().strftime(layout)
-    except ValueError:
-        return utc
 
 
 def _digest(folder: Path) -> str:

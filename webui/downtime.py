@@ -3,10 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from ..records.figures_read import FiguresReader, Span
+from .period import minutes_between
 from .words import Gettext, alarm
 
 READY, NOT_READY, UNKNOWN = "ready", "not ready", "unknown"
@@ -47,7 +47,7 @@ def uptime_of(reader: FiguresReader, span: Span) -> Uptime:
     minutes: dict[str, float] = defaultdict(float)
     stops: dict[str, list[float]] = defaultdict(lambda: [0, 0.0])
     for state, reason, begin, end in _spans(events, span):
-        took = _minutes(begin, end)
+        took = minutes_between(begin, end)
         minutes[state] += took
         if state == NOT_READY and took > 0:
             stops[reason][0] += 1
@@ -74,7 +74,3 @@ def _spans(events: list[dict[str, Any]], span: Span) -> Iterator[tuple[str, str,
         reasons = body.get("reasons") or [""]
         reason, at = (str(reasons[0]) if state == NOT_READY else ""), begin
     yield state, reason, at, max(at, span.until)
-
-
-def _minutes(begin: str, end: str) -> float:
-    return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds() / 60)

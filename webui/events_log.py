@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from ..records.figures_read import FiguresReader
 from .alarm_words import told
-from .period import Period
+from .period import Period, minutes_between
 from .shift_words import detail_words
 from .words import N_, Gettext
 
@@ -138,13 +137,9 @@ def _minutes(events: Iterable[Mapping[str, Any]], begin: str, end: str, since: s
         if event["event"] == begin:
             open_at = open_at or at
         elif event["event"] == end:
-            total += _between(open_at or max(since, str(event["body"].get("since", since))), at)
+            total += minutes_between(open_at or max(since, str(event["body"].get("since", since))), at)
             open_at = ""
-    return total + (_between(open_at, until) if open_at else 0.0)
-
-
-def _between(since: str, until: str) -> float:
-    return max(0.0, (datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds() / 60)
+    return total + (minutes_between(open_at, until) if open_at else 0.0)
 
 
 def _holds(events: Iterable[Mapping[str, Any]]) -> list[Hold]:

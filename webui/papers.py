@@ -1,6 +1,5 @@
 """PDFs for whoever asked: made in the background, looked for by the page, handed out under a name for good."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from flask import Blueprint, Response, abort, current_app, jsonify, redirect, request, send_from_directory, url_for
@@ -9,6 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from .access import needs
 from .press import Press
+from .spans import in_own_zone
 from .web import Web
 from .words import N_
 
@@ -70,8 +70,4 @@ def paper_styles() -> str:
 
 def date_minute(utc: str) -> str:
     """A moment, or the name of a minute, in the box's own zone; as it stands where it is neither."""
-    try:
-        moment = datetime.fromisoformat(utc)
-    except ValueError:
-        return utc
-    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    return in_own_zone(utc, "%Y-%m-%d %H:%M")

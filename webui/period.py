@@ -36,7 +36,7 @@ class Period:
     @property
     def minutes(self) -> int:
         """Length of the span."""
-        return round((_moment(self.span.until) - _moment(self.span.since)).total_seconds() / 60)
+        return round(minutes_between(self.span.since, self.span.until))
 
     @property
     def step_min(self) -> int:
@@ -93,6 +93,11 @@ def shifts(reader: FiguresReader, watch: Watch, now: str = "") -> list[Shift]:
         until = min(now, longest) if last else ordered[n + 1][0] + ":00.000Z"
         made.append(Shift(name, since, until, running=last and until == now))
     return made[::-1]
+
+
+def minutes_between(since: str, until: str) -> float:
+    """Minutes from one moment to a later one, UTC; 0 where it is not later."""
+    return max(0.0, (_moment(until) - _moment(since)).total_seconds() / 60)
 
 
 def days(now: str = "") -> list[str]:

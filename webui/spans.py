@@ -1,4 +1,4 @@
-"""Spans of time that a screen looks back over, as UTC like `taken_at`."""
+"""Spans of time that a screen looks back over, as UTC like `taken_at`, and moments as people here read them."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,4 +21,13 @@ def since_of(span: str, watch: Watch) -> str:
 def before_now(hours: float) -> str:
     """UTC that many hours ago."""
     moment = datetime.now(UTC) - timedelta(hours=hours)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def in_own_zone(utc: str, layout: str) -> str:
+    """A moment of the ledger, or the name of a minute, in the box's own zone; as it stands where it is neither."""
+    try:
+        moment = datetime.fromisoformat(utc)
+    except ValueError:
+        return utc
+    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone().strftime(layout)
