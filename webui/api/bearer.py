@@ -1,7 +1,6 @@
 """A program signs in by a token, `Authorization: Bearer okng_...`: only its sha256 is kept; it has its own rights."""
 
 import hashlib
-from datetime import UTC, datetime
 
 from flask import g, request
 
@@ -20,14 +19,4 @@ def bear(people: PeopleReader) -> None:
     except BadLedger:
         return
     if found is not None and not found.ended_at:
-        g.person = Person(f"token {found.name}", found.name, "token", found.rights, False, 0, "en")
-
-
-def is_by_token() -> bool:
-    """True when this request bears a token, good or not: no cookie, so nothing to forge across sites."""
-    return bool(g.get("by_token", False))
-
-
-def today() -> str:
-    """UTC, for file names."""
-    return datetime.now(UTC).strftime("%Y%m%d")
+        g.person = Person(found.who, found.name, "token", found.rights, False, 0, "en")

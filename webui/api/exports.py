@@ -11,11 +11,11 @@ from flask import Blueprint, Response, jsonify, request
 from pydantic import Field, ValidationError
 from spectree import SpecTree
 
+from ...bus.clock import utc_now
 from ...bus.errors import BadLedger
 from ...records.parts_read import newest
 from ..access import needs
 from ..web import Web
-from .bearer import today
 from .slots import once
 from .spec import Problem, Shape, answers, complaint
 
@@ -61,8 +61,9 @@ def add_export(views: Blueprint, spec: SpecTree, web: Web) -> None:
             slots.release()
             raise
         end = once(lambda: _end(process, slots))
+        today = utc_now()[:10].replace("-", "")
         answer = Response(_bytes(process, end), mimetype=KINDS[asked.format])
-        answer.headers["Content-Disposition"] = f'attachment; filename="okng-{web.station}-{today()}.{asked.format}"'
+        answer.headers["Content-Disposition"] = f'attachment; filename="okng-{web.station}-{today}.{asked.format}"'
         answer.call_on_close(end)
         return answer
 

@@ -1,13 +1,12 @@
 """The OpenAPI document, made from the views themselves, and the shapes all of them share."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from spectree import Response, SecurityScheme, SpecTree
 from spectree.models import InType, SecureType, SecuritySchemeData
-
-from ..access import needs, open_to_all
 
 VERSION = "1.0"
 """Of the API. A change that breaks a caller is another path, `/api/v2`."""
@@ -65,8 +64,6 @@ def _say_what_is_wrong(request: Any, response: Any, error: Any, instance: Any, a
     """Put our own shape into the answer to an invalid request."""
     if error is None:
         return
-    from flask import json
-
     detail = complaint(adapter.validation_errors(error))
     response.set_data(json.dumps(Problem(error="invalid", detail=detail).model_dump()))
 
@@ -90,6 +87,3 @@ def answers(model: type[BaseModel] | None, **more: Any) -> Response:
         )
     }
     return Response(HTTP_200=model, **{**failures, **more})
-
-
-__all__ = ["PREFIX", "Done", "Problem", "Shape", "answers", "make_spec", "needs", "open_to_all"]
