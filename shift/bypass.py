@@ -4,17 +4,17 @@ from typing import Any
 
 from ..bus.clock import SECOND
 from ..bus.errors import Refused
-from .note import Note
+from .note import Note, Noting
 
 MINUTE_NS = 60 * SECOND
 
 
-class Bypass:
+class Bypass(Noting):
     """On or off. It ends at its moment by itself, here and in io."""
 
     def __init__(self, most_min: int) -> None:
+        super().__init__()
         self._most_min = most_min
-        self._notes: list[Note] = []
         self.who = self.reason = self.since = ""
         self.until_ns = 0
         """0: there is none."""
@@ -46,11 +46,6 @@ class Bypass:
         """Let time pass."""
         if self.on and now_ns >= self.until_ns:
             self.end("", utc)
-
-    def notes(self) -> list[Note]:
-        """What is to be journaled since the last call."""
-        notes, self._notes = self._notes, []
-        return notes
 
     def snapshot(self, now_ns: int) -> dict[str, Any]:
         """Plain data for `restore`."""

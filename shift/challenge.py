@@ -17,7 +17,7 @@ from ..bus.clock import SECOND
 from ..bus.errors import Refused
 from ..bus.part import Record, Why
 from ..bus.shift import ChallengeState, Sample
-from .note import Note
+from .note import Note, Noting
 from .options import ChallengeOptions
 from .samples import TestPart, problem_of, row_of
 
@@ -41,10 +41,11 @@ class _Run:
     """A part that was found and that a person has to say was removed."""
 
 
-class Challenge:
+class Challenge(Noting):
     """One line's test. `utc` is for people."""
 
     def __init__(self, options: ChallengeOptions) -> None:
+        super().__init__()
         self._options = options
         self.recipe = ""
         self.parts: tuple[TestPart, ...] = ()
@@ -60,7 +61,6 @@ class Challenge:
         self._run: _Run | None = None
         self._number = 0
         self._interval_ns = 0
-        self._notes: list[Note] = []
 
     # -- what asks for a test ----------------------------------------------------------------------------------------
 
@@ -293,11 +293,6 @@ class Challenge:
             hold_last=self._hold[3],
             waiting=int(run.waiting["part"]) if run is not None and run.waiting is not None else 0,
         )
-
-    def notes(self) -> list[Note]:
-        """What is to be journaled since the last call."""
-        notes, self._notes = self._notes, []
-        return notes
 
     def snapshot(self, now_ns: int) -> dict[str, Any]:
         """Plain data for `restore`. A run that is on is not in it: after a restart it begins again."""

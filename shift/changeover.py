@@ -11,7 +11,7 @@ from typing import Any
 from ..bus.errors import Refused
 from ..bus.messages import JobAnswer
 from ..bus.shift import ChangeOver
-from .note import Note
+from .note import Note, Noting
 
 PICK, COMPARE, LOT, APPLY, TEST, RELEASE = 1, 2, 3, 4, 5, 6
 NAMES = {PICK: "pick", COMPARE: "compare", LOT: "lot", APPLY: "apply", TEST: "test", RELEASE: "release"}
@@ -32,14 +32,14 @@ class _Change:
     going_back: bool = False
 
 
-class Changes:
+class Changes(Noting):
     """At most one change-over. `wanted` is the job that io has to be asked for."""
 
     def __init__(self, jobs: Collection[int]) -> None:
         """jobs: numbers there are."""
+        super().__init__()
         self._jobs = jobs
         self._change: _Change | None = None
-        self._notes: list[Note] = []
 
     # -- what people do ----------------------------------------------------------------------------------------------
 
@@ -196,11 +196,6 @@ class Changes:
             detail=change.detail,
             applied=change.applied,
         )
-
-    def notes(self) -> list[Note]:
-        """What is to be journaled since the last call."""
-        notes, self._notes = self._notes, []
-        return notes
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data for `restore`; empty: none is under way."""

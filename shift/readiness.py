@@ -3,22 +3,23 @@
 Stream `line`, events `ready`, `not ready`, `silent` (io is not heard), each with `since`, the moment it began to be so.
 """
 
-from .note import Note
+from ..bus.clock import SECOND
+from .note import Note, Noting
 
-LASTS_NS = 2_000_000_000
+LASTS_NS = 2 * SECOND
 """A change is noted once it has lasted so long: a part that is only being moved over is none."""
 MOST_REASONS = 5
 READY, NOT_READY, SILENT = "ready", "not ready", "silent"
 
 
-class Readiness:
+class Readiness(Noting):
     """One line. Pure: moments are given."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._noted = self._now = ""
         self._since_ns, self._since = 0, ""
         self._reasons: tuple[str, ...] = ()
-        self._notes: list[Note] = []
 
     def turn(
         self, *, ready: bool | None, reasons: tuple[str, ...], now_ns: int, utc: str, seen_until: str = ""
@@ -36,8 +37,3 @@ class Readiness:
             body["unseen since"] = seen_until
         self._noted = state
         self._notes.append(Note(state, body))
-
-    def notes(self) -> list[Note]:
-        """What is to be journaled since the last call."""
-        notes, self._notes = self._notes, []
-        return notes
