@@ -12,9 +12,10 @@ from ..bus.errors import Refused
 from ..bus.rights import KEEPER, RIGHTS
 from .audit import Deed
 from .bookkeeping import audit, rows
-from .clerk import TOKEN, Body, Task, Turn, answered, keep_answer, taken
+from .clerk import Body, Task, Turn, answered, keep_answer, taken
 from .ledger import Ledger
 from .lockout import count_try, forgive
+from .people_rows import TOKEN
 from .rows import as_json, unpack_json
 from .secret import ELSEWHERE, HERE, LEAST_PIN, Kind, fits, hashed_badge, hashed_password, hashed_pin, keyed
 

@@ -19,13 +19,12 @@ from ..bus.rights import COMMANDS
 from .audit import Deed
 from .bookkeeping import audit, rows
 from .ledger import Ledger
+from .people_rows import TOKEN
 from .rows import as_json, sha256, unpack_json
 from .secret import LEAST_PIN
 
 ANSWERS_KEPT = 20_000
 """For repeats, on disk."""
-TOKEN = "token "
-"""Begins the name of who asks by an API token."""
 BodyT = TypeVar("BodyT", bound="Body")
 
 
@@ -154,8 +153,8 @@ def _key(ask: Ask) -> str:
 
 def _used(db: apsw.Connection, name: str) -> None:
     """Note that a token was used, to the hour: not every call is worth a write of its own."""
-    hour = utc_now()[:13]
+    at = utc_now()
     db.execute(
         "update token set used_at = ? where name = ? and ended_at is null and coalesce(used_at, '') < ?",
-        (utc_now(), name, hour),
+        (at, name, at[:13]),
     )

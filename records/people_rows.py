@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+TOKEN = "token "
+"""Begins the name of who asks by an API token."""
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -140,7 +143,7 @@ class Token:
     @property
     def who(self) -> str:
         """What an Ask by this token bears as `who`."""
-        return f"token {self.name}"
+        return TOKEN + self.name
 
 
 @dataclass(frozen=True, slots=True)

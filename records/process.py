@@ -9,6 +9,7 @@ import logging
 import os
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from ..bus.asks import Desk
 from ..bus.channel import AskDoor, EntryReceiver, ask_address, records_address
@@ -33,8 +34,13 @@ ASKS = 4
 LOST = 75
 """Exit code: the disk did not let us begin; try again later."""
 
-People = tuple[AskDoor, Desk, Backups]
-"""What serves them: their door, who answers, who makes copies."""
+
+class People(NamedTuple):
+    """What serves them."""
+
+    door: AskDoor
+    desk: Desk
+    backups: Backups
 
 
 def run(options: RecordsOptions, cameras: tuple[str, ...], run_dir: Path) -> int:
@@ -65,7 +71,7 @@ def run(options: RecordsOptions, cameras: tuple[str, ...], run_dir: Path) -> int
     log.info("ready: %s", ledger.path)
     heartbeat.health = Health.READY
     try:
-        _loop(recorder, ledger, door, (asks, clerks, backups), heartbeat, stop)
+        _loop(recorder, ledger, door, People(asks, clerks, backups), heartbeat, stop)
     finally:
         door.close()
         asks.close()
@@ -100,7 +106,7 @@ def _loop(
         heartbeat.health = Health.FAULT if recorder.stuck else Health.READY
         heartbeat.turn(oldest_ns=recorder.oldest_ns())
         if not recorder.is_full():
-            wait_any((door, people[0]), recorder.wait_ms(now))
+            wait_any((door, people.door), recorder.wait_ms(now))
         if _listen(recorder, door):
             quiet_since = now
         if _answer(recorder, people, heartbeat):
@@ -114,7 +120,7 @@ def _loop(
             recorder.recover()
             if not recorder.stuck:
                 with contextlib.suppress(LedgerStuck, LedgerDamaged):
-                    people[2].settle()
+                    people.backups.settle()
             if not rested and recorder.idle and now - quiet_since > 2 * SECOND:
                 ledger.rest()
                 rested = True
@@ -126,17 +132,16 @@ def _loop(
 
 def _answer(recorder: Recorder, people: People, heartbeat: Heartbeat) -> int:
     """Answer what people and their machines ask, a few a turn; return how many came."""
-    door, desk, _ = people
     came = 0
-    while came < ASKS and (asked := door.take()) is not None:
+    while came < ASKS and (asked := people.door.take()) is not None:
         came += 1
         who, ask = asked
         if recorder.stuck and ask.name in PATIENT:
             continue
-        answer = desk.answer(ask)
+        answer = people.desk.answer(ask)
         heartbeat.turn(oldest_ns=recorder.oldest_ns())
         if answer.done or not recorder.stuck or ask.name not in PATIENT:
-            door.give(who, answer)
+            people.door.give(who, answer)
     return came
 
 
