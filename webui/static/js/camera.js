@@ -167,7 +167,7 @@ function state() {
   lamp.replaceChildren(makeShape(live ? "diamond" : "dash"), live ? tell("on") : tell("off"));
   const changed = before.size;
   say("changed", live ? (changed ? tell("changed", { count: changed }) : tell("unchanged")) : $("changed").dataset.said ?? "");
-  for (const id of ["revert", "apply", "save"]) $(id).disabled = busy || !live || !changed;
+  for (const id of ["apply", "save"]) $(id).disabled = busy || !live || !changed;
   $("revert").disabled = busy || !live;
   $("live").disabled = busy;
   root.dataset.live = String(live);

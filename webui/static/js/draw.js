@@ -2,7 +2,7 @@
 import "./frame.js";
 import { bitmapOf } from "./bitmap.js";
 import { boxAt, boxBetween, corners, moved } from "./boxes.js";
-import { Layers, union } from "./mask.js";
+import { cut, Layers, union } from "./mask.js";
 import { newId, post, whyNot } from "./posting.js";
 import { say, word } from "./words.js";
 
@@ -200,7 +200,6 @@ byId("remove").addEventListener("click", () => {
     boxes.splice(selected, 1);
     selected = -1;
   });
-  mark(true);
 });
 
 // ---- the finger
@@ -308,10 +307,7 @@ function dragBox(/** @type {[number, number]} */ at) {
 function finish() {
   if (act?.what === "paint" && act.place) {
     const { place } = act;
-    const is = layers.cut(act.kind, place);
-    const was = [];
-    for (let y = place.y0; y <= place.y1; y++) was.push(act.was.slice(y * width + place.x0, y * width + place.x1 + 1));
-    keep({ kind: act.kind, place, was, is });
+    keep({ kind: act.kind, place, was: cut(act.was, width, place), is: cut(layers.of(act.kind), width, place) });
   } else if (act?.was && JSON.stringify(act.was) !== JSON.stringify(boxes)) {
     keep({ boxes: { was: act.was, is: boxes.map((box) => ({ ...box })) } });
   }

@@ -80,14 +80,6 @@ export class Layers {
     return !this.layers.get(kind)?.includes(1);
   }
 
-  /** A copy of one place of a layer. @param {string} kind @param {Place} place */
-  cut(kind, place) {
-    const layer = this.of(kind);
-    const rows = [];
-    for (let y = place.y0; y <= place.y1; y++) rows.push(layer.slice(y * this.width + place.x0, y * this.width + place.x1 + 1));
-    return rows;
-  }
-
   /** @param {string} kind @param {Place} place @param {Uint8Array[]} rows */
   paste(kind, place, rows) {
     const layer = this.of(kind);
@@ -96,6 +88,13 @@ export class Layers {
 }
 
 /** @typedef {{x0: number, y0: number, x1: number, y1: number}} Place */
+
+/** A copy of one place of a layer, row by row. @param {Uint8Array} layer @param {number} width @param {Place} place */
+export function cut(layer, width, place) {
+  const rows = [];
+  for (let y = place.y0; y <= place.y1; y++) rows.push(layer.slice(y * width + place.x0, y * width + place.x1 + 1));
+  return rows;
+}
 
 /** @param {Place} a @param {Place} b */
 export const union = (a, b) => ({ x0: Math.min(a.x0, b.x0), y0: Math.min(a.y0, b.y0), x1: Math.max(a.x1, b.x1), y1: Math.max(a.y1, b.y1) });

@@ -41,6 +41,12 @@ function table(/** @type {string} */ id, /** @type {any[]} */ rows) {
   root.querySelector(`#${id} tbody`)?.replaceChildren(...lines);
 }
 
+/** Counts and their names. @param {string} id @param {string} words @param {[string, any][]} counts */
+function writeCounts(id, words, counts) {
+  const made = (/** @type {string} */ tag, /** @type {string} */ textContent) => Object.assign(document.createElement(tag), { textContent });
+  $(id).replaceChildren(...counts.flatMap(([name, count]) => [made("dt", tell(`${words}.${name}`)), made("dd", String(count))]));
+}
+
 async function look() {
   if (document.hidden) return;
   const answer = await fetch(shown.urls.look, { headers: { Accept: "application/json" }, cache: "no-store" }).then((one) => (one.ok ? one.json() : { done: false, refused: one.status }), () => ({ done: false, silent: true }));
@@ -52,14 +58,14 @@ async function look() {
   lamp("ready-lamp", station.heard && station.ready, tell(station.heard && station.ready ? "ready" : "notready"));
   if (station.counters) {
     say("line", tell("state", { state: station.state, job: station.job, fault: station.fault }));
-    $("counters").replaceChildren(...station.counters.flatMap((/** @type {any} */ [name, count]) => [Object.assign(document.createElement("dt"), { textContent: tell(`counter.${name}`) }), Object.assign(document.createElement("dd"), { textContent: String(count) })]));
+    writeCounts("counters", "counter", station.counters);
   }
   if (!answer.done) return;
   const wire = answer.wire ?? {};
   if (wire.role) {
     say("wire", tell("wire", { role: wire.role, place: wire.place, state: tell(wire.connected ? "connected" : "apart") }));
     const figures = Object.entries(wire).filter(([name]) => shown.words[`wire.${name}`]);
-    $("wire-counts").replaceChildren(...figures.flatMap(([name, count]) => [Object.assign(document.createElement("dt"), { textContent: tell(`wire.${name}`) }), Object.assign(document.createElement("dd"), { textContent: String(count) })]));
+    writeCounts("wire-counts", "wire", figures);
   }
   for (const direction of ["out", "in"]) table(direction, answer.signals.filter((/** @type {any} */ each) => each.direction === direction));
   offer(answer.offered ?? [], answer.forced ?? []);
