@@ -162,7 +162,5 @@ def _words() -> dict[str, str]:
         "mean": N_("mean %(level)s"),
         "true": N_("on"),
         "false": N_("off"),
-        "locked": N_("locked"),
-        "fails": N_("The camera answers no more: %(detail)s"),
     }
     return script_words(words)

@@ -176,10 +176,7 @@ def _words() -> dict[str, str]:
     words = {
         "ignore": N_("Ignored"),
         "within": N_("Only within"),
-        "region": N_("Region"),
         "full": N_("whole picture"),
-        "all": N_("every camera"),
-        "own": N_("of the model"),
         "judging": N_("Judging the last pictures …"),
         "none": N_("No kept pictures of this product to judge."),
         "changed": N_("%(count)s of %(all)s verdicts change"),
