@@ -1,16 +1,16 @@
 """What the gallery is to show, as it stands in the address: result, time, lot, class, score, looked at or not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..bus.errors import BadLedger
 from ..records.gallery_read import NEAR, SHOWS, GalleryReader, Lot, Wanted
-from .spans import HOURS, since_of
+from .spans import HOURS, SPANS, since_of
 from .watch import Watch
 from .words import N_
 
-TIMES = {"hour": N_("Last hour"), "shift": N_("This shift"), "day": N_("24 hours"), "week": N_("7 days")}
+TIMES = {"hour": N_("Last hour"), **SPANS}
 SCORES = {
     "near": N_("close to the limit"),
     "above": N_("above it"),
@@ -39,8 +39,7 @@ class Choice:
 
     def address(self) -> dict[str, Any]:
         """For `url_for`: what is set."""
-        every = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {name: value for name, value in every.items() if value and (name, value) != ("show", "rejects")}
+        return {name: value for name, value in asdict(self).items() if value and (name, value) != ("show", "rejects")}
 
     def count(self) -> int:
         """How many conditions narrow it."""

@@ -161,9 +161,9 @@ def state_payload(
     }
 
 
-def shift_payload(shift: ShiftState | None, *, heard: bool) -> dict[str, Any]:
+def shift_payload(shift: ShiftState | None) -> dict[str, Any]:
     """Alarms, test, change-over, mode and lot. Moments of the monotonic clock stay out: they change at every word."""
-    if shift is None or not heard:
+    if shift is None:
         return {"known": False}
     said = asdict(shift)
     del said["at_ns"]

@@ -210,8 +210,7 @@ class Watch:
         drift = board.inspect.alarms if board.inspect is not None and heard else ()
         self._put("state", state_payload(line, board.station, board.inspect, self._reasons_since, drift))
         self._tell_counters(pulse, at_ns)
-        shift_heard = board.shift is not None and at_ns - board.shift_at_ns < SHIFT_SILENT_NS
-        self._put("shift", shift_payload(board.shift, heard=shift_heard))
+        self._put("shift", shift_payload(self.shift))
         self._put("work", {"works": [asdict(work) for work in board.work.values()]})
 
     def _tell_counters(self, pulse: Pulse, at_ns: int) -> None:
