@@ -189,20 +189,22 @@ class LedgerReader:
             )
             return {name: int(value) for name, value in found.items()}
 
-    def moments(self, limit: int, revision: str) -> list[dict[str, int | None]]:
-        """When the newest parts of a recipe revision went from hand to hand, up to limit (1..100,000), newest first.
+    def moments(self, limit: int, revision: str = "") -> list[dict[str, Any]]:
+        """When the newest parts went from hand to hand, up to limit (1..100,000), newest first.
 
-        Keys: triggered_ns, ready_ns, done_ns, committed_ns, published_ns, acked_ns (CLOCK_MONOTONIC; None: never).
-        Missed and recovered parts are left out: nothing was asked about them. BadLedger.
+        revision: of that recipe only. Keys: triggered_ns, deadline_ns, and exposed_ns, ready_ns, done_ns, committed_ns,
+        published_ns, acked_ns (CLOCK_MONOTONIC; None: never), seq, part, outcome, why, confirmed. Missed and recovered
+        parts are left out: nothing was asked about them. BadLedger.
         """
         if not 1 <= limit <= MOST_MOMENTS:
             raise ValueError(f"limit {limit}: expected 1..{MOST_MOMENTS}")
         with self.asking() as ask:
             return list(
                 ask(
-                    "select triggered_ns, ready_ns, done_ns, committed_ns, published_ns, acked_ns from part"
-                    f" where revision = ? and not missed and not recovered order by seq desc limit {limit}",
-                    [revision],
+                    "select seq, part, outcome, why, confirmed, triggered_ns, deadline_ns, exposed_ns, ready_ns,"
+                    " done_ns, committed_ns, published_ns, acked_ns from part where not missed and not recovered"
+                    f"{' and revision = ?' if revision else ''} order by seq desc limit {limit}",
+                    [revision] if revision else [],
                 )
             )
 

@@ -30,7 +30,7 @@ class Moments:
     confirmed: bool | None
 
 
-_COLUMNS = ("exposed", "ready", "done", "committed", "published", "acked")
+_STEPS = ("exposed", "ready", "done", "committed", "published", "acked")
 
 
 def moments(store: Path, limit: int, revision: str = "") -> list[Moments]:
@@ -40,19 +40,11 @@ def moments(store: Path, limit: int, revision: str = "") -> list[Moments]:
     """
     if not 1 <= limit <= MOST:
         raise ValueError(f"limit {limit}: expected 1..{MOST}")
-    times = ", ".join(f"{name}_ns" for name in _COLUMNS)
-    only = " and revision = ?" if revision else ""
-    with LedgerReader(store).asking() as ask:
-        rows = ask(
-            f"select seq, part, outcome, why, confirmed, triggered_ns, deadline_ns, {times} from part"
-            f" where not missed and not recovered{only} order by seq desc limit {limit}",
-            [revision] if revision else [],
-        )
-        return [_moments(row) for row in rows]
+    return [_moments(row) for row in LedgerReader(store).moments(limit, revision)]
 
 
 def _moments(row: Mapping[str, Any]) -> Moments:
-    after = {f"{name}_ms": _after(row["triggered_ns"], row[f"{name}_ns"]) for name in _COLUMNS}
+    after = {f"{name}_ms": _after(row["triggered_ns"], row[f"{name}_ns"]) for name in _STEPS}
     return Moments(
         seq=row["seq"],
         part=row["part"],
