@@ -8,13 +8,12 @@ after a change-over to the job.
 from pathlib import Path
 from typing import Any
 
-from ..bus.errors import BadBundle, BadSettings
+from ..bus.errors import BadSettings
 from ..fleet.activate import LAST_GOOD, proved
 from ..fleet.activate import activate as switch
 from ..inspect.recipe import ActiveRecipe, read_recipe
 from ..models.bundle import open_bundle
 from ..models.parity import GoldenReport
-from .box import Box
 from .jobs import Bench
 from .jobs_of import point
 from .previewing import with_bundle
@@ -29,7 +28,7 @@ def activate(bench: Bench) -> dict[str, Any]:
     number, wanted = int(order["job"]), str(order["bundle"])
     base = read_recipe(box.recipes[number])
     place = place_of(box, wanted)
-    authorities = _authorities(box)
+    authorities = box.vouching()
     bench.tell(0.1, "proving the model here")
     open_bundle(place, wanted)
     slot = _slot(base, str(order["region"]))
@@ -66,7 +65,7 @@ def back(bench: Bench) -> dict[str, Any]:
             raise BadSettings(f"{slot.name}: there is no model before this one")
         place = last.resolve()
         note(box, str(order["who"]), "model.back begun", told, str(order["reason"]))
-        report = switch(place, slot, box.inspect.provider, box.inspect.threads, _authorities(box))
+        report = switch(place, slot, box.inspect.provider, box.inspect.threads, box.vouching())
         made = read_recipe(base.path)
     else:
         known = versions(base.path)
@@ -76,22 +75,13 @@ def back(bench: Bench) -> dict[str, Any]:
         made = read_recipe(known[here - 1])
         for folder in made.bundles.values():
             bench.tell(0.3, "proving the model here")
-            report = proved(folder, box.inspect.provider, box.inspect.threads, _authorities(box))
+            report = proved(folder, box.inspect.provider, box.inspect.threads, box.vouching())
         note(box, str(order["who"]), "model.back begun", told, str(order["reason"]))
         point(box, number, made.path, bench.read_box)
     after = _state(made)
     note(box, str(order["who"]), "model.back done", {**told, "new": after}, str(order["reason"]))
     proof = {} if report is None else _proof(report)
     return {"job": number, "old": before, "new": after, "active": number == box.active_job, **proof}
-
-
-def _authorities(box: Box) -> tuple[Path, ...]:
-    """Who has to vouch for a bundle. BadBundle: a signature is asked for, and nobody's would do."""
-    if not box.options.require_signed:
-        return ()
-    if not box.authorities:
-        raise BadBundle("[workshop] require_signed: expected [sync] authorities, certificates of those who may sign")
-    return box.authorities
 
 
 def _slot(base: ActiveRecipe, region: str) -> Path | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..bus.active_job import kept_job
+from ..bus.errors import BadBundle
 from ..inspect.options import InspectOptions
 from .options import WorkshopOptions
 
@@ -38,6 +39,21 @@ class Box:
     def bundles(self) -> Path:
         """Where models taught here go."""
         return self.options.bundles or self.options.folder / "bundles"
+
+    @property
+    def drafts(self) -> Path:
+        """Where drafts lie."""
+        return self.options.folder / "drafts"
+
+    def vouching(self) -> tuple[Path, ...]:
+        """Who has to vouch for a bundle. BadBundle: a signature is asked for, and nobody's would do."""
+        if not self.options.require_signed:
+            return ()
+        if not self.authorities:
+            raise BadBundle(
+                "[workshop] require_signed: expected [sync] authorities, certificates of those who may sign"
+            )
+        return self.authorities
 
 
 ReadBox = Callable[[Path], Box]

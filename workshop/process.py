@@ -8,7 +8,7 @@ import logging
 from ..bus.asks import Desk
 from ..bus.channel import AskDoor, Publisher, ask_address, workshop_address
 from ..bus.heartbeat import Heartbeat
-from ..bus.messages import Health, Work
+from ..bus.messages import Health
 from ..bus.stop import Stop
 from .box import Box, ReadBox
 from .drafts import Drafts
@@ -34,13 +34,10 @@ def run(box: Box, read_box: ReadBox) -> int:
     door = AskDoor(ask_address(box.run_dir, OWNER))
     eye = Eye(box.run_dir, box.cameras)
     options, settings_file = box.options, box.settings_file
-
-    def tell(work: Work) -> None:
-        publisher.send(work)
-
-    drafts = Drafts(options.folder / "drafts")
+    drafts = Drafts(box.drafts)
     drafts.tidy()
-    works = Works(options.folder / "work", command_of(settings_file), options.waiting, options.kept_works, tell)
+    command = command_of(settings_file)
+    works = Works(options.folder / "work", command, options.waiting, options.kept_works, publisher.send)
     desk = Desk(
         OWNER,
         {

@@ -8,7 +8,6 @@ import os
 from typing import Any
 
 from ..bus.clock import utc_now
-from ..bus.errors import BadBundle
 from ..fleet.activate import proved
 from ..inspect.job import job_of
 from .box import Box
@@ -25,16 +24,14 @@ from .trail import note
 def release(bench: Bench) -> dict[str, Any]:
     """Release a draft. ValueError: the number is taken. BadBundle: not signed as asked, or it does not prove."""
     box, who, reason = bench.box, str(bench.order["who"]), str(bench.order.get("reason", ""))
-    drafts = Drafts(box.options.folder / "drafts")
+    drafts = Drafts(box.drafts)
     draft = drafts.read(bench.order["draft"])
     number = bench.order.get("number") or _number(box, draft)
     if number in box.recipes and (draft.released is None or draft.released.job != number):
         raise ValueError(
             f"job {number} is taken: {box.recipes[number].name}; leave the number out for the next free one"
         )
-    authorities = box.authorities if box.options.require_signed else ()
-    if box.options.require_signed and not box.authorities:
-        raise BadBundle("[workshop] require_signed: expected [sync] authorities, certificates of those who may sign")
+    authorities = box.vouching()
     base = base_of(box, draft)
     placed = {}
     for step, (name, one) in enumerate(draft.taught.items()):

@@ -42,7 +42,7 @@ _WEIGHTS = dict(zip(_PHASES, (0.25, 0.05, 0.25, 0.15, 0.02, 0.05, 0.05, 0.03, 0.
 
 def teach_draft(bench: Bench) -> dict[str, Any]:
     """Teach all regions of a draft. BadPicture, BadSettings, BadBundle, ValueError."""
-    drafts = Drafts(bench.box.options.folder / "drafts")
+    drafts = Drafts(bench.box.drafts)
     draft = drafts.read(bench.order["draft"])
     taught, told = {}, {}
     for place, region in enumerate(draft.regions):
