@@ -47,10 +47,7 @@ class ModelDesk:
 
     def _job(self, ask: Ask) -> tuple[Box, int]:
         box = self._read(self._file)
-        number = taken.whole(ask, "job", 1, 65535) or box.active_job
-        if number not in box.recipes:
-            raise ValueError(f"{ask.name}: job = {number}: expected a job of the settings")
-        return box, number
+        return box, taken.job(ask, box)
 
     def _order(self, ask: Ask, box: Box, number: int) -> dict[str, Any]:
         most = taken.whole(ask, "most", 1, 2000) or box.options.past_pictures

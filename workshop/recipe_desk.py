@@ -45,9 +45,7 @@ class RecipeDesk:
 
     def _active(self, ask: Ask) -> tuple[Box, int, ActiveRecipe]:
         box = self._read(self._file)
-        number = taken.whole(ask, "job", 1, 65535) or box.active_job
-        if number not in box.recipes:
-            raise ValueError(f"{ask.name}: job = {number}: expected a job of the settings")
+        number = taken.job(ask, box)
         return box, number, read_recipe(box.recipes[number])
 
     def _show(self, ask: Ask) -> dict[str, Any]:

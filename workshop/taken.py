@@ -3,6 +3,8 @@
 from typing import Any
 
 from ..bus.asks import Ask
+from .box import Box
+from .jobs_of import LAST
 
 MOST_LETTERS = 4000
 
@@ -33,6 +35,14 @@ def whole(ask: Ask, key: str, low: int, high: int) -> int | None:
     if value != int(value):
         raise ValueError(f"{ask.name}: {key} = {value!r}: expected a whole number")
     return int(value)
+
+
+def job(ask: Ask, box: Box, key: str = "job") -> int:
+    """Number of a job of the settings; the active one where none is given."""
+    value = whole(ask, key, 1, LAST) or box.active_job
+    if value not in box.recipes:
+        raise ValueError(f"{ask.name}: {key} = {value}: expected a job of the settings")
+    return value
 
 
 def choice(ask: Ask, key: str, among: tuple[str, ...], default: str | None = None) -> str:

@@ -15,7 +15,7 @@ draft.try      {draft, live?: bool}                      work: id; judges the ch
 draft.release  {draft, number?, despite?}                work: id
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -75,11 +75,10 @@ class TeachDesk:
     def _list(self, ask: Ask) -> dict[str, Any]:
         told = []
         for draft in self._drafts.all():
-            counts = {role: len(draft.of(role)) for role in get_args(Role)}
             keys = ("id", "name", "revision", "who", "made_at", "changed_at", "base_job")
             one = {key: getattr(draft, key) for key in keys}
             first = draft.shots[0].id if draft.shots else ""
-            told.append({**one, "counts": counts, "first": first, **self._state(draft)})
+            told.append({**one, "counts": _counts(draft), "first": first, **self._state(draft)})
         return {"drafts": told}
 
     def _state(self, draft: Draft) -> dict[str, Any]:
@@ -98,9 +97,7 @@ class TeachDesk:
 
     def _new(self, ask: Ask) -> dict[str, Any]:
         box = self._box()
-        number = taken.whole(ask, "base", 1, 65535) or box.active_job
-        if number not in box.recipes:
-            raise ValueError(f"draft.new: base = {number}: expected a job of the settings")
+        number = taken.job(ask, box, "base")
         active = read_recipe(box.recipes[number])
         name = taken.text(ask, "name")
         if any(one.name == name and one.released is None for one in self._drafts.all()):
@@ -154,10 +151,7 @@ class TeachDesk:
         wanted = draft.shot(taken.text(ask, "shot"))
         new: dict[str, Any] = {"role": taken.choice(ask, "role", _ROLES, wanted.role)}
         new["kind"] = taken.text(ask, "kind", wanted.kind)
-        region = ask.body.get("region", wanted.region)
-        if region is not None and region not in [one.name for one in draft.regions]:
-            raise ValueError(f"draft.change: region = {region!r}: expected one of this draft's")
-        new["region"] = region
+        new["region"] = _region(ask, draft, wanted.region)
         return [shot.model_copy(update=new) if shot.id == wanted.id else shot for shot in draft.shots]
 
     def _drop(self, ask: Ask) -> dict[str, Any]:
@@ -181,11 +175,7 @@ class TeachDesk:
     def _shoot(self, ask: Ask) -> dict[str, Any]:
         draft, box = self._draft(ask), self._box()
         role: Any = taken.choice(ask, "role", _ROLES, "good")
-        more: dict[str, Any] = {"kind": taken.text(ask, "kind", "defect")}
-        region = ask.body.get("region")
-        if region is not None and region not in [one.name for one in draft.regions]:
-            raise ValueError(f"draft.shoot: region = {region!r}: expected one of this draft's")
-        more["region"] = region
+        more = {"kind": taken.text(ask, "kind", "defect"), "region": _region(ask, draft, None)}
         seq = taken.whole(ask, "seq", 1, 2**62)
         if seq is not None:
             return self._from_ledger(draft, box, role, seq, more)
@@ -194,10 +184,13 @@ class TeachDesk:
         for name in names:
             if name not in draft.cameras:
                 raise ValueError(f"draft.shoot: camera = {name!r}: expected one of {', '.join(draft.cameras)}")
+        return self._added(draft, self._seen_now(draft, box, names, role, more))
+
+    def _seen_now(self, draft: Draft, box: Box, names: Iterable[str], role: Role, more: dict[str, Any]) -> list[Shot]:
+        """What these cameras see; nothing is kept unless all of them see something new."""
         frames: list[Frame] = [self._eye.take(name, box.options.fresh_ms) for name in names]
         fields = [shots.of_frame(draft, frame, role) for frame in frames]
-        made = [self._keep(draft, frame.picture, {**each, **more}) for frame, each in zip(frames, fields, strict=True)]
-        return self._added(draft, made)
+        return [self._keep(draft, frame.picture, {**each, **more}) for frame, each in zip(frames, fields, strict=True)]
 
     def _from_ledger(self, draft: Draft, box: Box, role: Role, seq: int, more: dict[str, Any]) -> dict[str, Any]:
         if any(shot.seq == seq for shot in draft.shots):
@@ -215,8 +208,7 @@ class TeachDesk:
 
     def _added(self, draft: Draft, made: list[Shot]) -> dict[str, Any]:
         changed = self._drafts.change(draft, shots=[*draft.shots, *made])
-        counts = {role: len(changed.of(role)) for role in get_args(Role)}
-        return {"shots": [shot.model_dump(mode="json") for shot in made], "counts": counts}
+        return {"shots": [shot.model_dump(mode="json") for shot in made], "counts": _counts(changed)}
 
     def _teach(self, ask: Ask) -> dict[str, Any]:
         draft = self._draft(ask)
@@ -250,10 +242,7 @@ class TeachDesk:
         draft, box = self._draft(ask), self._box()
         _require_taught(draft)
         if taken.flag(ask, "live"):
-            role: Any = "challenge"
-            frames = [self._eye.take(name, box.options.fresh_ms) for name in draft.cameras]
-            fields = [shots.of_frame(draft, frame, role) for frame in frames]
-            made = [self._keep(draft, frame.picture, each) for frame, each in zip(frames, fields, strict=True)]
+            made = self._seen_now(draft, box, draft.cameras, "challenge", {})
             draft = self._drafts.change(draft, shots=[*draft.shots, *made])
         if not draft.of("challenge"):
             raise ValueError("there is no challenge part in this draft: take a picture of one")
@@ -295,6 +284,19 @@ def begun(name: str, number: int, active: ActiveRecipe, cameras: tuple[str, ...]
             "regions": regions,
         }
     )
+
+
+def _counts(draft: Draft) -> dict[str, int]:
+    """Pictures of each role."""
+    return {role: len(draft.of(role)) for role in get_args(Role)}
+
+
+def _region(ask: Ask, draft: Draft, default: str | None) -> str | None:
+    """Name of the region that was asked for. ValueError: none of the draft's."""
+    name: Any = ask.body.get("region", default)
+    if name is not None and name not in [one.name for one in draft.regions]:
+        raise ValueError(f"{ask.name}: region = {name!r}: expected one of this draft's")
+    return None if name is None else str(name)
 
 
 def _require_taught(draft: Draft) -> None:
