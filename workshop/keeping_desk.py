@@ -14,6 +14,7 @@ A value of null takes a key away. What the settings refuse is refused with `erro
 """
 
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ class KeepingDesk:
         seqs = ask.body.get("seqs")
         if seqs is not None and not (isinstance(seqs, list | tuple) and all(isinstance(one, int) for one in seqs)):
             raise ValueError("labels.export: seqs: expected a list of numbers")
-        order = {
+        order: dict[str, Any] = {
             "format": taken.choice(ask, "format", _FORMATS),
             "seqs": None if seqs is None else list(seqs)[:10_000],
             "most": taken.whole(ask, "most", 1, 10_000) or 500,
@@ -106,7 +107,7 @@ class KeepingDesk:
 
     def _status(self, ask: Ask) -> dict[str, Any]:
         if "work" not in ask.body:
-            return {"works": [_work(one) for one in self._works.all()]}
+            return {"works": [asdict(one) for one in self._works.all()]}
         work = self._works.known(taken.text(ask, "work"))
         if work is None:
             raise ValueError("there is no such work (any more)")
@@ -118,7 +119,7 @@ class KeepingDesk:
             self._works.abort(work.id)
             return {}
         result = self._works.result(work.id)
-        return {"work": _work(work), **({} if result is None else {"result": result})}
+        return {"work": asdict(work), **({} if result is None else {"result": result})}
 
     def _piece(self, ask: Ask, id_: str) -> dict[str, Any]:
         root = self._works.folder(id_).resolve()
@@ -138,10 +139,6 @@ def _changed(one: dict[str, Any]) -> Change:
     if any(sign in section + key for sign in '\n"[]=#'):
         raise ValueError(f"settings.change: [{section}] {key}: expected plain names")
     return Change(section, key, one["value"])
-
-
-def _work(work: Any) -> dict[str, Any]:
-    return {name: getattr(work, name) for name in ("id", "what", "about", "state", "share", "detail", "who")}
 
 
 def _plain(value: Any) -> Any:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,13 +106,7 @@ class Works:
     def result(self, id_: str) -> dict[str, Any] | None:
         """What one came to; None: it is not done."""
         work = self._works.get(id_)
-        if work is None or work.state != "done":
-            return None
-        try:
-            found = json.loads((self._folder / id_ / RESULT).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
+        return None if work is None or work.state != "done" else self._came_to(id_)
 
     def folder(self, id_: str) -> Path:
         """Where its files lie."""
@@ -177,17 +171,24 @@ class Works:
     def _outcome(self, running: _Running, code: int) -> Work:
         if running.asked_to_end_ns:
             return replace(running.work, state="failed", detail="aborted")
-        refusal = ""
-        try:
-            found = json.loads((self._folder / running.work.id / RESULT).read_text(encoding="utf-8"))
+        found = self._came_to(running.work.id)
+        if found is None:
+            refusal = f"ended with code {code}: {self._last_words(running.work.id)}"
+        else:
             refusal = str(found.get("refused", ""))
-        except (OSError, ValueError, AttributeError):
-            refusal = refusal or f"ended with code {code}: {self._last_words(running.work.id)}"
         if refusal:
             return replace(running.work, state="failed", detail=refusal[:2000])
         if code:
             return replace(running.work, state="failed", detail=f"ended with code {code}")
         return replace(running.work, state="done", share=1.0, detail="")
+
+    def _came_to(self, id_: str) -> dict[str, Any] | None:
+        """What its process has left; None: nothing that reads."""
+        try:
+            found = json.loads((self._folder / id_ / RESULT).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
 
     def _last_words(self, id_: str) -> str:
         with suppress(OSError):
@@ -221,8 +222,7 @@ class Works:
         self._tell(work)
 
     def _keep(self, work: Work) -> None:
-        state = {name: getattr(work, name) for name in ("id", "what", "about", "state", "share", "detail", "who")}
-        put_json(self._folder / work.id / STATE, state)
+        put_json(self._folder / work.id / STATE, asdict(work))
 
     def _forget(self) -> None:
         """Let go of the oldest finished ones."""
