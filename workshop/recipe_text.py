@@ -91,27 +91,24 @@ def save(text: str, beside: Path, stem: str = "") -> ActiveRecipe:
 
 def next_version(path: Path) -> Path:
     """Name of the next version of a recipe's file."""
-    stem = _VERSION.sub("", path.stem)
-    numbers = [0]
-    for other in path.parent.glob(f"{stem}*.yaml"):
-        found = _VERSION.search(other.stem)
-        if other.stem == stem:
-            numbers.append(1)
-        elif found and other.stem == f"{stem}.r{found.group(1)}":
-            numbers.append(int(found.group(1)))
-    newest = max(numbers)
-    return path.with_name(f"{stem}.r{newest + 1:04d}.yaml")
+    newest = max((number for number, _ in _numbered(path)), default=0)
+    return path.with_name(f"{_VERSION.sub('', path.stem)}.r{newest + 1:04d}.yaml")
 
 
 def versions(path: Path) -> list[Path]:
     """All versions of a recipe that lie beside it, the oldest first."""
+    return [each for _, each in sorted(_numbered(path))]
+
+
+def _numbered(path: Path) -> list[tuple[int, Path]]:
+    """The versions of a recipe that are there, by number: the first has none in its name."""
     stem = _VERSION.sub("", path.stem)
     found = [(1, path.with_name(f"{stem}.yaml"))]
     for other in path.parent.glob(f"{stem}.r*.yaml"):
         number = _VERSION.search(other.stem)
         if number and other.stem == f"{stem}.r{number.group(1)}":
             found.append((int(number.group(1)), other))
-    return [each for _, each in sorted(found) if each.is_file()]
+    return [(number, each) for number, each in found if each.is_file()]
 
 
 def _plain(value: Any) -> Any:
