@@ -315,6 +315,13 @@ def test_one_comes_back_to_the_page_one_wanted(client: FlaskClient) -> None:
     assert answer.headers["Location"] == "/rejects/?score=2"
 
 
+@pytest.mark.parametrize("page", ["/diagnostics/figures", "/rejects/"])
+def test_a_piece_of_a_page_is_refused_and_not_led_to_the_sign_in(client: FlaskClient, page: str) -> None:
+    over, taken = OVER_TLS if page == "/rejects/" else {}, {"Accept": "text/html"}
+    assert client.get(page, environ_overrides=over, headers=taken).status_code == 302
+    assert client.get(page, environ_overrides=over, headers={**taken, "X-Piece": "yes"}).status_code == 401
+
+
 # -- tries --------------------------------------------------------------------------------------------------------
 
 
