@@ -1,22 +1,17 @@
 """A line lead teaches a product on the panel, with taps alone; an engineer looks ahead and puts models in place."""
 
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from playwright.sync_api import Page, expect
 
-from okng.bus.asks import Ask, new_id
-from okng.bus.channel import ask_once
 from okng.bus.part import Outcome
 from okng.settings import read_settings
 from okng.webui.teach_figures import HEIGHT, MIDDLE, WIDTH, histogram
 
+from ..workshop.conftest import Shop
 from . import page_checks as checks
 
 pytestmark = pytest.mark.timeout(180)
@@ -53,40 +48,19 @@ def test_bars_lie_inside_the_drawing_and_the_limit_between_goods_and_defects() -
     assert histogram([2.0, 2.0], [], 2.0).defects == ()
 
 
-class Workshop:
-    """The process, over the run folder of a made-up line."""
-
-    def __init__(self, folder: Path) -> None:
-        self.settings = folder / "okng.toml"
-        self.settings.write_text(SETTINGS.format(run=folder), encoding="utf-8")
-        (folder / "tile.yaml").write_text(yaml.safe_dump(RECIPE, sort_keys=False), encoding="utf-8")
-        self.folder = folder
-        self.start()
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "okng", "workshop", "--settings", str(self.settings)]
-        self.process = subprocess.Popen(command)
-        until = time.monotonic() + 30
-        while ask_once(self.folder, "workshop", Ask(new_id(), "work.status", "", ""), 300) is None:
-            assert self.process.poll() is None
-            assert time.monotonic() < until
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
 @pytest.fixture
-def workshop(people: Any) -> Iterator[Workshop]:
-    made = Workshop(people.run_dir)
+def workshop(people: Any) -> Iterator[Shop]:
+    """The process, over the run folder of the made-up line."""
+    made = Shop(people.run_dir, people)
+    made.settings.write_text(SETTINGS.format(run=made.folder), encoding="utf-8")
+    (made.folder / "tile.yaml").write_text(yaml.safe_dump(RECIPE, sort_keys=False), encoding="utf-8")
+    made.start()
     yield made
     made.kill()
 
 
 @pytest.fixture
-def screen(
-    page: Page, people: Any, workshop: Workshop, serve: Any, sign_in: Callable[..., None]
-) -> Callable[[str], Page]:
+def screen(page: Page, people: Any, workshop: Shop, serve: Any, sign_in: Callable[..., None]) -> Callable[[str], Page]:
     """`screen("lead")`: the panel, with that person signed in."""
     server = serve(people.run_dir, language="en")
 
@@ -110,7 +84,7 @@ def shoot(page: Page, line: Any, outcome: Outcome = Outcome.OK, more: int = 1) -
 
 @pytest.mark.ui
 def test_a_product_is_taught_with_taps_alone_and_goes_on_after_a_kill(
-    screen: Callable[[str], Page], people: Any, workshop: Workshop
+    screen: Callable[[str], Page], people: Any, workshop: Shop
 ) -> None:
     page = screen("lead")
     bad: list[str] = []
@@ -194,40 +168,19 @@ def test_who_may_not_teach_is_led_to_the_sign_in(page: Page, people: Any, serve:
     assert answer.status == 403
 
 
-def product(people: Any, workshop: Workshop) -> None:
+def product(workshop: Shop) -> None:
     """A job 2 with a model, taught over the bus, and parts in the ledger."""
-
-    def done(name: str, body: dict[str, Any]) -> dict[str, Any]:
-        rights = {"draft": "model.teach", "work": ""}
-        ask = Ask(new_id(), name, "eng", rights[name.split(".")[0]], "", body)
-        answer = ask_once(workshop.folder, "workshop", ask, 10_000)
-        assert answer is not None
-        assert answer.done, answer.detail
-        return answer.body
-
-    def wait(work: str) -> None:
-        until = time.monotonic() + 60
-        while (state := done("work.status", {"work": work})["work"])["state"] != "done":
-            assert state["state"] != "failed", state
-            assert time.monotonic() < until
-            time.sleep(0.1)
-
-    draft = done("draft.new", {"name": "magnetic-tile"})["draft"]
-    done("draft.change", {"draft": draft, "regions": [{"name": "plate", "box": [192, 160, 192, 160]}]})
-    for number in range(12):
-        people.judge(Outcome.OK if number else Outcome.NG)
-        time.sleep(0.06)
-        if number:
-            done("draft.shoot", {"draft": draft, "role": "good"})
-    wait(done("draft.teach", {"draft": draft})["work"])
-    wait(done("draft.release", {"draft": draft})["work"])
+    workshop.line.judge(Outcome.NG)
+    draft = workshop.draft("magnetic-tile", goods=11)
+    workshop.result("draft.teach", {"draft": draft})
+    workshop.result("draft.release", {"draft": draft})
 
 
 @pytest.mark.ui
 def test_an_engineer_looks_ahead_and_saves_a_threshold(
-    screen: Callable[[str], Page], people: Any, workshop: Workshop
+    screen: Callable[[str], Page], people: Any, workshop: Shop
 ) -> None:
-    product(people, workshop)
+    product(workshop)
     page = screen("eng")
     base = page.url.split("/sign-in")[0].rstrip("/")
     page.goto(f"{base}/models/?job=2", wait_until="commit")
@@ -257,9 +210,9 @@ def test_an_engineer_looks_ahead_and_saves_a_threshold(
 
 @pytest.mark.ui
 def test_a_second_person_proves_to_be_there_before_a_model_is_taken_back(
-    screen: Callable[[str], Page], people: Any, workshop: Workshop
+    screen: Callable[[str], Page], people: Any, workshop: Shop
 ) -> None:
-    product(people, workshop)
+    product(workshop)
     text = workshop.settings.read_text(encoding="utf-8")
     workshop.settings.write_text(text.replace("[workshop]\n", "[workshop]\nfour_eyes = true\n"), encoding="utf-8")
     people.ask("account.create", {"name": "eva", "full_name": "Eva", "role": "engineer", "pin": "5555"})

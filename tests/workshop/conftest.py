@@ -119,9 +119,17 @@ class Shop:
         found: dict[str, Any] = told["result"]
         return found
 
-    def shoot(self, draft: str, role: str, outcome: Outcome = Outcome.OK, **more: Any) -> dict[str, Any]:
-        """Let a part pass and take its picture."""
-        self.line.judge(outcome, defect=(230, 220) if outcome is Outcome.NG else None)
+    def shoot(
+        self,
+        draft: str,
+        role: str,
+        outcome: Outcome = Outcome.OK,
+        *,
+        scratch: tuple[int, int] | None = None,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Let a part pass and take its picture. scratch: where it has one, also if it is judged OK."""
+        self.line.judge(outcome, defect=(230, 220) if outcome is Outcome.NG else scratch)
         until = time.monotonic() + 5
         while True:
             answer = self.ask("draft.shoot", {"draft": draft, "role": role, **more})

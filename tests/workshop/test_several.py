@@ -39,11 +39,7 @@ def test_what_is_ignored_is_not_judged_and_sets_no_limit(shop: Any) -> None:
     shop.done("draft.change", {"draft": draft, "regions": [{**TOP, "box": [160, 120, 288, 240], "ignore": ignore}]})
     for number in range(14):
         # Half of the goods are marked where nothing is looked at.
-        shop.line.judge(Outcome.OK, defect=(180, 220) if number % 2 else None)
-        until = 50
-        while not (answer := shop.ask("draft.shoot", {"draft": draft, "role": "good"})).done and until:
-            until -= 1
-        assert answer.done, answer.detail
+        shop.shoot(draft, "good", scratch=(180, 220) if number % 2 else None)
     told = shop.result("draft.teach", {"draft": draft})["draft"]["taught"]["plate"]
     job = shop.result("draft.release", {"draft": draft})["job"]
     box = box_of(shop.settings)
