@@ -10,6 +10,8 @@ import pytest
 
 from okng.workshop.options import WorkshopOptions
 
+from ..records.conftest import missing
+
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNIT = SYSTEMD / "okng-usb@.service"
 RULES = SYSTEMD / "udev" / "71-okng-usb.rules"
@@ -84,7 +86,7 @@ def test_a_stick_plugged_in_later_is_seen_and_written_in_the_closed_workshop(tmp
         test -e {tmp_path}/gone
     """
     if os.geteuid() != 0:
-        pytest.skip("needs root")
+        missing("needs root")
     done = subprocess.run(
         ["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
         check=False,
@@ -93,5 +95,5 @@ def test_a_stick_plugged_in_later_is_seen_and_written_in_the_closed_workshop(tmp
         timeout=30,
     )
     if "permission denied" in done.stderr.lower():
-        pytest.skip("this machine lets nobody mount")
+        missing("this machine lets nobody mount")
     assert done.returncode == 0, done.stderr

@@ -20,6 +20,8 @@ from okng.bus.part import Outcome
 from okng.records.people_read import PeopleReader
 from okng.workshop.stick import Saved, Stick, choose, room_for, save, sticks
 
+from ..records.conftest import missing
+
 MB = 1 << 20
 Mount = Callable[..., Path]
 
@@ -36,18 +38,18 @@ def mounts_in(folder: Path) -> Iterator[Mount]:
     def mount(name: str, size_mb: int = 8, options: str = "", image: bool = True) -> Path:
         place = folder / name
         place.mkdir(parents=True, exist_ok=True)
-        more = ["-o", options] if options else []
+        more = [options] if options else []
         file = images / f"{name}.img"
         with file.open("wb") as made:
             made.truncate(size_mb * MB)
-        if not (
+        looped = (
             image
             and run("mkfs.ext4", "-q", "-m0", "-O", "^has_journal", str(file)) == 0
-            and run("mount", "-o", ",".join(["loop", *([options] if options else [])]), str(file), str(place)) == 0
-        ):
-            size = f"size={size_mb}m"
-            if run("mount", "-t", "tmpfs", *(more[:1] or ["-o"]), ",".join([size, *more[1:]]), "none", str(place)):
-                pytest.skip("mounting needs root")
+            and run("mount", "-o", ",".join(["loop", *more]), str(file), str(place)) == 0
+        )
+        in_memory = ("mount", "-t", "tmpfs", "-o", ",".join([f"size={size_mb}m", *more]), "none", str(place))
+        if not looped and run(*in_memory) != 0:
+            missing("this machine lets nobody mount")
         held.append(place)
         return place
 
@@ -62,7 +64,7 @@ def mounts_in(folder: Path) -> Iterator[Mount]:
 @pytest.fixture
 def mount(tmp_path: Path) -> Iterator[Mount]:
     if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
+        missing("mounting needs root")
     with mounts_in(tmp_path / "media") as made:
         yield made
 
@@ -203,7 +205,7 @@ def test_what_the_trail_does_not_take_is_not_taken_out(mount: Mount, tmp_path: P
 def test_the_workshop_takes_out_all_five(shop: Any) -> None:
     """The process, its job and the trail of the ledger, on a real filesystem."""
     if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
+        missing("mounting needs root")
     media = shop.folder / "media"
     text = shop.settings.read_text(encoding="utf-8")
     shop.settings.write_text(text + f'sticks = "{media}"\n', encoding="utf-8")
