@@ -3,7 +3,7 @@
 A part's word is made of all its views as io makes it, agreements across cameras included.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,22 +97,27 @@ def judge_recipe(bench: Bench) -> dict[str, Any]:
     base = read_recipe(Path(order["base"]))
     bench.tell(0.0, "reading pictures")
     parts = list(past_parts(box.store, box.options.trial_pictures, base.recipe.name))
-    found: list[dict[str, Any]] = [
-        {"seq": part.seq, "part": part.part, "taken_at": part.taken_at, "was": part.outcome} for part in parts
-    ]
     with judging(box, base) as judge:
-        for number, (one, part) in enumerate(zip(found, parts, strict=True)):
-            bench.tell(number / (2 * len(parts)), "judging by the recipe in use")
-            one["before"] = judge.word(part).told()
+        before = words(bench, judge, parts, 0.0, "judging by the recipe in use")
     with drafted(base.path, order["text"]) as draft, judging(box, draft) as judge:
-        for number, (one, part) in enumerate(zip(found, parts, strict=True)):
-            bench.tell(0.5 + number / (2 * len(parts)), "judging by the draft")
-            word = judge.word(part)
-            one["after"] = word.told() | {"defects": defects_of(word)}
+        after = words(bench, judge, parts, 0.5, "judging by the draft")
+    judged = list(zip(parts, before, after, strict=True))
     return {
-        "parts": found,
-        "flips": [one["seq"] for one in found if one["before"]["outcome"] != one["after"]["outcome"]],
+        "parts": [
+            {**part.told(), "before": left.told(), "after": {**right.told(), "defects": defects_of(right)}}
+            for part, left, right in judged
+        ],
+        "flips": [part.seq for part, left, right in judged if left.outcome is not right.outcome],
     }
+
+
+def words(bench: Bench, judge: Judge, parts: Sequence[PastPart], begin: float, detail: str) -> list[Word]:
+    """What a recipe says of each part: half of a work that judges twice. begin: share that is done. detail: told."""
+    found = []
+    for number, part in enumerate(parts):
+        bench.tell(begin + number / (2 * len(parts)), detail)
+        found.append(judge.word(part))
+    return found
 
 
 def defects_of(word: Word) -> list[dict[str, Any]]:

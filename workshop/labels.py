@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..bus.errors import BadData
-from ..records.read import LedgerReader
+from ..records.parcel import picture_path
+from ..records.read import LedgerReader, PartRow, ViewRow
 from ..training.data.dataset import Annotation, Dataset, Sample
 from ..training.data.export import Format, export
 from ..training.data.intake import take_in
@@ -134,10 +135,10 @@ def _files(store: Path, known: dict[str, tuple[int, str, str]]) -> list[Path]:
     reader, found = LedgerReader(store), {}
     for seq in sorted({seq for seq, _, _ in known.values()}):
         row = reader.row(seq)
-        held = [] if row is None else [row.picture, *(view.picture for view in row.views)]
-        for name in held:
-            if name and (store / name).is_file():
-                found[Path(name).name] = (store / name).resolve()
+        held: tuple[PartRow | ViewRow, ...] = () if row is None else (row, *row.views)
+        for path in (picture_path(store, one) for one in held):
+            if path is not None:
+                found[path.name] = path
     return list(found.values())
 
 

@@ -2,13 +2,16 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..bus.errors import BadPicture
 from ..imaging.picture import Picture
 from ..models.pictures import decode
-from ..records.read import LedgerReader, PartRow
+from ..records.parcel import picture_path
+from ..records.read import LedgerReader, PartRow, ViewRow
 
 _AT_ONCE = 200
 _MOST_ROWS_A_PICTURE = 50
@@ -31,11 +34,11 @@ class PastPart:
     part: int
     taken_at: str
     outcome: str
-    recipe: str
-    revision: str
-    score: float
-    threshold: float
     views: tuple[Seen, ...]
+
+    def told(self) -> dict[str, Any]:
+        """As plain data, without pictures."""
+        return {"seq": self.seq, "part": self.part, "taken_at": self.taken_at, "was": self.outcome}
 
 
 def past_parts(store: Path, most: int, recipe: str = "") -> Iterator[PastPart]:
@@ -70,25 +73,13 @@ def picture_of(store: Path, seq: int) -> PastPart:
 
 
 def _with_pictures(store: Path, row: PartRow) -> PastPart:
-    held = [(row.camera, row.picture, row.picture_sha256, row.picture_kept)]
-    held += [(view.camera, view.picture, view.picture_sha256, view.picture_kept) for view in row.views]
     views = []
-    for camera, name, sha256, is_kept in held:
-        if is_kept and name and sha256:
-            try:
-                data = (store / name).read_bytes()
-                if hashlib.sha256(data).hexdigest() == sha256:
-                    views.append(Seen(camera, decode(data, name)))
-            except (OSError, BadPicture):
-                continue
-    return PastPart(
-        row.seq,
-        row.part,
-        row.taken_at,
-        row.outcome,
-        row.recipe,
-        row.revision,
-        row.score,
-        row.threshold,
-        tuple(views),
-    )
+    every: tuple[PartRow | ViewRow, ...] = (row, *row.views)
+    for held in every:
+        path = picture_path(store, held)
+        if path is not None:
+            with suppress(OSError, BadPicture):
+                data = path.read_bytes()
+                if hashlib.sha256(data).hexdigest() == held.picture_sha256:
+                    views.append(Seen(held.camera, decode(data, path.name)))
+    return PastPart(row.seq, row.part, row.taken_at, row.outcome, tuple(views))

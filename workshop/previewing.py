@@ -11,10 +11,12 @@ from typing import Any
 from ..bus.part import Outcome
 from ..inspect.recipe import ActiveRecipe, read_recipe
 from .jobs import Bench
-from .judging import Judge, Word, judging
+from .judging import Word, judging, words
 from .past import PastPart, past_parts
 from .recipe_text import as_data, as_text, drafted
 from .shelf import place_of
+
+JUDGING = "judging past pictures"
 
 
 def preview(bench: Bench) -> dict[str, Any]:
@@ -28,9 +30,9 @@ def preview(bench: Bench) -> dict[str, Any]:
     bench.tell(0.0, "reading pictures")
     parts = list(past_parts(box.store, int(order["most"]), base.recipe.name))
     with judging(box, base) as judge:
-        before = _words(bench, judge, parts, 0.0, 0.5)
+        before = words(bench, judge, parts, 0.0, JUDGING)
     with drafted(base.path, text) as draft, judging(box, draft) as judge:
-        after = _words(bench, judge, parts, 0.5, 0.5)
+        after = words(bench, judge, parts, 0.5, JUDGING)
     return _told(base, parts, before, after)
 
 
@@ -40,12 +42,12 @@ def compare(bench: Bench) -> dict[str, Any]:
     base = read_recipe(box.recipes[order["job"]])
     bench.tell(0.0, "reading pictures")
     parts = list(past_parts(box.store, int(order["most"]), base.recipe.name))
-    words = []
+    said = []
     for place, key in enumerate(("a", "b")):
         text = with_bundle(base, order["region"], place_of(box, order[key]))
         with drafted(base.path, text) as draft, judging(box, draft) as judge:
-            words.append(_words(bench, judge, parts, place / 2, 0.5))
-    return _told(base, parts, *words)
+            said.append(words(bench, judge, parts, place / 2, JUDGING))
+    return _told(base, parts, *said)
 
 
 def with_threshold(base: ActiveRecipe, region: str, threshold: float) -> str:
@@ -83,14 +85,6 @@ def _asked(content: dict[str, Any], region: str) -> list[dict[str, Any]]:
     return found
 
 
-def _words(bench: Bench, judge: Judge, parts: list[PastPart], begin: float, span: float) -> list[Word]:
-    found = []
-    for number, part in enumerate(parts):
-        bench.tell(begin + span * number / len(parts), "judging past pictures")
-        found.append(judge.word(part))
-    return found
-
-
 def _told(base: ActiveRecipe, parts: list[PastPart], before: list[Word], after: list[Word]) -> dict[str, Any]:
     flips: list[dict[str, Any]] = []
     table = {str(left): {str(right): 0 for right in Outcome} for left in Outcome}
@@ -99,8 +93,7 @@ def _told(base: ActiveRecipe, parts: list[PastPart], before: list[Word], after: 
         table[str(left.outcome)][str(right.outcome)] += 1
         scores.append([part.seq, round(left.score, 4), round(right.score, 4)])
         if left.outcome is not right.outcome:
-            said = {"seq": part.seq, "part": part.part, "taken_at": part.taken_at, "was": part.outcome}
-            flips.append({**said, "before": left.told(), "after": right.told()})
+            flips.append({**part.told(), "before": left.told(), "after": right.told()})
     return {
         "recipe": base.recipe.name,
         "revision": base.revision,

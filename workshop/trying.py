@@ -14,7 +14,7 @@ from ..training.report.page import Words
 from .draft import Draft, Tried
 from .drafts import HEAT, Drafts
 from .jobs import Bench
-from .judging import Judge, judging
+from .judging import MOST_REASONS, Judge, judging
 from .recipe_of import base_of, recipe_data
 from .recipe_text import as_text, drafted
 from .whole import put
@@ -24,7 +24,7 @@ _MOST_BYTES = 200_000
 
 def try_draft(bench: Bench) -> dict[str, Any]:
     """Judge the challenge parts of a draft."""
-    drafts = Drafts(bench.box.options.folder / "drafts")
+    drafts = Drafts(bench.box.drafts)
     draft = drafts.read(bench.order["draft"])
     base = base_of(bench.box, draft)
     places = {name: str((drafts.place(draft) / one.bundle).resolve()) for name, one in draft.taught.items()}
@@ -57,6 +57,6 @@ def _tried(judge: Judge, drafts: Drafts, draft: Draft, shot: str, camera: str) -
         outcome=outcome,
         score=word.score,
         threshold=word.threshold,
-        reasons=word.reasons[:4],
+        reasons=word.reasons[:MOST_REASONS],
         overlay=name if data else "",
     )
