@@ -1,6 +1,5 @@
 """A bundle comes to its place: copied whole beside, synced, renamed, and proved there by its digest."""
 
-import os
 import re
 import shutil
 import tempfile
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from ..bus.errors import BadBundle, StoreLost
 from ..models.bundle import open_bundle
+from .whole import sync
 
 
 def install(bundle: Path, folder: Path, name: str) -> Path:
@@ -28,10 +28,10 @@ def install(bundle: Path, folder: Path, name: str) -> Path:
             shutil.copytree(bundle, staging, dirs_exist_ok=True)
             staging.chmod(0o755)
             for file in (path for path in staging.rglob("*") if path.is_file()):
-                _sync(file)
+                sync(file)
             open_bundle(staging, opened.digest)
             staging.rename(place)
-            _sync(folder)
+            sync(folder)
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
             raise
@@ -42,11 +42,3 @@ def install(bundle: Path, folder: Path, name: str) -> Path:
 
 def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-") or "model"
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

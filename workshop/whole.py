@@ -21,7 +21,7 @@ def put(path: Path, data: bytes) -> None:
         if path.exists():
             waiting.chmod(path.stat().st_mode & 0o777)
         waiting.rename(path)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         with suppress(OSError):
             waiting.unlink()
@@ -40,8 +40,9 @@ def sweep(folder: Path) -> None:
             left.unlink()
 
 
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """Make a file's bytes, or a folder's names, durable. OSError."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
