@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ..models.figures import clopper_pearson
 from ..records.figures_read import FiguresReader, Judged, Latency, Point, ScoreBins, Sums, Version
+from .agreement import Share
 from .control import Chart, Drift, Step, Subgroup, drift_of, p_chart
 from .downtime import uptime_of
 from .oee import Oee, oee_of
@@ -14,24 +14,6 @@ from .plots import Histogram, ParetoBar, histogram, pareto
 
 ENOUGH = 300
 """Parts of a recipe's revision from which the drift of its scores is told rather than that of a newer one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """k of n with the exact 95 % interval (Clopper, Pearson)."""
-
-    k: int
-    n: int
-
-    @property
-    def share(self) -> float | None:
-        """None: nothing to tell it from."""
-        return self.k / self.n if self.n else None
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Both ends."""
-        return clopper_pearson(self.k, self.n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +38,9 @@ class Facts:
     versions: tuple[Version, ...]
 
     @property
-    def false_rejects(self) -> Rate:
+    def false_rejects(self) -> Share:
         """Of the rejects a person called real or false: how many were false."""
-        return Rate(self.judged.false, self.judged.false + self.judged.real)
+        return Share(self.judged.false, self.judged.false + self.judged.real)
 
     @property
     def reasons(self) -> list[tuple[str, int]]:
