@@ -17,12 +17,9 @@ from .access import person
 from .options import WebOptions
 from .session import Sessions, at_panel
 
-OPEN_ANYWHERE = frozenset(
-    (
-        *("access.page", "access.sign_in", "access.badge", "access.who", "language", "theme_choice"),
-        *("static_file", "theme", "favicon", "healthz"),
-    )
-)
+FILES = frozenset(("static_file", "theme", "favicon", "healthz"))
+"""Endpoints that tell nothing of the line, whoever asks, with or without TLS."""
+OPEN_ANYWHERE = FILES | {"access.page", "access.sign_in", "access.badge", "access.who", "language", "theme_choice"}
 """Endpoints that also somebody elsewhere reaches who is not signed in. Those of the API look after themselves."""
 OPEN_TO_PROGRAMS = frozenset(("api.document", "api.about"))
 """Of the API: what anybody may read from anywhere. How the line does is no more to be seen there than on a page."""
@@ -69,7 +66,7 @@ def _from_elsewhere(options: WebOptions) -> Response | tuple[str, int] | None:
         if not (by_token or options.remote_look or endpoint in OPEN_TO_PROGRAMS) and person() is None:
             abort(401)
         return None
-    if by_token or endpoint in ("static_file", "theme", "favicon", "healthz"):
+    if by_token or endpoint in FILES:
         return None
     signing_in = endpoint.startswith("access.")
     if signing_in and not request.is_secure:

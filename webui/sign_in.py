@@ -14,6 +14,7 @@ from ..bus.errors import BadLedger
 from ..records.people_read import Person
 from .access import open_to_all, person
 from .asking import ask
+from .catalogue import LOCALES
 from .refusals import refusal
 from .session import Sessions, at_panel
 from .web import Web
@@ -37,6 +38,11 @@ def own_path(asked: str) -> str:
     parts = urlsplit(asked)
     own = not parts.scheme and not parts.netloc and asked.startswith("/") and not asked.startswith(("//", "/\\"))
     return asked if own and asked.isprintable() and "\\" not in asked else "/"
+
+
+def keep_choice(answer: Response, cookie: str, value: str) -> None:
+    """Let the browser remember a choice of its own for long."""
+    answer.set_cookie(cookie, value, max_age=LONG_S, httponly=True, samesite="Strict", secure=request.is_secure)
 
 
 def _pages(views: Blueprint, web: Web, sessions: Sessions) -> None:
@@ -129,10 +135,8 @@ def _try(web: Web, sessions: Sessions, body: dict[str, Any]) -> Answered:
         return _page(web, refusal(answer.detail), 429 if locked else 403)
     sessions.begin(answer.body)
     gone = redirect(own_path(request.form.get("next", "/")), 303)
-    if answer.body.get("language") in ("en", "zh"):
-        secure = request.is_secure
-        language = str(answer.body["language"])
-        gone.set_cookie(LANGUAGE_COOKIE, language, max_age=LONG_S, httponly=True, samesite="Strict", secure=secure)
+    if answer.body.get("language") in LOCALES:
+        keep_choice(gone, LANGUAGE_COOKIE, str(answer.body["language"]))
     return gone
 
 

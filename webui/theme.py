@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from ..bus.errors import BadLedger
 from .access import open_to_all
 from .options import WebOptions
-from .sign_in import LONG_S, own_path
+from .sign_in import keep_choice, own_path
 from .web import Web
 
 COOKIE = "okng-theme"
@@ -60,6 +60,5 @@ def add_theme(app: Flask, web: Web) -> None:
         if chosen not in THEMES:
             abort(400)
         answer = redirect(own_path(request.form.get("next", "/")), 303)
-        secure = request.is_secure
-        answer.set_cookie(COOKIE, chosen, max_age=LONG_S, httponly=True, samesite="Strict", secure=secure)
+        keep_choice(answer, COOKIE, chosen)
         return answer
