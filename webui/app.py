@@ -19,7 +19,7 @@ from .image import image_views
 from .kinds import kind_word
 from .labels import page_words
 from .live import live_views
-from .menu import key_screens, menu_views
+from .menu import KEYS, menu_views
 from .options import WebOptions
 from .products import Products, no_products
 from .rejects import reject_views
@@ -27,7 +27,7 @@ from .roles import right_word, role_word
 from .run import run_views
 from .screens import BY_ID
 from .session import Sessions, key_place, read_key, set_up_cookies
-from .sign_in import LANGUAGE_COOKIE, LONG_S, own_path, sign_in_views
+from .sign_in import LANGUAGE_COOKIE, keep_choice, own_path, sign_in_views
 from .spans import in_own_zone
 from .theme import add_theme, theme_of
 from .watch import Watch
@@ -106,7 +106,7 @@ def create_app(
             "kind_word": lambda kind: kind_word(kind, gettext),
             "may": may,
             "person": person(),
-            "key_screens": key_screens(app),
+            "key_screens": KEYS,
             "screen_of": BY_ID.get,
         }
 
@@ -170,8 +170,7 @@ def _add_language(app: Flask) -> None:
         if chosen not in NAMES:
             abort(400)
         answer = redirect(own_path(request.form.get("next", "/")), 303)
-        secure = request.is_secure
-        answer.set_cookie(LANGUAGE_COOKIE, chosen, max_age=LONG_S, httponly=True, samesite="Strict", secure=secure)
+        keep_choice(answer, LANGUAGE_COOKIE, chosen)
         return answer
 
 

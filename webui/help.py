@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flask import Blueprint, abort, current_app, redirect, render_template, url_for
+from flask import Blueprint, abort, redirect, render_template, url_for
 from flask_babel import get_locale
 from werkzeug.wrappers import Response
 
@@ -30,12 +30,11 @@ def help_views(web: Web) -> Blueprint:
         if screen not in BY_ID:
             abort(404)
         language = "en" if str(get_locale()) == "en" else "zh"
-        there = [one for one in SCREENS if one.endpoint in current_app.view_functions]
         return render_template(
             f"help/{language}/{screen}.html",
             about=BY_ID[screen],
             pages=[one for one in SCREENS if one.id != "help"] if screen == "help" else [],
-            open_screen=BY_ID[screen] in there and screen != "help" and may(BY_ID[screen].right),
+            open_screen=screen != "help" and may(BY_ID[screen].right),
             picture=_picture(screen, language),
         )
 

@@ -29,6 +29,11 @@ def kind_word(kind: str, gettext: Gettext) -> str:
     return gettext(KINDS[kind]) if kind in KINDS else kind
 
 
+def place_word(place: str, gettext: Gettext) -> str:
+    """Where a missed defect was found, for people."""
+    return gettext(PLACES[place]) if place in PLACES else place
+
+
 def offered(gallery: GalleryReader, labels: LabelsReader, gettext: Gettext) -> list[tuple[str, str]]:
     """Classes to choose from, with their words: what people here use, what the model knows, what any line has."""
     try:

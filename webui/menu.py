@@ -1,6 +1,6 @@
 """The keys at the lower edge, and the menu behind ≡: every other screen by whose work it is, one's own first."""
 
-from flask import Blueprint, Flask, current_app, render_template
+from flask import Blueprint, render_template
 
 from .access import may, open_to_all, person
 from .screens import GROUPS, SCREENS, Screen
@@ -9,9 +9,8 @@ ORDER = ("operator", "lead", "administrator", "engineer")
 """The long row last: two rows hold them all, and a glove never has to scroll."""
 
 
-def key_screens(app: Flask) -> list[Screen]:
-    """The screens that have a key everywhere."""
-    return [screen for screen in SCREENS if screen.nav and screen.endpoint in app.view_functions]
+KEYS: tuple[Screen, ...] = tuple(screen for screen in SCREENS if screen.nav)
+"""The screens that have a key everywhere."""
 
 
 def menu_views() -> Blueprint:
@@ -22,8 +21,7 @@ def menu_views() -> Blueprint:
     @open_to_all
     def page() -> str:
         # Signing in and out has its own keys at the head of the menu; what has a key below needs no second one.
-        known = current_app.view_functions
-        there = [one for one in SCREENS if one.endpoint in known and not one.nav and one.id != "access"]
+        there = [one for one in SCREENS if not one.nav and one.id != "access"]
         someone = person()
         own = someone.role if someone else ""
         groups = [

@@ -78,8 +78,3 @@ def missed_views(web: Web) -> Blueprint:
         return told(ask(web, "escape.set", body, id=str(given.get("id", ""))))
 
     return views
-
-
-def place_of(found_at: str) -> str:
-    """Where it was found, for people."""
-    return gettext(PLACES[found_at]) if found_at in PLACES else found_at

@@ -5,7 +5,7 @@ Nothing is worked out here: the workshop looks ahead on the last kept pictures, 
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, render_template, request, url_for
+from flask import Blueprint, Response, abort, render_template, request, url_for
 
 from ..bus.asks import Answer
 from ..bus.errors import BadLedger
@@ -47,7 +47,6 @@ def model_views(web: Web) -> Blueprint:
             four_eyes=answer.body.get("four_eyes", False),
             require_signed=answer.body.get("require_signed", False),
             people=_others(web) if answer.body.get("four_eyes") else [],
-            has_change="change.page" in current_app.view_functions,
         )
 
     @views.get("/<digest>/report")
@@ -175,5 +174,4 @@ def _reason(asked: dict[str, Any]) -> str:
 
 
 def _told(answer: Answer, **more: Any) -> Response:
-    href = url_for("change.page") if "change.page" in current_app.view_functions else ""
-    return answered(answer, workshop_words, **more, change=href)
+    return answered(answer, workshop_words, **more, change=url_for("change.page"))

@@ -8,14 +8,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, render_template, request, url_for
-from flask_babel import gettext
+from flask import Blueprint, Response, abort, render_template, request, url_for
 
 from ..bus.asks import Answer
 from ..bus.errors import BadLedger
 from ..records.read import PartRow, ViewRow
 from .access import needs
-from .answered import answer_words, answered, sent
+from .answered import answer_words, answered, script_words, sent
 from .asking import ask
 from .run import picture_urls, thumbs_of
 from .web import Web
@@ -75,7 +74,7 @@ def region_views(web: Web) -> Blueprint:
         body = {"job": job, "recipe": recipe, "base": asked.get("base")}
         about = {"job": job, "old": asked.get("old"), "new": recipe["regions"]}
         answer = ask(web, "recipe.save", body, reason=str(asked.get("reason", ""))[:500], about=about)
-        return answered(answer, href=url_for("change.page") if "change.page" in current_app.view_functions else "")
+        return answered(answer, href=url_for("change.page"))
 
     return views
 
@@ -185,11 +184,9 @@ def _words() -> dict[str, str]:
         "conflict": N_("Somebody else saved this recipe meanwhile (%(revision)s). Nothing was written. Load it again."),
         "unsaved": N_("Not saved"),
         "clean": N_("As saved"),
-        "silent": N_("No answer: it may or may not be done"),
-        "refused": N_("You are not signed in for this any more."),
         "nolive": N_("No picture of this camera yet"),
         "before": N_("so far"),
         "after": N_("drawn"),
         "size": N_("%(w)s × %(h)s px"),
     }
-    return {code: gettext(text) for code, text in words.items()}
+    return script_words(words)

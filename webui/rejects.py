@@ -21,8 +21,7 @@ from .asking import ask, note
 from .choice import SCORES, TIMES, Choice, chosen, lots_of, wanted_of
 from .figures import figures
 from .history import History, rows_of_part
-from .kinds import kind_word
-from .missed import place_of
+from .kinds import kind_word, place_word
 from .part_way import way_of
 from .pictures import kept_picture, to_overlay, to_thumb
 from .run import row_payload, told
@@ -140,8 +139,7 @@ def reject_views(history: History, store: Path) -> Blueprint:
             story=story,
             line=way_of(story.moments, gettext) if story else None,
             kind_word=lambda kind: kind_word(kind, gettext),
-            place_of=place_of,
-            there=current_app.view_functions,
+            place_of=lambda place: place_word(place, gettext),
             sign_in=sign_in_for("part.review", url_for("rejects.detail", seq=seq, **choice.address())),
         )
 

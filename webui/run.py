@@ -40,7 +40,6 @@ def run_views(options: WebOptions, history: History) -> Blueprint:
             "run.html",
             hold_ms=round(options.hold_ng_s * 1000),
             sign_in=sign_in_for("inspection.run", url_for("run.run")),
-            endpoints=current_app.view_functions,
         )
 
     @views.post("/inspection")

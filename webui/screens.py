@@ -45,7 +45,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("help", N_("Help"), "help.page", "", "operator", nav=True),
     Screen("access", N_("Sign in"), "access.page", "", "operator"),
 )
-"""In the order of the menu. A screen whose endpoint is not there yet is not offered."""
+"""In the order of the menu."""
 BY_ID = {screen.id: screen for screen in SCREENS}
 GROUPS = {
     "operator": N_("Operator"),

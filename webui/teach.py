@@ -5,7 +5,7 @@ All of it lies in the workshop: whoever comes back, after a coffee or after a re
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -86,7 +86,6 @@ def teach_views(web: Web) -> Blueprint:
             step=step,
             flags={code: gettext(text) for code, text in FLAGS.items()},
             failed=workshop_words(read["work"]["detail"]) if read["work"] else "",
-            has_change="change.page" in current_app.view_functions,
             **_shown(web, step, read),
         )
 
