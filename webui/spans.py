@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from ..bus.clock import utc_text
 from .watch import Watch
 from .words import N_
 
@@ -20,8 +21,7 @@ def since_of(span: str, watch: Watch) -> str:
 
 def before_now(hours: float) -> str:
     """UTC that many hours ago."""
-    moment = datetime.now(UTC) - timedelta(hours=hours)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return utc_text(datetime.now(UTC) - timedelta(hours=hours))
 
 
 def in_own_zone(utc: str, layout: str) -> str:
