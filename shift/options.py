@@ -1,12 +1,11 @@
 """What a person may set of alarms, challenge tests, codes and shifts. Nothing of it is required."""
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Occasion = Literal["start", "changeover", "interval", "maintenance", "restart", "end"]
-_CLOCK = re.compile(r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+_CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 
 class AlarmOptions(BaseModel):
@@ -62,7 +61,7 @@ class CalendarOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(min_length=1, max_length=40)]
-    start: Annotated[str, Field(pattern=_CLOCK.pattern)]
+    start: Annotated[str, Field(pattern=_CLOCK)]
     """`06:00`"""
 
     @property
