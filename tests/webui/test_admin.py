@@ -1,7 +1,6 @@
 """Administration (19): people, roles, settings, the size of a millimetre, the audit trail, back-up."""
 
 import re
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
 
-from okng.bus.asks import Ask, Desk, Objection
-from okng.bus.channel import AskDoor, ask_address
+from okng.bus.asks import Ask, Objection
 from okng.records.people_read import PeopleReader
 from okng.records.read import LedgerReader
 from okng.webui.admin import in_words
@@ -23,6 +21,7 @@ from okng.webui.theme import is_night
 from okng.webui.watch import Watch
 
 from . import page_checks as checks
+from .engineer import owner
 
 SignIn = Callable[..., None]
 FAST = WebOptions(sign_ins_a_minute=10_000, api_a_minute=1_000_000)
@@ -176,19 +175,9 @@ class FakeWorkshop:
 
 @pytest.fixture
 def workshop(people: Any) -> Iterator[FakeWorkshop]:
-    made, ended = FakeWorkshop(), threading.Event()
-    desk = Desk("workshop", {"settings.read": made.read, "settings.change": made.change})
-
-    def serve() -> None:
-        with AskDoor(ask_address(people.run_dir, "workshop")) as door:
-            while not ended.is_set():
-                door.serve(desk, 20)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    yield made
-    ended.set()
-    thread.join()
+    made = FakeWorkshop()
+    with owner(people.run_dir, "workshop", {"settings.read": made.read, "settings.change": made.change}):
+        yield made
 
 
 def form_of(page: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The Run screen: what it counts balances, picture and words are of one part, and stopping takes two steps."""
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -9,8 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
 
-from okng.bus.asks import Answer, Ask
-from okng.bus.channel import AskDoor, ask_address
+from okng.bus.asks import Ask
+from okng.bus.errors import Refused
 from okng.bus.messages import Counters
 from okng.bus.part import Outcome
 from okng.records.people_read import PeopleReader
@@ -18,6 +17,8 @@ from okng.webui.board import MINUTE_NS, Board
 from okng.webui.options import WebOptions
 from okng.webui.payload import counters_payload
 from okng.webui.watch import Watch
+
+from .engineer import owner
 
 PATIENCE_MS = 20_000
 
@@ -30,31 +31,22 @@ def client(people: Any, client_on: Callable[..., FlaskClient]) -> FlaskClient:
 class Shift:
     """Answers for the shift process; `asked` holds what it was asked."""
 
-    def __init__(self, run_dir: Any) -> None:
+    def __init__(self) -> None:
         self.asked: list[Ask] = []
         self.refusal = ""
-        self._door = AskDoor(ask_address(run_dir, "shift"))
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            if (got := self._door.take(20)) is not None:
-                self.asked.append(got[1])
-                self._door.give(got[0], Answer(got[1].id, not self.refusal, self.refusal))
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._door.close()
+    def answer(self, ask: Ask) -> dict[str, Any]:
+        if self.refusal:
+            raise Refused(self.refusal)
+        return {}
 
 
 @pytest.fixture
 def shift(people: Any) -> Iterator[Shift]:
-    made = Shift(people.run_dir)
-    yield made
-    made.close()
+    made = Shift()
+    with owner(people.run_dir, "shift", dict.fromkeys(("inspection.stop", "inspection.start"), made.answer)) as asked:
+        made.asked = asked
+        yield made
 
 
 COUNTED = Counters(100, 80, 6, 4, 3, 1, 2, 18, 18, 0, 0, 3, challenge=5, bypass=3)
