@@ -190,37 +190,35 @@ class _Camera:
     def _change(self, setup: Setup, loop: CameraLoop) -> None:
         """Go over to another setup. Refused: the camera cannot be set so, and is as it was before."""
         _check(setup)
-        before = self._follower.setup
-        if setup.profile != before.profile:
-            loop.set_aside(f"being set up for job {setup.number}")
-            self._source.stop()
-            loop.stamp()
+        if setup.profile != self._follower.setup.profile:
             try:
-                got = self._start(setup.profile, loop.stamp)
+                got = self._try(setup.profile, loop, f"being set up for job {setup.number}")
             except Refused as error:
-                self._source.stop()
-                loop.stamp()
-                loop.begin(self._restarted(before.profile, loop.stamp), self._ring_for(before.profile))
                 raise Refused(f"the camera cannot be set up for job {setup.number}: {error}") from error
             loop.begin(got, self._ring_for(got))
         self._set_up(setup)
         log.info("camera %s: set up for job %d, revision %s", self._name, setup.number, setup.revision)
+
+    def _try(self, wanted: Profile, loop: CameraLoop, why: str) -> Profile:
+        """Stream by another profile, parts set aside. Refused: it cannot, and streams as before. CameraLost."""
+        loop.set_aside(why)
+        self._source.stop()
+        loop.stamp()
+        try:
+            return self._start(wanted, loop.stamp)
+        except Refused:
+            before = self._follower.setup.profile
+            self._source.stop()
+            loop.stamp()
+            loop.begin(self._restarted(before, loop.stamp), self._ring_for(before))
+            raise
 
     def _look(self, loop: CameraLoop) -> None:
         """Run free for a person; no frame is a part's. Refused: it cannot, and works as before. CameraLost."""
         profile = self._follower.setup.profile
         rate_hz = min(LOOK_HZ, 800_000 / profile.exposure_us)
         free = replace(profile, trigger="off", frames=1, height=profile.frame_height, frame_rate_hz=rate_hz)
-        loop.set_aside(BY_HAND)
-        self._source.stop()
-        loop.stamp()
-        try:
-            got = self._start(free, loop.stamp)
-        except Refused:
-            self._source.stop()
-            loop.stamp()
-            loop.begin(self._restarted(profile, loop.stamp), self._ring_for(profile))
-            raise
+        got = self._try(free, loop, BY_HAND)
         loop.hold = BY_HAND
         if profile.frames > 1:  # what fits the whole picture fits no part of it
             self._announcer.develop = ""
