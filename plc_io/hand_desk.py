@@ -45,7 +45,7 @@ def hand_desk(
 
     def pulse(ask: Ask) -> dict[str, Any]:
         """{"gate", "hold_ms": up to 500}: to be repeated while the hand is on the button."""
-        gate = _text(ask, "gate" if "gate" in ask.body else "output")
+        gate = _text(ask, "gate")
         forces.pulse(gate, _number(ask, "hold_ms", 500.0), ask.who, now_ns(), busy=busy())
         return {"forced": list(forces.shown(now_ns()))}
 
