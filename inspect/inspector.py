@@ -233,7 +233,25 @@ class Inspector:
 
 def _kept_frame(camera: str, width: int, height: int, at_ns: int) -> FrameReady:
     """What would be said of a picture if it had just come."""
-    return FrameReady(1, camera, "", 0, 0, 0, 0, width, height, "", 0, at_ns, at_ns, None, at_ns, at_ns, "")
+    return FrameReady(
+        part=1,
+        camera=camera,
+        ring="",
+        slot=0,
+        sequence=0,
+        number=0,
+        epoch=0,
+        width=width,
+        height=height,
+        pixel_format="",
+        size_bytes=0,
+        triggered_at_ns=at_ns,
+        exposed_at_ns=at_ns,
+        device_ns=None,
+        received_ns=at_ns,
+        ready_ns=at_ns,
+        taken_at="",
+    )
 
 
 def _check_same(active: ActiveRecipe, found: Job, wanted: Job) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..models.figures import clopper_pearson
 
-DEFECT, GOOD, UNSURE = "defect", "good", "unsure"
+DEFECT, GOOD = "defect", "good"
 _RESAMPLES = 1000
 _SEED = 20_26
 Answers = Mapping[tuple[str, int, int], str]

@@ -130,7 +130,7 @@ def challenge_views(web: Web) -> Blueprint:
         found = _run(web, line)
         html = render_template("challenge/run.html", **_sheet(web, found), version=__version__)
         title = f"okng-test-{web.station}-{found.recipe}-{found.number}-{get_locale()}"
-        return order_paper(web, title, html, url_for(".run", line=line))
+        return order_paper(title, html, url_for(".run", line=line))
 
     # -- test parts --------------------------------------------------------------------------------------------------
 

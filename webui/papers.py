@@ -50,7 +50,7 @@ def paper_views(web: Web) -> Blueprint:
     return views
 
 
-def order_paper(web: Web, title: str, html: str, back: str) -> AnyResponse:
+def order_paper(title: str, html: str, back: str) -> AnyResponse:
     """Have it made. A script gets where to look for it, a form is sent back to its page, which looks."""
     press: Press = current_app.extensions["okng-press"]
     name = press.order(title, html)

@@ -7,9 +7,8 @@ from ..records.figures_read import Bar, ScoreBins
 
 BARS = 8
 """Classes shown; the rest is one bar."""
-WIDTH, HEIGHT = 410.0, 100.0
-"""Of the histogram's drawing: ten a bin. The limit lies at 200."""
-LIMIT_X = 200.0
+HEIGHT = 100.0
+"""Of the histogram's drawing, 410 wide: ten a bin. The limit lies at 200."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def report_views(web: Web) -> Blueprint:
         named = "-".join(word for word in (period.kind, period.name, stamp) if word)
         title = f"okng-report-{web.station}-{named}-{get_locale()}"
         html = render_template("report/paper.html", **given)
-        return order_paper(web, title, html, url_for("report.page", period=period.key))
+        return order_paper(title, html, url_for("report.page", period=period.key))
 
     return views
 

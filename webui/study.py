@@ -164,7 +164,7 @@ def study_views(web: Web) -> Blueprint:
             abort(503)
         title = f"okng-agreement-{web.station}-{number}-{given['study'].name}-{get_locale()}"
         html = render_template("study/paper.html", facts=None, **given)
-        return order_paper(web, title, html, url_for("study.one", number=number))
+        return order_paper(title, html, url_for("study.one", number=number))
 
     return views
 

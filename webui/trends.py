@@ -81,7 +81,7 @@ def trend_views(web: Web) -> Blueprint:
             abort(503)
         title = f"okng-trends-{web.station}-{given['key']}-{given['facts'].period.span.until[:16].replace(':', '')}"
         back = url_for("trends.page", span=given["key"])
-        return order_paper(web, title, render_template("trends/paper.html", **given), back)
+        return order_paper(title, render_template("trends/paper.html", **given), back)
 
     return views
 

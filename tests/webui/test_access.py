@@ -273,9 +273,9 @@ def test_sign_out_everywhere_and_disabling_take_effect_at_once(
 
 def test_rights_are_those_of_the_role_now(client: FlaskClient, people: Any, sign_in: SignIn) -> None:
     sign_in(client, "op")
-    assert client.get("/confirm/", headers={"Accept": "text/html"}).status_code != 403
+    assert client.get("/confirm/", headers={"Accept": "text/html"}).status_code == 200
     assert people.ask("role.change", {"name": "operator", "rights": ["alarm.ack"]}).done
-    assert client.get("/confirm/", headers={"Accept": "text/html"}).status_code in (403, 404)
+    assert client.get("/confirm/", headers={"Accept": "text/html"}).status_code == 403
 
 
 def test_a_session_of_the_panel_is_worth_nothing_elsewhere(client: FlaskClient, sign_in: SignIn) -> None:
@@ -382,7 +382,7 @@ def test_the_first_administrator_is_made_once_and_at_the_box(line: Any, client_c
     client = app.test_client()
     given = {"name": "boss", "password": "long enough", "again": "long enough", "pin": "4321"}
     assert "The first administrator" in client.get("/sign-in").get_data(as_text=True)
-    assert client.post("/sign-in/first", data=given, environ_overrides=ELSEWHERE).status_code in (400, 403)
+    assert client.post("/sign-in/first", data=given, environ_overrides=ELSEWHERE).status_code == 403
     assert client.post("/sign-in/first", data={**given, "again": "another"}).status_code == 400
     assert client.post("/sign-in/first", data=given).status_code == 303
     assert who(client) == "boss"
@@ -403,10 +403,8 @@ def test_from_elsewhere_nothing_is_shown_to_nobody(client: FlaskClient) -> None:
     assert "https" in client.get("/sign-in", environ_overrides=ELSEWHERE).get_data(as_text=True)
     page = client.get("/rejects/", environ_overrides=OVER_TLS, headers={"Accept": "text/html"})
     assert page.status_code == 302
-    assert client.get("/events", environ_overrides=OVER_TLS, headers={"Accept": "text/event-stream"}).status_code in (
-        302,
-        401,
-    )
+    stream = client.get("/events", environ_overrides=OVER_TLS, headers={"Accept": "text/event-stream"})
+    assert stream.status_code == 401
     names = client.get("/sign-in", environ_overrides=OVER_TLS).get_data(as_text=True)
     assert "Otto Operator" not in names
     for headers in ({"X-Forwarded-For": "192.168.7.9"}, {"Host": "rebound.example"}):

@@ -6,8 +6,6 @@ from pydantic import Field
 
 from .spec import Shape
 
-Name = Field(max_length=64)
-
 
 class Counted(Shape):
     """Totals of one run of io: triggers = ok + ng + unjudged + challenge + bypass + in_flight."""
