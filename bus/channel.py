@@ -6,6 +6,7 @@
     opcua    PUB  opcua.ipc         JobAsk, Hold
     shift    PUB  shift.ipc         ShiftState, LineMode, JobAsk, Hold
     workshop PUB  workshop.ipc      Work
+    records  PUB  records-state.ipc RecordsState
     OWNER    ROUTER ask-OWNER.ipc   takes Ask; answers Answer (`asks.py`)
     records  ROUTER records.ipc     takes TriggerEntry, RecordEntry, CountersEntry; answers Stored
 
@@ -57,6 +58,7 @@ MESSAGES: dict[bytes, type] = {
         shift.ShiftState,
         shift.LineMode,
         messages.Work,
+        messages.RecordsState,
     )
 }
 """Every message that may travel, by its name on the wire."""
@@ -104,6 +106,11 @@ def opcua_address(run: Path) -> str:
 def records_address(run: Path) -> str:
     """Address records takes ledger entries at."""
     return f"ipc://{run}/records.ipc"
+
+
+def records_state_address(run: Path) -> str:
+    """Address records publishes on."""
+    return f"ipc://{run}/records-state.ipc"
 
 
 def shift_address(run: Path) -> str:

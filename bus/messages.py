@@ -314,6 +314,27 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordsState:
+    """What records says of the store, at each change and every second."""
+
+    health: Health
+    stuck: str
+    """Why no rows are written; empty: they are."""
+    free_percent: float
+    """Of the disk under the store."""
+    pictures: str
+    """`kept`, `shedding` (OK samples are given up), or `none` (rows alone are kept)."""
+    unsent: int = 0
+    """Entries of the outbox that the cloud has not taken yet."""
+    given_up: int = 0
+    """Entries that the hard cap removed although the cloud had not taken them, since the ledger was made."""
+    salvage: str = ""
+    """How the rescue of a damaged ledger stands or what came of it, for people; empty: there was none."""
+    clock: str = ""
+    """Why the wall clock is not believed; empty: it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """How a long piece of work of the workshop stands: teaching, a preview, an export. At each change."""
 
