@@ -12,6 +12,7 @@
      |    +-- BadPicture        a picture does not decode, or has the wrong size or format
      |    +-- BadData           a set of labelled pictures is broken, changed, or on both sides of its split
      |    +-- BadLedger         the ledger cannot be opened, or is of another version
+     |    +-- BadKey            a key is no key, of another kind, or open to others
      +-- Fault             stop vouching: drop READY, wait for FAULT_RESET
 
 In all of them the part in flight is rejected and counted. A late verdict is no exception.
@@ -68,6 +69,10 @@ class BadData(Refused):
 
 class BadLedger(Refused):
     """The ledger cannot be opened, or was written by another version."""
+
+
+class BadKey(Refused):
+    """A key is no key, of another kind than expected, or others may read it."""
 
 
 class Fault(OkngError):

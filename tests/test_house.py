@@ -25,11 +25,12 @@ WEB_DOORS = (
 """What the screens may read of the ledger."""
 MAY_IMPORT: dict[str, set[str]] = {
     "bus": set(),
+    "identity": {"bus"},
     "imaging": {"bus"},
     "camera": {"bus", "imaging"},
     "models": {"bus"},
     "plc_io": {"bus"},
-    "records": {"bus", "camera.frame", "imaging"},
+    "records": {"bus", "identity", "camera.frame", "imaging"},
     "shift": {"bus", "records.people_read", "records.read"},
     "inspect": {"bus", "camera.frame", "imaging", "models"},
     "training": {"bus", "imaging", "models", "records.read", "records.people_read"},
@@ -47,7 +48,7 @@ TOP = {"__init__", "__main__", "settings"}
 """The files at the root. `__main__` and `settings` may import any room."""
 # The box as a whole knows every room and the settings; no room knows it.
 MAY_IMPORT["appliance"] = {*MAY_IMPORT, "settings"}
-HELD_BY: dict[str, str] = {
+HELD_BY: dict[str, str | set[str]] = {
     "harvesters": "camera.gentl",
     "genicam": "camera.gentl",
     "gi": "camera",
@@ -58,7 +59,7 @@ HELD_BY: dict[str, str] = {
     "gpiod": "plc_io",
     "asyncua": "plc_io",
     "paho": "plc_io",
-    "cryptography": "plc_io",
+    "cryptography": {"plc_io", "identity"},
     "apsw": "records",
     "weasyprint": "webui",
     "pyarrow": "records",
@@ -91,7 +92,7 @@ HELD_BY: dict[str, str] = {
     "zmq": "bus",
     "pyModbusTCP": "simline",
 }
-"""Libraries that one room (or one file of it) holds for all."""
+"""Libraries that one room (or one file of it) holds for all; `cryptography` the room of keys and the wire's TLS."""
 KEPT_OUT: dict[str, set[str]] = {"numpy": {"bus", "plc_io"}, "cv2": {"bus", "plc_io"}}
 """Libraries free to all rooms but these: the process at the PLC stays light."""
 NOT_CODE = {".git", ".venv", ".venv-train", ".venv-foreign", "build", "dist", "demo-out", "node_modules"}
@@ -141,6 +142,12 @@ def within(name: str, doors: set[str]) -> bool:
     return any(name == door or name.startswith(door + ".") for door in doors)
 
 
+def holders(library: str) -> set[str]:
+    """Who may import a library that is held."""
+    held = HELD_BY[library]
+    return {held} if isinstance(held, str) else held
+
+
 def broken_walls(root: Path) -> list[str]:
     """Imports that go through a wall, and libraries outside the room that holds them."""
     bad = []
@@ -154,8 +161,8 @@ def broken_walls(root: Path) -> list[str]:
                     bad.append(f"{me}: rooms import each other relatively, not {name}")
                 if rest != "__version__" and not within(rest, doors):
                     bad.append(f"{me} must not import {rest}")
-            if head in HELD_BY and not within(me, {HELD_BY[head]}):
-                bad.append(f"{me}: {head} belongs to {HELD_BY[head]}")
+            if head in HELD_BY and not within(me, holders(head)):
+                bad.append(f"{me}: {head} belongs to {', '.join(sorted(holders(head)))}")
             if room in KEPT_OUT.get(head, set()):
                 bad.append(f"{me}: {head} stays out of {room}")
     return bad

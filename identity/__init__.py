@@ -1,0 +1,1 @@
+"""Who this box is: the key that it signs with, and what others know it by."""
