@@ -22,13 +22,15 @@ class Lineage:
     """Counts the files of this box from 1."""
     reached: int
     """Highest outbox number given out, at least."""
+    seq: int = 0
+    """The newest part's, at least; 0: not noted."""
 
 
 def read_lineage(store: Path) -> Lineage | None:
     """The note, or None where there is none or it is not readable (then the ledger's own word counts)."""
     try:
         found = json.loads((store / FILE).read_text(encoding="utf-8"))
-        return Lineage(str(found["box"]), int(found["lineage"]), int(found["reached"]))
+        return Lineage(str(found["box"]), int(found["lineage"]), int(found["reached"]), int(found.get("seq", 0)))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

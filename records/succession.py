@@ -1,0 +1,24 @@
+"""A fresh ledger goes on above the numbers of the one before it, so that rescued rows come back under their own.
+
+A part keeps its `seq` whatever happens to the file: labels, links and what other programs have read name parts by it.
+"""
+
+import apsw
+
+from .bookkeeping import rows
+from .lineage import Lineage
+
+GAP = 1_000_000
+"""Above the newest part that was noted: the note is a minute old at most."""
+BILLION = 1_000_000_000
+"""Each file of the line begins its other numbers in a billion of its own, and parts too where nothing was noted."""
+
+
+def begin_above(db: apsw.Connection, before: Lineage) -> None:
+    """Let every numbered table of a new file begin above the file before. Inside a transaction."""
+    own = (before.lineage + 1) * BILLION
+    sql = "select name from sqlite_schema where type = 'table' and sql like '%autoincrement%'"
+    for (table,) in rows(db, sql):
+        first = before.seq + GAP if table == "part" and before.seq else own
+        db.execute("delete from sqlite_sequence where name = ?", (table,))
+        db.execute("insert into sqlite_sequence values (?, ?)", (table, first))
