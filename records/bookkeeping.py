@@ -13,10 +13,13 @@ from ..bus.messages import FrameReady
 from ..bus.part import Action, CodeRead, HeatMap, ImageHealth, Measurement, Placement
 from .audit import Deed, link
 from .rows import Columns, Kept, outbox_body, part_columns, sha256
+from .seal import Seal
+from .seal_content import HEALTH, PART, TRIGGER, VIEW, Kind, part_content
 from .views import Sight, health_columns, view_columns
 
 REJECTS = "rejects"
 """Outbox stream of the records of rejected parts."""
+_PART, _VIEW, _HEALTH, _TRIGGER = (", ".join(names) for names in (PART, VIEW, HEALTH, TRIGGER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +39,30 @@ class Ripe:
     measures: tuple[Measurement, ...] = ()
 
 
-def put_trigger(db: apsw.Connection, epoch: int, entry: TriggerEntry, stored_at: str) -> None:
-    """Insert a trigger."""
+def put_trigger(db: apsw.Connection, seal: Seal, epoch: int, entry: TriggerEntry, stored_at: str) -> None:
+    """Insert a trigger, and seal it."""
     trigger = entry.trigger
     values = (trigger.part, trigger.station, trigger.at_ns, trigger.encoder, trigger.deadline_ns, trigger.recipe)
-    db.execute(
-        "insert into trigger values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (epoch, number) do nothing",
+    made = rows(
+        db,
+        "insert into trigger values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (epoch, number) do nothing"
+        f" returning {_TRIGGER}",
         (epoch, entry.number, *values, trigger.missed, entry.boot_id, stored_at),
     )
+    if made:
+        seal.add(Kind.TRIGGER, epoch, entry.number, made[0])
 
 
-def put_part(db: apsw.Connection, epoch: int, ripe: Ripe, entry: RecordEntry, span_h: int, stored_at: str) -> None:
+def put_part(
+    db: apsw.Connection, seal: Seal, epoch: int, ripe: Ripe, entry: RecordEntry, span_h: int, stored_at: str
+) -> None:
     """Insert the part with its views; a row that `recover` made for it goes. span_h: as in the options."""
     record = entry.record
     trigger, verdict = record.trigger, record.verdict
     # It was only thought to have died with its epoch: what io says itself takes that row's place.
     gone = rows(
         db,
-        "delete from part where epoch = ? and part = ? and triggered_ns = ? and recovered = 1 returning seq",
+        f"delete from part where epoch = ? and part = ? and triggered_ns = ? and recovered = 1 returning {_PART}",
         (epoch, trigger.part, trigger.at_ns),
     )
     codes = ripe.codes or (verdict.codes if verdict else ())
@@ -62,9 +71,10 @@ def put_part(db: apsw.Connection, epoch: int, ripe: Ripe, entry: RecordEntry, sp
     image = ripe.image or (verdict.image if verdict else ())
     columns = part_columns(entry, ripe.frame, ripe.heat, ripe.kept, codes, placements, measures, stored_at)
     columns["serial_before"] = _earlier(db, columns["serial"], record.taken_at, span_h)
-    insert_part(db, epoch, entry.epoch, columns, ripe.views, image)
-    for (seq,) in gone:
-        _follow(db, seq, epoch, entry.number)
+    insert_part(db, seal, epoch, entry.epoch, columns, ripe.views, image)
+    for row in gone:
+        _follow(db, row[0], epoch, entry.number)
+        seal.tell(Kind.WITHDRAWN, row[0], 0, {"was": part_content(row, (), ())})
 
 
 def _follow(db: apsw.Connection, gone: int, epoch: int, number: int) -> None:
@@ -76,32 +86,37 @@ def _follow(db: apsw.Connection, gone: int, epoch: int, number: int) -> None:
 
 def insert_part(
     db: apsw.Connection,
+    seal: Seal,
     epoch: int,
     name: str,
     columns: Columns,
     sights: Sequence[Sight] = (),
     image: Sequence[ImageHealth] = (),
 ) -> None:
-    """Insert one part and, where it is rejected, its event for the outbox. name: of the epoch."""
+    """Insert one part, seal it and, where it is rejected, post its event for the outbox. name: of the epoch."""
     columns = {"lot": _lot(db, columns["taken_at"]), **columns}
-    _insert(db, "part", {"epoch": epoch, **columns}, "epoch, number")
-    if not db.changes():
+    made = _insert(db, "part", {"epoch": epoch, **columns}, "epoch, number", _PART)
+    if not made:
         return  # a resend
-    seq = db.last_insert_rowid()
+    seq = made[0][0]
     views = [view_columns(sight) for sight in sights]
     figures = [health_columns(health) for health in image]
-    for view in views:
-        _insert(db, "view", {"seq": seq, **view}, "seq, camera")
-    for figure in figures:
-        _insert(db, "image_health", {"seq": seq, **figure}, "seq, camera")
+    held = [row for view in views for row in _insert(db, "view", {"seq": seq, **view}, "seq, camera", _VIEW)]
+    measured = [
+        row for one in figures for row in _insert(db, "image_health", {"seq": seq, **one}, "seq, camera", _HEALTH)
+    ]
+    # Sealed as the file has it: what a column made of a value is what whoever verifies will read.
+    seal.part(made[0], held, measured)
     if columns["action"] == Action.REJECT:
         _post(db, REJECTS, outbox_body({**columns, "seq": seq}, name, views, figures))
 
 
-def _insert(db: apsw.Connection, table: str, values: Columns, key: str) -> None:
-    db.execute(
+def _insert(db: apsw.Connection, table: str, values: Columns, key: str, told: str) -> list[tuple[Any, ...]]:
+    """Insert a row, unless there is one under that key; return what is told of it."""
+    return rows(
+        db,
         f"insert into {table} ({', '.join(values)}) values ({', '.join('?' * len(values))})"
-        f" on conflict ({key}) do nothing",
+        f" on conflict ({key}) do nothing returning {told}",
         tuple(values.values()),
     )
 
@@ -130,8 +145,8 @@ def _lot(db: apsw.Connection, taken_at: str) -> str:
     return str(found[0][0]) if found else ""
 
 
-def put_counters(db: apsw.Connection, epoch: int, entry: CountersEntry) -> None:
-    """Replace the snapshot of an epoch, unless it is a newer one."""
+def put_counters(db: apsw.Connection, seal: Seal, epoch: int, entry: CountersEntry) -> None:
+    """Replace the snapshot of an epoch, unless it is a newer one. The last one is sealed."""
     counted = asdict(entry.counters)
     del counted["consecutive_ng"]
     values = {"epoch": epoch, "number": entry.number, "last": entry.last, **counted}
@@ -141,6 +156,8 @@ def put_counters(db: apsw.Connection, epoch: int, entry: CountersEntry) -> None:
         f" on conflict (epoch) do update set {changed} where excluded.number > number",
         tuple(values.values()),
     )
+    if entry.last and db.changes():
+        seal.row(Kind.COUNTERS, epoch)
 
 
 def _post(db: apsw.Connection, stream: str, body: bytes) -> None:

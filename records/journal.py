@@ -11,6 +11,8 @@ from pydantic import Field
 from ..bus.errors import Refused
 from .clerk import Body, Task, Turn
 from .rows import as_json
+from .seal import seal_row
+from .seal_content import Kind
 
 _MOST = 1 << 20
 """Letters of one body."""
@@ -54,6 +56,7 @@ def write(turn: Turn, entry: Entry) -> int:
         (turn.at, entry.stream, entry.key, entry.event, who, _packed(entry.body)),
     )
     n = turn.db.last_insert_rowid()
+    seal_row(turn.db, Kind.JOURNAL, n)
     if who:
         about: dict[str, object] = {"journal": n, "key": entry.key, "by": who}
         turn.audit(f"{entry.stream} {entry.event}", about)

@@ -26,6 +26,7 @@ from .durable import make_folder
 from .furnish import furnish
 from .lineage import Lineage, read_lineage, write_lineage
 from .rows import recovered_columns
+from .seal import Seal, seal_lineage
 
 log = logging.getLogger(__name__)
 FLOOR = (3, 51, 3)
@@ -101,16 +102,17 @@ class Ledger:
         LedgerStuck, LedgerDamaged.
         """
         with self.transaction() as db:
-            stored_at = utc_now()
+            stored_at, seal = utc_now(), Seal(db)
             for ripe in batch:
                 epoch = self._epoch(db, ripe.entry.epoch, stored_at)
                 match ripe.entry:
                     case TriggerEntry():
-                        put_trigger(db, epoch, ripe.entry, stored_at)
+                        put_trigger(db, seal, epoch, ripe.entry, stored_at)
                     case RecordEntry():
-                        put_part(db, epoch, ripe, ripe.entry, self._serial_span_h, stored_at)
+                        put_part(db, seal, epoch, ripe, ripe.entry, self._serial_span_h, stored_at)
                     case CountersEntry():
-                        put_counters(db, epoch, ripe.entry)
+                        put_counters(db, seal, epoch, ripe.entry)
+            seal.close()
 
     def abandoned(self) -> list[str]:
         """Names of epochs that died with parts open: not the newest, not ended by last counters, not yet closed."""
@@ -129,7 +131,7 @@ class Ledger:
         """
         with self.transaction() as db:
             stored_at = utc_now()
-            n = self._epoch(db, epoch, stored_at)
+            n, seal = self._epoch(db, epoch, stored_at), Seal(db)
             left = rows(
                 db,
                 "select t.number, t.part, t.station, t.at_ns, t.encoder, t.deadline_ns, t.recipe, t.missed, t.stored_at"
@@ -139,7 +141,8 @@ class Ledger:
             )
             for number, part, station, at_ns, encoder, deadline_ns, recipe, missed, taken_at in left:
                 trigger = Trigger(part, station, at_ns, encoder, deadline_ns, recipe, bool(missed))
-                insert_part(db, n, epoch, recovered_columns(trigger, number, taken_at, stored_at))
+                insert_part(db, seal, n, epoch, recovered_columns(trigger, number, taken_at, stored_at))
+            seal.close()
             db.execute("update epoch set closed = 1 where n = ?", (n,))
             if left:
                 parts = [row[1] for row in left]
@@ -218,6 +221,7 @@ class Ledger:
                 db.execute("update meta set lineage = ?", (number,))
                 audit(db, Deed("ledger restored", {"box": box, "lineage": number}))
                 log.warning("%s is an older copy: its outbox goes on under lineage %d", self.path, number)
+        seal_lineage(db)
         # Beside the file first: a cut in between leaves a gap in the lineages, never one used twice.
         write_lineage(self._store, Lineage(box, number, reached))
 

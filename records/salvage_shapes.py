@@ -19,16 +19,17 @@ from .salvage_pages import Value
 RESCUED = (
     *("role", "person", "pepper", "setting", "token", "webhook", "keep", "epoch", "known", "journal"),
     *("part", "trigger", "counter_snapshot", "view", "image_health", "outbox", "label", "review", "drawing", "escape"),
-    *("marked", "study", "study_answer", "given_up", "rows_gone", "epoch_gone"),
+    *("marked", "study", "study_answer", "signature", "given_up", "rows_gone", "epoch_gone"),
 )
 """In this order: people first, and what others refer to before these."""
-READ = ("meta", "audit")
+READ = ("meta", "audit", "seal")
 """Read, but not taken over: the old trail goes into a file beside, and a new one has begun."""
 LEFT = frozenset(
     (
         *("counter", "asked", "attempt", "ledger_since"),  # of the ledger that was put aside alone
         *("part_kind", "unreviewed", "picture", "picture_sum", "camera_sum", "run"),  # made anew from what is rescued
         *("tally", "tally_reject", "tally_score", "tally_latency"),
+        *("seal", "seal_floor", "head"),  # a chain of the file that was put aside; its heads lie beside the store
     )
 )
 _JSON = frozenset(

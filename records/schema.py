@@ -7,6 +7,7 @@ from .schema_figures import FIGURES
 from .schema_gallery import GALLERY
 from .schema_keep import KEEP
 from .schema_people import PEOPLE
+from .schema_seal import SEAL
 
 FILE = "ledger.db"
 """Name of the ledger inside the store; SQLite puts `-wal` and `-shm` beside it."""
@@ -158,7 +159,7 @@ alter table part add column measures text not null default '[]';  -- JSON list
 """
 """What was measured on each part, with its limits."""
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _VIEWS, _MEASURES, PEOPLE, GALLERY, FIGURES, KEEP)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _VIEWS, _MEASURES, PEOPLE, GALLERY, FIGURES, KEEP, SEAL)
 """SQL that takes a file from user_version n to n + 1, for n = 0, 1, ..."""
 VERSION = len(MIGRATIONS)
 """What this okng writes and reads."""
