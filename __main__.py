@@ -23,6 +23,7 @@ from .appliance.doors import DEMO, FILE, FOLDER, INSTALLED, become_process, defa
 from .appliance.evaluate_door import evaluate
 from .appliance.health_door import health
 from .appliance.import_door import import_
+from .appliance.settings_door import settings as settings_group
 from .appliance.teach_door import teach
 from .appliance.threshold_door import threshold
 from .appliance.train_door import train
@@ -453,6 +454,7 @@ cli.add_command(camera)
 cli.add_command(data)
 cli.add_command(evaluate)
 cli.add_command(health)
+cli.add_command(settings_group)
 cli.add_command(teach)
 cli.add_command(threshold)
 cli.add_command(train)

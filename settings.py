@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from .bus.complaint import complain
 from .bus.errors import BadSettings
+from .bus.form import FIRST, other_form
 from .camera.options import CameraOptions
 from .fleet.options import SyncOptions
 from .inspect.options import InspectOptions
@@ -25,6 +26,8 @@ from .workshop.options import WorkshopOptions
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,23}$")]
 JobNumber = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}$")]
 LAST_JOB = 65535
+VERSION = 1
+"""Of the settings' form: the only one that is read. Older files are brought up to it: `appliance/migrations.py`."""
 CAMERA_TOOLS = frozenset({"run", "list", "show", "set", "snap", "stream", "tune"})
 """Words of `okng camera`: no camera can have such a name."""
 
@@ -53,6 +56,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    version: int = Field(default=FIRST, ge=FIRST, le=VERSION, strict=True)
+    """Of the settings' form; counts up where a key changes its name or meaning. A file without it has the first."""
     box: BoxOptions = BoxOptions()
     recipe: Path
     """The recipe of the start job, `plc.job_number`."""
@@ -112,6 +117,8 @@ def read_settings(path: Path) -> Settings:
         raise BadSettings(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSettings(f"{path}: not TOML: {error}") from error
+    if (other := other_form(path, content, VERSION)) is not None:
+        raise BadSettings(other)
     try:
         settings = Settings.model_validate(content)
     except ValidationError as error:

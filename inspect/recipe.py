@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ..bus.complaint import complain
 from ..bus.errors import BadRecipe
+from ..bus.form import FIRST, other_form
 from ..imaging.align_options import AlignOptions
 from ..imaging.code_options import CodeOptions
 from ..imaging.health_options import HealthOptions
@@ -22,6 +23,10 @@ from .sections import AgreementSection, BundleFolder, Distances, Name, Region, R
 from .tool_section import Tool
 
 __all__ = ["ActiveRecipe", "CameraSection", "Recipe", "Region", "Rules", "read_recipe"]
+
+
+VERSION = 1
+"""Of a recipe's form: the only one that is read. Older files are brought up to it: `appliance/migrations.py`."""
 
 
 class _Named(Protocol):
@@ -38,6 +43,8 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    version: int = Field(default=FIRST, ge=FIRST, le=VERSION, strict=True)
+    """Of the recipe's form; counts up where a key changes its name or meaning. A file without it has the first."""
     name: Name
     description: str = Field(default="", max_length=500)
     deadline_ms: int = Field(ge=5, le=60_000)
@@ -226,6 +233,8 @@ def read_recipe(path: Path) -> ActiveRecipe:
         raise BadRecipe(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise BadRecipe(f"{path}: expected a mapping of keys, found {type(content).__name__}")
+    if (other := other_form(path, content, VERSION)) is not None:
+        raise BadRecipe(other)
     try:
         recipe = Recipe.model_validate(content)
     except ValidationError as error:

@@ -203,7 +203,7 @@ def unshipped(root: Path) -> list[str]:
     bad += [f"setup.cfg packages: {name} holds no code" for name in sorted(listed - found)]
     bad += [f"{f.name} at the root: only {sorted(TOP)}" for f in sorted(root.glob("*.py")) if f.stem not in TOP]
     tops = {f.relative_to(root).parts[0] for f in code_files(root) if f.parent != root}
-    bad += [f"{top}/ holds code and is no room" for top in sorted(tops - {*MAY_IMPORT, "tests", "bench"})]
+    bad += [f"{top}/ holds code and is no room" for top in sorted(tops - {*MAY_IMPORT, "tests", "bench", "packaging"})]
     data = config["options.package_data"] if config.has_section("options.package_data") else {}
     named = {"__pycache__", ".mypy_cache", ".ruff_cache"}
     for room in MAY_IMPORT:
