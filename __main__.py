@@ -96,14 +96,22 @@ def io(settings_file: Path) -> None:
 
 @cli.command(name="inspect")
 @settings_option
-def inspect_(settings_file: Path) -> None:
-    """Judge the pictures by the recipe and its model."""
-    from .inspect.process import run
+@click.option("--standby", is_flag=True, help="The second of two: ends at once unless [inspect] standby = true.")
+def inspect_(settings_file: Path, standby: bool) -> None:
+    """Judge the pictures by the recipe and its model, or stand by for the process that does."""
+    from .bus.notify import Notifier
+    from .inspect.standby import Role
 
-    become_process("inspect")
+    become_process("inspect-standby" if standby else "inspect")
     settings, jobs = _jobs(settings_file)
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
-    sys.exit(run(jobs.active(), jobs.recipe, settings.inspect, settings.cameras, settings.box.run_dir))
+    if standby and not settings.inspect.standby:
+        Notifier().ready()  # no failure: the unit is there on every box
+        sys.exit(0)
+    role = Role(settings.box.run_dir, settings.cameras)
+    from .inspect.process import run  # only now: numpy and the runtime come at the priority of the role
+
+    sys.exit(run(jobs.active(), jobs.recipe, settings.inspect, settings.cameras, settings.box.run_dir, role))
 
 
 @cli.command()

@@ -18,7 +18,8 @@ def run(settings: Settings, settings_file: Path) -> int:
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
     asked = (("opcua", settings.opcua), ("mqtt", settings.mqtt))
     beside = tuple(name for name, options in asked if options is not None)
-    supervisor = Supervisor(box_children(settings_file, settings.cameras, beside=beside), settings.box.run_dir)
+    children = box_children(settings_file, settings.cameras, beside=beside, standby=settings.inspect.standby)
+    supervisor = Supervisor(children, settings.box.run_dir)
     supervisor.start()
     log.info("page on http://%s:%d, PLC as %s", settings.web.host, settings.web.port, settings.plc.role)
     try:

@@ -21,6 +21,7 @@ from typing import IO
 from ..bus.clock import SECOND, now_ns
 from ..bus.heartbeat import Beat, Pulse
 from ..bus.messages import Health
+from ..inspect.standby import JUDGE, STANDBY
 
 log = logging.getLogger(__name__)
 RESTART_AFTER_NS = 200_000_000
@@ -109,7 +110,7 @@ class Supervisor:
             if code is not None:
                 self._ended(child, code, at)
                 continue
-            silent_ns = self._silent_ns(child, child.process.pid, beats.get(child.name), at)
+            silent_ns = self._silent_ns(child, child.process.pid, _beat_of(child, beats), at)
             if silent_ns:
                 log.error("%s has not moved for %.1f s: killed", child.name, silent_ns / SECOND)
                 child.process.send_signal(signal.SIGABRT)  # faulthandler leaves the stacks in the log
@@ -153,13 +154,22 @@ class Supervisor:
         )
 
     def stop(self) -> None:
-        """Ask each to stop, in the order given, and wait; kill what does not answer."""
-        for child in self.children:
+        """Ask each to stop, in the order given, and wait; kill what does not answer.
+
+        Of two judges the one that waits goes first: it is not to take over from one that ends on purpose.
+        """
+        roles = {pid: name for name, pid in self.pids().items()}
+        for child in sorted(self.children, key=lambda one: self._turn_to_stop(one, roles)):
             if child.process is not None and child.process.poll() is None:
                 child.process.terminate()
                 self._wait(child.process)
             child.process = None
         self._pulse.close()
+
+    def _turn_to_stop(self, child: Child, roles: dict[int, str]) -> float:
+        at = [one.name for one in self.children].index(JUDGE if child.name == STANDBY else child.name)
+        waits = child.process is not None and roles.get(child.process.pid) == STANDBY
+        return at if waits or child.name not in (JUDGE, STANDBY) else at + 0.5
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         try:
@@ -171,25 +181,49 @@ class Supervisor:
             process.wait(STOP_GRACE_S)
 
     def pids(self) -> dict[str, int]:
-        """Process ids of the children that run now."""
-        return {c.name: c.process.pid for c in self.children if c.process is not None and c.process.poll() is None}
+        """Process ids of the children that run now. Of two judges `inspect` is the one that judges, whoever it was."""
+        found = {c.name: c.process.pid for c in self.children if c.process is not None and c.process.poll() is None}
+        if STANDBY in found:
+            beat = self._pulse.beats().get(JUDGE)
+            if beat is not None and beat.pid == found[STANDBY]:
+                waits = found.pop(JUDGE, None)
+                found[JUDGE] = found.pop(STANDBY)
+                if waits is not None:
+                    found[STANDBY] = waits
+        return found
+
+
+def _beat_of(child: Child, beats: dict[str, Beat]) -> Beat | None:
+    """Its heartbeat. The two judges change names with roles: theirs is the one with the process's own number."""
+    if child.name not in (JUDGE, STANDBY) or child.process is None:
+        return beats.get(child.name)
+    mine = (beats.get(name) for name in (JUDGE, STANDBY))
+    return next((beat for beat in mine if beat is not None and beat.pid == child.process.pid), beats.get(child.name))
 
 
 def box_children(
-    settings: Path, cameras: tuple[str, ...], *, web: bool = True, beside: tuple[str, ...] = ()
+    settings: Path,
+    cameras: tuple[str, ...],
+    *,
+    web: bool = True,
+    beside: tuple[str, ...] = (),
+    standby: bool = False,
 ) -> list[Child]:
     """The processes of a box, in stop order: io first, records after everything that makes rows.
 
     shift goes right after io: what stops on purpose raises no alarm.
 
     web: with the screens, and the workshop that does what they ask for. beside: doors of processes that only tell
-    others of the line (`opcua`, `mqtt`).
+    others of the line (`opcua`, `mqtt`). standby: with a second judge (`[inspect] standby`).
     """
     door = [sys.executable, "-m", "okng"]
     rest = ["--settings", str(settings)]
     children = [Child("io", [*door, "io", *rest], never_give_up=True), Child("shift", [*door, "shift", *rest])]
     children += [Child(f"camera-{name}", [*door, "camera", name, *rest], opening_ns=OPENING_NS) for name in cameras]
-    children += [Child(name, [*door, name, *rest]) for name in ("inspect", "records")]
+    children.append(Child(JUDGE, [*door, "inspect", *rest]))
+    if standby:
+        children.append(Child(STANDBY, [*door, "inspect", "--standby", *rest]))
+    children.append(Child("records", [*door, "records", *rest]))
     names = (*(("web", "workshop") if web else ()), *beside)
     return children + [Child(name, [*door, name, *rest]) for name in names]
 

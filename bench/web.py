@@ -30,7 +30,7 @@ import psutil
 from playwright.sync_api import Browser, sync_playwright
 
 from okng.bench.line import machine
-from okng.bus.channel import Subscriber, inspect_address
+from okng.bus.channel import Subscriber, inspect_addresses
 from okng.bus.clock import MS, utc_now
 from okng.bus.part import Verdict
 from okng.settings import read_settings
@@ -81,7 +81,7 @@ class Ears:
         self._thread.start()
 
     def _listen(self) -> None:
-        with Subscriber([inspect_address(self._run_dir)], (Verdict,)) as ears:
+        with Subscriber(inspect_addresses(self._run_dir), (Verdict,)) as ears:
             while not self._stop.is_set():
                 verdict = ears.receive(100)
                 if verdict is not None:

@@ -2,7 +2,7 @@
 
     io       PUB  io.ipc            Trigger, Disposition, Record, StationState, JobOrder, JobAnswer
     camera   PUB  camera-NAME.ipc   FrameReady, FrameLost, CameraState, JobReport
-    inspect  PUB  inspect.ipc       Verdict, InspectState, JobReport
+    inspect  PUB  inspect.ipc       Verdict, InspectState, JobReport; a second judge at inspect-2.ipc, one at a time
     opcua    PUB  opcua.ipc         JobAsk, Hold
     shift    PUB  shift.ipc         ShiftState, LineMode, JobAsk, Hold
     workshop PUB  workshop.ipc      Work
@@ -93,9 +93,14 @@ def camera_address(run: Path, camera: str) -> str:
     return f"ipc://{run}/camera-{camera}.ipc"
 
 
-def inspect_address(run: Path) -> str:
-    """Address inspect publishes on."""
-    return f"ipc://{run}/inspect.ipc"
+def inspect_address(run: Path, desk: int = 1) -> str:
+    """Address the judge at that desk publishes on, 1 or 2."""
+    return f"ipc://{run}/inspect.ipc" if desk == 1 else f"ipc://{run}/inspect-{desk}.ipc"
+
+
+def inspect_addresses(run: Path) -> list[str]:
+    """Where verdicts come from: two judges may be at hand, and the one that is not the judge now says nothing."""
+    return [inspect_address(run), inspect_address(run, 2)]
 
 
 def opcua_address(run: Path) -> str:

@@ -74,15 +74,18 @@ class Heartbeat:
 
     def __init__(self, run: Path, name: str) -> None:
         """Claim the slot of that name (1..32 bytes). ValueError: no slot left or a name too long."""
+        self._notifier, self._announced = Notifier(), False
+        self._path = heartbeat_file(run)
+        self._map = _mapped(self._path, write=True)
+        self._words = memoryview(self._map).cast("Q")
+        self._done, self.health = 0, Health.STARTING
+        self._claim(name)
+
+    def _claim(self, name: str) -> None:
         label = name.encode()
         if not 1 <= len(label) <= 32:
             raise ValueError(f"heartbeat name {name!r}: expected 1..32 bytes")
-        self._notifier, self._announced = Notifier(), False
-        path = heartbeat_file(run)
-        self._map = _mapped(path, write=True)
-        self._words = memoryview(self._map).cast("Q")
-        self._done, self.health = 0, Health.STARTING
-        with path.open("r+b") as lock:
+        with self._path.open("r+b") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             for slot in range(SLOTS):
                 first = slot * _STRIDE
@@ -92,7 +95,14 @@ class Heartbeat:
                     self.turn()
                     self._map[first : first + _NAME] = label.ljust(_NAME, b"\0")  # only now may a reader believe it
                     return
-        raise ValueError(f"{path}: all {SLOTS} heartbeat slots are taken")
+        raise ValueError(f"{self._path}: all {SLOTS} heartbeat slots are taken")
+
+    def take_over(self, name: str) -> None:
+        """Go on under the name of a process that has ended; the old name says `lost`. ValueError: as when made."""
+        before, health = self._at, self.health
+        self._claim(name)
+        self._words[before + _WHO] = os.getpid() | _STATES.index(Health.LOST) << _STATE_SHIFT
+        self.health = health
 
     def turn(self, oldest_ns: int = 0, done: int = 0) -> None:
         """Stamp the loop. oldest_ns: arrival of the oldest unanswered work, 0 for none. done: work finished since."""

@@ -162,6 +162,8 @@ class InspectState:
     """What has drifted in the pictures, for people, as `top: lamp: ...`; never a verdict."""
     image_limits: tuple[ImageLimits, ...] = ()
     """One for each camera that was commissioned."""
+    judge_ns: int = 0
+    """When this judge took the seat, as in its verdicts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +268,8 @@ class JobReport:
     """Of the order."""
     refusal: str
     """Why the order cannot be followed, for people; empty: it is."""
+    judge_ns: int = 0
+    """Of inspect: when this judge took the seat, as in its verdicts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -255,6 +255,8 @@ class Verdict:
     knows of no agreement rejects."""
     apart: Outcome | None = None
     """What this view says apart from its votes; None: it has none."""
+    judge_ns: int = 0
+    """When its judge took the seat: of two that speak, the later one is believed. 0: whoever it is."""
 
     def __post_init__(self) -> None:
         check_part(self.part)

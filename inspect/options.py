@@ -10,3 +10,5 @@ class InspectOptions(RuntimeOptions):
 
     golden_every_s: int = Field(default=60, ge=5, le=86_400)
     """After this long without a part one golden picture is run; a wrong score is a fault."""
+    standby: bool = False
+    """A second process has the same job loaded, warmed up and proved, and judges when the first one dies."""

@@ -1,19 +1,21 @@
 """The inspection process: a frame comes in, a verdict goes out. One thread owns the models.
 
 It knows no PLC and no disk. Dead, slow or confused it costs yield: a part without its verdict is rejected by io.
-Which job it judges by is io's word (`bench.py`).
+Which job it judges by is io's word (`bench.py`); whether it judges at all, or waits in another one's stead, is told by
+the seat (`standby.py`).
 """
 
 import gc
 import logging
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 
 from ..bus.channel import Publisher, Subscriber, camera_address, inspect_address, io_address
 from ..bus.clock import MS, SECOND, now_ns
 from ..bus.errors import BadBundle, Fault
-from ..bus.heartbeat import Heartbeat
 from ..bus.messages import FrameReady, Health, InspectState, Job, JobOrder
 from ..bus.ring import RingShelf
 from ..bus.stop import Stop
@@ -21,12 +23,19 @@ from .bench import Bench
 from .inspector import Inspector
 from .options import InspectOptions
 from .recipe import ActiveRecipe
+from .standby import LOOK_MS, Role
 
 log = logging.getLogger(__name__)
 STATE_EVERY_NS = 500 * MS
 WAITING = 256
 """Frames that may wait; more than that are parts long past their deadline, dropped oldest first."""
 IDLE_MS, LOADING_MS = 100, 20
+LOAD_NS = 180 * SECOND
+"""A first load that takes longer hangs: the process does not say any more that it moves."""
+HERALD_NS = SECOND
+"""After a take-over the state is said at every turn for so long: who hears it first knows that the line is judged."""
+REHEARSE_NS = 5 * SECOND
+"""The standby judges a frame to itself this often: memory, maps and code stay warm."""
 
 
 def run(
@@ -35,17 +44,19 @@ def run(
     options: InspectOptions,
     cameras: tuple[str, ...],
     run_dir: Path,
+    role: Role | None = None,
 ) -> int:
     """Run until SIGTERM or SIGINT; return the exit code.
 
     number: the job to come up with. read: reads the recipe of a job afresh (BadSettings: there is none, BadRecipe).
+    role: as it was taken before; None: it is taken here.
     BadBundle or BadSettings before READY if the bundle is damaged, scores otherwise than stored, or the provider is
     missing. A golden picture that scores wrong later, or a model that failed and cannot be loaded again, is a FAULT:
     READY drops, and the process ends with code 70.
     """
     stop = Stop()
-    heartbeat = Heartbeat(run_dir, "inspect")
-    publisher = Publisher(inspect_address(run_dir))
+    role = role or Role(run_dir, cameras)
+    publisher = Publisher(inspect_address(run_dir, role.seat.desk))
     addresses = [camera_address(run_dir, name) for name in cameras]
     frames = Subscriber([*addresses, io_address(run_dir)], (FrameReady, JobOrder))
     shelf = RingShelf(run_dir)
@@ -54,18 +65,40 @@ def run(
         return Inspector(wanted_number, read(wanted_number), options, cameras, run_dir, wanted)
 
     try:
-        inspector = load(number, None)
+        role.wait_for_the_judge(stop.asked.is_set)
+        inspector = None if stop.asked.is_set() else _loaded(lambda: load(number, None), role, stop)
+        if inspector is None:
+            return 0
         freeze()
-        log.info("ready: recipe %s, model %.12s on %s", inspector.job.recipe, inspector.job.model, inspector.provider)
-        heartbeat.health = Health.READY
+        job, says = inspector.job, "ready" if role.judges else "standing by"
+        log.info("%s: recipe %s, model %.12s on %s", says, job.recipe, job.model, inspector.provider)
+        role.heartbeat.health = Health.READY
         bench = Bench(inspector, load)
         try:
-            return _Loop(bench, options, heartbeat, publisher, frames, shelf).go(stop)
+            return _Loop(bench, options, role, publisher, frames, shelf).go(stop)
         finally:
             bench.close()
     finally:
-        for held in (heartbeat, publisher, frames, shelf):
+        for held in (role, publisher, frames, shelf):
             held.close()
+
+
+def _loaded(load: Callable[[], Inspector], role: Role, stop: Stop) -> Inspector | None:
+    """Load beside this thread, which goes on turning and takes the seat when it falls free. None: told to stop.
+
+    Raises what the loading raises.
+    """
+    begun_ns = now_ns()
+    with ThreadPoolExecutor(1, "loader") as loader:
+        making = loader.submit(load)
+        while not making.done():
+            role.turn()
+            if stop.asked.is_set():
+                return None
+            if now_ns() - begun_ns < LOAD_NS:
+                role.heartbeat.turn()
+            wait([making], LOOK_MS / 1000)
+        return making.result()
 
 
 def freeze() -> None:
@@ -82,42 +115,85 @@ class _Loop:
         self,
         bench: Bench,
         options: InspectOptions,
-        heartbeat: Heartbeat,
+        role: Role,
         publisher: Publisher,
         frames: Subscriber,
         shelf: RingShelf,
     ) -> None:
-        self._bench, self._options, self._heartbeat = bench, options, heartbeat
+        self._bench, self._options, self._role, self._heartbeat = bench, options, role, role.heartbeat
         self._publisher, self._frames, self._shelf = publisher, frames, shelf
         self._waiting: deque[FrameReady] = deque(maxlen=WAITING)
         self._judged, self._state_due, self._idle_since = 0, 0, now_ns()
+        self._herald_ns = self._rehearsed_ns = 0
         self._alarms: tuple[str, ...] = ()
         self._trouble = ""
 
     def go(self, stop: Stop) -> int:
         """Turn until told to stop; return the exit code."""
         while not stop.asked.is_set():
-            if not self._waiting:
+            if not self._waiting or not self._role.judges:
                 self._frames.wait(self._wait_ms())
+            if self._role.turn():
+                self._herald_ns = now_ns() + HERALD_NS
             self._listen()
             self._follow()
+            if not self._role.judges:
+                if not self._stand_by():
+                    return 70
+                continue
             self._heartbeat.turn(oldest_ns=self._waiting[0].ready_ns if self._waiting else 0)
+            if self._herald_ns:
+                self._herald()
             if self._waiting:
-                self._publisher.send(self._bench.active.verdict(self._waiting.popleft(), self._shelf))
-                self._judged += 1
-                self._heartbeat.turn(done=1)
+                self._judge(self._waiting.popleft())
             elif not self._keep() or (
                 now_ns() - self._idle_since > self._options.golden_every_s * SECOND and not self._prove()
             ):
                 return 70
             if now_ns() >= self._state_due or self._trouble != self._bench.active.trouble:
+                if self._role.seat.is_gone():
+                    log.critical("the seat of the judge was taken away from under this process: it ends")
+                    return 70
                 self._say_how_it_is()
         return 0
+
+    def _judge(self, frame: FrameReady) -> None:
+        """Answer one frame, unless the judge before this one did."""
+        if not self._role.seat.is_left_to_us(frame):
+            return
+        verdict = self._bench.active.verdict(frame, self._shelf)
+        self._role.seat.answered(frame)
+        self._publisher.send(replace(verdict, judge_ns=self._role.seat.judge_ns))
+        self._judged += 1
+        self._heartbeat.turn(done=1)
+
+    def _herald(self) -> None:
+        """Say again and again that the line has its judge, for a second: nobody is to wait for the next word."""
+        self._say_how_it_is()
+        if now_ns() >= self._herald_ns:
+            self._herald_ns = 0
+
+    def _stand_by(self) -> bool:
+        """One turn without the seat: forget what is too old, stay warm and proved. False: this one is unfit."""
+        at_ns = now_ns()
+        self._heartbeat.turn()
+        limit_ns = self._bench.active.job.deadline_ns
+        while self._waiting and at_ns >= self._waiting[0].triggered_at_ns + limit_ns:
+            self._waiting.popleft()
+        if not self._keep():
+            return False
+        if self._waiting and at_ns - self._rehearsed_ns > REHEARSE_NS:
+            self._rehearsed_ns = at_ns
+            self._bench.active.verdict(self._waiting[-1], self._shelf)
+        if at_ns - self._idle_since > self._options.golden_every_s * SECOND:
+            return self._prove()
+        return True
 
     def _wait_ms(self) -> int:
         """How long to wait for a frame: a job or a model that is being loaded is looked for."""
         wait_ns = self._bench.active.wait_ns()
-        most = LOADING_MS if self._bench.loading else IDLE_MS
+        most = LOADING_MS if self._bench.loading or self._herald_ns else IDLE_MS
+        most = most if self._role.judges else LOOK_MS
         return most if wait_ns is None else min(most, max(1, wait_ns // MS))
 
     def _keep(self) -> bool:
@@ -144,7 +220,8 @@ class _Loop:
             if isinstance(message, JobOrder):
                 self._bench.follow(message)
             else:
-                self._idle_since = now_ns()
+                if self._role.judges:
+                    self._idle_since = now_ns()
                 if message.part:
                     self._waiting.append(message)
 
@@ -158,8 +235,8 @@ class _Loop:
             self._waiting.clear()
             self._say_how_it_is()
             freeze()
-        if report is not None:
-            self._publisher.send(report)
+        if report is not None and self._role.judges:
+            self._publisher.send(replace(report, judge_ns=self._role.seat.judge_ns))
 
     def _prove(self) -> bool:
         """Score the golden pictures while nothing is to be judged. False: they do not score as stored any more."""
@@ -174,6 +251,8 @@ class _Loop:
         return True
 
     def _say(self, health: Health, detail: str) -> None:
+        if not self._role.judges:
+            return
         self._state_due = now_ns() + STATE_EVERY_NS
         active = self._bench.active
         alarms = active.alarms
@@ -182,6 +261,7 @@ class _Loop:
                 if words.split(": ")[:2] not in [known.split(": ")[:2] for known in self._alarms]:
                     log.warning("the pictures have drifted: %s", words)
             self._alarms = alarms
+        judge_ns, limits = self._role.seat.judge_ns, active.image_limits
         self._publisher.send(
-            InspectState(health, active.job, active.provider, self._judged, detail, alarms, active.image_limits)
+            InspectState(health, active.job, active.provider, self._judged, detail, alarms, limits, judge_ns)
         )

@@ -19,7 +19,7 @@ from ..bus.channel import (
     Subscriber,
     ask_address,
     camera_address,
-    inspect_address,
+    inspect_addresses,
     io_address,
     opcua_address,
     records_address,
@@ -45,6 +45,7 @@ from ..bus.part import Disposition, Record, Trigger, Verdict
 from ..bus.shift import LineMode
 from .belt_station import BeltStation
 from .belt_station import Event as BeltEvent
+from .fence import Fence
 from .forces import FORCIBLE, Forces
 from .hand_desk import hand_desk
 from .images import InImage, OutImage
@@ -107,6 +108,7 @@ class _Io:
         self._forces, self._table = Forces(bits, valves), SignalTable()
         self._journal = Journal(self.epoch, boot_id())
         self._options = options
+        self._fence = Fence()
         self._watch = Watch(cameras, self.station.job_number, job)
         self._desk = JobDesk(jobs, run_dir)
         self._ready = Readiness(("io: starting",), (), moves=False)
@@ -127,7 +129,7 @@ class _Io:
         self._pulse = Pulse(run_dir)
         self._heart = Heartbeat(run_dir, "io")
         self._speaker = Publisher(io_address(run_dir))
-        addresses = [inspect_address(run_dir), *(camera_address(run_dir, name) for name in cameras)]
+        addresses = [*inspect_addresses(run_dir), *(camera_address(run_dir, name) for name in cameras)]
         addresses.append(opcua_address(run_dir))
         addresses.append(shift_address(run_dir))
         kinds = (Verdict, InspectState, FrameReady, FrameLost, CameraState, JobReport, JobAsk, Hold, LineMode)
@@ -244,7 +246,10 @@ class _Io:
 
     def _take(self, message: object, at: int) -> None:
         if isinstance(message, Verdict):
-            self.station.submit(message, at)
+            if self._fence.admits(message.judge_ns, at):
+                self.station.submit(message, at)
+            else:
+                self.station.tally.stale += 1
         elif isinstance(message, FrameReady):
             self.station.exposed(message.part, message.triggered_at_ns, at, message.camera)
         elif isinstance(message, FrameLost):
@@ -252,9 +257,10 @@ class _Io:
         elif isinstance(message, CameraState):
             self._watch.camera(message, at)
         elif isinstance(message, InspectState):
-            self._watch.inspect(message, at)
+            if self._fence.admits(message.judge_ns, at):
+                self._watch.inspect(message, at)
         elif isinstance(message, JobReport):
-            if message.epoch == self.epoch:
+            if message.epoch == self.epoch and (message.who != "inspect" or self._fence.admits(message.judge_ns, at)):
                 self.station.job_report(message, at)
         elif isinstance(message, JobAsk):
             _LOG.info("%s asks for job %d (token %d)", message.who, message.number, message.token)

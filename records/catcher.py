@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..bus.channel import Subscriber, camera_address, inspect_address
+from ..bus.channel import Subscriber, camera_address, inspect_addresses
 from ..bus.errors import BadPicture
 from ..bus.messages import FrameLost, FrameReady
 from ..bus.part import Outcome, Verdict
@@ -53,7 +53,7 @@ class Catcher:
 
     def __init__(self, cameras: tuple[str, ...], run_dir: Path, desk: PictureDesk, options: RecordsOptions) -> None:
         self._cameras = cameras
-        self._addresses = [inspect_address(run_dir), *(camera_address(run_dir, name) for name in cameras)]
+        self._addresses = [*inspect_addresses(run_dir), *(camera_address(run_dir, name) for name in cameras)]
         self._run_dir, self._desk, self._percent = run_dir, desk, options.ok_sample_percent
         self._due = 0.0
         self._lock = threading.Lock()

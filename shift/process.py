@@ -18,7 +18,7 @@ from ..bus.channel import (
     Subscriber,
     ask_address,
     camera_address,
-    inspect_address,
+    inspect_addresses,
     io_address,
     shift_address,
 )
@@ -64,7 +64,7 @@ class _Shift:
         self._memory = Memory(store)
         self._heart = Heartbeat(run_dir, "shift")
         self._pulse = Pulse(run_dir)
-        addresses = [io_address(run_dir), inspect_address(run_dir)]
+        addresses = [io_address(run_dir), *inspect_addresses(run_dir), web_address(run_dir)]
         self._ears = Subscriber([*addresses, *(camera_address(run_dir, name) for name in cameras)], HEARD)
         self._asker = Asker(ask_address(run_dir, "records"))
         self._diary = Diary(self._asker)

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..bus.channel import Subscriber, camera_address, inspect_address, io_address, shift_address, workshop_address
+from ..bus.channel import Subscriber, camera_address, inspect_addresses, io_address, shift_address, workshop_address
 from ..bus.clock import MS, SECOND, now_ns, utc_now
 from ..bus.heartbeat import Heartbeat, Pulse
 from ..bus.messages import CameraState, FrameLost, FrameReady, Health, InspectState, StationState, Work
@@ -165,7 +165,7 @@ class Watch:
             self.easel.wake()
 
     def _listen(self) -> None:
-        addresses = [io_address(self._run_dir), inspect_address(self._run_dir)]
+        addresses = [io_address(self._run_dir), *inspect_addresses(self._run_dir)]
         addresses += [camera_address(self._run_dir, name) for name in self._cameras]
         addresses += [shift_address(self._run_dir), workshop_address(self._run_dir)]
         heartbeat = Heartbeat(self._run_dir, "web")

@@ -9,7 +9,7 @@ import pytest
 
 from okng.bus.channel import Publisher, Subscriber
 from okng.bus.errors import Fault
-from okng.bus.heartbeat import Heartbeat, Pulse
+from okng.bus.heartbeat import Pulse
 from okng.bus.messages import Health, InspectState, Job
 from okng.bus.ring import RingShelf
 from okng.bus.stop import Stop
@@ -17,6 +17,7 @@ from okng.inspect.bench import Bench
 from okng.inspect.inspector import Inspector
 from okng.inspect.options import InspectOptions
 from okng.inspect.process import _Loop
+from okng.inspect.standby import Role
 
 JOB = Job("cap", "0123456789ab", "f" * 64, 10**8)
 
@@ -43,8 +44,9 @@ class Sick:
 
 
 @pytest.fixture
-def heartbeat(run_dir: Path) -> Iterator[Heartbeat]:
-    made = Heartbeat(run_dir, "inspect")
+def role(run_dir: Path) -> Iterator[Role]:
+    made = Role(run_dir, ("top",))
+    assert made.judges
     yield made
     made.close()
 
@@ -54,7 +56,7 @@ def run_dir(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def went(comes_back: bool, heartbeat: Heartbeat, run_dir: Path) -> tuple[int, list[tuple[Health, str]]]:
+def went(comes_back: bool, role: Role, run_dir: Path) -> tuple[int, list[tuple[Health, str]]]:
     """Turn the loop ten times; return its exit code and what it said, each change once."""
     sick, said = Sick(comes_back), list[tuple[Health, str]]()
     stop = SimpleNamespace(asked=SimpleNamespace(is_set=lambda: sick.turns >= 10))
@@ -65,11 +67,11 @@ def went(comes_back: bool, heartbeat: Heartbeat, run_dir: Path) -> tuple[int, li
             said.append((message.health, message.detail))
 
     frames = SimpleNamespace(wait=lambda ms: None, receive=lambda ms: None)
-    heartbeat.health = Health.READY
+    role.heartbeat.health = Health.READY
     loop = _Loop(
         Bench(cast(Inspector, sick), lambda number, job: cast(Inspector, sick)),
         InspectOptions(),
-        heartbeat,
+        role,
         cast(Publisher, SimpleNamespace(send=send)),
         cast(Subscriber, frames),
         cast(RingShelf, None),
@@ -78,8 +80,8 @@ def went(comes_back: bool, heartbeat: Heartbeat, run_dir: Path) -> tuple[int, li
     return code, said
 
 
-def test_ready_is_off_until_the_model_is_back(heartbeat: Heartbeat, run_dir: Path) -> None:
-    code, said = went(True, heartbeat, run_dir)
+def test_ready_is_off_until_the_model_is_back(role: Role, run_dir: Path) -> None:
+    code, said = went(True, role, run_dir)
     assert code == 0
     assert said == [
         (Health.READY, ""),
@@ -89,10 +91,8 @@ def test_ready_is_off_until_the_model_is_back(heartbeat: Heartbeat, run_dir: Pat
     assert Pulse(run_dir).beats()["inspect"].health is Health.READY, "the process itself lives"
 
 
-def test_a_model_that_cannot_be_had_any_more_is_a_fault_and_ends_the_process(
-    heartbeat: Heartbeat, run_dir: Path
-) -> None:
-    code, said = went(False, heartbeat, run_dir)
+def test_a_model_that_cannot_be_had_any_more_is_a_fault_and_ends_the_process(role: Role, run_dir: Path) -> None:
+    code, said = went(False, role, run_dir)
     assert code == 70
     assert said[-1] == (Health.FAULT, "the model cannot be loaded again after 3 attempts: device lost")
-    assert heartbeat.health is Health.FAULT
+    assert role.heartbeat.health is Health.FAULT
