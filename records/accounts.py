@@ -17,6 +17,7 @@ from .ledger import Ledger
 from .lockout import count_try, forgive
 from .people_rows import TOKEN
 from .rows import as_json, unpack_json
+from .salvage import unfinished
 from .secret import ELSEWHERE, HERE, LEAST_PIN, Kind, fits, hashed_badge, hashed_password, hashed_pin, keyed
 
 _NAME = re.compile(r"\w[\w.\- ]{0,31}")
@@ -72,6 +73,8 @@ def first(turn: Turn) -> dict[str, Any]:
     """Make the first administrator, while there is none."""
     if keepers(turn):
         raise Refused("there is an administrator already: who may edit users makes the others")
+    if unfinished(turn.store):
+        raise Refused("the users of the damaged ledger are being rescued: wait, they will be there again")
     body = turn.take(Account)
     if not body.password:
         raise Refused("the first administrator needs a password")

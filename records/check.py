@@ -17,6 +17,7 @@ from .figures_check import figure_problems
 from .questions import OWN_RECORD, PART, QUESTIONS
 from .read import OUTCOMES, Ask, LedgerReader
 from .rows import sha256
+from .salvage import put_aside, unsettled
 
 _NAMED = 20
 """Parts named for each kind of problem; of more only the number is said."""
@@ -84,8 +85,9 @@ def check(store: Path, *, full: bool = False) -> Balance:
             [(row["n"], row["body"], row["hash"]) for row in ask("select * from audit order by n")]
         )
         (made,) = ask("select after_damage, made_at from meta")
-        if made["after_damage"]:
-            problems.append(f"the ledger before {made['made_at']} was damaged and is put aside: *.corrupt-*")
+        if made["after_damage"] and not put_aside(store):
+            problems.append(f"the ledger before {made['made_at']} was damaged, and what was put aside is gone")
+        problems += unsettled(store)
     problems += _pictures(reader, full=full)
     return Balance(**sums, problems=problems)
 
@@ -152,7 +154,8 @@ def _against_io(ask: Ask, epoch: dict[str, Any]) -> list[str]:
         [epoch["n"]],
     )
     (seen,) = ask("select count(*) as triggers from trigger where epoch = ?", [epoch["n"]])
-    found = {name: int(value) for name, value in {**parts, **seen}.items()}
+    gone = ask.first("select * from epoch_gone where epoch = ?", [epoch["n"]]) or {}
+    found = {name: int(value) + gone.get(name, 0) for name, value in {**parts, **seen}.items()}
     if said["last"]:
         wrong = [name for name in _COUNTED if found[name] != said[name]]
         if said["in_flight"]:
@@ -171,7 +174,8 @@ def _outbox(ask: Ask) -> list[str]:
     """Every rejected part has exactly one event, whole and as it was posted."""
     posted: dict[int, int] = {}
     problems = []
-    for row in ask("select seq, body, sha256 from outbox where stream = 'rejects'"):
+    # `rejects@N`: rescued from a damaged ledger of lineage N.
+    for row in ask("select seq, body, sha256 from outbox where stream = 'rejects' or stream like 'rejects@%'"):
         body = bytes(row["body"])
         if sha256(body) != row["sha256"]:
             problems.append(f"outbox event {row['seq']}: its content is not what was posted")

@@ -27,11 +27,15 @@ from .furnish import furnish
 from .lineage import Lineage, read_lineage, write_lineage
 from .rows import recovered_columns
 from .seal import Seal, seal_lineage
+from .soundness import DAMAGED, Watch, damage
+from .succession import begin_above
 
 log = logging.getLogger(__name__)
 FLOOR = (3, 51, 3)
 """Older SQLite may corrupt a WAL with two connections (the WAL-reset race, sqlite.org/wal.html)."""
 _BUSY_MS = 5000
+CHECK_S, CHECK_AGAIN_S = 2.0, 10.0
+"""The file is looked at so long before the line may begin; and after SQLite called it damaged while it was written."""
 _STUCK = (
     apsw.FullError,
     apsw.IOError,
@@ -42,7 +46,6 @@ _STUCK = (
     apsw.NoMemError,
     apsw.PermissionsError,
 )
-_DAMAGED = (apsw.CorruptError, apsw.NotADBError)
 
 
 class LedgerStuck(Lost):
@@ -72,6 +75,10 @@ class Ledger:
         check_sqlite()
         self._store, self._vfs, self._serial_span_h = store, vfs, serial_span_h
         self._db: apsw.Connection | None = None
+        self._watch: Watch | None = None
+        self._condemned = self._suspect = ""
+        self._doubted = False
+        self._lock = -1
         try:
             make_folder(store)
             self._lock = _locked(store)
@@ -159,6 +166,9 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of file and lock. Never raises; a second call does nothing."""
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
         self._drop()
         if self._lock >= 0:
             os.close(self._lock)
@@ -175,7 +185,7 @@ class Ledger:
             if not self.path.exists():
                 # A WAL left beside a new file would be replayed into it.
                 _put_aside(self._store)
-            damaged = _damage(self.path, self._vfs)
+            damaged = self._damaged()
             if damaged:
                 log.error("%s is damaged (%s): put aside, a fresh ledger is begun", self.path, damaged)
                 _put_aside(self._store)
@@ -184,8 +194,30 @@ class Ledger:
             raise LedgerStuck(f"{self.path}: {error}") from error
         except OSError as error:
             raise LedgerStuck(f"{self.path}: {error}") from error
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise LedgerStuck(f"{self.path}: damaged again while being opened: {error}") from error
+
+    def _damaged(self) -> str:
+        """What is wrong with the file; empty: nothing, or it is too large to know yet and `look_on` will tell."""
+        if self._condemned:
+            why, self._condemned = self._condemned, ""
+            return why
+        limit_s = CHECK_AGAIN_S if self._suspect else CHECK_S
+        why, whole = damage(self.path, lambda: _connect(self.path, self._vfs), limit_s)
+        if self._suspect and not why and (self._doubted or not whole):
+            why = self._suspect  # refused twice running although it looks sound, or too large to look at all of it now
+        self._doubted = bool(self._suspect)
+        if not why and not whole and self._watch is None:
+            self._watch = Watch(self.path)
+        return why
+
+    def look_on(self) -> str:
+        """What the check that goes on behind found wrong: the next `reopen` puts the file aside. Empty: nothing."""
+        if self._watch is None or (found := self._watch.found()) is None:
+            return ""
+        self._watch = None
+        self._condemned = found
+        return found
 
     def _opened(self, lineage: Lineage | None, *, after_damage: bool) -> apsw.Connection:
         db = _connect(self.path, self._vfs)
@@ -212,6 +244,8 @@ class Ledger:
         if not known:
             box, number = (lineage.box, lineage.lineage + 1) if lineage else (secrets.token_hex(6), 1)
             db.execute("insert into meta values (?, ?, ?, ?)", (box, number, utc_now(), after_damage))
+            if lineage is not None:
+                begin_above(db, lineage)
             audit(db, Deed("ledger made", {"box": box, "lineage": number, "after_damage": after_damage}))
         else:
             box, number = str(known[0][0]), int(known[0][1])
@@ -223,7 +257,7 @@ class Ledger:
                 log.warning("%s is an older copy: its outbox goes on under lineage %d", self.path, number)
         seal_lineage(db)
         # Beside the file first: a cut in between leaves a gap in the lineages, never one used twice.
-        write_lineage(self._store, Lineage(box, number, reached))
+        write_lineage(self._store, Lineage(box, number, reached, _newest(db)))
 
     def mark(self) -> None:
         """Note beside the file how far the outbox has come: a file that stands lower later is a restored one.
@@ -233,7 +267,7 @@ class Ledger:
         with self._reading() as db:
             box, number = rows(db, "select box, lineage from meta")[0]
             try:
-                write_lineage(self._store, Lineage(str(box), int(number), reached_event(db)))
+                write_lineage(self._store, Lineage(str(box), int(number), reached_event(db), _newest(db)))
             except OSError as error:
                 raise LedgerStuck(f"{self._store}: {error}") from error
 
@@ -250,6 +284,7 @@ class Ledger:
             db.execute("begin immediate")
             with _ended(db):
                 yield db
+            self._suspect, self._doubted = "", False
 
     @contextmanager
     def _reading(self) -> Iterator[apsw.Connection]:
@@ -259,7 +294,8 @@ class Ledger:
             yield self._db
         except _STUCK as error:
             raise LedgerStuck(f"{self.path}: {error}") from error
-        except _DAMAGED as error:
+        except DAMAGED as error:
+            self._suspect = f"{error}"
             raise LedgerDamaged(f"{self.path}: {error}") from error
 
 
@@ -273,6 +309,12 @@ def _ended(db: apsw.Connection) -> Iterator[None]:
         with suppress(apsw.Error):  # SQLite rolls back by itself after some errors
             db.execute("rollback")
         raise
+
+
+def _newest(db: apsw.Connection) -> int:
+    """The greatest number a part has had; 0: none."""
+    found = rows(db, "select seq from sqlite_sequence where name = 'part'")
+    return int(found[0][0]) if found else 0
 
 
 def _number(db: apsw.Connection, sql: str) -> int:
@@ -303,22 +345,6 @@ def _connect(path: Path, vfs: str | None) -> apsw.Connection:
 def _let_go(db: apsw.Connection) -> None:
     with suppress(apsw.Error):
         db.close()
-
-
-def _damage(path: Path, vfs: str | None) -> str:
-    """What is wrong with the file, empty when it is sound or not there. Also applies a WAL left by a kill."""
-    if not path.exists():
-        return ""
-    db: apsw.Connection | None = None
-    try:
-        db = _connect(path, vfs)
-        found = str(db.execute("pragma quick_check(1)").fetchall()[0][0])
-    except (*_DAMAGED, apsw.SQLError) as error:  # SQLError: a header that claims an unknown format
-        return str(error)
-    finally:
-        if db is not None:
-            _let_go(db)
-    return "" if found == "ok" else found
 
 
 def _put_aside(store: Path) -> None:

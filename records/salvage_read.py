@@ -171,6 +171,9 @@ def read(damaged: Path, wal: Path | None, rescued: Path) -> None:
             " unjudged, bare)"
         )
         db.execute(RUNS)
+        db.execute("create index part_number on part (epoch, number)")
+        if "seal" in known:
+            db.execute("create index seal_of on seal (kind, a, b)")
         body = {"rows": reader.found.rows, "broken": reader.found.broken, "pages": reader.found.pages}
         db.execute("create table found (body text)")
         db.execute("insert into found values (?)", (as_json(body),))

@@ -23,10 +23,11 @@ RESCUED = (
 )
 """In this order: people first, and what others refer to before these."""
 READ = ("meta", "audit", "seal")
-"""Read, but not taken over: the old trail goes into a file beside, and a new one has begun."""
+"""Read, but not taken over. The old trail goes into a file beside, for a new one has begun; what the old seal says of a
+row tells whether it is just what was written."""
 LEFT = frozenset(
     (
-        *("counter", "asked", "attempt", "ledger_since"),  # of the ledger that was put aside alone
+        *("counter", "asked", "attempt", "ledger_since", "head", "seal_floor"),  # of the file put aside alone
         *("part_kind", "unreviewed", "picture", "picture_sum", "camera_sum", "run"),  # made anew from what is rescued
         *("tally", "tally_reject", "tally_score", "tally_latency"),
         *("seal", "seal_floor", "head"),  # a chain of the file that was put aside; its heads lie beside the store
@@ -118,6 +119,8 @@ class Shape:
                 return bool(_MOMENT.match(str(row["stored_at"]))) and row["missed"] in (0, 1)
             case "outbox":
                 return isinstance(row["body"], bytes) and sha256(row["body"]) == row["sha256"]
+            case "seal":
+                return isinstance(row["hash"], bytes) and len(row["hash"]) == 32
             case "audit":
                 return bool(_DIGEST.fullmatch(str(row["hash"])))
             case table if table in _BODIES:

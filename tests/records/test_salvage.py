@@ -1,0 +1,255 @@
+"""A damaged ledger is put aside and its rows come back: under their own numbers, once, and the sums balance."""
+
+import json
+import random
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from okng.bus.errors import BadLedger
+from okng.bus.part import Why
+from okng.records import salvage, salvage_shapes, schema
+from okng.records.audit import audit_problems
+from okng.records.check import check
+from okng.records.ledger import Ripe
+from okng.records.read import LedgerReader
+from okng.records.rows import Kept
+from okng.records.salvage import Salvage, put_aside, report_of, salvage_now, unfinished
+
+PARTS = 300
+
+
+def dump(store: Path, sql: str) -> list[tuple[Any, ...]]:
+    with LedgerReader(store).asking() as ask:
+        return [tuple(row.values()) for row in ask(sql)]
+
+
+def fill(room: Any, maker: ModuleType, first: int, last: int, epoch: str = "run-1") -> None:
+    """Every third part NG, with a picture."""
+    for begin in range(first, last + 1, 50):
+        batch = []
+        for part in range(begin, min(begin + 50, last + 1)):
+            why = Why.NG if part % 3 == 0 else Why.OK
+            kept = None
+            if why is Why.NG:
+                name = f"pictures/{part}.png"
+                (room.store / "pictures").mkdir(exist_ok=True)
+                (room.store / name).write_bytes(b"picture")
+                kept = Kept(name, "0" * 64)
+            batch += [
+                Ripe(maker.trigger_entry(2 * part - 1, part, epoch)),
+                Ripe(maker.record_entry(2 * part, part, why, epoch), kept=kept),
+            ]
+        room.ledger.store(batch)
+
+
+def end_run(room: Any, maker: ModuleType, parts: int, epoch: str = "run-1") -> None:
+    ng = parts // 3
+    room.ledger.store([Ripe(maker.counters_entry(2 * parts + 1, epoch, ok=parts - ng, ng=ng))])
+
+
+@pytest.fixture
+def filled(room: Any, maker: ModuleType) -> Any:
+    """A ledger with people, labels and parts, at rest."""
+    room.staff()
+    fill(room, maker, 1, PARTS)
+    end_run(room, maker, PARTS)
+    for seq in (3, 6, 9):
+        room.done("label.set", "lea", seq=seq, truth="defect")
+    room.ledger.mark()
+    room.ledger.rest()
+    room.ledger.close()
+    return room
+
+
+def spoil(file: Path, how: str) -> None:
+    data, pick = bytearray(file.read_bytes()), random.Random(7)
+    if how == "header":
+        data[:4096] = pick.randbytes(4096)
+    elif how == "pages":
+        for _ in range(40):
+            begin = pick.randrange(2 * 4096, len(data) - 600)
+            data[begin : begin + 600] = pick.randbytes(600)
+    else:
+        del data[len(data) * 3 // 4 :]
+    file.write_bytes(data)
+
+
+def rescue(room: Any, *, within: int = 20_000) -> dict[str, Any]:
+    work = Salvage(room.ledger, room.store)
+    try:
+        for _ in range(within * 100):
+            work.turn(idle=True)
+            if not work.busy and not unfinished(room.store):
+                break
+    finally:
+        work.close()
+    (damaged,) = put_aside(room.store)
+    told: dict[str, Any] = json.loads(report_of(damaged).read_text())
+    return told
+
+
+SUMS = (
+    *("tally", "tally_reject", "tally_score", "tally_latency", "part_kind", "unreviewed"),
+    *("run", "picture", "camera_sum"),
+)
+WITHOUT = {"run": "recipe, revision, model, lot, first_seq, last_seq, first_at, last_at, ok, ng, unjudged, bare"}
+
+
+def test_a_lost_header_loses_no_row(filled: Any, maker: ModuleType) -> None:
+    tables = ("part", "label", "journal", "person", "role", "pepper", *SUMS)
+    ask = {
+        name: f"select {WITHOUT.get(name, '*')} from {name} order by {1 if name == 'unreviewed' else '1, 2'}"
+        for name in tables
+    }
+    before = {name: dump(filled.store, sql) for name, sql in ask.items()}
+    events = dump(filled.store, "select seq, body, sha256 from outbox order by seq")
+    spoil(filled.store / schema.FILE, "header")
+    filled.open()
+    told = rescue(filled)
+    after = {name: dump(filled.store, sql) for name, sql in ask.items()}
+    column = [one.name for one in salvage_shapes.shapes(["part"])["part"].columns].index("epoch")
+    after["part"] = [(*row[:column], 1, *row[column + 1 :]) for row in after["part"]]
+    assert after == before
+    assert dump(filled.store, "select seq, body, sha256 from outbox where stream = 'rejects@1' order by seq") == events
+    assert told["state"] == "done"
+    assert told["tables"]["part"] == {"found": PARTS, "rescued": PARTS, "lost": 0}
+    assert told["trail"]["problems"] == []
+    lines = (filled.store / told["trail"]["file"]).read_text().splitlines()
+    assert audit_problems([tuple(json.loads(line)) for line in lines]) == []
+    assert filled.trail()[-2:] == ["ledger salvage begun", "ledger salvaged"]
+    filled.done("account.create", "ann", name="new", role="operator", pin="3690")  # ann may, as before
+    assert check(filled.store).problems == []
+
+
+def test_new_parts_stand_above_rescued_ones(filled: Any, maker: ModuleType) -> None:
+    spoil(filled.store / schema.FILE, "header")
+    filled.open()
+    fill(filled, maker, 1, 3, "run-2")
+    rescue(filled)
+    fill(filled, maker, 4, 6, "run-2")
+    end_run(filled, maker, 6, "run-2")
+    assert [row.part for row in LedgerReader(filled.store).rows(8)] == [6, 5, 4, 3, 2, 1, PARTS, PARTS - 1]
+    assert [row[0] for row in dump(filled.store, "select name from epoch order by n")] == ["run-1", "run-2"]
+    assert filled.ledger.abandoned() == []
+    assert check(filled.store).problems == []
+    runs = dump(filled.store, "select first_seq <= last_seq, ok + ng + unjudged from run order by n")
+    assert [tuple(row) for row in runs] == [(1, PARTS), (1, 6)]
+
+
+def test_a_run_that_lives_on_keeps_one_epoch(room: Any, maker: ModuleType) -> None:
+    fill(room, maker, 1, 90)
+    room.ledger.rest()
+    room.ledger.close()
+    spoil(room.store / schema.FILE, "header")
+    room.open()
+    fill(room, maker, 91, 120)
+    rescue(room)
+    end_run(room, maker, 120)
+    assert dump(room.store, "select count(*) from epoch") == [(1,)]
+    assert check(room.store).problems == []
+
+
+@pytest.mark.parametrize("how", ["pages", "cut short"])
+def test_what_is_lost_is_counted_and_named(filled: Any, maker: ModuleType, how: str) -> None:
+    spoil(filled.store / schema.FILE, how)
+    filled.open()
+    told = rescue(filled)
+    part = told["tables"]["part"]
+    kept = {row[0] for row in dump(filled.store, "select seq from part")}
+    assert len(kept) == part["rescued"]
+    assert PARTS // 2 < part["rescued"] < PARTS
+    assert part["lost"] >= (max(kept) - min(kept) + 1) - part["rescued"]
+    # Nothing made up: each rescued row is what was written.
+    for row in LedgerReader(filled.store).rows(1000):
+        assert row.seq == row.part
+        assert row.outcome == ("NG" if row.part % 3 == 0 else "OK")
+        assert row.picture is None or (filled.store / row.picture).is_file()
+    assert any("io counted" in problem or "without a record" in problem for problem in check(filled.store).problems)
+
+
+def test_a_kill_at_any_step_doubles_nothing(filled: Any, maker: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken off after every transaction, noted or not, and begun again from what is on disk."""
+    monkeypatch.setattr(salvage, "_NOTE_NS", 0)
+    monkeypatch.setattr(salvage, "_IDLE_NS", 0)
+    spoil(filled.store / schema.FILE, "header")
+    filled.open()
+    turns = 0
+    while unfinished(filled.store):
+        work = Salvage(filled.ledger, filled.store)
+        for _ in range(2_000_000):
+            was_reading = work._work is not None and work._work.child is not None
+            work.turn(idle=True)
+            if work.busy and not was_reading and work._work is not None and work._work.taking is not None:
+                break
+            if not unfinished(filled.store):
+                break
+        if turns % 2:
+            work.turn(idle=True)
+        if work._work is not None and work._work.taking is not None:
+            work._work.taking.close()  # killed: nothing is written down any more
+        work._work = None
+        filled.restart()
+        turns += 1
+        assert turns < 200
+    assert turns > 5
+    assert dump(filled.store, "select count(*), count(distinct seq) from part") == [(PARTS, PARTS)]
+    assert filled.trail().count("ledger salvaged") == 1
+    (damaged,) = put_aside(filled.store)
+    told = json.loads(report_of(damaged).read_text())
+    assert told["tables"]["part"] == {"found": PARTS, "rescued": PARTS, "lost": 0}
+    assert check(filled.store).problems == []
+
+
+def test_the_wal_counts_up_to_its_last_commit(room: Any, maker: ModuleType) -> None:
+    fill(room, maker, 1, 30)
+    room.ledger.rest()
+    fill(room, maker, 31, 40)
+    files = {end: (room.store / (schema.FILE + end)).read_bytes() for end in ("", "-wal")}
+    room.ledger.close()
+    for end, data in files.items():
+        (room.store / (schema.FILE + end)).write_bytes(data)
+    (room.store / (schema.FILE + "-shm")).unlink()
+    (room.store / f"{schema.FILE}.corrupt-20260101T000000000000Z").write_bytes(files[""])
+    (room.store / f"{schema.FILE}-wal.corrupt-20260101T000000000000Z").write_bytes(files["-wal"])
+    for end in ("", "-wal"):
+        (room.store / (schema.FILE + end)).unlink()
+    room.open()
+    assert rescue(room)["tables"]["part"]["rescued"] == 40
+
+
+def test_what_is_no_ledger_is_told_and_not_tried_for_ever(room: Any) -> None:
+    (room.store / f"{schema.FILE}.corrupt-20260101T000000000000Z").write_bytes(b"nothing of ours" * 5000)
+    told = rescue(room)
+    assert told["state"] == "done"
+    assert told["tables"] == {}
+    assert unfinished(room.store) == []
+
+
+def test_while_people_are_being_rescued_nobody_makes_the_first_account(filled: Any) -> None:
+    spoil(filled.store / schema.FILE, "header")
+    filled.open()
+    assert "rescued" in filled.refused("account.first", name="eva", password="correct horse")
+    rescue(filled)
+    assert filled.people.person("ann") is not None
+
+
+def test_by_hand(filled: Any, maker: ModuleType) -> None:
+    spoil(filled.store / schema.FILE, "pages")
+    filled.open()
+    with pytest.raises(BadLedger, match="another okng is writing"):
+        salvage_now(filled.store)
+    filled.ledger.close()
+    (told,) = salvage_now(filled.store)
+    assert told["state"] == "done"
+    assert salvage_now(filled.store) == []
+    (again,) = salvage_now(filled.store, again=True)
+    assert again["tables"]["part"]["rescued"] == told["tables"]["part"]["rescued"]
+
+
+def test_every_table_is_rescued_or_left_on_purpose() -> None:
+    known = salvage_shapes.all_tables() - {"sqlite_sequence", "sqlite_stat1", "sqlite_stat4"}
+    said = {*salvage_shapes.RESCUED, *salvage_shapes.READ, *salvage_shapes.LEFT}
+    assert known - said == set()
