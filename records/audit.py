@@ -6,7 +6,7 @@ rewritten only a head kept elsewhere can show.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..bus.clock import boot_id, now_ns, utc_now
@@ -61,6 +61,22 @@ def audit_problems(entries: Iterable[tuple[int, str, str]]) -> list[str]:
             return [f"audit: broken at entry {expected}"]
         before, expected = chained, n + 1
     return []
+
+
+def trail_breaks(entries: Iterable[tuple[int, str, str]]) -> Iterator[str]:
+    """Yield every place where the chain is broken, each entry judged by the hash that stands before it."""
+    before, expected = START, 1
+    for n, body, chained in entries:
+        if n != expected:
+            yield f"lines {expected}..{n - 1} were removed" if n > expected else f"line {n}: stands twice"
+        try:
+            named = json.loads(body)["n"] == n
+            sound = named and (_chained(before, body) == chained or n != expected)
+        except (ValueError, KeyError, TypeError):
+            sound = False
+        if not sound:
+            yield f"line {n}: is not what was written: it, its hash or the line before was changed or moved"
+        before, expected = chained, n + 1
 
 
 def _chained(before: str, body: str) -> str:

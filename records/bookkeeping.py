@@ -108,7 +108,7 @@ def insert_part(
     # Sealed as the file has it: what a column made of a value is what whoever verifies will read.
     seal.part(made[0], held, measured)
     if columns["action"] == Action.REJECT:
-        _post(db, REJECTS, outbox_body({**columns, "seq": seq}, name, views, figures))
+        post(db, REJECTS, outbox_body({**columns, "seq": seq}, name, views, figures))
 
 
 def _insert(db: apsw.Connection, table: str, values: Columns, key: str, told: str) -> list[tuple[Any, ...]]:
@@ -160,7 +160,7 @@ def put_counters(db: apsw.Connection, seal: Seal, epoch: int, entry: CountersEnt
         seal.row(Kind.COUNTERS, epoch)
 
 
-def _post(db: apsw.Connection, stream: str, body: bytes) -> None:
+def post(db: apsw.Connection, stream: str, body: bytes) -> None:
     """Put one event in the outbox, numbered by the counter row and never by max(seq): numbers are not reused."""
     seq = rows(
         db,

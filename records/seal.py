@@ -27,7 +27,7 @@ from .seal_content import (
     part_content,
 )
 
-_KEYED: dict[Kind, tuple[str, tuple[str, ...], str]] = {
+KEYED: dict[Kind, tuple[str, tuple[str, ...], str]] = {
     Kind.TRIGGER: ("trigger", TRIGGER, "epoch = ? and number = ?"),
     Kind.COUNTERS: ("counter_snapshot", COUNTERS, "epoch = ? and ? = 0"),
     Kind.JOURNAL: ("journal", JOURNAL, "n = ? and ? = 0"),
@@ -53,7 +53,7 @@ class Seal:
 
     def row(self, kind: Kind, a: int, b: int = 0) -> None:
         """Seal a row that was just written, by its key."""
-        table, columns, where = _KEYED[kind]
+        table, columns, where = KEYED[kind]
         found = _rows(self._db, f"select {', '.join(columns)} from {table} where {where}", (a, b))
         self.add(kind, a, b, list(found[0]))
 
@@ -87,7 +87,9 @@ def seal_lineage(db: apsw.Connection) -> None:
     newest = _rows(db, f"select a from seal where kind = {Kind.LINEAGE} and body is not null order by n desc limit 1")
     if newest and newest[0][0] == lineage:
         return
-    ((trail_n, trail_hash),) = _rows(db, "select n, hash from audit order by n desc limit 1") or [(0, "")]
+    # How far the trail of the lineage before had come: its first line of the new one says which it is.
+    sql = "select n, hash from audit where json_extract(body, '$.what') not like 'ledger %' order by n desc limit 1"
+    ((trail_n, trail_hash),) = _rows(db, sql) or [(0, "")]
     body: dict[str, object] = {"trail": {"n": trail_n, "hash": trail_hash}}
     if not newest:
         # Rows that come back from a damaged file bear numbers below those that the new one begins with.
@@ -128,12 +130,16 @@ def parts_in(db: apsw.Connection, first: int, last: int, most: int = -1) -> dict
     rows = _rows(
         db, f"select {', '.join(PART)} from part where seq between ? and ? order by seq limit ?", (first, last, most)
     )
-    if not rows:
-        return {}
-    return with_views(db, rows)
+    return _with_views(db, rows) if rows else {}
 
 
-def with_views(db: apsw.Connection, rows: Sequence[tuple[Any, ...]]) -> dict[int, list[Any]]:
+def parts_among(db: apsw.Connection, seqs: Sequence[int]) -> dict[int, list[Any]]:
+    """What is sealed of those of these parts that are there."""
+    found = _rows(db, f"select {', '.join(PART)} from part where {_AMONG}", (as_json(list(seqs)),)) if seqs else []
+    return _with_views(db, found) if found else {}
+
+
+def _with_views(db: apsw.Connection, rows: Sequence[tuple[Any, ...]]) -> dict[int, list[Any]]:
     """What is sealed of some parts, in their order. rows: their columns."""
     span = (as_json([row[0] for row in rows]),)
     views: dict[int, list[tuple[Any, ...]]] = {}

@@ -1,0 +1,101 @@
+"""What `okng audit verify` does: heads from everywhere, their signatures, the chains, and with `full` every picture."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from ..bus.errors import BadData, BadKey
+from ..identity.box_key import fingerprint
+from . import schema
+from .bookkeeping import rows
+from .seal_heads import FILE, Head, heads_in, read_heads
+from .seal_verify import Verified, opened, verify
+
+_KEPT = (
+    "select seq, '', picture, picture_sha256 from part where seq > ? and picture_kept and picture is not null"
+    " order by seq limit 1000",
+    "select seq, camera, picture, picture_sha256 from view where (seq, camera) > (?, ?) and picture_kept"
+    " and picture is not null order by seq, camera limit 1000",
+)
+"""The next thousand kept pictures of the deciding views, and of the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be verified, and against what."""
+
+    file: Path
+    """The ledger, or a backup of one."""
+    store: Path | None = None
+    """Where its pictures and its own file of heads lie; None: neither is looked at."""
+    heads: Sequence[Path] = ()
+    """Files of heads that were kept elsewhere."""
+    public_pem: str = ""
+    """The box's key, taken from elsewhere; empty: each head's own, which proves that nothing was cut or mixed up."""
+    full: bool = False
+    """Hash every kept picture too."""
+
+
+def audit_store(asked: Asked, tell: Callable[[float], None] = lambda _: None) -> Verified:
+    """Verify. BadLedger, BadData, BadKey: the ledger, a file of heads or the key cannot be read."""
+    wanted = fingerprint(asked.public_pem) if asked.public_pem else ""
+    with opened(asked.file) as db:
+        try:
+            kept = heads_in(db)
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadData(f"{asked.file}: a head in it is none: {error}") from error
+    own = asked.store / FILE if asked.store else None
+    beside = read_heads(own) if own is not None and own.exists() else []
+    given = [head for file in asked.heads for head in read_heads(file)]
+    every = {head.line: head for head in (*kept, *beside, *given)}
+    good: list[Head] = []
+    bad: list[str] = []
+    for head in sorted(every.values(), key=lambda one: one.utc):
+        try:
+            holds = head.holds(asked.public_pem)
+        except BadKey:
+            holds = False
+        if holds:
+            good.append(head)
+        else:
+            by = f" by the key {wanted[:16]}" if wanted else ""
+            bad.append(f"the head of {head.utc} was not signed{by}, or was changed")
+    pictures = (lambda db: _pictures(db, asked.store)) if asked.full and asked.store else None  # type: ignore[arg-type]
+    found = verify(asked.file, good, pictures=pictures, tell=tell)
+    for text in bad:
+        found.say(text)
+    if len(found.keys) > 1:
+        found.notes.append(f"{len(found.keys)} keys signed the heads: {', '.join(key[:16] for key in found.keys)}")
+    if found.heads and not given:
+        found.notes.append("only heads that lie on this box were compared: those kept elsewhere prove more")
+    if not good:
+        found.notes.append("no signed head to compare with: that all of it was made anew would not show")
+    return found
+
+
+def ledger_of(path: Path) -> Asked:
+    """What a path means: a store, its ledger, or a backup."""
+    if path.is_dir():
+        return Asked(path / schema.FILE, path)
+    return Asked(path, path.parent if path.name == schema.FILE else None)
+
+
+def _pictures(db: apsw.Connection, store: Path) -> Iterator[str]:
+    """Every kept picture is there, and hashes to what its sealed row says."""
+    for sql in _KEPT:
+        after: list[object] = [0, ""][: sql.count("?")]
+        while page := rows(db, sql, after):
+            for seq, camera, name, sha256 in page:
+                after = [seq, camera][: len(after)]
+                where = f"part seq {seq}{f', camera {camera}' if camera else ''}: its picture {name}"
+                try:
+                    with (store / name).open("rb") as handle:
+                        if hashlib.file_digest(handle, "sha256").hexdigest() != sha256:
+                            yield f"{where} is not the one that was kept"
+                except FileNotFoundError:
+                    yield f"{where} is not there"
+                except OSError as error:
+                    yield f"{where} cannot be read: {error.strerror}"
