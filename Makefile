@@ -15,6 +15,10 @@ DEMO ?=
 PROOF ?=
 # Further arguments for the pictures, for example SHOTS='--only run,alarms'.
 SHOTS ?=
+# Arguments for the fault matrix, for example FAULTS='--rows 1,2 --short'.
+FAULTS ?=
+# Further arguments for the power cuts, for example POWERCUT='--seed 7'.
+POWERCUT ?=
 # Arguments for pytest, for example PYTEST='-k judge'.
 PYTEST ?=
 
@@ -33,7 +37,7 @@ APT := ca-certificates gcc libc6-dev libpython3.11
 # What the tests need on top: a browser and fonts for the page; foreign peers for Modbus, serial lines, MQTT and TLS, and
 # tshark to look at the wire; systemd-analyze; sqlite3 as a peer.
 APT_TEST := chromium fonts-noto-cjk fonts-dejavu-core mbpoll libmodbus-dev pkg-config socat mosquitto mosquitto-clients \
-    tshark openssl iproute2 systemd sqlite3 dmtx-utils qrencode zint gir1.2-gst-rtsp-server-1.0 python3-gi \
+    tshark openssl iproute2 e2fsprogs systemd sqlite3 dmtx-utils qrencode zint gir1.2-gst-rtsp-server-1.0 python3-gi \
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly aravis-tools weston \
     gir1.2-aravis-0.8 libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 poppler-utils
 # Peers written in JavaScript. A node that is there already, from wherever, is left alone.
@@ -115,6 +119,14 @@ proxy: setup-test  ## 100,000 parts through a bad cable: the PLC's account again
 .PHONY: reconnect
 reconnect: setup-test  ## A camera's cable pulled and put back 1,000 times: no leak, how soon it is READY again; 13 minutes
 	@$(PY) bench/reconnect.py
+
+.PHONY: faults
+faults: setup-test  ## The fault matrix on the running simulated line, into docs/faults.md; hours. FAULTS='--short' for minutes
+	@$(PY) -m okng.tests.faults --docs docs $(FAULTS)
+
+.PHONY: powercut
+powercut: setup-test  ## 200 power cuts of records under load, and one at each file operation of what changes the box; root; some minutes
+	@$(PY) -m okng.tests.powercut --cuts 200 --json docs/powercut.json $(POWERCUT)
 
 .PHONY: lint
 lint: setup-test  ## ruff, format and mypy --strict over product, tests and bench

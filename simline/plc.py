@@ -43,6 +43,7 @@ class Controller:
         self.scans = 0
         self._wires, self._link, self._journal = wires, link, journal
         self._ended_ns: int | None = None
+        self._box: PlcState | None = None
 
     def cycle(self, now_ns: int) -> bool:
         """Scan once. Returns False when the world is done, or stopped, and the box owes nothing more."""
@@ -56,6 +57,7 @@ class Controller:
         self._log()
         self.scans += 1
         _show(program, wires, self.scans)
+        self._log_box(PlcState(wires[Word.PLC_STATE]), now_ns)
         wires[Word.SCAN_AT_NS] = now_ns  # the scan's start, and only when its outputs are out: see world.py
         if self._ended_ns is None and (wires[Word.STATE] == State.DONE or wires[Word.STOP]):
             self._ended_ns = now_ns
@@ -72,6 +74,13 @@ class Controller:
         for line in self.program.lines:
             self._journal.put(line)
         self.program.lines.clear()
+
+    def _log_box(self, state: PlcState, now_ns: int) -> None:
+        """Log each change of what the PLC thinks of the box, and when the box's heartbeat moved last."""
+        if state != self._box:
+            self._box = state
+            line = {"kind": "box", "state": state.name.lower(), "at_ns": now_ns, "beat_ns": self.program.beat_ns}
+            self._journal.put(line)
 
     def end(self, overruns: int) -> None:
         """Log what is left, and the counters."""

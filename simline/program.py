@@ -104,6 +104,11 @@ class Program:
         """Return how many triggered parts have no result yet."""
         return sum(each.trigger == "accepted" and each.disposition is None for each in self._by_number.values())
 
+    @property
+    def beat_ns(self) -> int:
+        """When the box's heartbeat was last seen to change; 0: never."""
+        return self._box_moved_ns or 0
+
     def scan(
         self, now_ns: int, encoder: int, edges: list[int], confirms: list[int], exchanges: list[Exchange]
     ) -> Order:

@@ -1,0 +1,143 @@
+"""The fault matrix as it came out: a table for people, JSON for programs, one page for the docs."""
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+ABOUT = """\
+Written by `make faults`; do not edit. Each row hurts a running line: every process of the box under its supervisor, a
+simulated GenICam camera behind GenTL, a PLC over Modbus TCP, a belt and a gate. After each row the outside judge
+compares the logs of world and PLC with the exported ledger, and the ledger's check proves the balance: escapes,
+parts with two dispositions or none, and unbalanced sums must be 0 in every row. Detection and recovery are what the PLC
+saw: READY fallen, heartbeat missed or link gone, and READY again.""".splitlines()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One row that was run."""
+
+    number: int
+    fault: str
+    how: str
+    expected: str
+    figures: Mapping[str, Any]
+    complaints: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    parts: int = 0
+    """Parts that came by while it was run."""
+    escapes: int = 0
+    seconds: float = 0.0
+
+    @property
+    def holds(self) -> bool:
+        """True when there is nothing to complain of."""
+        return not self.complaints
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One run of the matrix."""
+
+    rows: list[Result]
+    short: bool
+    seeds: list[int]
+    at: str
+    """UTC."""
+    machine: str = field(default_factory=lambda: machine())
+
+    @property
+    def holds(self) -> bool:
+        """True when every row holds."""
+        return all(row.holds for row in self.rows)
+
+
+def machine() -> str:
+    """What ran it."""
+    model = platform.processor() or platform.machine()
+    for line in _lines(Path("/proc/cpuinfo")):
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    load = os.getloadavg()[0]
+    python = platform.python_version()
+    return f"{os.cpu_count()} cores of {model}, Linux {platform.release()}, Python {python}, load {load:.1f}"
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def figure_words(figures: Mapping[str, Any]) -> list[str]:
+    """One line a figure; a spread as `name: p50 1.0, max 2.0 (n 3)`."""
+    return [f"{name.replace('_', ' ')}: {_said(value)}" for name, value in figures.items()]
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, Mapping) and "n" in value:
+        count = f"(n {value['n']}" + (f", never {value['never']})" if "never" in value else ")")
+        return f"p50 {value['p50']}, max {value['max']} {count}" if "p50" in value else f"none {count}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_said(inner)}" for name, inner in value.items()) or "none"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def table(report: Report) -> Table:
+    """For a terminal."""
+    made = Table(title=f"Fault matrix, {'short form' if report.short else 'full length'}", title_justify="left")
+    for name in ("#", "fault", "figures", "escapes", "verdict"):
+        made.add_column(name)
+    for row in report.rows:
+        verdict = "holds" if row.holds else "\n".join(["DOES NOT HOLD", *row.complaints])
+        figures = "\n".join(figure_words(row.figures))
+        made.add_row(str(row.number), row.fault, figures, str(row.escapes), verdict, end_section=True)
+    return made
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Fit for `json.dump`."""
+    rows = [asdict(row) | {"holds": row.holds} for row in report.rows]
+    return asdict(report) | {"rows": rows, "holds": report.holds}
+
+
+def page(report: Report) -> str:
+    """The page of the docs, whole."""
+    form = (
+        "**Short form**: a few injuries of a kind, as in the tests. `make faults` runs the full length."
+        if report.short
+        else "Full length."
+    )
+    lines = [
+        "# Fault matrix",
+        "",
+        *ABOUT,
+        "",
+        f"{form} {report.at}, seed {', '.join(map(str, report.seeds))}. {report.machine}.",
+        "",
+        "| # | fault | parts | escapes | verdict |",
+        "|---|---|---|---|---|",
+    ]
+    for row in report.rows:
+        verdict = "holds" if row.holds else "**does not hold**"
+        lines.append(f"| {row.number} | {row.fault} | {row.parts} | {row.escapes} | {verdict} |")
+    for row in report.rows:
+        lines += ["", f"## {row.number}. {row.fault}", "", f"How: {row.how}.", "", f"Expected: {row.expected}.", ""]
+        lines += [f"* {words}" for words in figure_words(row.figures)]
+        lines += [f"* **not as expected:** {words}" for words in row.complaints]
+        lines += [f"* note: {words}" for words in row.notes]
+    return "\n".join(lines) + "\n"
+
+
+def write(report: Report, folder: Path) -> None:
+    """Write `faults.json` and `faults.md`."""
+    text = json.dumps(as_json(report), indent=1, ensure_ascii=False, default=str)
+    (folder / "faults.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "faults.md").write_text(page(report), encoding="utf-8")
