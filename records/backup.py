@@ -65,7 +65,7 @@ class Backups:
             allowed(db, ask)
             if self._thread is not None:
                 raise Refused("a backup is being made already")
-            size = sum(one.stat().st_size for one in self._store.glob(FILE + "*") if one.suffix in (".db", ".db-wal"))
+            size = ledger_bytes(self._store)
             free = shutil.disk_usage(self._store).free
             if free < 1.1 * size:
                 raise Refused(f"backup: needs {size >> 20} MB, {free >> 20} MB are free in {self._store}")
@@ -103,16 +103,28 @@ class Backups:
                 left.unlink()
             waiting = target.with_name(target.name + ".part")
             copy_ledger(self._store / FILE, waiting, self._stop.is_set)
-            with waiting.open("rb") as handle:
-                digest = hashlib.file_digest(handle, "sha256").hexdigest()
-                os.fsync(handle.fileno())
-            size = waiting.stat().st_size
-            waiting.rename(target)
-            sync_folder(target.parent)
+            size, digest = finished(waiting, target)
             self._made = Made(name, who, size, digest)
         except (OSError, apsw.Error, Refused) as error:
             log.warning("no backup: %s", error)
             self._made = Made(name, who, error=str(error) or type(error).__name__)
+
+
+def ledger_bytes(store: Path) -> int:
+    """Size of the ledger with its WAL. OSError."""
+    found = [store / (FILE + ending) for ending in ("", "-wal")]
+    return sum(one.stat().st_size for one in found if one.exists())
+
+
+def finished(waiting: Path, target: Path) -> tuple[int, str]:
+    """Give a whole copy its name, durable when this returns; return its bytes and SHA-256. OSError."""
+    with waiting.open("rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        os.fsync(handle.fileno())
+    size = waiting.stat().st_size
+    waiting.rename(target)
+    sync_folder(target.parent)
+    return size, digest
 
 
 def copy_ledger(source: Path, target: Path, stop: Callable[[], bool] = lambda: False) -> None:

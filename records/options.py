@@ -35,3 +35,9 @@ class RecordsOptions(BaseModel):
     """Below this much free space no picture is kept; rows go on until the disk is full."""
     pin_digits: int = Field(default=4, ge=4, le=8)
     """Fewest digits of a new PIN; it does at a panel only, and the lock-out is its defence."""
+    backup_to: Path | None = None
+    """Folder on a second medium for copies of the ledger. It must be there: it is never made. None: no copies."""
+    backup_every_h: int = Field(default=1, ge=1, le=168)
+    """Hours between two copies."""
+    backups_kept: int = Field(default=48, ge=1, le=10_000)
+    """Older copies are deleted once a newer one is verified, and sooner where the medium is full."""

@@ -37,12 +37,12 @@ class Restored:
 
 def restore(store: Path, copy: Path) -> Restored:
     """Put a copy in the ledger's place. BadLedger: records runs, or the copy is none. OSError: the disk."""
-    box, lineage, parts, newest = _looked_at(copy)
+    box, lineage, parts, newest = looked_at(copy)
     make_folder(store)
     with locked(store):
         waiting = store / (schema.FILE + ".restoring")
         shutil.copyfile(copy, waiting)
-        _looked_at(waiting)
+        looked_at(waiting)
         before = read_lineage(store)
         reached = max(lineage, before.lineage if before else 0)
         write_lineage(store, Lineage(box, reached, _BEYOND))
@@ -60,7 +60,7 @@ def restore(store: Path, copy: Path) -> Restored:
     return Restored(parts, newest, aside)
 
 
-def _looked_at(copy: Path) -> tuple[str, int, int, str]:
+def looked_at(copy: Path) -> tuple[str, int, int, str]:
     """Box, lineage, parts and time of the newest part of a copy. BadLedger: it is not whole, or no ledger of ours."""
     if not copy.is_file():
         raise BadLedger(f"{copy}: there is no such file")

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
@@ -25,7 +26,7 @@ from . import schema
 from .audit import Deed, audit_problems
 from .bookkeeping import audit, rows
 from .durable import sync_folder, write_synced
-from .ledger import Ledger, LedgerDamaged, LedgerStuck
+from .ledger import Ledger, LedgerStuck
 from .rows import sha256
 from .salvage_take import Place, Taking
 
@@ -111,6 +112,16 @@ class Salvage:
     def busy(self) -> bool:
         """True while a file is being rescued."""
         return self._work is not None
+
+    @property
+    def taking(self) -> bool:
+        """True while rows are being taken over."""
+        return self._work is not None and self._work.child is None
+
+    @property
+    def reading(self) -> bool:
+        """True while the other process reads."""
+        return self._work is not None and self._work.child is not None
 
     def turn(self, *, idle: bool) -> None:
         """Go on for a moment. idle: the line has nothing for us just now. LedgerStuck, LedgerDamaged: another time."""
@@ -329,6 +340,8 @@ def salvage_now(store: Path, file: Path | None = None, *, again: bool = False) -
         try:
             while unfinished(store):
                 work.turn(idle=True)
+                if work.reading:
+                    time.sleep(0.02)
         finally:
             work.close()
         return [_noted(one) for one in wanted]
@@ -353,7 +366,3 @@ def _place(noted: object) -> Place:
     except TypeError:
         return Place(0)
     return made
-
-
-TROUBLE = (LedgerStuck, LedgerDamaged)
-"""What `Salvage.turn` may raise: the ledger's own errors."""
