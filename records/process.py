@@ -24,6 +24,7 @@ from .desk import PictureDesk
 from .ledger import Ledger, LedgerDamaged, LedgerStuck
 from .options import RecordsOptions
 from .recorder import Recorder
+from .sealing import Sealing
 from .tasks import PATIENT, records_desk
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class People(NamedTuple):
     door: AskDoor
     desk: Desk
     backups: Backups
+    sealing: Sealing
 
 
 def run(options: RecordsOptions, cameras: tuple[str, ...], run_dir: Path) -> int:
@@ -65,13 +67,14 @@ def run(options: RecordsOptions, cameras: tuple[str, ...], run_dir: Path) -> int
     door = EntryReceiver(records_address(run_dir))
     asks = AskDoor(ask_address(run_dir, "records"))
     backups = Backups(ledger, options.store)
+    sealing = Sealing(ledger, options.store)
     clerks = records_desk(
-        ledger, options.store, lambda: recorder.stuck_why, recorder.get_stuck, backups, options.pin_digits
+        ledger, options.store, lambda: recorder.stuck_why, recorder.get_stuck, backups, options.pin_digits, sealing
     )
     log.info("ready: %s", ledger.path)
     heartbeat.health = Health.READY
     try:
-        _loop(recorder, ledger, door, People(asks, clerks, backups), heartbeat, stop)
+        _loop(recorder, ledger, door, People(asks, clerks, backups, sealing), heartbeat, stop)
     finally:
         door.close()
         asks.close()
@@ -79,7 +82,9 @@ def run(options: RecordsOptions, cameras: tuple[str, ...], run_dir: Path) -> int
         catcher.close()
         desk.close(SECOND)
         recorder.close()
+        sealing.close()
         with contextlib.suppress(LedgerStuck, LedgerDamaged):
+            sealing.sign("stop")
             ledger.mark()
         ledger.rest()
         ledger.close()
@@ -121,6 +126,9 @@ def _loop(
             if not recorder.stuck:
                 with contextlib.suppress(LedgerStuck, LedgerDamaged):
                     people.backups.settle()
+                    people.sealing.settle(now)
+                    if recorder.idle:
+                        people.sealing.idle()
             if not rested and recorder.idle and now - quiet_since > 2 * SECOND:
                 ledger.rest()
                 rested = True

@@ -92,10 +92,9 @@ def seal_lineage(db: apsw.Connection) -> None:
     ((trail_n, trail_hash),) = _rows(db, sql) or [(0, "")]
     body: dict[str, object] = {"trail": {"n": trail_n, "hash": trail_hash}}
     if not newest:
-        # Rows that come back from a damaged file bear numbers below those that the new one begins with.
-        begins = dict(_rows(db, "select name, seq from sqlite_sequence where name in ('part', 'journal', 'signature')"))
-        ((epoch,),) = _rows(db, "select coalesce(max(epoch), 0) from counter_snapshot")
-        body["unsealed"] = {"part": 0, "journal": 0, "signature": 0, "epoch": epoch, **begins}
+        ((part,),) = _rows(db, "select coalesce(max(seq), 0) from part")
+        ((journal,),) = _rows(db, "select coalesce(max(n), 0) from journal")
+        body["unsealed"] = {"part": part, "journal": journal}
     seal = Seal(db)
     seal.tell(Kind.LINEAGE, int(lineage), 0, body)
     seal.close()

@@ -267,22 +267,16 @@ class _Chain:
             (Kind.PART, "part", "seq", "a", f"seq > {first.get('part', 0)}"),
             (Kind.TRIGGER, "trigger", "epoch, number", "a, b", f"stored_at >= '{self._began}'"),
             (Kind.JOURNAL, "journal", "n", "a", f"n > {first.get('journal', 0)}"),
-            (Kind.SIGNATURE, "signature", "n", "a", f"n > {first.get('signature', 0)}"),
+            (Kind.SIGNATURE, "signature", "n", "a", "1"),
         )
         for kind, table, key, held, old in asked:
             sql = free.format(key=key, table=table, old=old, held=held, kind=int(kind), most=MOST_NAMED)
             for row in rows(self._db, sql):
                 a, b = (*row, 0)[:2]
                 found.say(f"{_name(kind, a, b)}: was put in by hand: no link seals it")
-        in_blocks = " or ".join(f"seq between {a} and {b}" for a, b in self._blocks[:200]) or "0"
+        sql = "select count(*), min(seq), max(seq) from part where seq > ? and seq <= ?"
         upto = max((b for _, b in self._blocks), default=0)
-        sql = (
-            f"select count(*), min(seq), max(seq) from part where seq <= {first.get('part', 0)} and seq > {upto}"
-            if len(self._blocks) > 200
-            else f"select count(*), min(seq), max(seq) from part where seq <= {first.get('part', 0)}"
-            f" and not ({in_blocks})"
-        )
-        count, least, most = rows(self._db, sql)[0]
+        count, least, most = rows(self._db, sql, (upto, first.get("part", 0)))[0]
         found.unsealed = int(count)
         if count:
             found.notes.append(f"{count} parts (seq {least}..{most}) are from before the seal and not sealed (yet)")

@@ -1,6 +1,7 @@
 """All that can be asked of records, and its desk: which file does which command."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ from . import accounts, journal, labels, programs, studies
 from .backup import Backups
 from .clerk import Clerk, Task, Unwritable
 from .ledger import Ledger, LedgerDamaged, LedgerStuck
+from .sealing import Sealing
 from .secret import LEAST_PIN
 from .sign_in import sign_in
+from .signatures import sign
 
 TASKS: Mapping[str, Task] = {**accounts.TASKS, **labels.TASKS, **journal.TASKS, **programs.TASKS, **studies.TASKS}
 PATIENT = frozenset(("journal.add", "journal.state", "webhook.reached"))
@@ -25,15 +28,26 @@ def records_desk(
     stumble: Stumble,
     backups: Backups | None = None,
     pin_digits: int = LEAST_PIN,
+    sealing: Sealing | None = None,
 ) -> Desk:
     """The desk of records.
 
     stuck: why the ledger takes nothing now; empty: it does. stumble: is told of an error, after which the ledger has to
-    be opened afresh. pin_digits: as in the options.
+    be opened afresh. pin_digits: as in the options. sealing: holds the box's key.
     """
     clerk = Clerk(ledger, store, TASKS, pin_digits)
     own: dict[str, Handler] = {name: clerk.do for name in TASKS}
-    own["account.sign_in"] = lambda ask: sign_in(ledger, ask)
+    seals = sealing or Sealing(ledger, store)
+
+    def signed_in(ask: Ask) -> dict[str, Any]:
+        told = sign_in(ledger, ask)
+        with suppress(LedgerStuck, LedgerDamaged):  # they are in; the head of today is signed another time
+            seals.signed_in(told)
+        return told
+
+    own["account.sign_in"] = signed_in
+    own["signature.make"] = lambda ask: sign(ledger, ask, seals.key)
+    own["audit.head"], own["audit.verify"] = seals.head, seals.prove
     own["account.own_secret"] = lambda ask: accounts.own_secret(ledger, ask, pin_digits)
     own["backup.make"] = (backups or Backups(ledger, store)).make
 

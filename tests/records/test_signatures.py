@@ -1,0 +1,106 @@
+"""A signature is a person's own, of this record and no other, and the author is never the one who approves."""
+
+from contextlib import closing
+from typing import Any
+
+import apsw
+import pytest
+
+from okng.bus.asks import Ask, new_id
+from okng.identity.box_key import BoxKey
+from okng.records import schema
+from okng.records.seal_audit import audit_store, ledger_of
+from okng.records.seal_heads import FILE, KEY_FILE, PUBLIC_FILE, read_heads
+from okng.records.seal_read import SealReader, missing
+
+MODEL = {"kind": "model", "name": "cap", "digest": "ab" * 32, "panel": "panel"}
+
+
+def sign(room: Any, who: str, meaning: str, secret: str = "2580", reason: str = "seen", **more: Any) -> Any:
+    body = {**MODEL, "who": who, "secret": secret, "meaning": meaning, **more}
+    return room.desk.answer(Ask(new_id(), "signature.make", who, "", reason, body))
+
+
+@pytest.fixture
+def staffed(room: Any) -> Any:
+    """ann administrates, eve and ed are engineers."""
+    room.staff()
+    room.done("account.create", "ann", name="ed", role="engineer", pin="2580")
+    room.done("account.change", "ann", name="eve", full_name="EVE")
+    return room
+
+
+def test_a_signature_names_person_meaning_time_and_record(staffed: Any) -> None:
+    answer = sign(staffed, "eve", "authored")
+    assert answer.done, answer.detail
+    (one,) = SealReader(staffed.store).signatures("model", digest="ab" * 32)
+    assert (one.who, one.full_name, one.meaning, one.reason, one.secret) == ("eve", "EVE", "authored", "seen", "pin")
+    assert one.at.endswith("Z")
+    reader = SealReader(staffed.store)
+    assert one.holds(reader.public_pem())
+    with closing(apsw.Connection(str(staffed.store / schema.FILE))) as db:
+        db.execute("drop trigger signature_no_update")
+        db.execute("update signature set meaning = 'approved'")
+    (other,) = reader.signatures("model")
+    assert not other.holds(reader.public_pem())
+    found = audit_store(ledger_of(staffed.store))
+    assert found.problems[0].startswith("signature 1: is not what was sealed")
+    assert "signed" in staffed.trail()
+
+
+def test_who_wrote_it_approves_it_never(staffed: Any) -> None:
+    assert sign(staffed, "eve", "authored").done
+    assert "eve is the author" in sign(staffed, "eve", "approved").detail
+    assert "eve has signed this as authored already" in sign(staffed, "eve", "authored").detail
+    reader, required = SealReader(staffed.store), ("authored", "approved")
+    assert missing(reader.signatures("model"), required) == ["approved"]
+    assert sign(staffed, "ed", "approved").done
+    assert missing(reader.signatures("model"), required) == []
+    assert missing(reader.signatures("model"), required, besides="ed") == ["approved"]
+    assert "the author is another person" in sign(staffed, "ed", "authored").detail
+
+
+def test_both_components_are_asked_for_and_a_wrong_one_counts(staffed: Any) -> None:
+    assert sign(staffed, "eve", "approved", secret="0000").detail == "not signed: name or secret is wrong"
+    assert "needs a reason" in sign(staffed, "eve", "approved", reason=" ").detail
+    assert sign(staffed, "eve", "approved", panel=False).detail == "from here it takes a password"
+    assert "oli has not the right model.activate" in sign(staffed, "oli", "approved").detail
+    for _ in range(4):
+        sign(staffed, "eve", "approved", secret="0000")
+    assert "locked for" in sign(staffed, "eve", "approved").detail
+    assert SealReader(staffed.store).all_signatures() == []
+    trail = staffed.trail()
+    assert trail.count("signature failed") == 5
+    assert trail.count("signature refused") == 1
+
+
+def test_a_repeat_of_the_same_ask_signs_once(staffed: Any) -> None:
+    ask = Ask(
+        new_id(), "signature.make", "eve", "", "seen", {**MODEL, "who": "eve", "secret": "2580", "meaning": "released"}
+    )
+    assert staffed.desk.answer(ask).done
+    assert staffed.desk.answer(ask).done
+    assert len(SealReader(staffed.store).all_signatures()) == 1
+
+
+def test_who_may_change_the_line_leaves_a_signed_head(staffed: Any) -> None:
+    before = len(read_heads(staffed.store / FILE)) if (staffed.store / FILE).exists() else 0
+    staffed.done("account.sign_in", who="oli", secret="2580", kind="pin", panel="panel")
+    assert before == (len(read_heads(staffed.store / FILE)) if (staffed.store / FILE).exists() else 0)
+    staffed.done("account.sign_in", who="eve", secret="2580", kind="pin", panel="panel")
+    head = read_heads(staffed.store / FILE)[-1]
+    assert (head.why, head.holds()) == ("sign-in", True)
+    assert head.holds((staffed.store / PUBLIC_FILE).read_text())
+    assert head.fingerprint == BoxKey.load(staffed.store / KEY_FILE).fingerprint
+    assert SealReader(staffed.store).head() == head
+    assert staffed.done("audit.head")["fingerprint"] == head.fingerprint
+
+
+def test_a_proof_is_made_and_kept(staffed: Any) -> None:
+    staffed.done("account.change", "ann", name="oli", role="auditor")
+    assert staffed.done("audit.verify", "oli") == {"finished": True}
+    at, told = SealReader(staffed.store).proof() or ("", {})
+    assert at
+    assert (told["wrong"], told["problems"], told["who"]) == (0, [], "oli")
+    assert staffed.trail()[-2:] == ["audit check begun", "audit checked"]
+    assert "ed has not the right audit.read" in staffed.refused("audit.verify", "ed")
