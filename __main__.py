@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from . import __version__
+from .appliance.audit_door import audit
 from .appliance.bench_door import bench
 from .appliance.bundle_door import bundle
 from .appliance.camera_door import camera
@@ -455,6 +456,7 @@ def demo(**asked: Any) -> None:
     sys.exit(run_demo(DemoOptions(**asked)))
 
 
+cli.add_command(audit)
 cli.add_command(bench)
 bundle.add_command(import_)
 cli.add_command(bundle)
