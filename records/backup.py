@@ -4,13 +4,9 @@ A thread of its own copies one state of the file page by page, checks the copy, 
 bears the name is whole. The trail says when it was begun and what came of it.
 """
 
-import hashlib
 import logging
-import os
 import shutil
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,14 +19,13 @@ from ..bus.errors import Refused
 from .audit import Deed
 from .bookkeeping import audit
 from .clerk import allowed, answered, keep_answer
-from .durable import make_folder, sync_folder
+from .copies import copy_ledger, finished, ledger_bytes
+from .durable import make_folder
 from .ledger import Ledger
 from .schema import FILE
 
 log = logging.getLogger(__name__)
 FOLDER = "backups"
-_PAGES = 512
-"""Copied between two short sleeps: rows and pictures want the disk too."""
 _SOON_S = 0.1
 """A small copy is waited for; of a large one the trail tells."""
 
@@ -108,45 +103,3 @@ class Backups:
         except (OSError, apsw.Error, Refused) as error:
             log.warning("no backup: %s", error)
             self._made = Made(name, who, error=str(error) or type(error).__name__)
-
-
-def ledger_bytes(store: Path) -> int:
-    """Size of the ledger with its WAL. OSError."""
-    found = [store / (FILE + ending) for ending in ("", "-wal")]
-    return sum(one.stat().st_size for one in found if one.exists())
-
-
-def finished(waiting: Path, target: Path) -> tuple[int, str]:
-    """Give a whole copy its name, durable when this returns; return its bytes and SHA-256. OSError."""
-    with waiting.open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
-        os.fsync(handle.fileno())
-    size = waiting.stat().st_size
-    waiting.rename(target)
-    sync_folder(target.parent)
-    return size, digest
-
-
-def copy_ledger(source: Path, target: Path, stop: Callable[[], bool] = lambda: False) -> None:
-    """Copy one state of a ledger that is being written, and check the copy. OSError, apsw.Error, Refused."""
-    old = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
-        # A read transaction holds one state: without it the copy would begin anew with each row of the line.
-        old.execute("begin")
-        old.execute("select 1 from meta").fetchall()
-        new = apsw.Connection(str(target))
-        try:
-            with new.backup("main", old, "main") as copy:
-                while not copy.done:
-                    if stop():
-                        raise Refused("broken off: records is being stopped")
-                    copy.step(_PAGES)
-                    time.sleep(0.001)
-            new.execute("pragma journal_mode = delete").fetchall()
-            found = str(new.execute("pragma quick_check(1)").fetchall()[0][0])
-        finally:
-            new.close()
-        if found != "ok":
-            raise Refused(f"the copy is damaged: {found}")
-    finally:
-        old.close()

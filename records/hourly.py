@@ -19,8 +19,9 @@ import apsw
 from ..bus.clock import SECOND, now_ns, utc_stamp, utc_text
 from ..bus.errors import BadLedger, Refused
 from .audit import Deed
-from .backup import Made, copy_ledger, finished, ledger_bytes
+from .backup import Made
 from .bookkeeping import audit
+from .copies import copy_ledger, finished, ledger_bytes
 from .ledger import Ledger
 from .options import RecordsOptions
 from .restore import looked_at

@@ -8,7 +8,7 @@ import fcntl
 import logging
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from .bookkeeping import audit, insert_part, put_counters, put_part, put_trigger
 from .durable import make_folder
 from .furnish import furnish
 from .lineage import Lineage, read_lineage, write_lineage
+from .migrate import copy_before, migrate, prune
 from .rows import recovered_columns
 from .seal import Seal, seal_lineage
 from .soundness import DAMAGED, Watch, damage
@@ -66,14 +67,22 @@ def check_sqlite(version: str | None = None) -> None:
 class Ledger:
     """The open ledger of one store. One thread of one process; a second writer is refused."""
 
-    def __init__(self, store: Path, vfs: str | None = None, serial_span_h: int = 720) -> None:
-        """Open, check and bring up to date; put a damaged file aside and start a fresh one.
+    def __init__(
+        self,
+        store: Path,
+        vfs: str | None = None,
+        serial_span_h: int = 720,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Open, check and bring up to date, with a copy first; put a damaged file aside and start a fresh one.
 
-        serial_span_h: as in the options. vfs: another SQLite VFS, for fault injection. BadLedger: of a newer version,
-        or another writer has it. LedgerStuck: the disk does not let us.
+        serial_span_h: as in the options. vfs: another SQLite VFS, for fault injection. alive: called now and then while
+        a large file is looked at, copied or brought up to date. BadLedger: of a newer version, or another writer has
+        it. LedgerStuck: the disk does not let us.
         """
         check_sqlite()
         self._store, self._vfs, self._serial_span_h = store, vfs, serial_span_h
+        self._alive = alive
         self._db: apsw.Connection | None = None
         self._watch: Watch | None = None
         self._condemned = self._suspect = ""
@@ -203,7 +212,7 @@ class Ledger:
             why, self._condemned = self._condemned, ""
             return why
         limit_s = CHECK_AGAIN_S if self._suspect else CHECK_S
-        why, whole = damage(self.path, lambda: _connect(self.path, self._vfs), limit_s)
+        why, whole = damage(self.path, lambda: _connect(self.path, self._vfs), limit_s, self._alive)
         if self._suspect and not why and (self._doubted or not whole):
             why = self._suspect  # refused twice running although it looks sound, or too large to look at all of it now
         self._doubted = bool(self._suspect)
@@ -225,13 +234,19 @@ class Ledger:
             version = _number(db, "pragma user_version")
             if version > schema.VERSION:
                 raise BadLedger(f"{self.path}: of version {version}, this okng knows up to {schema.VERSION}")
+            older = 0 < version < schema.VERSION
+            copy = copy_before(self.path, version, self._alive) if older else None
             db.execute("begin immediate")
             with _ended(db):
-                for number in range(version, schema.VERSION):
-                    db.execute(schema.MIGRATIONS[number])
+                migrate(db, version, self._alive)
                 furnish(db)
                 db.execute(f"pragma user_version = {schema.VERSION}")
                 self._name(db, lineage, after_damage=after_damage)
+                if copy is not None:
+                    audit(db, Deed("ledger migrated", {"from": version, "to": schema.VERSION, "copy": copy.name}))
+            if older:
+                with suppress(OSError):
+                    prune(self.path)
         except BaseException:
             _let_go(db)
             raise

@@ -14,18 +14,26 @@ _STEPS = 20_000
 """Of SQLite's machine between two looks at the clock."""
 
 
-def damage(path: Path, connect: Callable[[], apsw.Connection], limit_s: float) -> tuple[str, bool]:
+def damage(
+    path: Path, connect: Callable[[], apsw.Connection], limit_s: float, alive: Callable[[], None]
+) -> tuple[str, bool]:
     """What is wrong with a file (empty: nothing was found), and whether all of it was looked at in that time.
 
-    connect: opens it, which also applies a WAL left by a kill. Errors of the disk go through.
+    connect: opens it, which also applies a WAL left by a kill. alive: called now and then. Errors of the disk go
+    through.
     """
     if not path.exists():
         return "", True
     db: apsw.Connection | None = None
     until = time.monotonic() + limit_s
+
+    def enough() -> bool:
+        alive()
+        return time.monotonic() > until
+
     try:
         db = connect()
-        db.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+        db.set_progress_handler(enough, _STEPS)
         found = str(db.execute("pragma quick_check(1)").fetchall()[0][0])
     except apsw.InterruptError:
         return "", False

@@ -19,7 +19,6 @@ from okng.records.check import check
 from okng.records.ledger import Ledger, LedgerStuck, Ripe, check_sqlite
 from okng.records.lineage import read_lineage
 from okng.records.read import LedgerReader
-from okng.records.rows import Kept
 
 WRITER = Path(__file__).with_name("write_parts.py")
 
@@ -245,74 +244,3 @@ def test_a_reader_reads_while_the_writer_runs_and_after_it_was_killed(tmp_path: 
     assert all((tmp_path / row.picture).is_file() for row in LedgerReader(tmp_path).rows(1000) if row.picture)
     balance = check(tmp_path, full=True)
     assert not [problem for problem in balance.problems if "picture" in problem]
-
-
-def test_every_nth_write_sync_and_truncate_may_fail(tmp_path: Path, maker: ModuleType) -> None:
-    """Whatever disk operation fails, what was said to be stored is there, and the file is sound."""
-    count, target = 0, 0
-
-    def step(kind: str) -> None:
-        nonlocal count
-        count += 1
-        if count == target:
-            raise apsw.FullError("disk full") if kind == "write" else apsw.IOError("EIO")
-
-    class File(apsw.VFSFile):
-        def __init__(self, name: object, flags: list[int]) -> None:
-            super().__init__("", name, flags)  # type: ignore[arg-type]
-
-        def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
-            step("write")
-            super().xWrite(data, offset)
-
-        def xSync(self, flags: int) -> None:  # noqa: N802
-            step("sync")
-            super().xSync(flags)
-
-        def xTruncate(self, size: int) -> None:  # noqa: N802
-            step("truncate")
-            super().xTruncate(size)
-
-    class Vfs(apsw.VFS):
-        def __init__(self) -> None:
-            super().__init__("records_nth_fault", "")
-
-        def xOpen(self, name: object, flags: list[int]) -> File:  # noqa: N802
-            return File(name, flags)
-
-    vfs = Vfs()
-    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # faults met inside a close have no caller
-    points = 0
-    try:
-        while True:
-            points += 1
-            store, acked = tmp_path / str(points), []
-            count, target = 0, points
-            try:
-                ledger = Ledger(store, vfs="records_nth_fault")
-            except LedgerStuck:
-                ledger = Ledger(store, vfs="records_nth_fault")
-            for part in range(1, 7):
-                batch = [
-                    Ripe(maker.trigger_entry(2 * part - 1, part)),
-                    Ripe(maker.record_entry(2 * part, part, Why.NG), kept=Kept("p", "0")),
-                ]
-                try:
-                    ledger.store(batch)
-                except LedgerStuck:
-                    ledger.reopen()
-                    ledger.store(batch)
-                acked.append(part)
-                if part == 4:
-                    ledger.rest()
-            ledger.close()
-            met, target = count >= points, 0
-            assert sorted(row.part for row in LedgerReader(store).rows(100)) == acked, points
-            assert ask(store, "pragma integrity_check") == [("ok",)], points
-            assert not list(store.glob("*.corrupt-*")), points
-            if not met:
-                break
-    finally:
-        sys.unraisablehook = hook
-        vfs.unregister()
-    assert points > 40
