@@ -3,7 +3,8 @@
 sha256/<hex>                                        pictures and files of bundles, by their content
 bundles/<digest>/manifest.json                      what a bundle consists of
 channels/<name>.json                                which bundle a channel stands at; the only object that changes
-records/<box>/<stream>/<lineage>/<first>-<last>.jsonl   records of rejected parts, one a line
+records/<box>/<stream>/<lineage>/<first>-<last>.jsonl   records of rejected parts, one a line; of the
+                                                    stream `heads` the signed heads of trail and seal
 """
 
 import re

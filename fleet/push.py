@@ -20,6 +20,8 @@ from .stores import BadObject, BlobStore, file_sha256
 
 log = logging.getLogger(__name__)
 STREAM = "rejects"
+HEADS = "heads"
+"""The signed heads of trail and seal: away from the box they prove what it cannot unsay (`records/seal_heads.py`)."""
 MOST_BYTES = 1 << 20
 """Of one batch, unless a single event is larger."""
 
@@ -46,34 +48,45 @@ class Pushed:
     """Pictures that were not in the store before."""
     missing: int = 0
     """Pictures that the ledger names and the disk no longer has, or has changed."""
+    heads: int = 0
+    """Signed heads."""
 
 
 def push(
     reader: LedgerReader, blobs: BlobStore, state: Path, *, box: str | None = None, batch_events: int = 256
 ) -> Pushed:
-    """Send all rejects the store does not have yet; return when it has them.
+    """Send all signed heads and all rejects the store does not have yet; return when it has them.
 
     state: folder of our own for the cursor. box: name in the store, None: the ledger's own. Call again after StoreLost:
     it goes on where it was. BadObject: the store holds other content under a batch of ours. BadLedger.
     """
     identity = reader.identity()
     name = box or identity.box
-    file = state / f"push-{STREAM}.json"
-    cursor = _cursor(file, blobs, name, identity.lineage)
-    if cursor.acked > (newest := reader.newest_event(STREAM)):
+    which = Cursor(name, identity.lineage, 0, 0)
+    rejects = _push_stream(reader, blobs, state, STREAM, which, batch_events)
+    return replace(rejects, heads=_push_stream(reader, blobs, state, HEADS, which, batch_events).events)
+
+
+def _push_stream(
+    reader: LedgerReader, blobs: BlobStore, state: Path, stream: str, which: Cursor, batch_events: int
+) -> Pushed:
+    """Send what one stream of the outbox has. which: the ledger. As `push`."""
+    name, file = which.box, state / f"push-{stream}.json"
+    cursor = _cursor(file, blobs, name, which.lineage, stream)
+    if cursor.acked > (newest := reader.newest_event(stream)):
         raise BadObject(
             f"the store has {cursor.acked} events of box {name}, lineage {cursor.lineage}, the ledger only {newest}:"
             " it is an older copy; start records once, which gives it a new lineage"
         )
     done = Pushed()
-    while events := _batch(reader, cursor, batch_events):
+    while events := _batch(reader, stream, cursor, batch_events):
         if cursor.planned != events[-1].seq:
             cursor = replace(cursor, planned=events[-1].seq)
             _note(file, cursor)
-        for event in events:
+        for event in events if stream == STREAM else ():
             done = _push_pictures(reader.store, blobs, event, done)
         body = b"".join(event.body + b"\n" for event in events)
-        key = batch_key(name, STREAM, cursor.lineage, events[0].seq, events[-1].seq)
+        key = batch_key(name, stream, cursor.lineage, events[0].seq, events[-1].seq)
         blobs.put_if_absent(key, body, hashlib.sha256(body).hexdigest())
         cursor = replace(cursor, acked=events[-1].seq)
         _note(file, cursor)
@@ -81,13 +94,13 @@ def push(
     return done
 
 
-def _batch(reader: LedgerReader, cursor: Cursor, most: int) -> list[Event]:
+def _batch(reader: LedgerReader, stream: str, cursor: Cursor, most: int) -> list[Event]:
     """The next events: those of the batch that was being sent, to the last one, or a new batch."""
     if cursor.planned > cursor.acked:
-        return reader.events(STREAM, cursor.acked, cursor.planned - cursor.acked)
+        return reader.events(stream, cursor.acked, cursor.planned - cursor.acked)
     events: list[Event] = []
     size = 0
-    for event in reader.events(STREAM, cursor.acked, most):
+    for event in reader.events(stream, cursor.acked, most):
         size += len(event.body) + 1
         if events and size > MOST_BYTES:
             break
@@ -118,7 +131,7 @@ def _push_picture(store: Path, blobs: BlobStore, record: dict[str, Any], done: P
     return replace(done, pictures=done.pictures + new)
 
 
-def _cursor(file: Path, blobs: BlobStore, box: str, lineage: int) -> Cursor:
+def _cursor(file: Path, blobs: BlobStore, box: str, lineage: int, stream: str) -> Cursor:
     try:
         said = Cursor(**json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -129,7 +142,7 @@ def _cursor(file: Path, blobs: BlobStore, box: str, lineage: int) -> Cursor:
     if said is not None and (said.box, said.lineage) == (box, lineage):
         return said
     acked = 0
-    for key in blobs.keys(stream_prefix(box, STREAM, lineage)):
+    for key in blobs.keys(stream_prefix(box, stream, lineage)):
         first, last = batch_range(key) or (0, 0)
         if first == acked + 1:
             acked = last

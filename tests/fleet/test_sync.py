@@ -20,8 +20,10 @@ from okng.fleet.pull import pull, stands_at
 from okng.fleet.push import Pushed, push
 from okng.fleet.stores import BadObject, BlobStore, Head, read_small
 from okng.fleet.sync import back_off_s, sync_once
+from okng.identity.box_key import BoxKey
 from okng.records.ledger import Ledger
 from okng.records.read import LedgerReader
+from okng.records.seal_heads import head_of, sign_head
 
 MakeLedger = Callable[[int, int], Ledger]
 MakeBundle = Callable[..., str]
@@ -91,6 +93,19 @@ class Cut:
                 self._step(lambda: None)
                 self.bytes_read += len(piece)
                 yield piece
+
+
+def test_signed_heads_leave_the_box_too(blobs: BlobStore, make_ledger: MakeLedger, tmp_path: Path) -> None:
+    ledger, key = make_ledger(1, 2), BoxKey.load_or_make(tmp_path / "key")
+    for why in ("daily", "stop"):
+        with ledger.transaction() as db:
+            sign_head(db, key, why)
+    reader, state = LedgerReader(tmp_path / "store"), tmp_path / "state"
+    assert push(reader, blobs, state, box="box1") == Pushed(events=2, batches=1, pictures=2, heads=2)
+    body = read_small(blobs, "records/box1/heads/1/000000000001-000000000002.jsonl", 1 << 20)
+    heads = [head_of(json.loads(line)) for line in body.splitlines()]
+    assert [(head.why, head.holds(key.public_pem)) for head in heads] == [("daily", True), ("stop", True)]
+    assert push(reader, blobs, state, box="box1") == Pushed()
 
 
 def test_rejects_leave_the_box_once(blobs: BlobStore, make_ledger: MakeLedger, tmp_path: Path) -> None:
