@@ -124,7 +124,9 @@ def records(settings_file: Path) -> None:
     become_process("records")
     settings, _ = _read(settings_file)
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
-    sys.exit(run(settings.records, settings.cameras, settings.box.run_dir))
+    # What sync has brought to the cloud it notes beside the store; without `[sync]` nothing is owed.
+    cloud = settings.records.store.parent / "sync" if settings.sync else None
+    sys.exit(run(settings.records, settings.cameras, settings.box.run_dir, cloud))
 
 
 @cli.command()

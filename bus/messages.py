@@ -3,7 +3,7 @@
 Every message is a frozen dataclass that `channel.py` sends under its class name.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -336,6 +336,10 @@ class RecordsState:
     """How the rescue of a damaged ledger stands or what came of it, for people; empty: there was none."""
     clock: str = ""
     """Why the wall clock is not believed; empty: it is."""
+    soon: dict[str, int] = field(default_factory=dict)
+    """Classes of pictures that go before their time for want of room, and in about how many days."""
+    backup: str = ""
+    """Why the last backup failed; empty: it did not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .retention_options import RetentionOptions
+
 
 class RecordsOptions(BaseModel):
     """`[records]` of the settings."""
@@ -41,3 +43,5 @@ class RecordsOptions(BaseModel):
     """Hours between two copies."""
     backups_kept: int = Field(default=48, ge=1, le=10_000)
     """Older copies are deleted once a newer one is verified, and sooner where the medium is full."""
+    retention: RetentionOptions = RetentionOptions()
+    """`[records.retention]`: how long pictures and rows stay, by class."""

@@ -55,6 +55,7 @@ QUESTIONS: tuple[tuple[str, str], ...] = (
     (
         "said to bear a number that another part bore, which did not",
         PART + "p.serial_before is not null and not exists"
-        " (select 1 from part b where b.seq = p.serial_before and b.serial = p.serial and b.serial != '')",
+        " (select 1 from part b where b.seq = p.serial_before and b.serial = p.serial and b.serial != '')"
+        " and (exists (select 1 from part b where b.seq = p.serial_before) or not exists (select 1 from rows_gone))",
     ),
 )

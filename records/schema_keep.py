@@ -206,6 +206,7 @@ create trigger view_camera_sum after insert on view begin
 end;
 insert into camera_sum select camera, count(*) from
     (select camera from part where camera != '' union all select camera from view) group by camera;
+create index outbox_part on outbox (stream, json_extract(cast(body as text), '$.seq'));
 create index audit_signed on audit (json_extract(body, '$.at'))
     where json_extract(body, '$.what') in ('signed in', 'signed out');
 """

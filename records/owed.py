@@ -1,0 +1,53 @@
+"""What the box still owes the cloud: events of the outbox that sync has not brought there yet.
+
+sync is another process and only reads the ledger; how far it has come it writes beside the store. Where the settings
+have no `[sync]` nothing is owed to anybody.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from .bookkeeping import REJECTS
+from .read import Ask
+
+NOBODY = 2**62
+"""Part number that no part reaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """Where the cloud stands."""
+
+    unsent: int
+    """Events that it has not taken."""
+    floor: int
+    """Rejects from this `seq` on are not in the cloud; `NOBODY`: all are, or there is no cloud."""
+
+
+NOTHING = Owed(0, NOBODY)
+
+
+def owed(ask: Ask, cloud: Path | None) -> Owed:
+    """What is owed now. cloud: folder that sync keeps its notes in; None: there is no cloud."""
+    if cloud is None:
+        return NOTHING
+    (meta,) = ask("select lineage from meta")
+    taken = _taken(cloud / f"push-{REJECTS}.json", int(meta["lineage"]))
+    newest = ask.first("select next - 1 as newest from counter where stream = ?", [REJECTS])
+    first = ask.first(
+        "select json_extract(cast(body as text), '$.seq') as seq from outbox where stream = ? and seq > ?"
+        " order by seq limit 1",
+        [REJECTS, taken],
+    )
+    unsent = max(0, int(newest["newest"]) - taken) if newest else 0
+    return Owed(unsent, NOBODY if first is None else int(first["seq"]))
+
+
+def _taken(note: Path, lineage: int) -> int:
+    """Number of the last event that is in the cloud; 0 where the note is missing, damaged or of another ledger."""
+    try:
+        said = json.loads(note.read_text(encoding="utf-8"))
+        return int(said["acked"]) if int(said["lineage"]) == lineage else 0
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
