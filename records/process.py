@@ -21,11 +21,15 @@ from ..bus.waiting import wait_any
 from .backup import Backups
 from .catcher import Catcher
 from .desk import PictureDesk
+from .keeper import Errands, Keeper
 from .ledger import Ledger, LedgerDamaged, LedgerStuck
 from .options import RecordsOptions
 from .recorder import Recorder
+from .retention import Retention
 from .sealing import Sealing
+from .state import StateTeller, Voices
 from .tasks import PATIENT, records_desk
+from .upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 DRAIN_NS = 2 * SECOND
@@ -45,10 +49,21 @@ class People(NamedTuple):
     sealing: Sealing
 
 
-def run(options: RecordsOptions, cameras: tuple[str, ...], run_dir: Path) -> int:
+class Store(NamedTuple):
+    """What looks after it."""
+
+    errands: Errands
+    retention: Retention
+    teller: StateTeller
+    pictures: PictureDesk
+    upkeep: Upkeep
+
+
+def run(options: RecordsOptions, cameras: tuple[str, ...], run_dir: Path, cloud: Path | None = None) -> int:
     """Run until SIGTERM or SIGINT; return the exit code (75: the disk did not let us begin).
 
-    cameras: names whose frames may end up in the ledger. BadLedger: the file is of a newer okng, or another process
+    cameras: names whose frames may end up in the ledger. cloud: folder that sync keeps its notes in; None: the box owes
+    nothing to any cloud. BadLedger: the file is of a newer okng, or another process
     writes it. A full or failing disk later on is no reason to end: entries then stay with io until it is mended.
     """
     stop = Stop()
@@ -56,7 +71,7 @@ def run(options: RecordsOptions, cameras: tuple[str, ...], run_dir: Path) -> int
         os.nice(max(0, 5 - os.nice(0)))
     heartbeat = Heartbeat(run_dir, "records")
     try:
-        ledger = Ledger(options.store, serial_span_h=options.serial_span_h)
+        ledger = Ledger(options.store, serial_span_h=options.serial_span_h, alive=heartbeat.turn)
     except LedgerStuck:
         log.exception("the ledger cannot be opened")
         heartbeat.close()
@@ -71,11 +86,20 @@ def run(options: RecordsOptions, cameras: tuple[str, ...], run_dir: Path) -> int
     clerks = records_desk(
         ledger, options.store, lambda: recorder.stuck_why, recorder.get_stuck, backups, options.pin_digits, sealing
     )
+    upkeep = Upkeep(ledger, options)
+    voices, errands = Voices(salvage=upkeep.salvage_text, backup=upkeep.backup_trouble), Errands()
+    retention = Retention(options.store, options.retention, errands.write, cloud, doubt=voices.clock)
+    teller = StateTeller(run_dir, options.store, options.min_free_mb << 20, voices)
+    keeper = Keeper(retention, errands)
     log.info("ready: %s", ledger.path)
     heartbeat.health = Health.READY
     try:
-        _loop(recorder, ledger, door, People(asks, clerks, backups, sealing), heartbeat, stop)
+        held = Store(errands, retention, teller, desk, upkeep)
+        _loop(recorder, ledger, door, People(asks, clerks, backups, sealing), held, heartbeat, stop)
     finally:
+        keeper.close()
+        upkeep.close()
+        teller.close()
         door.close()
         asks.close()
         backups.close()
@@ -97,6 +121,7 @@ def _loop(
     ledger: Ledger,
     door: EntryReceiver,
     people: People,
+    store: Store,
     heartbeat: Heartbeat,
     stop: Stop,
 ) -> None:
@@ -111,7 +136,7 @@ def _loop(
         heartbeat.health = Health.FAULT if recorder.stuck else Health.READY
         heartbeat.turn(oldest_ns=recorder.oldest_ns())
         if not recorder.is_full():
-            wait_any((door, people.door), recorder.wait_ms(now))
+            wait_any((door, people.door), store.upkeep.wait_ms(recorder.wait_ms(now)))
         if _listen(recorder, door):
             quiet_since = now
         if _answer(recorder, people, heartbeat):
@@ -120,6 +145,18 @@ def _loop(
         if done := recorder.commit(door):
             heartbeat.turn(oldest_ns=recorder.oldest_ns(), done=done)
             rested = False
+        if store.errands.waiting and not recorder.stuck:
+            try:
+                store.errands.serve(ledger)
+            except (LedgerStuck, LedgerDamaged) as error:
+                recorder.get_stuck(error)
+            rested = False
+        if not recorder.stuck:
+            try:
+                store.upkeep.turn(idle=recorder.idle)
+            except (LedgerStuck, LedgerDamaged) as error:
+                recorder.get_stuck(error)
+        store.teller.tell(heartbeat.health, recorder.stuck_why, store.pictures, store.retention.told)
         if now >= chores_due:
             chores_due = now + SECOND
             recorder.recover()
