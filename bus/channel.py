@@ -7,6 +7,7 @@
     shift    PUB  shift.ipc         ShiftState, LineMode, JobAsk, Hold
     workshop PUB  workshop.ipc      Work
     records  PUB  records-state.ipc RecordsState
+    web      PUB  web.ipc           WebState
     OWNER    ROUTER ask-OWNER.ipc   takes Ask; answers Answer (`asks.py`)
     records  ROUTER records.ipc     takes TriggerEntry, RecordEntry, CountersEntry; answers Stored
 
@@ -59,6 +60,7 @@ MESSAGES: dict[bytes, type] = {
         shift.LineMode,
         messages.Work,
         messages.RecordsState,
+        messages.WebState,
     )
 }
 """Every message that may travel, by its name on the wire."""
@@ -121,6 +123,11 @@ def records_state_address(run: Path) -> str:
 def shift_address(run: Path) -> str:
     """Address the shift process publishes on."""
     return f"ipc://{run}/shift.ipc"
+
+
+def web_address(run: Path) -> str:
+    """Address the web process publishes on."""
+    return f"ipc://{run}/web.ipc"
 
 
 def workshop_address(run: Path) -> str:

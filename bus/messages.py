@@ -343,6 +343,18 @@ class RecordsState:
 
 
 @dataclass(frozen=True, slots=True)
+class WebState:
+    """What the web process says of the certificate that it serves the plant with, every few seconds."""
+
+    certificate_ends: str
+    """UTC."""
+    days_left: int
+    """Below 0: it has ended."""
+    ends_soon: bool
+    """Somebody has to do something about it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """How a long piece of work of the workshop stands: teaching, a preview, an export. At each change."""
 

@@ -21,11 +21,12 @@ from ..bus.channel import (
     inspect_addresses,
     io_address,
     shift_address,
+    web_address,
 )
 from ..bus.clock import MS, SECOND, boot_id, now_ns, utc_now
 from ..bus.errors import OkngError
 from ..bus.heartbeat import Heartbeat, Pulse
-from ..bus.messages import CameraState, Health, InspectState, JobAnswer, StationState
+from ..bus.messages import CameraState, Health, InspectState, JobAnswer, StationState, WebState
 from ..bus.part import Record
 from ..bus.stop import Stop
 from ..bus.waiting import wait_any
@@ -46,7 +47,7 @@ PATIENCE_NS = 10 * SECOND
 LONG_PATIENCE_NS = 60 * SECOND
 """The same for one that is there and cannot be read: it is being brought up to date, or mended."""
 DRAIN_NS = SECOND
-HEARD = (StationState, Record, JobAnswer, InspectState, CameraState)
+HEARD = (StationState, Record, JobAnswer, InspectState, CameraState, WebState)
 
 
 class _Shift:
