@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..bus.errors import BadBundle
 from . import guard
 from .manifest import EXPECTED, LESSON, MANIFEST, MODEL, MOST_BYTES, REPORT, Finite, Manifest, parse, read_bytes, sealed
+from .swap import swap
 
 SCORE_TOLERANCE = 1e-3
 """Largest difference of a golden score between the place of teaching and this device."""
@@ -132,8 +133,8 @@ def write_bundle(
     """Write a bundle whole or not at all, and return its digest.
 
     files: content by path inside the bundle, all but the manifest. fields: of the manifest, `files` and `check` left
-    out. replace: a bundle that is already there gives way (it is moved aside first, then removed). check: called with
-    the finished folder before it takes its place; what it raises leaves everything as it was.
+    out. replace: a bundle that is already there gives way (the two change places at once, then the old one is removed).
+    check: called with the finished folder before it takes its place; what it raises leaves everything as it was.
     BadBundle: something is there already. OSError: disk full and the like; nothing is left behind.
     """
     entries = {name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)} for name, data in files.items()}
@@ -154,15 +155,9 @@ def write_bundle(
         if not replace:
             _take_place(staging, out)
         elif out.exists():
-            aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old", dir=out.parent))
-            out.rename(aside / out.name)
-            try:
-                staging.rename(out)
-            except OSError:
-                (aside / out.name).rename(out)
-                raise
-            finally:
-                shutil.rmtree(aside)
+            swap(staging, out)
+            _sync_folder(out.parent)
+            shutil.rmtree(staging)
         else:
             staging.rename(out)
         _sync_folder(out.parent)

@@ -1,5 +1,6 @@
 """A bundle that is not byte for byte as it was made is refused, and the file is named."""
 
+import errno
 import hashlib
 import json
 import shutil
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from okng.bus.errors import BadBundle
-from okng.models import manifest
+from okng.models import manifest, swap
 from okng.models.bundle import Bundle, open_bundle, write_bundle
 
 MakeBundle = Callable[..., Bundle]
@@ -187,3 +188,23 @@ def test_golden_places_are_read(tmp_path: Path, tiny: Any) -> None:
     files["golden/expected.json"] = json.dumps(expected).encode()
     write_bundle(tmp_path / "b", files, tiny.fields())
     assert [golden.spots for golden in open_bundle(tmp_path / "b").golden] == [2, None, None]
+
+
+def test_a_bundle_that_gives_way_is_never_missing(
+    make_bundle: MakeBundle, tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the file system cannot let two folders change places: then both names are there again at the end."""
+    old = make_bundle()
+    files = tiny.contents(tiny.graph().SerializeToString())
+
+    def cannot(one: Path, other: Path) -> None:
+        raise OSError(errno.EINVAL, "no exchange here", str(other))
+
+    monkeypatch.setattr(swap, "_exchange", cannot)
+    write_bundle(old.folder, files, tiny.fields(name="new"), replace=True)
+    assert open_bundle(old.folder).manifest.name == "new"
+    assert [path.name for path in old.folder.parent.iterdir()] == [old.folder.name]
+    monkeypatch.undo()
+    with pytest.raises(FileNotFoundError):
+        swap.swap(old.folder.parent / "nothing", old.folder)
+    assert open_bundle(old.folder).manifest.name == "new"
