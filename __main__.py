@@ -27,6 +27,7 @@ from .appliance.import_door import import_
 from .appliance.settings_door import settings as settings_group
 from .appliance.teach_door import teach
 from .appliance.threshold_door import threshold
+from .appliance.tls_door import tls
 from .appliance.train_door import train
 from .bus.errors import BadSettings, Fault, Lost, OkngError
 
@@ -469,6 +470,7 @@ cli.add_command(health)
 cli.add_command(settings_group)
 cli.add_command(teach)
 cli.add_command(threshold)
+cli.add_command(tls)
 cli.add_command(train)
 
 

@@ -220,6 +220,14 @@ _ALL = (
         off_ns=60 * SECOND,
     ),
     Kind(
+        "certificate.ends",
+        3,
+        "The certificate of the screens ends on %(date)s",
+        "It has %(days)s days left. Once it has ended, browsers elsewhere refuse the screens; the line goes on.",
+        "Ask the administrator for a new one: Administration, Certificate.",
+        off_ns=0,
+    ),
+    Kind(
         "escape.reported",
         4,
         "A missed defect was reported",

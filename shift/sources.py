@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ..bus.clock import MS, SECOND
 from ..bus.heartbeat import Beat
-from ..bus.messages import CameraState, Health, InspectState, StationState
+from ..bus.messages import CameraState, Health, InspectState, StationState, WebState
 from ..bus.part import Action, Delivery, Record, Why
 from .catalogue import KINDS
 from .options import AlarmOptions
@@ -65,6 +65,10 @@ class Sources:
             if early:
                 self._happened("trigger.overrun", now_ns, {"count": str(early)})
             self._camera[message.camera] = message, now_ns
+        elif isinstance(message, WebState):
+            # Kept when the screens are away: whoever waits for a new certificate need not see the alarm come and go.
+            fill = {"days": str(message.days_left), "date": message.certificate_ends[:10]}
+            self.say("certificate.ends", fill if message.ends_soon else None)
         elif isinstance(message, Record):
             self._hear_record(message, now_ns)
 

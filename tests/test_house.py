@@ -35,7 +35,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inspect": {"bus", "camera.frame", "imaging", "models"},
     "training": {"bus", "imaging", "models", "records.read", "records.people_read"},
     "fleet": {"bus", "models", "records"},
-    "webui": {"bus", "camera.frame", "imaging", "models.figures", *(f"records.{door}" for door in WEB_DOORS)},
+    "webui": {
+        *("bus", "camera.frame", "identity", "imaging", "models.figures"),
+        *(f"records.{door}" for door in WEB_DOORS),
+    },
     "workshop": {
         *("bus", "imaging", "camera.frame", "inspect", "models", "training", "fleet.activate"),
         *("records.read", "records.people_read", "records.figures_read", "records.export_files"),

@@ -14,6 +14,7 @@ from .. import __version__
 from ..bus.errors import BadLedger
 from .access import may, needs
 from .admin_box import add_box
+from .admin_certificate import add_certificate
 from .admin_people import add_people
 from .admin_programs import add_programs
 from .asking import ask
@@ -28,6 +29,7 @@ TABS: tuple[tuple[str, str, str], ...] = (
     ("admin.roles", N_("Roles"), "user.edit"),
     ("admin.settings", N_("Settings"), "settings.edit"),
     ("admin.display", N_("Display"), "settings.edit"),
+    ("admin.certificate", N_("Certificate"), "settings.edit"),
     ("admin.audit", N_("Audit trail"), "audit.read"),
     ("admin.programs", N_("Programs"), "api.token"),
 )
@@ -56,6 +58,7 @@ def admin_views(web: Web) -> Blueprint:
     add_people(views, web)
     add_box(views, web)
     add_programs(views, web)
+    add_certificate(views, web)
     return views
 
 

@@ -130,6 +130,11 @@ KIND_WORDS: dict[str, tuple[str, str, str]] = {
         N_("It jumped by %(seconds)s s. Times in records before and after do not fit together."),
         N_("Check date and time. Nothing on the line depends on them."),
     ),
+    "certificate.ends": (
+        N_("The certificate of the screens ends on %(date)s"),
+        N_("It has %(days)s days left. Once it has ended, browsers elsewhere refuse the screens; the line goes on."),
+        N_("Ask the administrator for a new one: Administration, Certificate."),
+    ),
     "escape.reported": (
         N_("A missed defect was reported"),
         N_("%(detail)s"),

@@ -122,7 +122,9 @@ def create_app(
         response.headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
         response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
         response.headers.setdefault("Cache-Control", "no-store")
-        if request.is_secure:
+        tls = app.extensions.get("okng-tls")
+        if request.is_secure and tls is not None and tls.by_plant:
+            # Never for the box's own certificate: a browser that was told so could not pass its warning any more.
             response.headers["Strict-Transport-Security"] = "max-age=31536000"
         return response
 

@@ -62,6 +62,8 @@ def _from_elsewhere(options: WebOptions) -> Response | tuple[str, int] | None:
     endpoint = request.endpoint or ""
     # A token that is wrong opens nothing: it is nobody, who comes from elsewhere like anybody else.
     by_token = g.get("by_token") and person() is not None
+    if g.get("by_token") and not request.is_secure and not options.plain_http:
+        abort(403, "tokens are taken over https only; this one went in the clear: withdraw it ([web] plain_http)")
     if endpoint.startswith("api."):
         if not (by_token or options.remote_look or endpoint in OPEN_TO_PROGRAMS) and person() is None:
             abort(401)

@@ -29,9 +29,13 @@ class WebOptions(BaseModel):
     max_edge_px: int = Field(default=1600, ge=320, le=8192)
     """A live picture with a longer edge is made smaller before it is encoded."""
     tls_certificate: Path | None = None
-    """PEM with the certificate and those between it and its root. Connections of the box itself stay plain."""
+    """PEM with the certificate and those between it and its root; None: the box's own (`okng tls`), made at the first
+    start wherever `host` is reached from elsewhere. Connections of the box itself stay plain."""
     tls_key: Path | None = None
     """PEM with its private key; only the user of the web process may read it."""
+    plain_http: bool = False
+    """Without `tls_certificate` no certificate is made: pages and tokens go over the plant's network unencrypted, and
+    nobody signs in from elsewhere."""
     key_file: Path | None = None
     """Signs the session cookies; made by the web process. None: `web/session.key` beside the store."""
     idle_min: float = Field(default=5.0, ge=0.05, le=120.0)

@@ -24,9 +24,11 @@ from .app import create_app
 from .closeup_views import WAITING
 from .options import WebOptions
 from .products import Products, no_products
-from .session import key_place, read_key
-from .tls import tls_of, told_apart
+from .session import home_of, key_place, read_key
+from .tls import PanelTls, is_loopback, tls_of, told_apart
+from .warden import Warden
 from .watch import Watch
+from .worker import MOST_READING, PatientWorker
 
 log = logging.getLogger(__name__)
 CLICKS = 12
@@ -38,6 +40,8 @@ NICE = 5
 """At least: the line comes first."""
 RECEIVE_S = 5
 """A client that has begun to send and then sends nothing for this long is cut off: it holds a thread."""
+SEND_S = 10
+"""A client that takes nothing for this long is cut off too."""
 RESTART_S = 2
 """How long a worker whose watcher broke waits before it ends."""
 
@@ -54,12 +58,14 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         store: Path,
         listener: int,
         products: Products,
+        tls: PanelTls | None,
     ) -> None:
         self._options, self._station, self._cameras = options, station, cameras
         self._run_dir, self._store, self._listener, self._products = run_dir, store, listener, products
         self._watch: Watch | None = None
         self._courier: Courier | None = None
-        self._tls = tls_of(options)
+        self._warden: Warden | None = None
+        self._tls = tls
         super().__init__()
 
     def load_config(self) -> None:
@@ -67,7 +73,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         for key, value in {
             "bind": f"fd://{self._listener}",
             "workers": 1,
-            "worker_class": "gthread",
+            "worker_class": PatientWorker,
             "threads": threads_of(self._options),
             "graceful_timeout": GRACE_S,
             "timeout": 30,
@@ -81,9 +87,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set(key, value)
         tls = self._tls
         if tls is not None:
-            # The paths only tell gunicorn that there is TLS; the context decides for each connection.
-            self.cfg.set("certfile", str(self._options.tls_certificate))
-            self.cfg.set("keyfile", str(self._options.tls_key))
+            # The path only tells gunicorn that there is TLS; `tls` decides for each connection.
+            self.cfg.set("certfile", str(tls.place))
             self.cfg.set("do_handshake_on_connect", True)
             self.cfg.set("ssl_context", lambda _config, _default: tls)
 
@@ -92,9 +97,13 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._watch = Watch(self._run_dir, self._cameras, self._options, died=_begin_afresh)
         history = LedgerReader(self._store)
         app = create_app(self._options, self._station, self._watch, history, self._store, self._run_dir, self._products)
+        app.extensions["okng-tls"] = self._tls
         self._watch.start()
         self._courier = Courier(app.extensions["okng-web"])
         self._courier.start()
+        if self._tls is not None:
+            self._warden = Warden(self._tls, self._run_dir)
+            self._warden.start()
         return told_apart(app) if self._tls is not None else app
 
     def _worker_ready(self, _worker: object) -> None:
@@ -116,11 +125,13 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self._watch.close()
         if self._courier is not None:
             self._courier.close()
+        if self._warden is not None:
+            self._warden.close()
 
 
 def threads_of(options: WebOptions) -> int:
     """Threads of the worker: one for each that may be held, and those for clicks."""
-    return 2 * options.max_streams + STREAMS + WAITING + AT_ONCE + CLICKS
+    return 2 * options.max_streams + STREAMS + WAITING + AT_ONCE + CLICKS + MOST_READING
 
 
 def _begin_afresh() -> None:
@@ -143,15 +154,22 @@ def run(
     read. Call it in the main thread of a process.
     """
     read_key(key_place(options, store))
-    tls_of(options)
     with contextlib.suppress(OSError):
         os.nice(max(0, NICE - os.nice(0)))  # nobody on the line waits for a page
     listener = _listener(options)
-    log.info("screens on %s://%s:%d/", "https" if options.tls_key else "http", options.host, options.port)
+    try:
+        inside = is_loopback(str(listener.getsockname()[0]))
+        tls = tls_of(options, None if inside else home_of(options, store))
+    except BaseException:
+        listener.close()
+        raise
+    log.info("screens on %s://%s:%d/", "http" if tls is None else "https", options.host, options.port)
+    if tls is not None:
+        log.info("certificate, to be compared: SHA-256 %s", tls.certificate.fingerprint)
     parent = os.getpid()
     try:
         # gunicorn closes the socket itself, so it is its own from here on.
-        Server(options, station, cameras, run_dir, store, listener.detach(), products).run()
+        Server(options, station, cameras, run_dir, store, listener.detach(), products, tls).run()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 0
         if os.getpid() != parent:
@@ -173,6 +191,7 @@ def _listener(options: WebOptions) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # Every connection that is taken has it from here; gunicorn itself would wait for ever.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", RECEIVE_S, 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))
     try:
         listener.bind((options.host, options.port))
         listener.listen(64)

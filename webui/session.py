@@ -23,6 +23,7 @@ from flask.sessions import SecureCookieSessionInterface
 
 from ..bus.clock import SECOND, boot_id, now_ns
 from ..bus.errors import BadLedger, BadSettings
+from ..identity.tls_home import TlsHome
 from ..records.people_read import PeopleReader, Person
 from .options import WebOptions
 from .tls import is_loopback
@@ -192,6 +193,11 @@ def at_panel(asked: Request) -> bool:
 def key_place(options: WebOptions, store: Path) -> Path:
     """Where the key of the cookies is: not in the store, whose group reads it."""
     return options.key_file or store.parent / "web" / "session.key"
+
+
+def home_of(options: WebOptions, store: Path) -> TlsHome:
+    """Where the box's own certificate is: beside the key of the cookies, in the web process's own folder."""
+    return TlsHome(key_place(options, store).with_name("tls"), options.host)
 
 
 def read_key(path: Path) -> bytes:

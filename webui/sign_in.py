@@ -6,7 +6,7 @@ At the panel a PIN or a badge does. From elsewhere it takes a password, unless `
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, abort, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
@@ -162,6 +162,7 @@ def _page(web: Web, wrong: str = "", code: int = 200) -> Answered:
         people, empty = [], False
     chosen: Person | None = next((one for one in people if one.name == who), None)
     by_password = not here or request.values.get("by") == "password" or request.values.get("kind") == "password"
+    tls = current_app.extensions.get("okng-tls")
     made = render_template(
         "access/sign_in.html",
         people=people,
@@ -176,5 +177,6 @@ def _page(web: Web, wrong: str = "", code: int = 200) -> Answered:
         next=own_path(request.values.get("next", "/")),
         own="own" in request.args or request.endpoint == "access.own_secret",
         changed="changed" in request.args,
+        held=tls.certificate if tls is not None else None,
     )
     return made, code

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -195,6 +196,9 @@ def test_every_answer_carries_the_headers(app: Flask, client: FlaskClient) -> No
         assert (headers["X-Frame-Options"], headers["X-Content-Type-Options"]) == ("DENY", "nosniff"), path
         assert "Strict-Transport-Security" not in headers, path
     assert client.post("/sign-out", csrf=False).headers["X-Frame-Options"] == "DENY"
+    secure = client.get("/sign-in", environ_overrides=OVER_TLS)
+    assert "Strict-Transport-Security" not in secure.headers  # the box's own certificate, or a proxy's
+    app.extensions["okng-tls"] = SimpleNamespace(by_plant=True, certificate=None)
     secure = client.get("/sign-in", environ_overrides=OVER_TLS)
     assert secure.headers["Strict-Transport-Security"] == "max-age=31536000"
 

@@ -1,11 +1,14 @@
 """TLS for who comes from elsewhere; the panel on the loopback address goes on without. One port, the real process."""
 
 import contextlib
+import hashlib
 import http.client
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +16,16 @@ import pytest
 from pydantic import ValidationError
 
 from okng.bus.errors import BadSettings
+from okng.identity import certificate
+from okng.identity.certificate import pairs
+from okng.identity.tls_home import TlsHome
+from okng.shift.options import AlarmOptions
+from okng.shift.sources import Sources
 from okng.webui.options import WebOptions
-from okng.webui.tls import is_loopback, tls_of
+from okng.webui.tls import PanelTls, is_loopback, tls_of
+from okng.webui.warden import state_of
 
+from ..identity.test_certificate import Authority
 from ..plc_io.conftest import lacking
 
 
@@ -66,10 +76,15 @@ def test_one_port_serves_the_panel_plainly_and_others_encrypted(
     secure = http.client.HTTPSConnection(elsewhere, server.port, timeout=10, context=trusted)
     status, headers, page = get(secure, "/sign-in")
     assert (status, "Otto Operator" in page) == (200, False)
-    assert headers["strict-transport-security"] == "max-age=31536000"
+    assert "strict-transport-security" not in headers  # it vouches for itself: nobody could pass the warning any more
     assert "Secure" in headers["set-cookie"]
-    with pytest.raises((OSError, http.client.HTTPException)):
-        get(http.client.HTTPConnection(elsewhere, server.port, timeout=10), "/sign-in")
+    connection = http.client.HTTPConnection(elsewhere, server.port, timeout=10)
+    status, headers, _ = get(connection, "/sign-in?by=password")
+    assert (status, headers["location"]) == (308, f"https://{elsewhere}:{server.port}/sign-in?by=password")
+    connection.request("GET", "/api/v1/line", headers={"Authorization": "Bearer okng_secret"})
+    answer = connection.getresponse()
+    assert (answer.status, b"went in the clear" in answer.read()) == (403, True)
+    connection.close()
     # Who connects and says nothing of TLS holds nobody up.
     with socket.create_connection((elsewhere, server.port)) as mute:
         mute.sendall(b"\x16")
@@ -80,11 +95,72 @@ def test_one_port_serves_the_panel_plainly_and_others_encrypted(
 
 def test_without_a_certificate_nobody_signs_in_from_elsewhere(people: Any, serve: Callable[..., Any]) -> None:
     elsewhere = own_address()
-    server = serve(people.run_dir, host="0.0.0.0")
+    server = serve(people.run_dir, host="0.0.0.0", plain_http=True)
     status, _, page = get(http.client.HTTPConnection(elsewhere, server.port, timeout=10), "/sign-in")
     assert status == 403
     assert "https" in page
     assert get(http.client.HTTPConnection("127.0.0.1", server.port, timeout=10), "/sign-in")[0] == 200
+
+
+def test_the_first_start_makes_a_certificate_and_a_changed_one_is_taken_without_a_restart(
+    people: Any, serve: Callable[..., Any]
+) -> None:
+    elsewhere = own_address()
+    home = TlsHome(people.store.parent / "web" / "tls", "0.0.0.0")
+    server = serve(people.run_dir, host="0.0.0.0")
+    own = home.look()
+    assert own.own
+    assert elsewhere in own.names
+    page = get(http.client.HTTPConnection("127.0.0.1", server.port, timeout=10), "/sign-in")[2]
+    assert own.fingerprint in page  # what the panel shows is what the browser elsewhere is to show
+    assert seen(elsewhere, server.port) == own.fingerprint
+    # The plant's authority vouches for it, and HSTS begins.
+    authority = Authority()
+    plant = home.install(authority.answer(home.ask()) + authority.above)
+    until(lambda: seen(elsewhere, server.port) == plant.fingerprint)
+    trusted = ssl.create_default_context(cadata=(authority.top + authority.above).decode())
+    secure = http.client.HTTPSConnection(elsewhere, server.port, timeout=10, context=trusted)
+    status, headers, page = get(secure, "/sign-in")
+    assert (status, headers["strict-transport-security"]) == (200, "max-age=31536000")
+    # A file that fits nothing is left alone.
+    home.served.write_bytes(b"rubbish")
+    time.sleep(3)
+    assert seen(elsewhere, server.port) == plant.fingerprint
+    assert server.stop() == 0
+
+
+def seen(host: str, port: int) -> str:
+    """The fingerprint that a browser is shown."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection((host, port), timeout=10) as raw, context.wrap_socket(raw) as wrapped:
+        return pairs(hashlib.sha256(wrapped.getpeercert(binary_form=True) or b"").digest())
+
+
+def until(done: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_what_the_screens_say_of_their_end_is_an_alarm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = TlsHome(tmp_path / "tls")
+    home.load_or_make()
+    tls = PanelTls(home.served, None)
+    sources = Sources(AlarmOptions(), ("top",), 0)
+    sources.hear(state_of(tls), 1)
+    assert "certificate.ends" not in sources.causes(1)
+    with monkeypatch.context() as short:
+        short.setattr(certificate, "LIFE", timedelta(days=13))
+        home.renew()  # it began a day ago
+    tls.look_now()
+    sources.hear(state_of(tls), 2)
+    assert sources.causes(2)["certificate.ends"]["days"] == "11"
+    home.renew()
+    tls.look_now()
+    sources.hear(state_of(tls), 3)
+    assert "certificate.ends" not in sources.causes(3)
 
 
 def test_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
