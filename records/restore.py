@@ -6,6 +6,7 @@ ever used for two things, and its trail says that it was restored.
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,4 +83,5 @@ def looked_at(copy: Path) -> tuple[str, int, int, str]:
         raise BadLedger(f"{copy}: no ledger of okng: {error}") from error
     finally:
         if db is not None:
-            db.close()
+            with suppress(apsw.Error):
+                db.close()

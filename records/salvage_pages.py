@@ -8,6 +8,7 @@ import os
 import struct
 from array import array
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ PAGE_BYTES = 4096
 _MOST_BYTES = 1 << 26
 """Of one row: more is no row of ours."""
 _HEAD = b"SQLite format 3\0"
+_TRIES = 3
+"""A failing disk gives at the second try what it did not give at the first."""
 _INTS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
 Value = int | float | str | bytes | None
 
@@ -99,11 +102,11 @@ class Pages:
             self._file = -1
 
     def _pread(self, at: int, size: int) -> bytes:
-        try:
-            return os.pread(self._file, size, at)
-        except OSError:
-            self.unreadable += 1
-            return b""
+        for _ in range(_TRIES):
+            with suppress(OSError):
+                return os.pread(self._file, size, at)
+        self.unreadable += 1
+        return b""
 
     def _cells(self, number: int, page: bytes) -> list[int]:
         at = 100 if number == 1 else 0
