@@ -8,10 +8,11 @@ from collections.abc import Mapping
 
 from ..bus.clock import MS, SECOND
 from ..bus.heartbeat import Beat
-from ..bus.messages import CameraState, Health, InspectState, StationState, WebState
+from ..bus.messages import CameraState, Health, InspectState, RecordsState, StationState, WebState
 from ..bus.part import Action, Delivery, Record, Why
 from .catalogue import KINDS
 from .options import AlarmOptions
+from .store_source import StoreSource
 
 SILENT_NS = 2 * SECOND
 """A process that has not turned for so long is said to have stopped."""
@@ -51,6 +52,7 @@ class Sources:
         self._low = False
         self._full = False
         self._said: Causes = {}
+        self._store = StoreSource()
 
     # -- what comes in -----------------------------------------------------------------------------------------------
 
@@ -69,6 +71,8 @@ class Sources:
             # Kept when the screens are away: whoever waits for a new certificate need not see the alarm come and go.
             fill = {"days": str(message.days_left), "date": message.certificate_ends[:10]}
             self.say("certificate.ends", fill if message.ends_soon else None)
+        elif isinstance(message, RecordsState):
+            self._store.hear(message, now_ns)
         elif isinstance(message, Record):
             self._hear_record(message, now_ns)
 
@@ -112,6 +116,7 @@ class Sources:
         if self.inspect is not None and now_ns - self._inspect_ns < STALE_NS:
             found |= self._of_judge(self.inspect)
         found |= self._of_figures()
+        found |= self._store.causes(now_ns)
         return found
 
     def fresh(self, now_ns: int) -> StationState | None:

@@ -11,6 +11,7 @@ from ..bus.shift import Alarm
 from .advice import advice
 from .kinds import PLACES, kind_word
 from .shift_words import detail_words
+from .storage_words import CLASSES
 from .words import N_, Gettext
 
 
@@ -135,6 +136,43 @@ KIND_WORDS: dict[str, tuple[str, str, str]] = {
         N_("It has %(days)s days left. Once it has ended, browsers elsewhere refuse the screens; the line goes on."),
         N_("Ask the administrator for a new one: Administration, Certificate."),
     ),
+    "pictures.soon": (
+        N_("Pictures will be deleted in about %(days)s days, before their time"),
+        N_("The disk or their quota does not last for as long as the settings promise. Class: %(kind)s."),
+        N_("Ask the administrator to make room, or to keep fewer days: Administration, Storage."),
+    ),
+    "pictures.shed": (
+        N_("Pictures are given up to make room"),
+        N_("%(free)s %% of the disk are free. Pictures of passed parts go first, those of rejects last; rows stay."),
+        N_("Ask the administrator to make room, or to keep fewer pictures: Administration, Storage."),
+    ),
+    "pictures.none": (
+        N_("No pictures are kept"),
+        N_("The disk is too full or takes nothing: %(free)s %% are free. Rows of parts are still written."),
+        N_("Call the administrator: room has to be made before the records stop too."),
+    ),
+    "unsent.lost": (
+        N_("Pictures were given up before the cloud had them"),
+        N_("The disk was full to its last reserve: %(count)s pictures went that were not sent yet. They are counted."),
+        N_("Find out why nothing is sent: network, address and credentials of the cloud. Make room on the disk."),
+    ),
+    "ledger.damaged": (
+        N_("The ledger was damaged; a fresh one has been begun"),
+        N_("%(detail)s"),
+        N_(
+            "Nothing is to be done at the line. The administrator looks at the disk and keeps the file that was put aside."  # noqa: E501
+        ),
+    ),
+    "backup.failed": (
+        N_("The ledger has no fresh copy"),
+        N_("%(detail)s"),
+        N_("Ask the administrator to look at the second medium: is it plugged in, and is there room on it?"),
+    ),
+    "clock.doubt": (
+        N_("The date and time of the box are not believed"),
+        N_("%(detail)s"),
+        N_("Ask the administrator to set the clock. The line goes on; nothing is deleted for its age until then."),
+    ),
     "escape.reported": (
         N_("A missed defect was reported"),
         N_("%(detail)s"),
@@ -192,6 +230,8 @@ def told(kind: str, fill: Mapping[str, str], gettext: Gettext) -> Told | None:
     if sentences is None:
         return None
     said = _Filled({name: detail_words(text, gettext) for name, text in fill.items()})
+    if kind == "pictures.soon" and fill.get("kind") in CLASSES:
+        said["kind"] = gettext(CLASSES[fill["kind"]])
     if kind == "escape.reported":
         said["detail"] = _escape(fill.get("detail", ""), gettext)
     if kind in ("light.failed", "drift"):  # what inspect saw in the pictures has words of its own
