@@ -12,8 +12,11 @@ from ..bus.errors import BadKey
 from ..identity.box_key import verify
 from .read import LedgerReader
 from .rows import as_json
-from .seal_heads import PUBLIC_FILE, Head, head_of
+from .seal_heads import FILE as _FILE
+from .seal_heads import PUBLIC_FILE as PUBLIC_FILE
+from .seal_heads import Head, head_of
 
+HEADS_FILE = _FILE
 KEEP = "audit.verify"
 CONTEXT = b"okng signature 1\n"
 MOST = 1000

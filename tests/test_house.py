@@ -20,7 +20,7 @@ from .conftest import browsers_too_early
 ROOT = Path(__file__).parents[1]
 WEB_DOORS = (
     *("read", "people_read", "figures_read", "parts_read", "gallery_read", "labels_read", "timing_read"),
-    "parcel",
+    *("parcel", "seal_read"),
 )
 """What the screens may read of the ledger."""
 MAY_IMPORT: dict[str, set[str]] = {
@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "workshop": {
         *("bus", "imaging", "camera.frame", "inspect", "models", "training", "fleet.activate"),
         *("records.read", "records.people_read", "records.figures_read", "records.export_files"),
-        *("records.parcel", "records.export"),
+        *("records.parcel", "records.export", "records.seal_read"),
     },
     "simline": set(),
 }

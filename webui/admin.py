@@ -17,6 +17,7 @@ from .admin_box import add_box
 from .admin_certificate import add_certificate
 from .admin_people import add_people
 from .admin_programs import add_programs
+from .admin_seal import add_seal
 from .asking import ask
 from .deeds import deed
 from .refusals import refusal
@@ -58,6 +59,7 @@ def admin_views(web: Web) -> Blueprint:
     add_people(views, web)
     add_box(views, web)
     add_programs(views, web)
+    add_seal(views, web)
     add_certificate(views, web)
     return views
 

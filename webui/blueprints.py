@@ -23,6 +23,7 @@ from .papers import paper_views
 from .plc_screen import plc_views
 from .regions import region_views
 from .report import report_views
+from .signatures import signature_views
 from .sticks import stick_views
 from .study import study_views
 from .teach import teach_views
@@ -53,6 +54,7 @@ BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = (
     teach_views,
     model_views,
     report_views,
+    signature_views,
     study_views,
     stick_views,
 )

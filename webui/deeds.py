@@ -31,6 +31,11 @@ DEEDS = {
     "backup begun": N_("back-up begun"),
     "backup made": N_("back-up made"),
     "backup failed": N_("back-up failed"),
+    "signed": N_("signed electronically"),
+    "signature failed": N_("signature failed"),
+    "signature refused": N_("signature refused"),
+    "audit check begun": N_("proof begun"),
+    "audit checked": N_("proof made"),
     "parts exported": N_("parts exported"),
     "written to a USB stick": N_("written to a USB stick"),
 }

@@ -9,11 +9,13 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 
 from ..bus.asks import Answer
 from ..bus.errors import BadLedger
+from ..records.seal_read import Signature
 from .access import needs, person
 from .answered import answered, sent
 from .asking import ask
 from .refusals import refusal
 from .run import thumbs_of
+from .sealed import signatures_of
 from .session import at_panel
 from .teach_words import phase_words, workshop_words
 from .web import Web
@@ -45,6 +47,7 @@ def model_views(web: Web) -> Blueprint:
             here=here,
             used=used,
             four_eyes=answer.body.get("four_eyes", False),
+            signed=_signed(web),
             require_signed=answer.body.get("require_signed", False),
             people=_others(web) if answer.body.get("four_eyes") else [],
         )
@@ -110,6 +113,14 @@ def model_views(web: Web) -> Blueprint:
         return _told(answer, words=words, thumbs=_thumbs(web, answer.body.get("result")))
 
     return views
+
+
+def _signed(web: Web) -> dict[str, list[Signature]]:
+    """Electronic signatures of models, by digest."""
+    found: dict[str, list[Signature]] = {}
+    for one in signatures_of(web.store, "model"):
+        found.setdefault(one.digest, []).append(one)
+    return found
 
 
 def _job(asked: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from .events_log import events_of
 from .facts import facts_of
 from .papers import order_paper
 from .period import days, period_of, shifts
+from .sealed import box_wrote, report_digest, short_head, signatures_of
 from .trends import why_words
 from .web import Web
 from .words import N_
@@ -37,11 +38,18 @@ def report_views(web: Web) -> Blueprint:
             if period is None:
                 abort(404)
             facts = facts_of(reader, period, web.options.ideal_per_min)
+            escapes = web.people.escapes(period.span.since, period.span.until)
+            digest = report_digest(facts, escapes)
+            signed = signatures_of(web.store, "report", name=period.key)
             given.update(
                 facts=facts,
                 period=period,
                 events=events_of(reader, period, gettext),
-                escapes=web.people.escapes(period.span.since, period.span.until),
+                escapes=escapes,
+                digest=digest,
+                signatures=signed,
+                vouched=box_wrote(web.store, signed),
+                head=short_head(web.store),
                 why=why_words(),
             )
         except BadLedger:
