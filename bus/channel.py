@@ -27,6 +27,7 @@ import msgspec
 import zmq
 
 from . import asks, entries, messages, part, shift
+from .errors import ChannelLost
 
 _LOG = logging.getLogger(__name__)
 MOST_ASKED = 64 << 20
@@ -144,10 +145,15 @@ class _Socket:
     """A socket with a bound, closed without lingering."""
 
     def __init__(self, kind: int) -> None:
-        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
+        """ChannelLost: there is no socket to be had."""
+        try:
+            self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
+        except zmq.ZMQError as error:
+            raise ChannelLost(f"a socket of the channel: {error}") from error
         self._socket.setsockopt(zmq.SNDHWM, BOUND)
         self._socket.setsockopt(zmq.RCVHWM, BOUND)
         self._socket.setsockopt(zmq.LINGER, 0)
+        self._address = ""
 
     @property
     def socket(self) -> zmq.Socket[bytes]:
@@ -155,8 +161,51 @@ class _Socket:
         return self._socket
 
     def wait(self, timeout_ms: int) -> bool:
-        """True when a message can be received within timeout_ms (0: at once)."""
-        return bool(self._socket.poll(timeout_ms))
+        """True when a message can be received within timeout_ms (0: at once). ChannelLost."""
+        try:
+            return bool(self._socket.poll(timeout_ms))
+        except zmq.ZMQError as error:
+            raise self._lost(error) from error
+
+    def _bind(self, address: str) -> None:
+        self._address = address
+        try:
+            self._socket.bind(address)
+        except zmq.ZMQError as error:
+            self.close()
+            raise self._lost(error) from error
+
+    def _connect(self, address: str) -> None:
+        self._address = address
+        try:
+            self._socket.connect(address)
+        except zmq.ZMQError as error:
+            self.close()
+            raise self._lost(error) from error
+
+    def _take(self, timeout_ms: int) -> list[bytes] | None:
+        """The next message as it came, or None when none came in timeout_ms."""
+        if not self.wait(timeout_ms):
+            return None
+        try:
+            return self._socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return None  # what was there was taken back: a sender that died in between
+        except zmq.ZMQError as error:
+            raise self._lost(error) from error
+
+    def _put(self, frames: list[bytes]) -> bool:
+        """Hand over without waiting. False: full, or nobody is there."""
+        try:
+            self._socket.send_multipart(frames, zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        except zmq.ZMQError as error:
+            raise self._lost(error) from error
+        return True
+
+    def _lost(self, error: zmq.ZMQError) -> ChannelLost:
+        return ChannelLost(f"{self._address}: {error}")
 
     def close(self) -> None:
         """Let go of the socket. Never raises; a second call does nothing."""
@@ -177,11 +226,11 @@ class Publisher(_Socket):
 
     def __init__(self, address: str) -> None:
         super().__init__(zmq.PUB)
-        self._socket.bind(address)
+        self._bind(address)
 
     def send(self, message: object) -> None:
-        """Publish one message. KeyError: not a message."""
-        self._socket.send_multipart(encode(message), zmq.NOBLOCK)
+        """Publish one message. KeyError: not a message. ChannelLost."""
+        self._put(encode(message))
 
 
 class Subscriber(_Socket):
@@ -197,12 +246,11 @@ class Subscriber(_Socket):
         for name in self._kinds:
             self._socket.setsockopt(zmq.SUBSCRIBE, name)
         for address in addresses:
-            self._socket.connect(address)
+            self._connect(address)
 
     def receive(self, timeout_ms: int) -> Any | None:
         """Return the next message of the asked kinds, or None when none came in timeout_ms (0: at once)."""
-        while self._socket.poll(timeout_ms):
-            frames = self._socket.recv_multipart(zmq.NOBLOCK)
+        while (frames := self._take(timeout_ms)) is not None:
             if frames[0] in self._kinds:  # ZeroMQ matches by prefix: `Record` would bring `RecordEntry` too
                 return decode(frames)
         return None
@@ -233,15 +281,11 @@ class _Dealer(_Socket):
         super().__init__(zmq.DEALER)
         self._socket.setsockopt(zmq.RECONNECT_IVL, 20)
         self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
-        self._socket.connect(address)
+        self._connect(address)
 
     def _send(self, message: object) -> bool:
         """Hand over one message without waiting. False: the door is full or closed, try again later."""
-        try:
-            self._socket.send_multipart(encode(message), zmq.NOBLOCK)
-        except zmq.Again:
-            return False
-        return True
+        return self._put(encode(message))
 
 
 class EntrySender(_Dealer):
@@ -253,9 +297,8 @@ class EntrySender(_Dealer):
 
     def receive(self) -> messages.Stored | None:
         """Return the next Stored, or None at once."""
-        if not self._socket.poll(0):
-            return None
-        stored = decode(self._socket.recv_multipart(zmq.NOBLOCK))
+        frames = self._take(0)
+        stored = decode(frames) if frames is not None else None
         return stored if isinstance(stored, messages.Stored) else None
 
 
@@ -264,19 +307,16 @@ class EntryReceiver(_Socket):
 
     def __init__(self, address: str) -> None:
         super().__init__(zmq.ROUTER)
-        self._socket.bind(address)
+        self._bind(address)
 
     def receive(self, timeout_ms: int) -> tuple[bytes, Any] | None:
         """Return (who, entry), or None when none came in timeout_ms (0: at once)."""
-        if not self._socket.poll(timeout_ms):
-            return None
-        who, *frames = self._socket.recv_multipart(zmq.NOBLOCK)
-        return who, decode(frames)
+        came = self._take(timeout_ms)
+        return None if came is None else (came[0], decode(came[1:]))
 
     def answer(self, who: bytes, stored: messages.Stored) -> None:
         """Tell the sender what is on disk. A sender that is gone asks again after its restart."""
-        with contextlib.suppress(zmq.Again):
-            self._socket.send_multipart([who, *encode(stored)], zmq.NOBLOCK)
+        self._put([who, *encode(stored)])
 
 
 class AskDoor(_Socket):
@@ -286,12 +326,12 @@ class AskDoor(_Socket):
         """most_bytes: of one frame of an ask; who sends more is cut off, and its ask is never unpacked."""
         super().__init__(zmq.ROUTER)
         self._socket.setsockopt(zmq.MAXMSGSIZE, most_bytes)
-        self._socket.bind(address)
+        self._bind(address)
 
     def take(self, timeout_ms: int = 0) -> tuple[bytes, asks.Ask] | None:
         """The next ask and who asked, for who answers later; None: none came in timeout_ms (0: at once)."""
-        while self._socket.poll(timeout_ms):
-            who, *frames = self._socket.recv_multipart(zmq.NOBLOCK)
+        while (came := self._take(timeout_ms)) is not None:
+            who, *frames = came
             try:
                 ask = decode(frames)
             except ValueError as error:
@@ -303,8 +343,8 @@ class AskDoor(_Socket):
 
     def give(self, who: bytes, answer: asks.Answer) -> None:
         """Answer. Who asked may be gone, or its socket is full: it asks again."""
-        with contextlib.suppress(zmq.ZMQError):
-            self._socket.send_multipart([who, *encode(answer)], zmq.NOBLOCK)
+        with contextlib.suppress(ChannelLost):
+            self._put([who, *encode(answer)])
 
     def serve(self, desk: asks.Desk, timeout_ms: int = 0, most: int = 16) -> int:
         """Answer what waits, up to `most` asks; wait for the first one up to timeout_ms. Return how many came."""
@@ -324,8 +364,8 @@ class Asker(_Dealer):
 
     def receive(self) -> asks.Answer | None:
         """The next answer, or None at once."""
-        while self._socket.poll(0):
-            answer = decode(self._socket.recv_multipart(zmq.NOBLOCK))
+        while (frames := self._take(0)) is not None:
+            answer = decode(frames)
             if isinstance(answer, asks.Answer):
                 return answer
         return None

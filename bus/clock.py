@@ -5,6 +5,7 @@ reboot, hence `boot_id`.
 """
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,10 @@ MS = 1_000_000
 """Nanoseconds in a millisecond."""
 SECOND = 1_000_000_000
 """Nanoseconds in a second."""
+
+
+_boot = ""
+"""As long as this process lives it is the same; empty: not read yet."""
 
 
 def now_ns() -> int:
@@ -36,7 +41,9 @@ def utc_stamp() -> str:
 
 def boot_id() -> str:
     """The kernel's name of this boot; `unknown` where it has none."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return "unknown"
+    global _boot
+    for _ in range(3):  # once misread, the job that io keeps would be taken for one of another boot
+        if not _boot:
+            with suppress(OSError):
+                _boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return _boot or "unknown"

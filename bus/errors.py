@@ -4,6 +4,7 @@
      +-- Lost              try again: wait, open afresh, double the wait, cap it
      |    +-- CameraLost        unplugged, silent, or the vendor's library broke
      |    +-- LinkLost          the PLC does not answer in time
+     |    +-- ChannelLost       a socket to another process of the box fails
      |    +-- StoreLost         the cloud or folder that samples go to does not answer
      +-- Refused           do not try again: a person has to change something
      |    +-- BadSettings       names file, section, key, value and what was expected
@@ -33,6 +34,10 @@ class CameraLost(Lost):
 
 class LinkLost(Lost):
     """The PLC does not answer in time."""
+
+
+class ChannelLost(Lost):
+    """A socket to another process of the box fails, or there is none to be had."""
 
 
 class StoreLost(Lost):

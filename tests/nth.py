@@ -182,6 +182,7 @@ def each_failure(work: Work, judge: Judge, hows: tuple[int, ...] = (errno.EIO, e
     """
     points = 0
     for how in hows:
+        points += 1
         with armed(0, how):
             made = work(points)
         total = NTH.count
