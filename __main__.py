@@ -20,7 +20,8 @@ from .appliance.bench_door import bench
 from .appliance.bundle_door import bundle
 from .appliance.camera_door import camera
 from .appliance.data_door import data
-from .appliance.doors import DEMO, FILE, FOLDER, INSTALLED, become_process, default_settings
+from .appliance.degraded_door import degraded
+from .appliance.doors import DEMO, FILE, FOLDER, INSTALLED, become_process, default_settings, enter
 from .appliance.evaluate_door import evaluate
 from .appliance.health_door import health
 from .appliance.import_door import import_
@@ -32,6 +33,7 @@ from .appliance.train_door import train
 from .bus.errors import BadSettings, Fault, Lost, OkngError
 
 EXIT_FAULT = 70
+from .bus.stacks import last_words
 EXIT_LOST = 75
 EXIT_REFUSED = 78
 LOG_FORMAT = "%(asctime)s.%(msecs)03d %(levelname)s %(processName)s %(threadName)s %(name)s: %(message)s"
@@ -90,7 +92,7 @@ def io(settings_file: Path) -> None:
 
     become_process("io")
     settings, jobs = _jobs(settings_file)
-    settings.box.run_dir.mkdir(parents=True, exist_ok=True)
+    enter(settings.box.run_dir)
     table = jobs.table()
     box, awaits = settings.box, settings.shift.awaited
     sys.exit(run(settings.plc, box.station, settings.cameras, table.first.job, box.run_dir, table, awaits))
@@ -111,6 +113,7 @@ def inspect_(settings_file: Path, standby: bool) -> None:
         Notifier().ready()  # no failure: the unit is there on every box
         sys.exit(0)
     role = Role(settings.box.run_dir, settings.cameras)
+    enter(settings.box.run_dir)
     from .inspect.process import run  # only now: numpy and the runtime come at the priority of the role
 
     sys.exit(run(jobs.active(), jobs.recipe, settings.inspect, settings.cameras, settings.box.run_dir, role))
@@ -124,7 +127,7 @@ def records(settings_file: Path) -> None:
 
     become_process("records")
     settings, _ = _read(settings_file)
-    settings.box.run_dir.mkdir(parents=True, exist_ok=True)
+    enter(settings.box.run_dir)
     # What sync has brought to the cloud it notes beside the store; without `[sync]` nothing is owed.
     cloud = settings.records.store.parent / "sync" if settings.sync else None
     sys.exit(run(settings.records, settings.cameras, settings.box.run_dir, cloud))
@@ -140,7 +143,7 @@ def shift(settings_file: Path) -> None:
     become_process("shift")
     settings, known = _jobs(settings_file)
     box, jobs = settings.box, JobsNow(known)
-    box.run_dir.mkdir(parents=True, exist_ok=True)
+    enter(box.run_dir)
     sys.exit(run(settings.shift, settings.cameras, jobs, box.run_dir, settings.records.store))
 
 
@@ -153,7 +156,7 @@ def web(settings_file: Path) -> None:
 
     become_process("web")
     settings, _ = _read(settings_file)
-    settings.box.run_dir.mkdir(parents=True, exist_ok=True)
+    enter(settings.box.run_dir)
     box = settings.box
     products = partial(products_of, settings_file)
     sys.exit(run(settings.web, box.station, settings.cameras, box.run_dir, settings.records.store, products))
@@ -168,7 +171,7 @@ def workshop(settings_file: Path) -> None:
 
     become_process("workshop")
     box = box_of(settings_file)
-    box.run_dir.mkdir(parents=True, exist_ok=True)
+    enter(box.run_dir)
     sys.exit(run(box, box_of))
 
 
@@ -202,7 +205,7 @@ def opcua(settings_file: Path, name: str | None) -> None:
     if settings.opcua is None:
         raise BadSettings(f"{settings_file}: [opcua]: missing; it says where the MES finds the line")
     box, names = settings.box, {number: jobs.recipe(number).recipe.name for number in settings.recipes}
-    box.run_dir.mkdir(parents=True, exist_ok=True)
+    enter(box.run_dir)
     sys.exit(run(settings.opcua, box.name, box.station, names, box.run_dir))
 
 
@@ -220,7 +223,7 @@ def mqtt(settings_file: Path) -> None:
     if settings.mqtt is None:
         raise BadSettings(f"{settings_file}: [mqtt]: missing; it says where the broker is")
     box = settings.box
-    box.run_dir.mkdir(parents=True, exist_ok=True)
+    enter(box.run_dir)
     sys.exit(run(settings.mqtt, box.name, box.station, box.run_dir))
 
 
@@ -466,6 +469,7 @@ cli.add_command(bundle)
 cli.add_command(camera)
 cli.add_command(data)
 cli.add_command(evaluate)
+cli.add_command(degraded)
 cli.add_command(health)
 cli.add_command(settings_group)
 cli.add_command(teach)
@@ -484,6 +488,7 @@ def main() -> None:
         code = EXIT_LOST if isinstance(error, Lost) else EXIT_FAULT if isinstance(error, Fault) else EXIT_REFUSED
         sys.exit(code)
 
+        last_words(f"okng: {error}")
 
 if __name__ == "__main__":
     main()

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from .camera_choice import chosen, options_of, settings_at, which_camera
-from .doors import FILE, FOLDER, become_process, default_settings
+from .doors import FILE, FOLDER, become_process, default_settings, enter
 from .tune_door import tune
 
 
@@ -42,7 +42,7 @@ def run_process(name: str, settings_file: Path | None) -> None:
     become_process(f"camera-{name}")
     settings, file = settings_at(settings_file)
     options = options_of(settings, file, name)
-    settings.box.run_dir.mkdir(parents=True, exist_ok=True)
+    enter(settings.box.run_dir)
     jobs = Jobs(settings, file)
     setup = jobs.setup(jobs.active(), name)
     sys.exit(run(name, options, setup, settings.box.run_dir, functools.partial(jobs.setup, camera=name)))

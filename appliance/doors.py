@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from ..bus.errors import StoreLost
+from ..bus.stacks import keep_stacks
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -49,3 +50,9 @@ def become_process(name: str) -> None:
     multiprocessing.current_process().name = name
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1)
+
+
+def enter(run_dir: Path) -> None:
+    """Make the run folder if it is not there; from here on the process leaves its stacks in it when it breaks."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    keep_stacks(run_dir, multiprocessing.current_process().name)

@@ -14,14 +14,16 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from ..bus.clock import SECOND, now_ns
+from ..bus.degraded import STABLE_NS, give_up, how_it_ended, take_back
 from ..bus.heartbeat import Beat, Pulse
 from ..bus.messages import Health
-from ..inspect.standby import JUDGE, STANDBY
+from ..inspect.standby import JUDGE, STANDBY, role_missing
 
 log = logging.getLogger(__name__)
 RESTART_AFTER_NS = 200_000_000
@@ -65,6 +67,9 @@ class Child:
     losses: int = 0
     restarts: int = 0
     given_up: bool = False
+    """Tried once a minute."""
+    listed: str = ""
+    """Under which name it stands in `degraded.json` of the run folder; empty: it does not."""
     spawned_ns: int = 0
     was_ready: bool = False
     """Since it was started last."""
@@ -74,14 +79,22 @@ class Supervisor:
     """Starts, watches and stops the processes. One thread: call `watch` every 50 ms or so."""
 
     def __init__(self, children: list[Child], run_dir: Path, output: IO[bytes] | None = None) -> None:
-        self.children = children
+        self.children, self._run_dir = children, run_dir
         self._output = output
         self._pulse = Pulse(run_dir)
 
     def start(self) -> None:
         """Start all, in the order given."""
+        self._note(lambda: take_back(self._run_dir, {child.name for child in self.children}))
         for child in self.children:
             self._spawn(child)
+
+    def _note(self, write: Callable[[], object]) -> None:
+        """A list that cannot be written changes nothing for the processes."""
+        try:
+            write()
+        except OSError as error:
+            log.error("who is given up cannot be written down in %s: %s", self._run_dir, error.strerror)
 
     def _spawn(self, child: Child) -> None:
         child.spawned_ns = now_ns()
@@ -110,6 +123,8 @@ class Supervisor:
             if code is not None:
                 self._ended(child, code, at)
                 continue
+            if child.listed and child.was_ready and at - child.spawned_ns > STABLE_NS:
+                self._take_back(child)
             silent_ns = self._silent_ns(child, child.process.pid, _beat_of(child, beats), at)
             if silent_ns:
                 log.error("%s has not moved for %.1f s: killed", child.name, silent_ns / SECOND)
@@ -146,12 +161,20 @@ class Supervisor:
             child.starts.popleft()
         child.given_up = len(child.starts) >= BUDGET and not child.never_give_up
         child.due_ns = at + (RETRY_NS if child.given_up else RESTART_AFTER_NS)
+        if child.given_up:
+            pair = child.name in (JUDGE, STANDBY)
+            child.listed = role_missing(self._pulse.beats(), at) if pair else child.name
+            self._note(lambda: give_up(self._run_dir, child.listed, how_it_ended(code)))
         log.error(
             "%s ended with code %d; %s",
             child.name,
             code,
             "too often: tried once a minute from now on" if child.given_up else "started again",
         )
+
+    def _take_back(self, child: Child) -> None:
+        names, child.given_up, child.listed = {child.listed}, False, ""
+        self._note(lambda: take_back(self._run_dir, names))
 
     def stop(self) -> None:
         """Ask each to stop, in the order given, and wait; kill what does not answer.

@@ -12,11 +12,11 @@ import logging
 import os
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..bus.clock import SECOND, now_ns
-from ..bus.heartbeat import Heartbeat, Pulse
+from ..bus.heartbeat import Beat, Heartbeat, Pulse
 from ..bus.messages import Health
 from .standby_seat import Seat
 
@@ -102,6 +102,13 @@ class Role:
         """Say `lost` and leave the seat. Never raises; a second call does nothing."""
         self.heartbeat.close()
         self.seat.close()
+
+
+def role_missing(beats: Mapping[str, Beat], at_ns: int) -> str:
+    """Which of the two heartbeats nobody keeps, when a process of the pair does not stay up."""
+    judge = beats.get(JUDGE)
+    well = judge is not None and judge.health is Health.READY and at_ns - judge.turned_ns < _PATIENCE_NS
+    return STANDBY if well else JUDGE
 
 
 _CAP_SYS_NICE = 23

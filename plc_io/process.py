@@ -26,6 +26,7 @@ from ..bus.channel import (
     shift_address,
 )
 from ..bus.clock import MS, SECOND, boot_id, now_ns
+from ..bus.degraded import DegradedWatch
 from ..bus.errors import BadSettings
 from ..bus.heartbeat import Heartbeat, Pulse
 from ..bus.messages import (
@@ -126,7 +127,7 @@ class _Io:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         run_dir.mkdir(parents=True, exist_ok=True)
-        self._pulse = Pulse(run_dir)
+        self._pulse, self._degraded = Pulse(run_dir), DegradedWatch(run_dir)
         self._heart = Heartbeat(run_dir, "io")
         self._speaker = Publisher(io_address(run_dir))
         addresses = [*inspect_addresses(run_dir), *(camera_address(run_dir, name) for name in cameras)]
@@ -301,11 +302,12 @@ class _Io:
 
     def _look(self, at: int) -> None:
         changing = self.station.jobs.change is not None
-        self._ready = self._watch.look(self._pulse.beats(), at, changing=changing)
+        beats = self._pulse.beats()
+        self._ready = self._watch.look(beats, at, changing=changing)
         blockers = (*self._ready.blockers, *self._desk.blockers(self.station.job_number, self.station.job))
         if not self.link.connected:
             blockers = (f"PLC: nothing is connected to {self.link.place}", *blockers)
-        self.station.allow(blockers, degraded=self._journal.lost > 0)
+        self.station.allow(blockers, degraded=self._journal.lost > 0 or bool(self._degraded.standing(beats, at)))
         if self._journal.lost and not self._lost_entries:
             _LOG.error("records does not answer: the journal is full, entries of the ledger are lost from now on")
         self._lost_entries = self._journal.lost

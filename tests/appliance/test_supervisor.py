@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from okng.appliance.supervisor import BUDGET, CAMERA_LOST, Child, Supervisor
+from okng.bus.degraded import read_degraded
 
 TURNS = """
 import pathlib, signal, sys, time
@@ -208,6 +209,33 @@ def test_a_camera_that_was_ready_is_started_again_at_once(
     try:
         assert until(supervisor, lambda: child.restarts == 2 or (not at_once and child.losses == 1))
         assert (child.restarts, child.losses) == ((2, 0) if at_once else (0, 1))
+        assert not child.given_up
+    finally:
+        supervisor.stop()
+
+
+def test_who_is_given_up_is_written_down_with_its_last_words_and_taken_back_when_it_stays_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("okng.appliance.supervisor.RETRY_NS", 10_000_000)
+    monkeypatch.setattr("okng.appliance.supervisor.STABLE_NS", 300_000_000)
+    breaks = (
+        "import pathlib, sys\nfrom okng.bus.stacks import keep_stacks\n"
+        "keep_stacks(pathlib.Path(sys.argv[1]), sys.argv[2])\n"
+        "if not pathlib.Path(sys.argv[1], 'mended').exists(): raise ValueError('the lamp is gone')\n"
+    )
+    child = Child("web", [sys.executable, "-c", breaks + TURNS, str(tmp_path), "web"])
+    supervisor = Supervisor([child], tmp_path)
+    supervisor.start()
+    try:
+        assert until(supervisor, lambda: child.given_up)
+        (found,) = read_degraded(tmp_path)
+        assert (found.name, found.ended) == ("web", "exit code 1")
+        assert "ValueError: the lamp is gone" in found.stack
+        assert until(supervisor, lambda: child.restarts > BUDGET)
+        assert read_degraded(tmp_path)[0].since == found.since
+        (tmp_path / "mended").touch()
+        assert until(supervisor, lambda: read_degraded(tmp_path) == ())
         assert not child.given_up
     finally:
         supervisor.stop()
