@@ -25,6 +25,7 @@ from .appliance.doors import DEMO, FILE, FOLDER, INSTALLED, become_process, defa
 from .appliance.evaluate_door import evaluate
 from .appliance.health_door import health
 from .appliance.import_door import import_
+from .appliance.salvage_door import salvage
 from .appliance.settings_door import settings as settings_group
 from .appliance.teach_door import teach
 from .appliance.threshold_door import threshold
@@ -471,6 +472,7 @@ cli.add_command(data)
 cli.add_command(evaluate)
 cli.add_command(degraded)
 cli.add_command(health)
+ledger.add_command(salvage)
 cli.add_command(settings_group)
 cli.add_command(teach)
 cli.add_command(threshold)

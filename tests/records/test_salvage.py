@@ -8,7 +8,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from okng.__main__ import cli
 from okng.bus.errors import BadLedger
 from okng.bus.part import Why
 from okng.records import salvage, salvage_shapes, schema
@@ -18,6 +20,7 @@ from okng.records.ledger import Ripe
 from okng.records.read import LedgerReader
 from okng.records.rows import Kept
 from okng.records.salvage import Salvage, put_aside, report_of, salvage_now, unfinished
+from okng.records.seal_verify import verify
 
 PARTS = 300
 
@@ -123,6 +126,7 @@ def test_a_lost_header_loses_no_row(filled: Any, maker: ModuleType) -> None:
     assert filled.trail()[-2:] == ["ledger salvage begun", "ledger salvaged"]
     filled.done("account.create", "ann", name="new", role="operator", pin="3690")  # ann may, as before
     assert check(filled.store).problems == []
+    assert verify(filled.store / schema.FILE).problems == []
 
 
 def test_new_parts_stand_above_rescued_ones(filled: Any, maker: ModuleType) -> None:
@@ -241,9 +245,12 @@ def test_by_hand(filled: Any, maker: ModuleType) -> None:
     with pytest.raises(BadLedger, match="another okng is writing"):
         salvage_now(filled.store)
     filled.ledger.close()
-    (told,) = salvage_now(filled.store)
+    shown = CliRunner().invoke(cli, ["ledger", "salvage", "--store", str(filled.store), "--json"])
+    (told,) = json.loads(shown.stdout)
     assert told["state"] == "done"
-    assert salvage_now(filled.store) == []
+    assert shown.exit_code == (1 if any(one["lost"] for one in told["tables"].values()) else 0)
+    shown = CliRunner().invoke(cli, ["ledger", "salvage", "--store", str(filled.store)])
+    assert (shown.exit_code, "nothing is put aside" in shown.stdout) == (0, True)
     (again,) = salvage_now(filled.store, again=True)
     assert again["tables"]["part"]["rescued"] == told["tables"]["part"]["rescued"]
 
