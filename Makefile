@@ -19,6 +19,8 @@ SHOTS ?=
 FAULTS ?=
 # Further arguments for the power cuts, for example POWERCUT='--seed 7'.
 POWERCUT ?=
+# Further arguments for the soak, for example SOAK='--parts 100000 --every 10000'.
+SOAK ?=
 # Arguments for pytest, for example PYTEST='-k judge'.
 PYTEST ?=
 
@@ -128,6 +130,37 @@ faults: setup-test  ## The fault matrix on the running simulated line, into docs
 powercut: setup-test  ## 200 power cuts of records under load, and one at each file operation of what changes the box; root; some minutes
 	@$(PY) -m okng.tests.powercut --cuts 200 --json docs/powercut.json $(POWERCUT)
 
+# Everything for machines without a network and without this folder goes to dist/.
+DIST := dist
+HOUSE := $(DIST)/wheelhouse-$(RUNTIME)
+SBOM := $(DONE)/sbom/bin/python
+
+.PHONY: wheelhouse
+wheelhouse: setup  ## All wheels of a box and their digests, for pip without a network: dist/wheelhouse-cpu (RUNTIME=gpu)
+	@packaging/wheelhouse.sh $(PY) $(RUNTIME) $(HOUSE)
+	@echo "$(HOUSE): $$(ls $(HOUSE)/wheels | wc -l) wheels, $$(du -sh $(HOUSE) | cut -f1)"
+
+.PHONY: sbom
+sbom: wheelhouse $(DONE)/sbom/done  ## What is in a package, as CycloneDX 1.6: dist/okng.cdx.json
+	@scripts/apt.sh binutils python3
+	@stage=$$(mktemp -d); trap 'rm -rf "$$stage"' EXIT; \
+	packaging/environment.sh $(PY) $(HOUSE) "$$stage/okng" /opt/okng; packaging/sbom.sh $(SBOM) "$$stage/okng" $(DIST)/okng.cdx.json
+
+.PHONY: deb
+deb: wheelhouse $(DONE)/sbom/done  ## Packages for Debian 12: dist/okng_*.deb (RUNTIME=gpu: okng-gpu_*.deb), okng-kiosk; 3 minutes, of which xz has two
+	@scripts/apt.sh binutils python3
+	@SBOM=$(SBOM) packaging/deb.sh $(PY) $(RUNTIME) $(HOUSE) $(DIST)
+
+.PHONY: test-deb
+test-deb: setup-test deb  ## The package in a bare Debian: installed, upgraded, refused, removed, purged; the wheelhouse without a network; root
+	@scripts/apt.sh debootstrap rauc squashfs-tools shellcheck
+	@OKNG_DEB=$$(ls -t $(DIST)/okng_*_amd64.deb | head -n 1) OKNG_WHEELHOUSE=$(HOUSE) \
+	$(VENV)/bin/pytest -m deb tests/packaging $(PYTEST)
+
+.PHONY: soak
+soak: setup-test  ## 1,000,000 parts through every process of the box as fast as it takes them, and what grows; hours
+	@$(PY) -m okng.tests.soak --rate 60 --json docs/soak.json $(SOAK)
+
 .PHONY: lint
 lint: setup-test  ## ruff, format and mypy --strict over product, tests and bench
 	@$(VENV)/bin/ruff check --quiet .
@@ -182,6 +215,12 @@ simline/okngsim.cti: $(DONE)/runtime-$(RUNTIME) $(DONE)/okng $(wildcard simline/
 
 $(DONE)/words: $(DONE)/runtime-$(RUNTIME) $(DONE)/okng $(wildcard webui/catalogue.py webui/translations/*/LC_MESSAGES/*.po)
 	@if [ -f webui/catalogue.py ]; then $(PY) -m okng.webui.catalogue; fi
+	@touch $@
+
+# What makes the SBOM has libraries of its own, which are no part of what it lists.
+$(DONE)/sbom/done: $(DONE)/venv requirements/sbom.txt
+	@$(PY) -m venv --clear $(DONE)/sbom
+	@$(DONE)/sbom/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes -r requirements/sbom.txt
 	@touch $@
 
 # Foreign programs in JavaScript, by the digests of their lock; none may run a script of its own while it is installed.

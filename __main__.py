@@ -31,6 +31,7 @@ from .appliance.teach_door import teach
 from .appliance.threshold_door import threshold
 from .appliance.tls_door import tls
 from .appliance.train_door import train
+from .appliance.update_door import update
 from .bus.errors import BadSettings, Fault, Lost, OkngError
 
 EXIT_FAULT = 70
@@ -478,6 +479,7 @@ cli.add_command(teach)
 cli.add_command(threshold)
 cli.add_command(tls)
 cli.add_command(train)
+cli.add_command(update)
 
 
 def main() -> None:

@@ -5,8 +5,8 @@
 #   2 units, users, folders, rules, example, papers go to their places
 #   3 dpkg-deb packs it; the same source and wheels give the same bytes (SOURCE_DATE_EPOCH)
 #
-# PYTHON: the environment of `make setup`. SBOM: an okng.cdx.json to ship, from sbom.sh. VERSION and DEB_COMPRESS ("xz",
-# "zstd -z3", ...) may be set.
+# PYTHON: the environment of `make setup`. SBOM: Python of the environment that makes the SBOM (sbom.sh); unset: none is
+# shipped. VERSION and DEB_COMPRESS ("xz", "zstd -z3", ...) may be set.
 set -euo pipefail
 umask 022
 export LC_ALL=C.UTF-8 TZ=UTC
@@ -30,23 +30,6 @@ mkdir -p "$box$home" "$box/DEBIAN" "$out"
 
 put() { # put MODE SOURCE PLACE: one file
     install -D -m "$1" "$2" "$box$3"
-}
-
-environment() {
-    "$python" -m pip --disable-pip-version-check --no-input -qq install --no-index --find-links "$house/wheels" \
-        --require-hashes -r "$house/requirements.txt" --prefix "$box$home" --ignore-installed --no-compile \
-        --no-warn-script-location
-    local site interpreter
-    site=$(echo "$box$home"/lib/python3*/site-packages)
-    interpreter=/usr/bin/$(basename "$(dirname "$site")")
-    "$python" "$packaging/relocate.py" "$box$home" "$home" "$interpreter"
-    local camera=$site/okng/simline/okngsim.cti
-    (cd "$site" && "$python" -m okng.simline.build "$camera" >/dev/null)
-    # Without debug words and build id, which hold the path of this folder.
-    strip --strip-unneeded --remove-section=.note.gnu.build-id "$camera"
-    find "$box$home" -name __pycache__ -type d -prune -exec rm -rf {} +
-    # By content, never by time: a clock that is set cannot make a box compile; one job: the same bytes each time.
-    "$python" -m compileall -q -j 1 --invalidation-mode unchecked-hash -s "$box" -p / "$site"
 }
 
 system() {
@@ -74,8 +57,9 @@ system() {
     for file in CHANGELOG.md SECURITY.md NOTICE; do put 644 "$root/$file" "/usr/share/doc/$package/$file"; done
     if [[ $package != okng ]]; then ln -s "$package" "$box/usr/share/doc/okng"; fi
     if [[ -n ${SBOM:-} ]]; then
-        put 644 "$SBOM" "/usr/share/doc/$package/okng.cdx.json"
-        "$python" "$packaging/copyright.py" "$SBOM" "$home" >"$box/usr/share/doc/$package/copyright"
+        "$packaging/sbom.sh" "$SBOM" "$box$home" "$box/usr/share/doc/$package/okng.cdx.json"
+        "$python" "$packaging/copyright.py" "$box/usr/share/doc/$package/okng.cdx.json" "$home" \
+            >"$box/usr/share/doc/$package/copyright"
     else
         put 644 "$root/NOTICE" "/usr/share/doc/$package/copyright"
     fi
@@ -121,7 +105,9 @@ pack() { # pack SCRIPTS NAME
     echo "$out/$2: $(du -h --apparent-size "$out/$2" | cut -f1), installed $(du -sh --apparent-size "$box" | cut -f1)"
 }
 
-environment
+"$packaging/environment.sh" "$python" "$house" "$box$home" "$home"
+# By content, never by time: a clock that is set cannot make a box compile; one job: the same bytes each time.
+"$python" -m compileall -q -j 1 --invalidation-mode unchecked-hash -s "$box" -p / "$box$home"/lib/python3*/site-packages
 system
 pack "$packaging/debian" "${package}_${version}_amd64.deb"
 kiosk

@@ -34,6 +34,9 @@ printf 'torch==2.14.1\ntorchvision==0.29.1\n' >>"$work/bounds"
 printf 'setuptools>=77\nwheel\n' >"$work/build.in"
 resolve "$work/build" "$work/build.in"
 { title "what builds the package"; cat "$work/build"; } >requirements/build.txt
+printf 'cyclonedx-bom==7.5.0\n' >"$work/sbom.in"
+resolve "$work/sbom" "$work/sbom.in"
+{ title "what makes and checks the SBOM, in an environment of its own"; cat "$work/sbom"; } >requirements/sbom.txt
 resolve "$work/base" setup.cfg --constraints "$work/bounds"
 { title "what every box needs"; cat "$work/base"; } >requirements/base.txt
 for extra in cpu gpu sim fleet tls sign opcua mqtt gpio report export test train track search; do

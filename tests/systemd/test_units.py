@@ -185,7 +185,7 @@ def test_users_and_folders_are_made_as_planned(tmp_path: Path) -> None:
 
 def test_every_file_of_the_folder_is_known() -> None:
     kinds = {unit.name for unit in UNITS.iterdir()} - set(GATES)
-    assert kinds == {"okng.target", "okng-sync.timer", "okng.sysusers.conf", "okng.tmpfiles.conf", "kiosk", "udev"}
+    assert kinds == {"okng.target", "okng-sync.timer", "okng.sysusers.conf", "okng.tmpfiles.conf", "kiosk", "udev", "rauc"}
     screen = {"README.md", "weston.ini", "browser", "policies.json", "okng-kiosk.sysusers.conf", "70-okng-kiosk.rules"}
     assert {file.name for file in (UNITS / "kiosk").iterdir()} == screen
     target = configparser.ConfigParser(strict=False, interpolation=None)
