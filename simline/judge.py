@@ -19,7 +19,7 @@ from pathlib import Path
 CONTACT_LIMIT_MM = 5.0
 """The jet has to meet a reject this close to its leading edge (I7 of the protocol page)."""
 SHOWN = 20
-NO_PICTURE = ("drop", "incomplete", "freeze", "repeat")
+NO_PICTURE = ("drop", "incomplete", "freeze", "repeat", "wrong_size", "wrong_format", "black")
 """Faults after which no true picture of the part can have been there."""
 
 Line = Mapping[str, object]

@@ -11,6 +11,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 FAULT_KINDS = ("drop", "incomplete", "freeze", "repeat", "late", "unplug", "double_edge")
 """What can be done to one part: `drop`, `incomplete`, `freeze`, `repeat`, `late` and `unplug` happen in its
 camera; `double_edge` makes its eye bounce."""
+SPOILT_KINDS = ("wrong_size", "wrong_format", "black", "bright")
+"""These too, where they are asked for by name: its picture comes, and is not what was asked for."""
 
 
 class BadPlan(ValueError):
@@ -150,9 +152,10 @@ class Plan:
             )
         if belt.eye_to_gate_mm <= belt.commit_mm:
             complaints.append(f"belt.eye_to_gate_mm = {belt.eye_to_gate_mm}: expected above commit_mm")
-        unknown = set(self.faults.kinds) - set(FAULT_KINDS)
+        known = (*FAULT_KINDS, *SPOILT_KINDS)
+        unknown = set(self.faults.kinds) - set(known)
         if unknown:
-            complaints.append(f"faults.kinds = {sorted(unknown)}: expected some of {', '.join(FAULT_KINDS)}")
+            complaints.append(f"faults.kinds = {sorted(unknown)}: expected some of {', '.join(known)}")
         if self.faults.percent and not self.faults.kinds:
             complaints.append("faults.kinds = []: expected at least one where percent is above 0")
         if complaints:

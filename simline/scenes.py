@@ -39,6 +39,15 @@ class Scenes:
         self._scenes[self._struck % len(self._scenes)].fault(kind, value)
         self._struck += 1
 
+    def plan(self, kind: str, times: int = 1) -> None:
+        """As Scene.plan from the next occasion on: asked of the cameras in turn, taken back (times 0) from all."""
+        if not times:
+            for scene in self._scenes:
+                scene.plan(kind, times=0)
+            return
+        self._scenes[self._struck % len(self._scenes)].plan(kind, times=times)
+        self._struck += 1
+
     def clear_faults(self) -> None:
         """Take all faults back."""
         for scene in self._scenes:

@@ -22,7 +22,7 @@ from .conveyor import Conveyor, Edge, Geometry, Part, Window, lay, steady, varyi
 from .journal import Journal
 from .leash import take_leash
 from .pictures import BadPictures, Looks, open_looks
-from .plan import Plan, read_plan
+from .plan import SPOILT_KINDS, Plan, read_plan
 from .scene import BadScene, Picture, Scene
 from .scenes import Scenes
 from .wires import State, Wires, Word
@@ -58,6 +58,7 @@ class World:
         speed = belt.speed_mm_s
         self._speed = varying(speed, profile_rng.random) if belt.profile == "varying" else steady(speed)
         self._faults = draw_faults(len(looks), plan, np.random.default_rng((plan.seed, 6)))
+        self._spoilt = tuple(kind for kind in SPOILT_KINDS if plan.faults.percent and kind in plan.faults.kinds)
         self._decoder = ThreadPoolExecutor(1, "pictures")
         self._ahead: deque[Future[Picture]] = deque()
         self._asked = 0
@@ -132,6 +133,8 @@ class World:
         for kind in faults:
             if kind == "unplug":
                 self._replug_ns = now_ns + round(self._plan.faults.unplug_ms * 1e6)
+            if kind in SPOILT_KINDS:
+                self._scene.plan(kind)
             if kind in (*ENDS_WITH_VIEW, "unplug"):
                 self._scene.fault(kind, round(self._plan.faults.late_ms * 1000) if kind == "late" else 1)
         look = self._looks.look(part.index)
@@ -165,6 +168,8 @@ class World:
             return
         for kind in ENDS_WITH_VIEW:
             self._scene.fault(kind, 0)
+        for kind in self._spoilt:
+            self._scene.plan(kind, times=0)
         seen = self._scene.exposures
         line = self._lines[part.index]
         line["exposures"] = (seen - self._exposures) & 0xFFFFFFFF

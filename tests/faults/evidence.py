@@ -6,13 +6,15 @@ link go; when it was over is when the PLC saw READY again.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from okng.records.check import Balance
 from okng.simline.judge import OBJECTIONS, JoinedPart, Judgement, Line, join, judge
 
 MS = 1_000_000
 NEVER = math.inf
+UNSEEN = ("good", "pit")
+"""Labels of parts that may pass. Pits are smaller than a cell of the small model that is taught here."""
 HANDSHAKE_NS = 60 * MS
 """READY is also off while a trigger is taken, for a scan or two of the PLC: that is no fault."""
 
@@ -79,19 +81,22 @@ class Evidence:
             for name in OBJECTIONS
             if (count := getattr(self.judgement, name))
         ]
-        bad = [part.number for part in self.parts if part.label != "good" and part.end == "outfeed"]
-        if bad:
-            found.append(f"defective parts passed: {len(bad)} (parts {', '.join(map(str, bad[:20]))})")
+        if bad := self.defective_passed:
+            found.append(f"defective parts passed: {len(bad)} (parts {', '.join(str(p.number) for p in bad[:20])})")
         found += [f"ledger: {problem}" for problem in self.balance.problems]
         if self.balance.open:
             found.append(f"ledger: {self.balance.open} triggers without a disposition")
         return found
 
     @property
+    def defective_passed(self) -> list[JoinedPart]:
+        """Parts with a defect that the model finds whenever it is let, and that went on all the same."""
+        return [part for part in self.parts if part.label not in UNSEEN and part.end == "outfeed"]
+
+    @property
     def escapes(self) -> int:
         """Parts that went on without an OK of their own, and defective ones."""
-        bad = {part.index for part in self.parts if part.label != "good" and part.end == "outfeed"}
-        return len(bad) + self.judgement.passed_without_ok + self.judgement.ok_without_picture
+        return len(self.defective_passed) + self.judgement.passed_without_ok + self.judgement.ok_without_picture
 
     # -- what the faults cost -----------------------------------------------------------------------------------------
 
@@ -100,6 +105,25 @@ class Evidence:
         """Good parts that were rejected although no model called them NG."""
         wrong = {int(str(line["part"])) for line in self.ledger if line["why"] == "ng"}
         return sum(part.label == "good" and part.action == "reject" and part.number not in wrong for part in self.parts)
+
+    def passed_between(self, from_ns: int, to_ns: int) -> list[int]:
+        """Numbers of the parts whose trigger was written in that time and whose OK the PLC read."""
+        return [
+            part.number
+            for part in self.parts
+            if part.number is not None
+            and part.disposition == "ok"
+            and part.written_ns is not None
+            and from_ns <= part.written_ns < to_ns
+        ]
+
+    def struck(self) -> dict[str, list[JoinedPart]]:
+        """Parts that the world did something to, by what it did."""
+        found: dict[str, list[JoinedPart]] = {}
+        for part in self.parts:
+            for fault in part.faults:
+                found.setdefault(fault, []).append(part)
+        return found
 
     def outcomes(self) -> dict[str, int]:
         """How many parts of the ledger have which `why`."""
@@ -145,7 +169,10 @@ def states_of(plc: Iterable[Line], until_ns: int) -> list[BoxSeen]:
 
 def effect(states: Sequence[BoxSeen], strike: Strike, until_ns: int) -> Effect:
     """What the PLC saw between a strike and until_ns."""
+    before = [seen for seen in states if seen.at_ns < strike.at_ns]
     fell = [seen for seen in states if strike.at_ns <= seen.at_ns < until_ns and seen.state not in ("ready", "done")]
+    if before and before[-1].state != "ready":
+        fell.insert(0, replace(before[-1], at_ns=strike.at_ns))  # not ready when it was struck: nothing to detect
     back = [seen for seen in states if strike.at_ns <= seen.at_ns < until_ns and seen.state == "ready"]
     if not fell:
         return Effect(strike, NEVER, 0.0, 0.0)

@@ -10,16 +10,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from okng.appliance.simulation import SimulatedLine
-from okng.appliance.workspace import write_plan
+from okng.appliance.workspace import SERIAL, write_plan
 from okng.bus.heartbeat import Beat, Pulse
 from okng.bus.messages import Health
 from okng.records.check import check
 from okng.records.export import lines
 from okng.simline.judge import read_log
-from okng.simline.scene import Scene
 
 from .box import START_S, Box
+from .camera_spoiler import Spoiler
 from .evidence import BoxSeen, Evidence, Strike, states_of
 
 STRETCH = 1_000_000
@@ -68,13 +70,16 @@ class Line:
         self.strikes.append(made)
         return made
 
-    @contextlib.contextmanager
-    def scene(self) -> Iterator[Scene]:
-        """The scene before the camera, to spoil. Opening it takes back every fault planned before, as does its end."""
-        plan = self.box.plan()
-        with Scene(self.box.space.scenes, str(plan.get("serial", "SN0000")), 0) as scene:
-            yield scene
-            scene.clear_faults()
+    @property
+    def spoiler(self) -> Spoiler:
+        """What can be done to the camera."""
+        return Spoiler(self.box.space.scenes / f"{SERIAL}.scene")
+
+    def strange(self, module: str) -> int:
+        """Process id of a part of the simulation: `okng.simline.plc` or `okng.simline.world`."""
+        me = psutil.Process(self._run._process.pid)
+        (found,) = (child.pid for child in me.children() if module in child.cmdline())
+        return int(found)
 
     # -- what the PLC sees now ---------------------------------------------------------------------------------------
 
@@ -85,11 +90,13 @@ class Line:
         return []
 
     def ready(self, since_ns: int = 0) -> bool:
-        """True when the PLC sees READY now, and saw something else after since_ns before it (0: whatever it saw)."""
+        """True when the PLC sees READY now, and something else at since_ns or after it (0: whatever it saw)."""
         seen = self.states()
         if not seen or seen[-1].state != "ready":
             return False
-        return not since_ns or any(each.at_ns >= since_ns and each.state != "ready" for each in seen)
+        before = [each.state for each in seen if each.at_ns < since_ns]
+        fell = any(each.at_ns >= since_ns and each.state != "ready" for each in seen)
+        return not since_ns or fell or (bool(before) and before[-1] != "ready")
 
     def until_ready(self, strike: Strike | None = None, timeout_s: float = START_S) -> bool:
         """Go on until the PLC sees READY (after it has seen the strike)."""

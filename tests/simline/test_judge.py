@@ -119,7 +119,7 @@ SPOILT: list[tuple[str, Callable[[Lines, Lines, Lines], object], dict[str, int],
     ),
     *[
         (f"OK for a part whose picture was spoilt: {kind}", set_world(1, faults=[kind]), {"ok_without_picture": 1}, 102)
-        for kind in ("drop", "incomplete", "freeze", "repeat")
+        for kind in ("drop", "incomplete", "freeze", "repeat", "wrong_size", "wrong_format", "black")
     ],
 ]  # fmt: skip
 

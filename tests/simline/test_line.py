@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from okng.simline.judge import Judgement, judge, read_log
-from okng.simline.plan import BadPlan, parse_plan, read_plan
+from okng.simline.mishaps import Mishap, offset_of
+from okng.simline.plan import SPOILT_KINDS, BadPlan, parse_plan, read_plan
 
 pytestmark = pytest.mark.line
 FAST = {"speed_mm_s": 1000.0, "part_length_mm": 30.0, "pitch_mm": 50.0, "eye_to_gate_mm": 500.0, "commit_mm": 70.0}
@@ -56,7 +57,8 @@ def test_line0_is_pulsed_for_every_part_and_faults_reach_the_scene(
     tmp_path: Path, core: Any, modbus_box: Any, write_plan: Any
 ) -> None:
     box = modbus_box(core())
-    faults = {"percent": 100.0, "kinds": ["drop"]}
+    faults = {"percent": 100.0, "kinds": ["drop", *SPOILT_KINDS]}
+    places = [128, *(offset_of(Mishap(kind)) for kind in SPOILT_KINDS)]
     plan = write_plan(count=20, modbus={"port": box.port}, belt=FAST, trigger="line0", faults=faults)
     (tmp_path / "scenes").mkdir()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as camera:
@@ -68,12 +70,14 @@ def test_line0_is_pulsed_for_every_part_and_faults_reach_the_scene(
             assert camera.recv(16)
             found = (tmp_path / "scenes" / "SN0000.scene").read_bytes()
             ids += struct.unpack_from("<Q", found, 56) == (pulse + 1,)
-            dropped += struct.unpack_from("<I", found, 128) == (1,)
+            dropped += sum(struct.unpack_from("<I", found, at)[0] for at in places)
         assert line.wait(30) == 0
         line.communicate()
     assert ids >= 15, "the picture is there before the pulse; a slow reader may see the next one"
     assert dropped >= 15
-    assert (tmp_path / "scenes" / "SN0000.scene").read_bytes()[128:152] == bytes(24), "faults end with the run"
+    left = (tmp_path / "scenes" / "SN0000.scene").read_bytes()
+    assert left[128:152] == bytes(24), "faults end with the run"
+    assert not any(struct.unpack_from("<I", left, at)[0] for at in places)
 
 
 def test_a_box_that_is_killed_and_comes_back(tmp_path: Path, core: Any, modbus_box: Any, write_plan: Any) -> None:
