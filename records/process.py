@@ -20,10 +20,13 @@ from ..bus.stop import Stop
 from ..bus.waiting import wait_any
 from .backup import Backups
 from .catcher import Catcher
+from .clock_watch import ClockWatch
 from .desk import PictureDesk
 from .keeper import Errands, Keeper
+from .known import Gather, Note
 from .ledger import Ledger, LedgerDamaged, LedgerStuck
 from .options import RecordsOptions
+from .read import LedgerReader
 from .recorder import Recorder
 from .retention import Retention
 from .sealing import Sealing
@@ -57,14 +60,21 @@ class Store(NamedTuple):
     teller: StateTeller
     pictures: PictureDesk
     upkeep: Upkeep
+    clock: ClockWatch
 
 
-def run(options: RecordsOptions, cameras: tuple[str, ...], run_dir: Path, cloud: Path | None = None) -> int:
+def run(
+    options: RecordsOptions,
+    cameras: tuple[str, ...],
+    run_dir: Path,
+    cloud: Path | None = None,
+    gather: Gather | None = None,
+) -> int:
     """Run until SIGTERM or SIGINT; return the exit code (75: the disk did not let us begin).
 
     cameras: names whose frames may end up in the ledger. cloud: folder that sync keeps its notes in; None: the box owes
-    nothing to any cloud. BadLedger: the file is of a newer okng, or another process
-    writes it. A full or failing disk later on is no reason to end: entries then stay with io until it is mended.
+    nothing to any cloud. gather: reads what recipes, models and cameras are now. BadLedger: the file is of a newer
+    okng, or another process writes it. A full or failing disk later on is no reason to end: entries then stay with io until it is mended.
     """
     stop = Stop()
     with contextlib.suppress(OSError):
@@ -87,14 +97,16 @@ def run(options: RecordsOptions, cameras: tuple[str, ...], run_dir: Path, cloud:
         ledger, options.store, lambda: recorder.stuck_why, recorder.get_stuck, backups, options.pin_digits, sealing
     )
     upkeep = Upkeep(ledger, options)
-    voices, errands = Voices(salvage=upkeep.salvage_text, backup=upkeep.backup_trouble), Errands()
+    clock = ClockWatch.of(ledger)
+    voices = Voices(salvage=upkeep.salvage_text, clock=lambda: clock.doubt, backup=upkeep.backup_trouble)
+    errands = Errands()
     retention = Retention(options.store, options.retention, errands.write, cloud, doubt=voices.clock)
     teller = StateTeller(run_dir, options.store, options.min_free_mb << 20, voices)
-    keeper = Keeper(retention, errands)
+    keeper = Keeper(retention, errands, Note(LedgerReader(options.store), gather, errands.write) if gather else None)
     log.info("ready: %s", ledger.path)
     heartbeat.health = Health.READY
     try:
-        held = Store(errands, retention, teller, desk, upkeep)
+        held = Store(errands, retention, teller, desk, upkeep, clock)
         _loop(recorder, ledger, door, People(asks, clerks, backups, sealing), held, heartbeat, stop)
     finally:
         keeper.close()
@@ -159,6 +171,7 @@ def _loop(
         store.teller.tell(heartbeat.health, recorder.stuck_why, store.pictures, store.retention.told)
         if now >= chores_due:
             chores_due = now + SECOND
+            store.clock.look()
             recorder.recover()
             if not recorder.stuck:
                 with contextlib.suppress(LedgerStuck, LedgerDamaged):

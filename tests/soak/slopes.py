@@ -1,0 +1,23 @@
+"""Whether a figure grows: Theil and Sen's slope, the median of the slopes of all pairs. A few odd ones do not move it.
+
+Theil 1950, Sen 1968.
+"""
+
+from collections.abc import Sequence
+from itertools import combinations
+from statistics import median
+
+PER_PARTS = 100_000
+"""Slopes are told for so many parts."""
+
+
+def slope(parts: Sequence[float], values: Sequence[float]) -> float:
+    """Growth per PER_PARTS; 0 for fewer than two points. parts: rising."""
+    pairs = combinations(zip(parts, values, strict=True), 2)
+    found = [(y2 - y1) / (x2 - x1) * PER_PARTS for (x1, y1), (x2, y2) in pairs if x2 != x1]
+    return float(median(found)) if found else 0.0
+
+
+def growth(parts: Sequence[float], values: Sequence[float]) -> float:
+    """What that slope comes to over all the parts seen."""
+    return slope(parts, values) * (parts[-1] - parts[0]) / PER_PARTS if len(parts) > 1 else 0.0
