@@ -146,6 +146,11 @@ class DegradedWatch:
         self._stamp: tuple[int, int] | None = None
         self._due_ns = 0
 
+    @property
+    def known(self) -> tuple[GivenUp, ...]:
+        """Who is on the list as it was read last, whether it holds or not."""
+        return self._known
+
     def standing(self, beats: Mapping[str, Beat], at_ns: int) -> tuple[GivenUp, ...]:
         """Who is given up now."""
         if at_ns >= self._due_ns:

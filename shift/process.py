@@ -37,6 +37,7 @@ from .door import Door
 from .foreman import KEPT, STATE_NS, Foreman
 from .memory import Memory
 from .options import ShiftOptions
+from .upkeep import Upkeep
 
 _LOG = logging.getLogger(__name__)
 WAIT_MS = 20
@@ -65,7 +66,7 @@ class _Shift:
         self._store = store
         self._memory = Memory(store)
         self._heart = Heartbeat(run_dir, "shift")
-        self._pulse = Pulse(run_dir)
+        self._pulse, self._upkeep = Pulse(run_dir), Upkeep(run_dir, now_ns())
         addresses = [io_address(run_dir), *inspect_addresses(run_dir), web_address(run_dir)]
         addresses.append(records_state_address(run_dir))
         self._ears = Subscriber([*addresses, *(camera_address(run_dir, name) for name in cameras)], HEARD)
@@ -139,7 +140,9 @@ class _Shift:
         asked = self._desk.serve(at)
         if at - self._look_ns >= LOOK_NS:
             self._look_ns = at
-            self._foreman.look(self._pulse.beats(), self._free(at), time.time_ns(), at)
+            beats = self._pulse.beats()
+            self._upkeep.look(beats, at, self._foreman.sources.say)
+            self._foreman.look(beats, self._free(at), time.time_ns(), at)
         if at - self._escapes_ns >= ESCAPES_NS:
             self._escapes_ns = at
             self._look_for_escapes(at)

@@ -111,6 +111,16 @@ KIND_WORDS: dict[str, tuple[str, str, str]] = {
         N_("The process inspect does not move any more."),
         N_("Parts are rejected. It is started again by itself; call the engineer if it is not back in ten seconds."),
     ),
+    "process.failing": (
+        N_("The process %(process)s does not stay up"),
+        N_("It ended again and again, last with %(end)s. Since %(since)s UTC it is started only once a minute."),
+        N_("Call the administrator. What it said last stands on the Diagnostics screen."),
+    ),
+    "standby.missing": (
+        N_("No second judge stands by"),
+        N_("The process inspect-standby is not ready. Parts are judged as before."),
+        N_("Call the administrator if it is not back in some minutes: a failure of the judge would take longer now."),
+    ),
     "records.silent": (
         N_("Nothing is written down"),
         N_("The process records does not move any more. The line goes on; entries wait in memory."),

@@ -2,6 +2,7 @@
 
 import platform
 from dataclasses import asdict
+from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
 
@@ -9,13 +10,15 @@ from flask import Blueprint, Response, render_template, request, url_for
 from flask_babel import gettext
 
 from .. import __version__
-from ..bus.clock import SECOND, now_ns
+from ..bus.clock import SECOND, now_ns, utc_text
+from ..bus.degraded import GivenUp, read_degraded
 from ..bus.heartbeat import Pulse
 from ..bus.messages import Health
+from ..bus.stacks import dumps
 from .access import needs
 from .answered import answered, script_words, sent
 from .asking import ask
-from .log_tail import log_tail
+from .log_tail import cleaned, log_tail
 from .machine import Power, addresses, clock, disks, gpu, gpu_fitted, load, memory, power, resident_kb, temperatures
 from .made_file import pieces_of
 from .web import Web
@@ -24,6 +27,8 @@ from .words import N_
 RIGHT = "diagnostics.read"
 STILL_NS = 2 * SECOND
 """A loop that has not turned for this long is marked."""
+MOST_DUMPS, MOST_LINES = 10, 200
+"""Last words that are shown, and lines of each from the end. The support bundle has all of them."""
 LIBRARIES = ("onnxruntime", "onnxruntime-gpu", "numpy", "opencv-python-headless", "pyzmq", "apsw", "flask", "genicam")
 HEALTH = {
     Health.STARTING: N_("starting"),
@@ -91,7 +96,7 @@ def diagnostic_views(web: Web) -> Blueprint:
 def _log(web: Web) -> dict[str, Any]:
     source, lines = log_tail(web.run_dir)
     find = request.args.get("find", "").strip().lower()[:100]
-    return {"source": source, "lines": [line for line in lines if find in line.lower()]}
+    return {"source": source, "lines": [line for line in lines if find in line.lower()], "dumps": _dumps(web)}
 
 
 def _figures(web: Web) -> dict[str, Any]:
@@ -129,10 +134,13 @@ def _processes(web: Web) -> list[dict[str, Any]]:
     pulse.close()
     wanted = ("io", *(f"camera-{name}" for name in web.cameras), "inspect", "records", "shift", "workshop", "web")
     found, at_ns = [], now_ns()
+    given_up = {one.name: one for one in read_degraded(web.run_dir) if one.stands(beats, at_ns)}
+    wanted = (*wanted, *given_up)
     for name in dict.fromkeys((*wanted, *sorted(beats))):
         beat = beats.get(name)
         if beat is None:
             found.append({"name": name, "known": False, "ok": False, "word": gettext("never started")})
+            found[-1] |= _given_up(given_up.get(name))
             continue
         age_s = (at_ns - beat.turned_ns) / SECOND
         turns = beat.has_moved(at_ns, 10 * SECOND, STILL_NS)
@@ -140,7 +148,29 @@ def _processes(web: Web) -> list[dict[str, Any]]:
         word = gettext(HEALTH[beat.health]) if turns or beat.health is Health.LOST else gettext("does not move")
         kept = {"name": name, "known": True, "ok": ok, "word": word, "pid": beat.pid, "age_s": age_s}
         found.append({**kept, "done": beat.done, "rss_kb": resident_kb(beat.pid) if turns else None})
+        found[-1] |= _given_up(given_up.get(name))
     return found
+
+
+def _given_up(one: GivenUp | None) -> dict[str, Any]:
+    """What is said beside a process that is started only once a minute."""
+    if one is None:
+        return {}
+    words = gettext("does not stay up: ended again and again, last with %(end)s", end=one.ended)
+    return {"ok": False, "word": words, "since": one.since[:16].replace("T", " ")}
+
+
+def _dumps(web: Web) -> list[dict[str, str]]:
+    """Last words of processes that broke, newest first."""
+    found = [(one.name, one.at_ns, one.text) for one in dumps(web.run_dir)[:MOST_DUMPS]]
+    return [
+        {"name": name, "at": _minute(at_ns), "text": "\n".join(cleaned(text.encode(), MOST_LINES))}
+        for name, at_ns, text in found
+    ]
+
+
+def _minute(at_ns: int) -> str:
+    return utc_text(datetime.fromtimestamp(at_ns / SECOND, UTC))[:19].replace("T", " ")
 
 
 def _provider(web: Web) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import pytest
 from playwright.sync_api import expect
 
 from okng.bus.asks import Ask
+from okng.bus.degraded import give_up, take_back
+from okng.bus.stacks import stacks_folder
 from okng.tests.webui.engineer import Pages, owner, pages, somebody, trail
 from okng.webui.log_tail import cleaned, log_tail
 from okng.webui.machine import clock, disks, memory, power, temperatures
@@ -135,3 +137,23 @@ def test_a_support_bundle_is_made_and_fetched(screens: Pages, run_dir: Path, pag
         got = screens.get(address)
     assert got.data == data.getvalue()
     page.wait_for_selector("#diagnostics[data-figures]")
+
+
+def test_who_does_not_stay_up_is_shown_with_its_last_words(screens: Pages, run_dir: Path) -> None:
+    stacks_folder(run_dir).mkdir()
+    said = 'File "sync.py", line 3 in send\nValueError: token = geheim is refused <b>\n'
+    (stacks_folder(run_dir) / "mqtt.99.txt").write_text(said, encoding="utf-8")
+    assert "data-given-up" not in screens.get("/diagnostics/").text
+    give_up(run_dir, "mqtt", "exit code 1")
+    text = screens.get("/diagnostics/").text
+    assert lamp(text, "mqtt") == "bad"
+    assert "does not stay up: ended again and again, last with exit code 1" in text
+    assert "it is started only once a minute" in text.split('data-given-up="mqtt"')[1]
+    words = text.split('data-dump="mqtt"')[1]
+    assert "line 3 in send" in words
+    assert "<b>" not in words
+    assert "geheim" not in words
+    take_back(run_dir, {"mqtt"})
+    text = screens.get("/diagnostics/").text
+    assert "data-given-up" not in text
+    assert 'data-dump="mqtt"' in text, "what broke stays readable"
