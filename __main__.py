@@ -140,13 +140,16 @@ def records(settings_file: Path) -> None:
 def shift(settings_file: Path) -> None:
     """Keep alarms, challenge tests, change-overs, bypass and lot. May be killed at any time."""
     from .appliance.jobs import JobsNow
+    from .appliance.signed_jobs import unsigned_by
     from .shift.process import run
 
     become_process("shift")
     settings, known = _jobs(settings_file)
     box, jobs = settings.box, JobsNow(known)
     enter(box.run_dir)
-    sys.exit(run(settings.shift, settings.cameras, jobs, box.run_dir, settings.records.store))
+    kept = settings.records
+    unsigned = unsigned_by(known, kept.store, kept.signatures_required)
+    sys.exit(run(settings.shift, settings.cameras, jobs, box.run_dir, kept.store, unsigned))
 
 
 @cli.command()

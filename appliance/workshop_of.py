@@ -22,4 +22,5 @@ def box_of(settings_file: Path) -> Box:
         inspect=settings.inspect,
         authorities=tuple(folder / file for file in settings.sync.authorities) if settings.sync else (),
         options=settings.workshop,
+        signatures_required=settings.records.signatures_required,
     )

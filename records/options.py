@@ -37,6 +37,9 @@ class RecordsOptions(BaseModel):
     """Below this much free space no picture is kept; rows go on until the disk is full."""
     pin_digits: int = Field(default=4, ge=4, le=8)
     """Fewest digits of a new PIN; it does at a panel only, and the lock-out is its defence."""
+    signatures_required: tuple[Literal["authored", "reviewed", "approved"], ...] = Field(default=(), max_length=3)
+    """Electronic signatures a model needs before it is put in place, and a recipe before a change-over to it. Who wrote
+    it neither reviews nor approves it, and the approval of who puts it in place does not count."""
     backup_to: Path | None = None
     """Folder on a second medium for copies of the ledger. It must be there: it is never made. None: no copies."""
     backup_every_h: int = Field(default=1, ge=1, le=168)

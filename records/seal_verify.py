@@ -322,7 +322,7 @@ def _against_heads(db: apsw.Connection, found: Verified, heads: Sequence[Head]) 
             lost[head.lineage] = lost.get(head.lineage, 0) + 1
             continue
         end = ends.get(head.lineage)
-        bad = False
+        bad, compared = False, 0
         for what, n, hashed, sql, newest, until in (
             ("audit trail", head.trail_n, head.trail_hash, "select hash from audit where n = ?", newest_trail, 1),
             ("seal", head.link_n, head.link_hash, "select lower(hex(hash)) from seal where n = ?", newest_link, 0),
@@ -337,6 +337,7 @@ def _against_heads(db: apsw.Connection, found: Verified, heads: Sequence[Head]) 
                 continue
             there = rows(db, sql, (n,))
             if there and there[0][0] == hashed:
+                compared += 1
                 continue
             if not there and n <= newest and what == "seal" and _pruned(db, n):
                 continue
@@ -348,7 +349,7 @@ def _against_heads(db: apsw.Connection, found: Verified, heads: Sequence[Head]) 
                 found.say(
                     f"{what}: rewritten at or before {n}, {since}: the head of {head.utc} knows another hash there"
                 )
-        if not bad:
+        if not bad and compared:
             found.heads += 1
             last_good = found.proven_until = max(head.utc, last_good)
             if head.fingerprint not in found.keys:
@@ -377,5 +378,5 @@ def _ends(db: apsw.Connection) -> dict[int, tuple[int, int] | None]:
 
 
 def _pruned(db: apsw.Connection, n: int) -> bool:
-    sql = f"select 1 from seal where kind = {Kind.PRUNED} and body is not null and ? between a and b - 1 limit 1"
+    sql = f"select 1 from seal where kind = {Kind.PRUNED} and body is not null and ? between a and b limit 1"
     return bool(rows(db, sql, (n,)))

@@ -28,6 +28,7 @@ from .schema import FILE as LEDGER
 from .seal import seal_older
 from .seal_audit import Asked, audit_store
 from .seal_heads import KEY_FILE, PUBLIC_FILE, Head, append_head, sign_head
+from .seal_prune import Pruner
 from .seal_verify import Verified
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Sealing:
         self._ledger, self._store = ledger, store
         self.key, self.trouble = _key(store)
         self._signed_ns = 0
+        self._pruner = Pruner()
         self._thread: threading.Thread | None = None
         self._found: tuple[str, Verified | str] | None = None
         self._share = 0.0
@@ -104,9 +106,13 @@ class Sealing:
             self.sign("daily")
 
     def idle(self) -> None:
-        """There is nothing else to do: put the next older parts under a hash. LedgerStuck, LedgerDamaged."""
+        """There is nothing else to do: put older parts under a hash, or let links go whose rows retention deleted.
+
+        LedgerStuck, LedgerDamaged.
+        """
         with self._ledger.transaction() as db:
-            seal_older(db)
+            if not seal_older(db):
+                self._pruner.step(db)
 
     def close(self) -> None:
         """Break off a proof. Never raises."""

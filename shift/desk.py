@@ -13,6 +13,15 @@ RELAXES = frozenset({"bypass.set", "hold.release", "challenge.sign"})
 """What lets something by that was held: done only once the ledger has it that it was asked for."""
 
 
+Unsigned = Callable[[int, str], str]
+"""Of a job and who wants it: why it cannot be changed over to, because its recipe lacks a signature; empty: it can."""
+
+
+def all_signed(number: int, who: str) -> str:
+    """No signature is asked for."""
+    return ""
+
+
 def relaxes(ask: Ask) -> bool:
     """The ledger's answer has to come first."""
     return ask.name in RELAXES or (ask.name == "change.step" and ask.body.get("step") == 6)
@@ -21,8 +30,8 @@ def relaxes(ask: Ask) -> bool:
 class ShiftDesk:
     """The handlers of one line's foreman."""
 
-    def __init__(self, foreman: Foreman) -> None:
-        self._foreman = foreman
+    def __init__(self, foreman: Foreman, unsigned: Unsigned = all_signed) -> None:
+        self._foreman, self._unsigned = foreman, unsigned
 
     def handlers(self) -> dict[str, Handler]:
         """By command, for `bus.asks.Desk`."""
@@ -186,6 +195,8 @@ class ShiftDesk:
         station = foreman.sources.fresh(now_ns())
         if foreman.challenge.phase == "running":
             raise Refused("a challenge test is running: finish it or break it off")
+        if lacking := self._unsigned(number, ask.who):
+            raise Refused(lacking)
         foreman.changes.begin(number, 0 if station is None else station.job_number, ask.who, utc_now())
         return {"number": number}
 

@@ -31,7 +31,7 @@ from ..bus.messages import CameraState, Health, InspectState, JobAnswer, Records
 from ..bus.part import Record
 from ..bus.stop import Stop
 from ..bus.waiting import wait_any
-from .desk import ShiftDesk
+from .desk import ShiftDesk, Unsigned, all_signed
 from .diary import Diary
 from .door import Door
 from .foreman import KEPT, STATE_NS, Foreman
@@ -62,6 +62,7 @@ class _Shift:
         jobs: Collection[int],
         run_dir: Path,
         store: Path,
+        unsigned: Unsigned = all_signed,
     ) -> None:
         self._store = store
         self._memory = Memory(store)
@@ -84,7 +85,7 @@ class _Shift:
             boot=boot_id(),
         )
         self._door = AskDoor(ask_address(run_dir, "shift"))
-        self._desk = Door(self._door, Desk("shift", ShiftDesk(self._foreman).handlers()), self._diary)
+        self._desk = Door(self._door, Desk("shift", ShiftDesk(self._foreman, unsigned).handlers()), self._diary)
         self._look_ns = self._said_ns = self._disk_ns = self._escapes_ns = 0
         self._escapes_since = utc_now()
         self._free_percent = 100.0
@@ -179,10 +180,17 @@ class _Shift:
         return self._free_percent
 
 
-def run(options: ShiftOptions, cameras: tuple[str, ...], jobs: Collection[int], run_dir: Path, store: Path) -> int:
-    """Run until SIGTERM or SIGINT; return the exit code. jobs: numbers of the settings."""
+def run(
+    options: ShiftOptions,
+    cameras: tuple[str, ...],
+    jobs: Collection[int],
+    run_dir: Path,
+    store: Path,
+    unsigned: Unsigned = all_signed,
+) -> int:
+    """Run until SIGTERM or SIGINT; return the exit code. jobs: numbers of the settings. unsigned: as of the desk."""
     stop = Stop()
-    shift = _Shift(options, cameras, jobs, run_dir, store)
+    shift = _Shift(options, cameras, jobs, run_dir, store, unsigned)
     try:
         shift.remember(stop)
         shift.serve(stop)

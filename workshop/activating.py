@@ -19,6 +19,7 @@ from .jobs_of import point
 from .previewing import with_bundle
 from .recipe_text import save, versions
 from .shelf import place_of
+from .signed import must_be_signed
 from .trail import note
 
 
@@ -31,6 +32,7 @@ def activate(bench: Bench) -> dict[str, Any]:
     authorities = box.vouching()
     bench.tell(0.1, "proving the model here")
     open_bundle(place, wanted)
+    must_be_signed(box, wanted, str(order["who"]))
     slot = _slot(base, str(order["region"]))
     before = _state(base)
     told = {"job": number, "region": order["region"], "model": wanted, "second": order.get("second", ""), "old": before}
@@ -64,6 +66,7 @@ def back(bench: Bench) -> dict[str, Any]:
         if not last.is_symlink() or not last.exists():
             raise BadSettings(f"{slot.name}: there is no model before this one")
         place = last.resolve()
+        must_be_signed(box, open_bundle(place).digest, str(order["who"]))
         note(box, str(order["who"]), "model.back begun", told, str(order["reason"]))
         report = switch(place, slot, box.inspect.provider, box.inspect.threads, box.vouching())
         made = read_recipe(base.path)
@@ -73,6 +76,8 @@ def back(bench: Bench) -> dict[str, Any]:
         if here == 0:
             raise BadSettings(f"{base.path.name}: there is no version before this one")
         made = read_recipe(known[here - 1])
+        for region in _state(made)["models"].values():
+            must_be_signed(box, region, str(order["who"]))
         for folder in made.bundles.values():
             bench.tell(0.3, "proving the model here")
             report = proved(folder, box.inspect.provider, box.inspect.threads, box.vouching())

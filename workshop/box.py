@@ -28,6 +28,8 @@ class Box:
     authorities: tuple[Path, ...]
     """Certificates of those who vouch for bundles."""
     options: WorkshopOptions
+    signatures_required: tuple[str, ...] = ()
+    """Electronic signatures a model needs before it is put in place, as `[records]` says."""
 
     @property
     def active_job(self) -> int:

@@ -18,6 +18,7 @@ from .jobs import Bench
 from .jobs_of import free_number, point
 from .recipe_of import base_of, recipe_data
 from .recipe_text import as_text, save
+from .signed import must_be_signed
 from .trail import note
 
 
@@ -33,6 +34,8 @@ def release(bench: Bench) -> dict[str, Any]:
         )
     authorities = box.vouching()
     base = base_of(box, draft)
+    for one in draft.taught.values():
+        must_be_signed(box, one.digest, who)
     placed = {}
     for step, (name, one) in enumerate(draft.taught.items()):
         bench.tell(0.7 * step / len(draft.taught), f"proving the model of {name}")

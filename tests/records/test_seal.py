@@ -17,11 +17,13 @@ from okng.records.audit import START, Deed, _chained
 from okng.records.bookkeeping import audit
 from okng.records.ledger import Ledger, Ripe
 from okng.records.restore import restore
+from okng.records.retention_rows import delete_rows
 from okng.records.rows import Kept
 from okng.records.seal import KEYED, parts_among, seal_older
 from okng.records.seal_audit import Asked, audit_store, ledger_of
 from okng.records.seal_content import CHANGES, COUNTERS, HEALTH, PART, TRIGGER, VIEW, Kind, linked
 from okng.records.seal_heads import FILE, Head, append_head, read_heads, sign_head
+from okng.records.seal_prune import Pruner
 from okng.records.seal_verify import Verified
 from okng.records.views import FIGURES, Sight
 
@@ -368,3 +370,40 @@ def test_a_picture_that_is_gone_or_another_is_found_when_all_is_looked_at(store:
         "part seq 2: its picture p2.png is not the one that was kept",
         "part seq 3: its picture p3.png is not there",
     ]
+
+
+def test_rows_that_retention_deleted_are_lawful_and_their_links_go(tmp_path: Path, maker: ModuleType) -> None:
+    ledger, key, pruner = Ledger(tmp_path), BoxKey.load_or_make(tmp_path / "key"), Pruner()
+    fill(ledger, maker, 1, 150)
+    with ledger.transaction() as db:
+        early = sign_head(db, key, "daily")
+        delete_rows(db, list(range(1, 121)), "2027-01-01T00:00", "2027-01-01T00:00")
+        late = sign_head(db, key, "daily")
+    append_head(tmp_path, early)
+    append_head(tmp_path, late)
+    kept = look(tmp_path)
+    assert (kept.problems, kept.parts, kept.retired, kept.heads) == ([], 30, 120, 2)
+    with ledger.transaction() as db:
+        assert pruner.step(db) == 240
+    with ledger.transaction() as db:
+        assert pruner.step(db) == 0
+    fill(ledger, maker, 151, 152)
+    found = look(tmp_path)
+    assert (found.problems, found.parts, found.heads) == ([], 32, 2)
+    assert found.links < 90
+    ledger.close()
+    change(tmp_path, "delete from part where seq = 130")
+    assert look(tmp_path).problems == ["part seq 130: was removed (link 261 of the seal)"]
+    change(tmp_path, "delete from part where seq > 148")
+    assert len(look(tmp_path).problems) == 5
+
+
+def test_more_than_retention_told_of_is_found(tmp_path: Path, maker: ModuleType) -> None:
+    ledger = Ledger(tmp_path)
+    fill(ledger, maker, 1, 30)
+    with ledger.transaction() as db:
+        delete_rows(db, [seq for seq in range(1, 21) if seq != 9], "2027-01-01T00:00", "2027-01-01T00:00")
+    ledger.close()
+    assert look(tmp_path).sound
+    change(tmp_path, "delete from part where seq = 9")
+    assert look(tmp_path).problems == ["20 parts are gone from the ranges of which retention deleted 19"]
