@@ -30,6 +30,7 @@ from .appliance.settings_door import settings as settings_group
 from .appliance.teach_door import teach
 from .appliance.threshold_door import threshold
 from .appliance.tls_door import tls
+from .appliance.trace_door import trace
 from .appliance.train_door import train
 from .appliance.update_door import update
 from .bus.errors import BadSettings, Fault, Lost, OkngError
@@ -125,14 +126,16 @@ def inspect_(settings_file: Path, standby: bool) -> None:
 @settings_option
 def records(settings_file: Path) -> None:
     """Write the ledger and the pictures: the only writer."""
+    from .appliance.lore import lore_of
     from .records.process import run
 
     become_process("records")
-    settings, _ = _read(settings_file)
+    settings, jobs = _jobs(settings_file)
     enter(settings.box.run_dir)
     # What sync has brought to the cloud it notes beside the store; without `[sync]` nothing is owed.
     cloud = settings.records.store.parent / "sync" if settings.sync else None
-    sys.exit(run(settings.records, settings.cameras, settings.box.run_dir, cloud))
+    known = lore_of(settings, jobs)
+    sys.exit(run(settings.records, settings.cameras, settings.box.run_dir, cloud, known))
 
 
 @cli.command()
@@ -269,14 +272,30 @@ def check(settings_file: Path, store: Path | None, full: bool, as_json: bool) ->
 @click.option("--since", default="", help="Only parts taken then or later, UTC, for example 2026-11-23T06:00.")
 @click.option("--until", default="", help="Only parts taken before, UTC.")
 @click.option("--lot", default="", help="Only parts of this lot.")
+@click.option("--model", default="", help="Only parts that the model of this digest judged.")
+@click.option("--recipe", default="", metavar="NAME[@REVISION]", help="Only parts of this recipe.")
+@click.option("--camera", default="", help="Only parts that this camera decided.")
 @click.argument("out", type=click.File("wb"), default="-")
-def export(settings_file: Path, store: Path | None, kind: str, since: str, until: str, lot: str, out: Any) -> None:
+def export(
+    settings_file: Path,
+    store: Path | None,
+    kind: str,
+    since: str,
+    until: str,
+    lot: str,
+    model: str,
+    recipe: str,
+    camera: str,
+    out: Any,
+) -> None:
     """Write the parts of the ledger, oldest first, to OUT (default: standard output)."""
     from .records.export import Chosen
     from .records.export_files import FORMATS, export_parts
 
     (named,) = (one for one in FORMATS if one == kind)
-    export_parts(store or _read(settings_file)[0].records.store, out, named, Chosen(since, until, lot))
+    name, _, revision = recipe.partition("@")
+    chosen = Chosen(since, until, lot, model, name, revision, camera)
+    export_parts(store or _read(settings_file)[0].records.store, out, named, chosen)
 
 
 @ledger.command()
@@ -477,6 +496,7 @@ cli.add_command(evaluate)
 cli.add_command(degraded)
 cli.add_command(health)
 ledger.add_command(salvage)
+ledger.add_command(trace)
 cli.add_command(settings_group)
 cli.add_command(teach)
 cli.add_command(threshold)

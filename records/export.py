@@ -50,6 +50,12 @@ class Chosen:
     until: str = ""
     """The same, exclusive."""
     lot: str = ""
+    model: str = ""
+    """Digest of the bundle."""
+    recipe: str = ""
+    revision: str = ""
+    camera: str = ""
+    """Whose picture decided."""
 
 
 ALL = Chosen()
@@ -64,7 +70,8 @@ def lines(store: Path, chosen: Chosen = ALL) -> Iterator[dict[str, Any]]:
     low, high; null: no limit, or not measured), lot, label (defect, good, unsure), label_kind.
     """
     reader, after = LedgerReader(store), 0
-    terms = [("taken_at >= ?", chosen.since), ("taken_at < ?", chosen.until), ("lot = ?", chosen.lot)]
+    terms = [("taken_at >= ?", chosen.since), ("taken_at < ?", chosen.until)]
+    terms += [(f"{name} = ?", getattr(chosen, name)) for name in ("lot", "model", "recipe", "revision", "camera")]
     asked = [(term, value) for term, value in terms if value]
     where = "".join(f" and {term}" for term, _ in asked)
     sql = f"select seq, {', '.join(COLUMNS)} from part where seq > ?{where} order by seq limit {_PAGE}"

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 import apsw
 
+from ..bus.clock import utc_now
 from ..bus.errors import Lost, OkngError, StoreLost
+from .known import Note
 from .ledger import Ledger
 from .retention import Retention
 
@@ -76,9 +78,11 @@ class Errands:
 class Keeper:
     """Runs retention until `close`."""
 
-    def __init__(self, retention: Retention, errands: Errands, begin_s: float = _BEGIN_S) -> None:
-        """begin_s: the line comes up first."""
-        self._retention, self._errands, self._begin_s = retention, errands, begin_s
+    def __init__(
+        self, retention: Retention, errands: Errands, note: Note | None = None, begin_s: float = _BEGIN_S
+    ) -> None:
+        """note: what digests stand for is written down too. begin_s: the line comes up first."""
+        self._retention, self._errands, self._note, self._begin_s = retention, errands, note, begin_s
         self._stop = threading.Event()
         self._trouble = ""
         self._thread = threading.Thread(target=self._work, name="retention", daemon=True)
@@ -95,6 +99,8 @@ class Keeper:
         while not self._stop.wait(wait):
             try:
                 wait = _BUSY_S if self._retention.step() else _IDLE_S
+                if self._note is not None:
+                    self._note.step(utc_now())
                 if self._trouble:
                     log.info("the store is looked after again")
                     self._trouble = ""

@@ -59,14 +59,14 @@ def parts(store: Path, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
     order = "asc" if wanted.after is not None else "desc"
     sql = f"select {', '.join(COLUMNS)} from part{where} order by seq {order} limit {limit}"
     with LedgerReader(store).asking() as ask:
-        return [_flat(row) for row in ask(sql, values)]
+        return [flat(row) for row in ask(sql, values)]
 
 
 def part(store: Path, seq: int) -> dict[str, Any] | None:
     """One part, or None. BadLedger."""
     with LedgerReader(store).asking() as ask:
         found = ask.first(f"select {', '.join(COLUMNS)} from part where seq = ?", [seq])
-        return _flat(found) if found else None
+        return flat(found) if found else None
 
 
 def newest(store: Path) -> int:
@@ -76,7 +76,8 @@ def newest(store: Path) -> int:
         return int(found["newest"])
 
 
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+def flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `COLUMNS` with its lists unpacked, and `latency_ms`."""
     made = dict(row)
     for name in ("reasons", "defects", "codes", "measures"):
         made[name] = json.loads(made[name])

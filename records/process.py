@@ -74,7 +74,8 @@ def run(
 
     cameras: names whose frames may end up in the ledger. cloud: folder that sync keeps its notes in; None: the box owes
     nothing to any cloud. gather: reads what recipes, models and cameras are now. BadLedger: the file is of a newer
-    okng, or another process writes it. A full or failing disk later on is no reason to end: entries then stay with io until it is mended.
+    okng, or another process writes it. A full or failing disk later on is no reason to end: entries then stay with io
+    until it is mended.
     """
     stop = Stop()
     with contextlib.suppress(OSError):

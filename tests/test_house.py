@@ -20,7 +20,7 @@ from .conftest import browsers_too_early
 ROOT = Path(__file__).parents[1]
 WEB_DOORS = (
     *("read", "people_read", "figures_read", "parts_read", "gallery_read", "labels_read", "timing_read"),
-    *("parcel", "seal_read"),
+    *("parcel", "part_trace", "trace_back", "keep_read", "seal_read"),
 )
 """What the screens may read of the ledger."""
 MAY_IMPORT: dict[str, set[str]] = {

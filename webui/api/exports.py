@@ -32,6 +32,9 @@ class ExportQuery(Shape):
     since: str = Field(default="", max_length=40, pattern=r"^[0-9TZ:.+-]*$", description="UTC, inclusive")
     until: str = Field(default="", max_length=40, pattern=r"^[0-9TZ:.+-]*$", description="UTC, exclusive")
     lot: str = Field(default="", max_length=64, pattern=r"^[^\x00-\x1f]*$")
+    model: str = Field(default="", max_length=64, pattern=r"^[0-9a-f]*$", description="Digest of the bundle")
+    recipe: str = Field(default="", max_length=128, pattern=r"^[^\x00-\x1f]*$", description="NAME or NAME@REVISION")
+    camera: str = Field(default="", max_length=64, pattern=r"^[^\x00-\x1f]*$", description="Whose picture decided")
 
 
 def add_export(views: Blueprint, spec: SpecTree, web: Web) -> None:
@@ -52,7 +55,7 @@ def add_export(views: Blueprint, spec: SpecTree, web: Web) -> None:
             return jsonify(error="busy", detail="another export runs: try again when it has ended"), 429
         command = [sys.executable, "-m", "okng", "ledger", "export", "--store", str(web.store)]
         command += ["--format", asked.format]
-        for name in ("since", "until", "lot"):
+        for name in ("since", "until", "lot", "model", "recipe", "camera"):
             if value := getattr(asked, name):
                 command += [f"--{name}={value}"]
         try:
