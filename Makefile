@@ -161,6 +161,17 @@ test-deb: setup-test deb  ## The package in a bare Debian: installed, upgraded, 
 soak: setup-test  ## 1,000,000 parts through every process of the box as fast as it takes them, and what grows; hours
 	@$(PY) -m okng.tests.soak --rate 60 --json docs/soak.json $(SOAK)
 
+.PHONY: nth
+nth: setup-test  ## Every operation of disk, database, shared memory and sockets of records and bus made to fail in turn; a quarter of an hour
+	@OKNG_NTH=all $(VENV)/bin/pytest -q --timeout 3600 tests/records/test_nth.py tests/records/test_nth_process.py tests/bus/test_nth.py $(PYTEST)
+
+# Arguments for bench/records.py, for example RECORDS='--rows 1000000 --store /mnt/data/bench'.
+RECORDS ?=
+
+.PHONY: bench-records
+bench-records: setup-test  ## The ledger: durable parts a second beside bare SQLite, and the screens' questions at 10,000,000 parts (20 GB)
+	@$(PY) bench/records.py $(RECORDS)
+
 .PHONY: lint
 lint: setup-test  ## ruff, format and mypy --strict over product, tests and bench
 	@$(VENV)/bin/ruff check --quiet .
