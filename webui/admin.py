@@ -18,6 +18,7 @@ from .admin_certificate import add_certificate
 from .admin_people import add_people
 from .admin_programs import add_programs
 from .admin_seal import add_seal
+from .admin_storage import add_storage
 from .asking import ask
 from .deeds import deed
 from .refusals import refusal
@@ -29,6 +30,7 @@ TABS: tuple[tuple[str, str, str], ...] = (
     ("admin.users", N_("Users"), "user.edit"),
     ("admin.roles", N_("Roles"), "user.edit"),
     ("admin.settings", N_("Settings"), "settings.edit"),
+    ("admin.storage", N_("Storage"), "diagnostics.read"),
     ("admin.display", N_("Display"), "settings.edit"),
     ("admin.certificate", N_("Certificate"), "settings.edit"),
     ("admin.audit", N_("Audit trail"), "audit.read"),
@@ -60,6 +62,7 @@ def admin_views(web: Web) -> Blueprint:
     add_box(views, web)
     add_programs(views, web)
     add_seal(views, web)
+    add_storage(views, web)
     add_certificate(views, web)
     return views
 

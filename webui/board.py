@@ -4,7 +4,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, replace
 
 from ..bus.clock import MS
-from ..bus.messages import CameraState, Counters, FrameLost, FrameReady, InspectState, StationState, Work
+from ..bus.messages import CameraState, Counters, FrameLost, FrameReady, InspectState, RecordsState, StationState, Work
 from ..bus.part import Action, Defect, Disposition, Outcome, Record, Trigger, Verdict, Why
 from ..bus.shift import ShiftState
 from .result import Result, with_codes, with_frame, with_verdict
@@ -55,6 +55,8 @@ class Board:
         self.cameras: dict[str, CameraState] = {}
         self.shift: ShiftState | None = None
         self.shift_at_ns = 0
+        self.records: RecordsState | None = None
+        self.records_at_ns = 0
         self.work: OrderedDict[str, Work] = OrderedDict()
         """Long work of the workshop by its id, the newest last."""
         self.latest: Result | None = None
@@ -100,6 +102,8 @@ class Board:
                 self.cameras[message.camera] = message
             case ShiftState():
                 self.shift, self.shift_at_ns = message, at_ns
+            case RecordsState():
+                self.records, self.records_at_ns = message, at_ns
             case Work():
                 self.work[message.id] = message
                 self.work.move_to_end(message.id)

@@ -13,10 +13,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..bus.channel import Subscriber, camera_address, inspect_addresses, io_address, shift_address, workshop_address
+from ..bus.channel import (
+    Subscriber,
+    camera_address,
+    inspect_addresses,
+    io_address,
+    records_state_address,
+    shift_address,
+    workshop_address,
+)
 from ..bus.clock import MS, SECOND, now_ns, utc_now
 from ..bus.heartbeat import Heartbeat, Pulse
-from ..bus.messages import CameraState, FrameLost, FrameReady, Health, InspectState, StationState, Work
+from ..bus.messages import CameraState, FrameLost, FrameReady, Health, InspectState, RecordsState, StationState, Work
 from ..bus.part import Disposition, Record, Trigger, Verdict
 from ..bus.ring import RingShelf
 from ..bus.shift import ShiftState
@@ -43,6 +51,7 @@ HEARD = (
     FrameLost,
     ShiftState,
     Work,
+    RecordsState,
 )
 WATCHED_NS = 4 * SECOND
 """A viewer that has not asked for this long is gone: encoding stops."""
@@ -51,6 +60,7 @@ BEAT_EVERY_NS = 1 * SECOND
 INSPECT_SILENT_NS = 3 * SECOND
 """inspect speaks every 500 ms: after this long without a word, what it said of the pictures is worth nothing."""
 SHIFT_SILENT_NS = 3 * SECOND
+RECORDS_SILENT_NS = 5 * SECOND
 FREE_RUN_AFTER_NS = 2 * SECOND
 """A free-running picture is shown only when no part came for this long."""
 
@@ -114,6 +124,13 @@ class Watch:
         return self._board.work.get(id)
 
     @property
+    def records(self) -> RecordsState | None:
+        """What records last said of the store; None: nothing in the last seconds."""
+        board = self._board
+        fresh = board.records is not None and now_ns() - board.records_at_ns < RECORDS_SILENT_NS
+        return board.records if fresh else None
+
+    @property
     def inspect(self) -> InspectState | None:
         """What inspect last said of itself; None: nothing yet."""
         return self._board.inspect
@@ -168,6 +185,7 @@ class Watch:
         addresses = [io_address(self._run_dir), *inspect_addresses(self._run_dir)]
         addresses += [camera_address(self._run_dir, name) for name in self._cameras]
         addresses += [shift_address(self._run_dir), workshop_address(self._run_dir)]
+        addresses.append(records_state_address(self._run_dir))
         heartbeat = Heartbeat(self._run_dir, "web")
         heartbeat.health = Health.READY
         pulse, shelf = Pulse(self._run_dir), RingShelf(self._run_dir)

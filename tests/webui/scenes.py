@@ -16,6 +16,7 @@ MORE = {
     "admin-users": ("/admin/users", "administrator"),
     "admin-roles": ("/admin/roles", "administrator"),
     "admin-settings": ("/admin/settings", "administrator"),
+    "admin-storage": ("/admin/storage", "administrator"),
     "admin-display": ("/admin/display", "administrator"),
     "admin-programs": ("/admin/programs", "administrator"),
     "admin-audit": ("/admin/audit", "administrator"),

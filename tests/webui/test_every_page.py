@@ -136,6 +136,7 @@ MORE = {
         "new user": "/admin/users/new",
         "roles": "/admin/roles",
         "settings": "/admin/settings",
+        "storage": "/admin/storage",
         "display": "/admin/display",
         "programs": "/admin/programs",
         "audit": "/admin/audit",
