@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .clock import MS, now_ns
+from .errors import ChannelLost
 from .messages import Health
 from .notify import Notifier
 
@@ -73,13 +74,26 @@ class Heartbeat:
     """
 
     def __init__(self, run: Path, name: str) -> None:
-        """Claim the slot of that name (1..32 bytes). ValueError: no slot left or a name too long."""
-        self._notifier, self._announced = Notifier(), False
+        """Claim the slot of that name (1..32 bytes).
+
+        ValueError: no slot left or a name too long. ChannelLost: the run folder does not take it now.
+        """
         self._path = heartbeat_file(run)
-        self._map = _mapped(self._path, write=True)
+        self._notifier, self._announced = Notifier(), False
+        try:
+            self._map = _mapped(self._path, write=True)
+        except OSError as error:
+            self._notifier.close()
+            raise ChannelLost(f"{self._path}: {error}") from error
         self._words = memoryview(self._map).cast("Q")
         self._done, self.health = 0, Health.STARTING
-        self._claim(name)
+        try:
+            self._claim(name)
+        except OSError as error:
+            self._words.release()
+            self._map.close()
+            self._notifier.close()
+            raise ChannelLost(f"{self._path}: {error}") from error
 
     def _claim(self, name: str) -> None:
         label = name.encode()
