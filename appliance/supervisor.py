@@ -33,6 +33,8 @@ WINDOW_NS = 60 * SECOND
 RETRY_NS = 60 * SECOND
 SILENT_NS = 2 * SECOND
 """A process that was READY and whose loop has not turned for this long is killed (WatchdogSec of the units)."""
+PATIENCE_NS = {"records": 10 * SECOND, "shift": 5 * SECOND, "workshop": 20 * SECOND}
+"""Who may wait for a disk gets longer, as its unit says: to kill it makes no disk quicker."""
 OPENING_NS = 15 * SECOND
 """A camera process that is starting or lost may be inside its maker's library this long: it looks for cameras on every
 network card, and reads a camera's description over the wire. Beyond that the library hangs: the process is killed."""
@@ -61,6 +63,8 @@ class Child:
     """io: the PLC already holds the line, so it is started again without end."""
     opening_ns: int | None = None
     """A camera: how long one turn may take while it is starting or lost. None: not watched until it is READY."""
+    silent_ns: int = SILENT_NS
+    """How long one turn may take once it is READY."""
     process: subprocess.Popen[bytes] | None = None
     starts: deque[int] = field(default_factory=deque)
     due_ns: int = 0
@@ -141,7 +145,7 @@ class Supervisor:
             child.was_ready = child.was_ready or beat.health is Health.READY
             streams = beat.health is Health.FAULT and child.opening_ns is not None
             if beat.health is Health.READY or streams:
-                limit_ns = SILENT_NS
+                limit_ns = child.silent_ns
         return 0 if limit_ns is None or at - turned_ns <= limit_ns else at - turned_ns
 
     def _ended(self, child: Child, code: int, at: int) -> None:
@@ -248,7 +252,10 @@ def box_children(
         children.append(Child(STANDBY, [*door, "inspect", "--standby", *rest]))
     children.append(Child("records", [*door, "records", *rest]))
     names = (*(("web", "workshop") if web else ()), *beside)
-    return children + [Child(name, [*door, name, *rest]) for name in names]
+    children += [Child(name, [*door, name, *rest]) for name in names]
+    for child in children:
+        child.silent_ns = PATIENCE_NS.get(child.name, SILENT_NS)
+    return children
 
 
 def wait_until(ready: "Readiness", timeout_s: float, supervisor: Supervisor | None = None) -> bool:

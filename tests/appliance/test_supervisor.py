@@ -1,6 +1,7 @@
 """The supervisor: what dies comes back, with a budget; what hangs is killed; all stop in order."""
 
 import os
+import re
 import signal
 import sys
 import time
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from okng.appliance.supervisor import BUDGET, CAMERA_LOST, Child, Supervisor
+from okng.appliance.supervisor import BUDGET, CAMERA_LOST, Child, Supervisor, box_children
+from okng.bus.clock import SECOND
 from okng.bus.degraded import read_degraded
 
 TURNS = """
@@ -239,3 +241,13 @@ def test_who_is_given_up_is_written_down_with_its_last_words_and_taken_back_when
         assert not child.given_up
     finally:
         supervisor.stop()
+
+
+def test_who_may_wait_for_a_disk_gets_the_time_that_its_unit_gives_it() -> None:
+    """A sync of some seconds is no hang of records; io, which waits for nothing, is killed after two seconds."""
+    units = Path(__file__).parent.parent.parent / "systemd"
+    children = {child.name: child for child in box_children(Path("okng.toml"), ("top",))}
+    for name in ("io", "inspect", "records", "shift", "workshop"):
+        said = re.search(r"^WatchdogSec=(\d+)s$", (units / f"okng-{name}.service").read_text(), re.MULTILINE)
+        assert said is not None
+        assert children[name].silent_ns == int(said.group(1)) * SECOND
