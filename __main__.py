@@ -27,6 +27,7 @@ from .appliance.health_door import health
 from .appliance.import_door import import_
 from .appliance.salvage_door import salvage
 from .appliance.settings_door import settings as settings_group
+from .appliance.support_door import support_bundle
 from .appliance.teach_door import teach
 from .appliance.threshold_door import threshold
 from .appliance.tls_door import tls
@@ -34,9 +35,9 @@ from .appliance.trace_door import trace
 from .appliance.train_door import train
 from .appliance.update_door import update
 from .bus.errors import BadSettings, Fault, Lost, OkngError
+from .bus.stacks import last_words
 
 EXIT_FAULT = 70
-from .bus.stacks import last_words
 EXIT_LOST = 75
 EXIT_REFUSED = 78
 LOG_FORMAT = "%(asctime)s.%(msecs)03d %(levelname)s %(processName)s %(threadName)s %(name)s: %(message)s"
@@ -111,12 +112,11 @@ def inspect_(settings_file: Path, standby: bool) -> None:
 
     become_process("inspect-standby" if standby else "inspect")
     settings, jobs = _jobs(settings_file)
-    settings.box.run_dir.mkdir(parents=True, exist_ok=True)
     if standby and not settings.inspect.standby:
         Notifier().ready()  # no failure: the unit is there on every box
         sys.exit(0)
-    role = Role(settings.box.run_dir, settings.cameras)
     enter(settings.box.run_dir)
+    role = Role(settings.box.run_dir, settings.cameras)
     from .inspect.process import run  # only now: numpy and the runtime come at the priority of the role
 
     sys.exit(run(jobs.active(), jobs.recipe, settings.inspect, settings.cameras, settings.box.run_dir, role))
@@ -492,12 +492,13 @@ bundle.add_command(import_)
 cli.add_command(bundle)
 cli.add_command(camera)
 cli.add_command(data)
-cli.add_command(evaluate)
 cli.add_command(degraded)
+cli.add_command(evaluate)
 cli.add_command(health)
 ledger.add_command(salvage)
 ledger.add_command(trace)
 cli.add_command(settings_group)
+cli.add_command(support_bundle)
 cli.add_command(teach)
 cli.add_command(threshold)
 cli.add_command(tls)
@@ -512,10 +513,10 @@ def main() -> None:
         cli(prog_name="okng")
     except OkngError as error:
         click.echo(f"okng: {error}", err=True)
+        last_words(f"okng: {error}")
         code = EXIT_LOST if isinstance(error, Lost) else EXIT_FAULT if isinstance(error, Fault) else EXIT_REFUSED
         sys.exit(code)
 
-        last_words(f"okng: {error}")
 
 if __name__ == "__main__":
     main()

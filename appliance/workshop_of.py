@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..settings import read_settings
+from ..settings import Settings, read_settings
 from ..workshop.box import Box
 
 
@@ -23,4 +23,5 @@ def box_of(settings_file: Path) -> Box:
         authorities=tuple(folder / file for file in settings.sync.authorities) if settings.sync else (),
         options=settings.workshop,
         signatures_required=settings.records.signatures_required,
+        settings_model=Settings,
     )

@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "workshop": {
         *("bus", "imaging", "camera.frame", "inspect", "models", "training", "fleet.activate"),
         *("records.read", "records.people_read", "records.figures_read", "records.export_files"),
-        *("records.parcel", "records.export", "records.seal_read"),
+        *("records.parcel", "records.export", "records.seal_read", "records.check"),
     },
     "simline": set(),
 }

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from ..bus.active_job import kept_job
 from ..bus.errors import BadBundle
 from ..inspect.options import InspectOptions
@@ -30,6 +32,8 @@ class Box:
     options: WorkshopOptions
     signatures_required: tuple[str, ...] = ()
     """Electronic signatures a model needs before it is put in place, as `[records]` says."""
+    settings_model: type[BaseModel] | None = None
+    """What the settings are made of: a support bundle shows what they say is no secret. None: nothing of them."""
 
     @property
     def active_job(self) -> int:

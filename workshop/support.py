@@ -1,149 +1,156 @@
 """What a person who is to help has to have, in one zip: settings without secrets, recipes, versions, logs, figures.
 
-No names of people, no keys, no PIN hashes; pictures of the last rejects only where they were asked for.
+No names of people, no keys, no PIN hashes; pictures of the last rejects only where they were asked for. It is made when
+something is broken: whatever cannot be had is named in it, and the rest is there.
 """
 
-import json
-import os
-import platform
-import re
 import subprocess
 import tomllib
-import zipfile
-from importlib import metadata
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from .. import __version__
 from ..bus.clock import utc_now
-from ..bus.errors import OkngError
-from ..bus.heartbeat import Pulse
+from ..bus.stacks import dumps
 from ..inspect.recipe import read_recipe
 from ..records.read import LedgerReader
-from .box import Box
 from .jobs import Bench
 from .shelf import models_of
+from .support_archive import Archive
+from .support_facts import as_json, ledger, machine, processes, versions
+from .support_secrets import LEAST, cleaned, cleaned_value, secret_files, shown_settings, struck_out
 
 FILE = "support.zip"
 _MOST_LOG = 4 << 20
-_SECRET = re.compile(r"(?i)(password|secret|token|pin|credential|passphrase|private|_key$|^key$|hash|salt)")
-_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s:@]+:[^/\s@]+@", re.IGNORECASE)
-_SAID = re.compile(
-    r"(?i)\b(password|secret|token|pin|authorization|bearer)" r"""(["']?\s*[=:]\s*|\s+)((bearer|basic)\s+)?\S+"""
-)
-_LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "pyzmq", "pydantic", "apsw", "flask")
+_MOST_LOGS = 8
+_MOST_PICTURES = 1000
+_MOST_SECRET = 16 << 10
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a box keeps what a bundle tells of."""
+
+    settings_file: Path
+    run_dir: Path
+    store: Path
+    recipes: Mapping[int, Path] = field(default_factory=dict)
+    settings_model: type[BaseModel] | None = None
+    models: Callable[[], Any] = dict
+    """What the box knows of its models."""
 
 
 def support_bundle(bench: Bench) -> dict[str, Any]:
     """Write the zip; return its name and what is in it."""
     box, path = bench.box, bench.folder / FILE
-    found: dict[str, bytes] = {}
-    bench.tell(0.1, "settings and recipes")
-    text = box.settings_file.read_text(encoding="utf-8")
-    found["settings.json"] = _json(without_secrets(tomllib.loads(text)))
-    for number, recipe in box.recipes.items():
+    model = box.settings_model
+    place = Place(box.settings_file, box.run_dir, box.store, box.recipes, model, lambda: models_of(box))
+    most = int(bench.order["most"]) if bench.order.get("pictures") else 0
+    holds = write_bundle(place, path, most, bench.tell)
+    return {"file": FILE, "size": path.stat().st_size, "holds": holds}
+
+
+def write_bundle(
+    place: Place, path: Path, pictures: int = 0, tell: Callable[[float, str], None] = lambda share, what: None
+) -> list[str]:
+    """Write the zip; return the names of its parts. pictures: of so many rejects, the last ones. OSError: it cannot be.
+
+    tell: what it is at.
+    """
+    archive, known = Archive(), set[str]()
+
+    def take(name: str, make: Callable[[], Any]) -> None:
+        """One part; what goes wrong with it is told in the bundle itself."""
         try:
-            found[f"recipes/{number}-{recipe.name}"] = read_recipe(recipe).path.read_bytes()
-        except OkngError as error:
-            found[f"recipes/{number}-trouble.txt"] = str(error).encode()
-    bench.tell(0.3, "versions and figures")
-    found["versions.json"] = _json(_versions())
-    found["models.json"] = _json(models_of(box))
-    found["box.json"] = _json(_figures(box))
-    bench.tell(0.5, "logs")
-    for name, data in _logs(box).items():
-        found[f"logs/{name}"] = data
-    if bench.order.get("pictures"):
-        bench.tell(0.7, "pictures")
-        found |= _pictures(box, int(bench.order["most"]))
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, data in found.items():
-            file.writestr(name, data)
-    return {"file": FILE, "size": path.stat().st_size, "holds": sorted(found)}
+            made = make()
+        except Exception as error:  # noqa: BLE001 - a bundle is for boxes that are broken: the rest of it must come
+            archive.trouble.append(cleaned(f"{name}: {type(error).__name__}: {error}"[:2000], known))
+            return
+        text = cleaned(made, known) if isinstance(made, str) else as_json(cleaned_value(made, known))
+        archive.add(name, text.encode())
 
-
-def without_secrets(value: Any, name: str = "") -> Any:
-    """The same with what looks like a secret struck out, by its key or because it stands in an address."""
-    if isinstance(value, dict):
-        return {key: without_secrets(each, key) for key, each in value.items()}
-    if isinstance(value, list):
-        return [without_secrets(each, name) for each in value]
-    if isinstance(value, str):
-        return "***" if _SECRET.search(name) else _ADDRESS.sub(r"\1***@", value)
-    return value if isinstance(value, bool | int | float) else str(value)
-
-
-def _versions() -> dict[str, Any]:
-    libraries = {}
-    for name in _LIBRARIES:
+    tell(0.1, "settings and recipes")
+    take("settings.json", lambda: _settings(place, known))
+    for number, recipe in place.recipes.items():
+        take(f"recipes/{number}-{recipe.stem}.json", lambda at=recipe: read_recipe(at).recipe.model_dump(mode="json"))
+    tell(0.3, "versions and figures")
+    take("versions.json", versions)
+    take("processes.json", lambda: processes(place.run_dir))
+    take("machine.json", lambda: machine(place.run_dir, place.store))
+    take("ledger.json", lambda: ledger(place.store))
+    take("models.json", place.models)
+    for dump in dumps(place.run_dir):
+        take(f"dumps/{dump.name}.{dump.pid}.txt", lambda text=dump.text: text)
+    tell(0.5, "logs")
+    for name, read in _logs(place):
+        take(f"logs/{name}", read)
+    if pictures:
+        tell(0.7, "pictures")
         try:
-            libraries[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return {
-        "okng": __version__,
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "cores": os.cpu_count(),
-        "libraries": libraries,
-        "made_at": utc_now(),
-    }
+            for name, data in _pictures(place.store, pictures):
+                archive.add(name, data)
+        except Exception as error:  # noqa: BLE001 - as above
+            archive.trouble.append(f"pictures: {error}")
+    head = {"made at": utc_now(), "okng": __version__}
+    return archive.write(path, head)
 
 
-def _figures(box: Box) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": box.name, "station": box.station, "active_job": box.active_job}
-    beats = Pulse(box.run_dir)
-    told["processes"] = {
-        beat.name: {"health": str(beat.health), "pid": beat.pid, "done": beat.done} for beat in beats.beats().values()
-    }
-    beats.close()
+def _settings(place: Place, known: set[str]) -> dict[str, Any]:
+    """The settings that may be shown. known: takes up what may not."""
+    content = tomllib.loads(place.settings_file.read_text(encoding="utf-8"))
+    shown = {} if place.settings_model is None else shown_settings(content, place.settings_model)
+    known |= struck_out(content, shown)
+    for path in secret_files(content):
+        known |= _secrets_in(place.settings_file.resolve().parent / path)
+    return shown
+
+
+def _secrets_in(path: Path) -> set[str]:
+    """Lines of a file of secrets, if it may be read. One that may not cannot have been written down by us either."""
     try:
-        told["ledger"] = LedgerReader(box.store).summary()
-    except OkngError as error:
-        told["ledger"] = str(error)
-    for name, place in (("store", box.store), ("workshop", box.options.folder)):
-        if place.exists():
-            free = os.statvfs(place)
-            told[f"{name}_free_mb"] = free.f_bavail * free.f_frsize >> 20
-    return told
+        with path.open("rb") as file:
+            text = file.read(_MOST_SECRET).decode("utf-8", errors="replace")
+    except OSError:
+        return set()
+    return {line.strip() for line in text.splitlines() if len(line.strip()) >= LEAST}
 
 
-def _logs(box: Box) -> dict[str, bytes]:
-    """The journal of the box's units where there is one, and log files beside the settings."""
-    found = {}
-    command = ["journalctl", "-u", "okng-*", "--since", "-24h", "--no-pager", "-o", "short-iso", "-n", "20000"]
+def _logs(place: Place) -> Iterator[tuple[str, Callable[[], str]]]:
+    """The journal of the box's units where there is one, and log files beside the settings and in the run folder."""
+    journal = _journal()
+    if journal:
+        yield "journal.txt", lambda: journal
+    folders = dict.fromkeys((place.settings_file.resolve().parent, place.run_dir.resolve()))
+    for folder in folders:
+        for path in sorted(folder.glob("*.log"))[:_MOST_LOGS]:
+            if path.is_file() and not path.is_symlink():
+                yield path.name, lambda at=path: _tail(at)  # type: ignore[misc]
+
+
+def _journal() -> str:
+    command = ["journalctl", "-q", "-u", "okng-*", "--since", "-24h", "--no-pager", "-o", "short-iso", "-n", "20000"]
     try:
         done = subprocess.run(command, capture_output=True, timeout=20, check=False)
-        if done.returncode == 0 and done.stdout.strip():
-            found["journal.txt"] = _cleaned(done.stdout)
     except (OSError, subprocess.TimeoutExpired):
-        pass
-    for path in sorted(box.settings_file.parent.glob("*.log")):
-        found[path.name] = _cleaned(_tail(path))
-    return found
+        return ""
+    said = done.stdout[-_MOST_LOG:].decode("utf-8", errors="replace")
+    return said if done.returncode == 0 and said.strip() else ""
 
 
-def _tail(path: Path) -> bytes:
+def _tail(path: Path) -> str:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _MOST_LOG))
-        return file.read(_MOST_LOG)
+        return file.read(_MOST_LOG).decode("utf-8", errors="replace")
 
 
-def _cleaned(data: bytes) -> bytes:
-    text = data[-_MOST_LOG:].decode("utf-8", errors="replace")
-    return _SAID.sub(r"\1\2***", _ADDRESS.sub(r"\1***@", text)).encode()
-
-
-def _pictures(box: Box, most: int) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    for row in LedgerReader(box.store).rows(min(1000, most), action="REJECT"):
+def _pictures(store: Path, most: int) -> Iterator[tuple[str, bytes]]:
+    for row in LedgerReader(store).rows(min(_MOST_PICTURES, most), action="REJECT"):
         if row.picture_kept and row.picture:
             try:
-                found[f"pictures/{row.seq}-{Path(row.picture).name}"] = (box.store / row.picture).read_bytes()
+                yield f"pictures/{row.seq}-{Path(row.picture).name}", (store / row.picture).read_bytes()
             except OSError:
                 continue
-    return found
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, indent=1, ensure_ascii=False, default=str).encode()
