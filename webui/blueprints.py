@@ -20,6 +20,7 @@ from .labelling import labelling_views
 from .missed import missed_views
 from .models import model_views
 from .papers import paper_views
+from .part_history import history_views
 from .plc_screen import plc_views
 from .regions import region_views
 from .report import report_views
@@ -50,6 +51,7 @@ BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = (
     diagnostic_views,
     region_views,
     paper_views,
+    history_views,
     trend_views,
     teach_views,
     model_views,

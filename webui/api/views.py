@@ -10,6 +10,7 @@ from ..web import Web
 from .bearer import bear
 from .commands import add_commands
 from .exports import add_export
+from .history import add_history
 from .looks import add_looks
 from .slots import once
 from .spec import PREFIX, VERSION, make_spec
@@ -29,6 +30,7 @@ def api_views(web: Web) -> Blueprint:
         return once(slots.release) if slots.acquire(blocking=False) else None
 
     add_looks(views, spec, web)
+    add_history(views, spec, web)
     add_commands(views, spec, web)
     add_export(views, spec, web)
     add_stream(views, web, acquire)
