@@ -15,6 +15,7 @@ from typing import Any
 from ..bus.errors import StoreLost
 from ..records.durable import sync_folder, write_synced
 from ..records.read import Event, LedgerReader
+from ..records.rescued import streams_to_send
 from .layout import batch_key, batch_range, blob_key, stream_prefix
 from .stores import BadObject, BlobStore, file_sha256
 
@@ -64,7 +65,39 @@ def push(
     name = box or identity.box
     which = Cursor(name, identity.lineage, 0, 0)
     rejects = _push_stream(reader, blobs, state, STREAM, which, batch_events)
-    return replace(rejects, heads=_push_stream(reader, blobs, state, HEADS, which, batch_events).events)
+    heads = _push_stream(reader, blobs, state, HEADS, which, batch_events).events
+    done = replace(rejects, heads=heads)
+    for name in (STREAM, HEADS):
+        for stream, lineage, top in streams_to_send(reader, name):
+            done = _push_rescued(reader, blobs, state, stream, Cursor(which.box, lineage, 0, top), batch_events, done)
+    return done
+
+
+def _push_rescued(
+    reader: LedgerReader, blobs: BlobStore, state: Path, stream: str, old: Cursor, batch_events: int, done: Pushed
+) -> Pushed:
+    """What was rescued from a damaged ledger and had not been sent from there, under its own lineage and numbers.
+
+    old: of that ledger; `planned` is its last event. Numbers may be missing, so the store is asked for the last one.
+    """
+    name, _, _ = stream.partition("@")
+    file = state / f"push-{stream}.json"
+    said = _said(file)
+    if said is None or (said.box, said.lineage) != (old.box, old.lineage):
+        sent = [batch_range(key) or (0, 0) for key in blobs.keys(stream_prefix(old.box, name, old.lineage))]
+        said = replace(old, acked=max((last for _, last in sent), default=0))
+    while said.acked < old.planned and (events := _batch(reader, stream, replace(said, planned=0), batch_events)):
+        for event in events if name == STREAM else ():
+            done = _push_pictures(reader.store, blobs, event, done)
+        body = b"".join(event.body + b"\n" for event in events)
+        key = batch_key(old.box, name, old.lineage, events[0].seq, events[-1].seq)
+        blobs.put_if_absent(key, body, hashlib.sha256(body).hexdigest())
+        said = replace(said, acked=events[-1].seq)
+        _note(file, said)
+        sent_now = len(events) if name == STREAM else 0
+        done = replace(done, events=done.events + sent_now, batches=done.batches + 1)
+        done = replace(done, heads=done.heads + len(events) - sent_now)
+    return done
 
 
 def _push_stream(
@@ -132,13 +165,7 @@ def _push_picture(store: Path, blobs: BlobStore, record: dict[str, Any], done: P
 
 
 def _cursor(file: Path, blobs: BlobStore, box: str, lineage: int, stream: str) -> Cursor:
-    try:
-        said = Cursor(**json.loads(file.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        said = None
-    except (OSError, ValueError, TypeError) as error:
-        log.warning("%s is not readable (%s): the store is asked how far it has come", file, error)
-        said = None
+    said = _said(file)
     if said is not None and (said.box, said.lineage) == (box, lineage):
         return said
     acked = 0
@@ -147,6 +174,17 @@ def _cursor(file: Path, blobs: BlobStore, box: str, lineage: int, stream: str) -
         if first == acked + 1:
             acked = last
     return Cursor(box, lineage, acked, acked)
+
+
+def _said(file: Path) -> Cursor | None:
+    """How far the store has come by our own note; None: there is none, or it does not read."""
+    try:
+        return Cursor(**json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        log.warning("%s is not readable (%s): the store is asked how far it has come", file, error)
+        return None
 
 
 def _note(file: Path, cursor: Cursor) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .bookkeeping import REJECTS
 from .read import Ask
+from .rescued import rescued_streams
 
 NOBODY = 2**62
 """Part number that no part reaches."""
@@ -41,7 +42,17 @@ def owed(ask: Ask, cloud: Path | None) -> Owed:
         [REJECTS, taken],
     )
     unsent = max(0, int(newest["newest"]) - taken) if newest else 0
-    return Owed(unsent, NOBODY if first is None else int(first["seq"]))
+    floor = NOBODY if first is None else int(first["seq"])
+    for stream, lineage, top in rescued_streams(ask, REJECTS):
+        taken = _taken(cloud / f"push-{stream}.json", lineage)
+        if taken < top:
+            (left,) = ask(
+                "select count(*) as n, min(json_extract(cast(body as text), '$.seq')) as seq from outbox"
+                " where stream = ? and seq > ?",
+                [stream, taken],
+            )
+            unsent, floor = unsent + int(left["n"]), min(floor, int(left["seq"]))
+    return Owed(unsent, floor)
 
 
 def _taken(note: Path, lineage: int) -> int:
