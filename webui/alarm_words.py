@@ -240,8 +240,9 @@ def told(kind: str, fill: Mapping[str, str], gettext: Gettext) -> Told | None:
     if sentences is None:
         return None
     said = _Filled({name: detail_words(text, gettext) for name, text in fill.items()})
-    if kind == "pictures.soon" and fill.get("kind") in CLASSES:
-        said["kind"] = gettext(CLASSES[fill["kind"]])
+    pictures = fill.get("kind", "")
+    if kind == "pictures.soon" and pictures in CLASSES:
+        said["kind"] = gettext(CLASSES[pictures])
     if kind == "escape.reported":
         said["detail"] = _escape(fill.get("detail", ""), gettext)
     if kind in ("light.failed", "drift"):  # what inspect saw in the pictures has words of its own
