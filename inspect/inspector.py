@@ -1,5 +1,6 @@
 """One picture at a time becomes a verdict: one job, that is one recipe and the models it names."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ..bus.clock import now_ns
@@ -81,9 +82,12 @@ class Inspector:
         """What the pictures of each commissioned camera are compared with."""
         return tuple(view.watch.limits for view in self._views.values() if view.watch is not None)
 
-    def prove(self) -> None:
-        """Score the golden pictures of every bundle on this box. BadBundle: not as stored."""
-        self._models.prove()
+    def prove(self, between: Callable[[], None] = lambda: None) -> None:
+        """Score the golden pictures of every bundle on this box. BadBundle: not as stored.
+
+        between: called before each picture; what it raises ends the work.
+        """
+        self._models.prove(between)
 
     def turn(self) -> None:
         """Keep models warm and take those that were loaded again, while no frame waits. Fault: one cannot be had."""

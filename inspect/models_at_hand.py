@@ -97,11 +97,14 @@ class Models:
         """Score above which a region is NG."""
         return self._of[region.name].manifest.threshold.value if region.threshold is None else region.threshold
 
-    def prove(self) -> None:
-        """Score the golden pictures of all that are at hand. BadBundle: not as stored any more."""
+    def prove(self, between: Callable[[], None] = lambda: None) -> None:
+        """Score the golden pictures of all that are at hand. BadBundle: not as stored any more.
+
+        between: called before each picture; what it raises ends the work.
+        """
         for keeper in self._keepers.values():
             if keeper.fit:
-                require_golden(keeper.detector)
+                require_golden(keeper.detector, between)
 
     def turn(self) -> None:
         """Do what is due while no frame waits. Fault: a model cannot be had any more."""

@@ -108,6 +108,10 @@ def freeze() -> None:
     gc.freeze()
 
 
+class _SeatFree(Exception):
+    """The judge has died while its standby proved itself."""
+
+
 class _Loop:
     """What the loop holds between two turns."""
 
@@ -133,8 +137,7 @@ class _Loop:
         while not stop.asked.is_set():
             if not self._waiting or not self._role.judges:
                 self._frames.wait(self._wait_ms())
-            if self._role.turn():
-                self._herald_ns = now_ns() + HERALD_NS
+            self._try_seat()
             self._listen()
             self._follow()
             if not self._role.judges:
@@ -189,6 +192,20 @@ class _Loop:
             return self._prove()
         return True
 
+    def _between(self) -> None:
+        """Between two golden pictures: this process moves, and a seat that fell free is worth more than the rest."""
+        self._heartbeat.turn()
+        if self._try_seat():
+            raise _SeatFree
+
+    def _try_seat(self) -> bool:
+        """True in the one turn in which this process becomes the judge."""
+        if not self._role.turn():
+            return False
+        self._idle_since = now_ns()
+        self._herald_ns = self._idle_since + HERALD_NS
+        return True
+
     def _wait_ms(self) -> int:
         """How long to wait for a frame: a job or a model that is being loaded is looked for."""
         wait_ns = self._bench.active.wait_ns()
@@ -241,7 +258,9 @@ class _Loop:
     def _prove(self) -> bool:
         """Score the golden pictures while nothing is to be judged. False: they do not score as stored any more."""
         try:
-            self._bench.active.prove()
+            self._bench.active.prove(self._between)
+        except _SeatFree:
+            return True
         except BadBundle:
             log.exception("a golden picture no longer scores as stored")
             self._heartbeat.health = Health.FAULT

@@ -77,11 +77,15 @@ class GoldenReport:
         return f"{said}; {'' if self.latency.fits else 'too slow: '}{self.latency.words}"
 
 
-def check_golden(detector: Detector) -> GoldenReport:
-    """Score the bundle's golden pictures on this detector. BadBundle: a picture does not decode or has another size."""
+def check_golden(detector: Detector, between: Callable[[], None] = lambda: None) -> GoldenReport:
+    """Score the bundle's golden pictures on this detector. BadBundle: a picture does not decode or has another size.
+
+    between: called before each of them; what it raises ends the work.
+    """
     bundle = detector.bundle
     largest, flips, failures, scores = 0.0, [], [], {}
     for golden in bundle.golden:
+        between()
         findings = detector.find_cut(golden_cut(detector, golden))
         scores[golden.name] = findings.score
         difference = abs(findings.score - golden.score)
@@ -97,9 +101,12 @@ def check_golden(detector: Detector) -> GoldenReport:
     return GoldenReport(len(bundle.golden), largest, bundle.tolerance, tuple(flips), tuple(failures), None, scores)
 
 
-def require_golden(detector: Detector) -> GoldenReport:
-    """Return the report of golden pictures that all scored as stored. BadBundle: they did not; the text names them."""
-    return _required(detector, check_golden(detector))
+def require_golden(detector: Detector, between: Callable[[], None] = lambda: None) -> GoldenReport:
+    """Return the report of golden pictures that all scored as stored. BadBundle: they did not; the text names them.
+
+    between: as of `check_golden`.
+    """
+    return _required(detector, check_golden(detector, between))
 
 
 def check_gate(detector: Detector, clock_ns: Callable[[], int] = time.perf_counter_ns) -> GoldenReport:

@@ -187,13 +187,18 @@ class Plain:
     def __init__(self) -> None:
         self.seen: list[int] = []
         self.proved = 0
+        self.die: Callable[[], None] = lambda: None
 
     def verdict(self, ready: FrameReady, shelf: object) -> Verdict:
         self.seen.append(ready.part)
         said = ("cap", JOB.revision, JOB.model, ready.camera, ready.triggered_at_ns)
         return Verdict(ready.part, Outcome.OK, (), (), 1.0, 2.0, *said, ready, (), 1, 2)
 
-    def prove(self) -> None:
+    def prove(self, between: Callable[[], None]) -> None:
+        between()
+        self.proved += 1
+        self.die()
+        between()
         self.proved += 1
 
     def turn(self) -> None:
@@ -259,6 +264,24 @@ def test_the_standby_hears_everything_says_nothing_and_answers_only_what_was_not
     assert isinstance(bus.said[0], InspectState), "that the line has its judge is said first"
     assert len(states) >= 5, "and again at each turn"
     assert made.seen[0] == 4, "it rehearsed with the newest frame"
+    role.close()
+
+
+def test_a_proof_of_the_standby_ends_where_the_judge_dies(tmp_path: Path) -> None:
+    judge = Seat(tmp_path, CAMERAS)
+    judge.take()
+    role, bus, made = Role(tmp_path, CAMERAS), Bus(), Plain()
+    made.die = judge.close
+    role.heartbeat.health = Health.READY
+    bench = Bench(cast(Inspector, made), lambda number, job: cast(Inspector, made))
+    options = InspectOptions.model_construct(golden_every_s=0)
+    publisher = cast(Publisher, SimpleNamespace(send=bus.said.append))
+    loop = _Loop(bench, options, role, publisher, cast(Subscriber, bus), cast(RingShelf, None))
+    asked = iter(range(100))
+    stop = SimpleNamespace(asked=SimpleNamespace(is_set=lambda: role.judges or next(asked) > 50))
+    assert loop.go(cast(Stop, stop)) == 0
+    assert role.judges
+    assert made.proved == 1, "the second picture would have cost parts"
     role.close()
 
 
