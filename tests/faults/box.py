@@ -42,6 +42,8 @@ DEADLINE_MS = 400
 SEED = 1
 PARTS = 1_000_000
 """More than a row has; its line is stopped."""
+POOL = 40
+"""Different looks of a row's parts: fewer than it was taught from, so that a line begins sooner."""
 START_S = 30.0
 TEACHING = TeachOptions(name="rendered-parts", size_px=128, heads="usual", threads=2, seed=SEED, overkill_percent=1.0)
 
@@ -57,8 +59,8 @@ class Box:
         self.belt = belt_for(RATE, DEADLINE_MS, varying=False)
         self._said: IO[bytes] | None = None
         self.supervisor: Supervisor | None = None
-        self.starts = 0
-        """How often the whole box was started."""
+        self.wrappers: dict[str, str] = {}
+        """Module here that a process is started through, where it is not `hurt`."""
         self._ears: Subscriber | None = None
         self.state: StationState | None = None
         """What io said of itself last: for rows that want to know, never for the verdict."""
@@ -67,7 +69,7 @@ class Box:
     def plan(self, **over: Any) -> dict[str, Any]:
         """Return what the simulated line is told, without what `write_plan` adds."""
         return {
-            "source": {"kind": "rendered"},
+            "source": {"kind": "rendered", "pool": POOL},
             "count": PARTS,
             "seed": SEED,
             "realtime": True,
@@ -79,7 +81,7 @@ class Box:
     def _teach(self) -> None:
         """Photograph good parts with the product's camera process, teach from them, put the model in place."""
         space, producer = self.space, build()
-        write_plan(space, self.plan())
+        write_plan(space, self.plan(source={"kind": "rendered"}))
         with Presenter(space.plan) as presenter:
             write_settings(
                 space,
@@ -128,10 +130,9 @@ class Box:
         self._said = self.space.log.open("ab")
         children = box_children(self.space.settings, (CAMERA,))
         for child in children:
-            child.command = hurtable(child.command)
+            child.command = behind(self.wrappers.get(child.name, "hurt"), child.command)
         self.supervisor = Supervisor(children, self.space.run_dir, self._said)
         self.supervisor.start()
-        self.starts += 1
         self._ears = Subscriber([io_address(self.space.run_dir)], (StationState,))
 
     def stop(self) -> None:
@@ -204,10 +205,10 @@ class Box:
         return ""
 
 
-def hurtable(command: list[str]) -> list[str]:
-    """The same command behind `hurt.py`: `python -m okng io ...` becomes `python -m okng.tests.faults.hurt io ...`."""
+def behind(module: str, command: list[str]) -> list[str]:
+    """The same command behind a module here: `python -m okng io` becomes `python -m okng.tests.faults.hurt io`."""
     assert command[1:3] == ["-m", "okng"], command
-    return [command[0], "-m", "okng.tests.faults.hurt", *command[3:]]
+    return [command[0], "-m", f"okng.tests.faults.{module}", *command[3:]]
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from functools import partial
 
 from .evidence import NEVER, Evidence, spread
 from .line import Line
@@ -33,9 +34,12 @@ class Kill:
         while times > 0:
             with stand.line() as line:
                 names = line.box.names
+                others = tuple(name for name in names if name not in HELD)
+                groups = (*((name,) for name in HELD), *((others,) if stand.short else ((name,) for name in others)))
                 for _ in range(min(times, BATCH)):
-                    for name in names:
-                        back.setdefault(name, []).append(self._kill(line, name, dice.random()))
+                    for group in groups:
+                        for name, took in self._kill(line, group, dice.random()).items():
+                            back.setdefault(name, []).append(took)
             times -= BATCH
         found = stand.evidence[first:]
         for name in names:
@@ -51,16 +55,18 @@ class Kill:
         figures["escapes"] = sum(each.escapes for each in found)
         return Finding(figures, tuple(complaints))
 
-    def _kill(self, line: Line, name: str, wait_s: float) -> float:
-        """Kill it at a drawn instant; return the seconds until its next process said it is ready."""
+    def _kill(self, line: Line, names: tuple[str, ...], wait_s: float) -> dict[str, float]:
+        """Kill them at a drawn instant; return the seconds until each one's next process said it is ready."""
         line.box.forgive()
         line.rest(wait_s)
-        pid, before = line.box.pid(name), line.beat(name)
-        strike = line.strike(f"kill {name}", lambda: os.kill(pid, signal.SIGKILL))
-        back = line.until_back(name, before)
-        took = (line.now_ns() - strike.at_ns) / 1e9 if back else NEVER
-        if name in HELD:
-            line.until_ready(strike)
+        took: dict[str, float] = {}
+        victims = [(name, line.box.pid(name), line.beat(name)) for name in names]
+        strikes = [line.strike(f"kill {name}", partial(os.kill, pid, signal.SIGKILL)) for name, pid, _ in victims]
+        for (name, _, before), strike in zip(victims, strikes, strict=True):
+            back = line.until_back(name, before)
+            took[name] = (line.now_ns() - strike.at_ns) / 1e9 if back else NEVER
+        if names[0] in HELD:
+            line.until_ready(strikes[0])
         line.flow(2)
         return took
 

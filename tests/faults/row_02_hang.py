@@ -15,8 +15,8 @@ BUDGET_MS = {"io": 350, "camera-top": 350, "inspect": max(250, DEADLINE_MS) + 10
 """250 ms without a turn, or what a part may take if that is longer, and one beat."""
 READ_MS = 50
 """Until the PLC has read it: its scans, and the host's."""
-FEW = (("stopped", "inspect"), ("stalled", "camera-top"), ("spinning", "io"))
-"""The short form: each kind once, on what the line needs."""
+FEW = (("stopped", "camera-top"), ("stalled", "inspect"))
+"""The short form."""
 SLOWER = 3.0
 """The short form runs beside other tests."""
 BACK_S = {"web": 45.0}

@@ -2,14 +2,20 @@
 
 from collections import Counter
 
+from okng.appliance.workspace import belt_for
 from okng.simline.mishaps import Mishap
 
-from .evidence import NEVER, Evidence
-from .line import Line
+from .box import DEADLINE_MS
+from .evidence import NEVER, Evidence, Strike
 from .row import Finding, Stand
 
-STRUCK_PERCENT = 40.0
+STRUCK_PERCENT = 15.0
 LASTING_S = 1.5
+FEWEST = 40
+AFTER = 30
+"""Parts that come once it is mended."""
+RATE = 12.0
+"""Parts a second."""
 
 
 class _Struck:
@@ -20,51 +26,46 @@ class _Struck:
     number: int
 
     def run(self, stand: Stand) -> Finding:
-        """Strike parts, look what became of each."""
+        """Strike parts, look what became of each; then for a while every part."""
         faults = {"percent": STRUCK_PERCENT, "kinds": list(self.kinds)}
-        with stand.line(faults=faults, seed=stand.seed) as line:
-            line.flow(stand.many(12 * len(self.kinds), 4000), timeout_s=3600)
-        single = line.evidence
-        assert single is not None
-        with stand.line() as line:
-            ended_ns = self._last(line)
-        lasting = line.evidence
-        assert lasting is not None
-        return self._found(single, lasting, ended_ns)
+        belt = belt_for(RATE, DEADLINE_MS, varying=False)
+        with stand.line(faults=faults, seed=stand.seed, belt=belt) as line:
+            line.flow(stand.many(FEWEST, 10_000), timeout_s=3600)
+            begun = line.strike(f"{self.lasting} for good", lambda: line.spoiler.plan(self.lasting))
+            line.rest(LASTING_S)
+            mended = line.strike("mended", lambda: line.spoiler.plan(self.lasting, times=0))
+            line.until(line.ready)
+            line.flow(AFTER)
+        evidence = line.evidence
+        assert evidence is not None
+        return self._found(evidence, begun, mended)
 
-    def _last(self, line: Line) -> int:
-        line.flow(3)
-        line.strike(f"{self.lasting} for good", lambda: line.spoiler.plan(self.lasting))
-        line.rest(LASTING_S)
-        ended = line.strike("mended", lambda: line.spoiler.plan(self.lasting, times=0))
-        line.until(line.ready)
-        line.flow(4)
-        return ended.at_ns
-
-    def _found(self, single: Evidence, lasting: Evidence, ended_ns: int) -> Finding:
+    def _found(self, evidence: Evidence, begun: Strike, mended: Strike) -> Finding:
         figures: dict[str, object] = {}
+        asked = 0
         complaints: list[str] = []
-        whys = {int(str(line["part"])): str(line["why"]) for line in single.ledger}
-        for kind, parts in sorted(single.struck().items()):
+        whys = {int(str(line["part"])): str(line["why"]) for line in evidence.ledger}
+        for kind, parts in sorted(evidence.struck().items()):
             passed = [part.number for part in parts if part.disposition == "ok"]
             said = Counter(whys.get(part.number or 0, "not triggered") for part in parts)
-            figures[f"{kind}: parts struck"] = len(parts)
+            asked += (taken := sum(part.trigger == "accepted" for part in parts))
+            figures[f"{kind}: parts struck, of these while READY"] = {"struck": len(parts), "READY": taken}
             figures[f"{kind}: rejected as"] = dict(said)
             if passed:
                 complaints.append(f"{kind}: an OK for {passed}")
-        absent = set(self.kinds) - set(single.struck())
-        if absent:
-            complaints.append(f"never struck: {', '.join(sorted(absent))}: let more parts come")
+        if not asked:
+            complaints.append("no part was struck while READY: let more come")
         # The first struck part itself must not pass: nothing needs a second one to be told.
-        wrong = lasting.passed_between(lasting.strikes[0].at_ns, ended_ns)
+        wrong = evidence.passed_between(begun.at_ns, mended.at_ns)
         figures["parts until detection"] = len(wrong)
         if len(wrong) > 1:
             complaints.append(f"{self.lasting} for good: passed {wrong}")
-        back = lasting.effects("mended")[0]
-        figures["READY after it was mended ms"] = back.ready_ms
-        if back.ready_ms == NEVER:
-            complaints.append("READY did not come back once it was mended")
-        figures["false rejects"] = single.false_rejects + lasting.false_rejects
+        back = [each.at_ns for each in evidence.states if each.state == "ready" and each.at_ns > mended.at_ns]
+        good = evidence.passed_between(mended.at_ns, evidence.stopped_ns)
+        figures["READY after it was mended ms"] = (back[0] - mended.at_ns) / 1e6 if back else NEVER
+        if not good:
+            complaints.append("nothing passed any more once it was mended")
+        figures["false rejects"] = evidence.false_rejects
         return Finding(figures, tuple(complaints))
 
 
@@ -89,11 +90,11 @@ class Spoilt(_Struck):
     fault = "corrupt, truncated, wrong format, size or exposure"
     how = (
         f"{STRUCK_PERCENT:g} % of the parts get half a frame (incomplete), half the lines (wrong_size), another pixel "
-        "format (wrong_format), no light (black) or eight times as much (bright); then the size stays wrong for a while"
+        "format (wrong_format), no light (black) or eight times as much (bright); then all are cut short for a while"
     )
     expected = "each such part is rejected with a reason (one too bright may be judged NG)"
     kinds = ("incomplete", "wrong_size", "wrong_format", "black", "bright")
-    lasting = Mishap.WRONG_SIZE
+    lasting = Mishap.INCOMPLETE
 
 
 ROWS = (Frozen(), Spoilt())

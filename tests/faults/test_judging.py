@@ -1,0 +1,180 @@
+"""Every row must be able to fail: what is judged by is spoilt on purpose, and the verdict is the one it must be."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from okng.records.check import Balance
+
+from .evidence import NEVER, Evidence, Strike, effect, spread, states_of
+from .matrix import all_rows, run_row
+from .report import Report, Result, as_json, page, write
+from .row import Finding, Stand
+
+MS = 1_000_000
+Lines = list[dict[str, Any]]
+
+
+def balance(**over: Any) -> Balance:
+    counts = dict.fromkeys(
+        ("triggers", "ok", "ng", "unjudged", "late", "missed", "ordered", "confirmed", "unconfirmed", "recovered"), 0
+    )
+    return Balance(**{**counts, "open": 0, "pictures": 0, "epochs": 1, **over})
+
+
+def logs() -> dict[str, Any]:
+    """Ten parts, the fourth and the eighth scratched and rejected; the box READY from the first moment on."""
+    world: Lines = []
+    plc: Lines = [{"kind": "box", "state": "ready", "at_ns": 1 * MS, "beat_ns": 0}]
+    ledger: Lines = []
+    for index in range(10):
+        bad, number, eye = index in (3, 7), 101 + index, 1000 * (index + 1)
+        end = {"end": "bin", "contact_mm": 0.5} if bad else {"end": "outfeed", "contact_mm": None}
+        label = "scratch" if bad else "good"
+        world.append({"kind": "part", "index": index, "label": label, "eye": eye, "faults": [], **end})
+        said = {"disposition": "ng", "action": "reject"} if bad else {"disposition": "ok", "action": "pass"}
+        times = {"written_ns": (100 + index) * MS, "read_ns": (110 + index) * MS}
+        plc.append({"kind": "part", "part": number, "eye": eye, "trigger": "accepted", "window_whole": bad})
+        plc[-1] |= {**said, **times, "why": said["disposition"]}
+        ledger.append({"part": number, "action": "REJECT" if bad else "PASS", "why": "ng" if bad else "ok"})
+    return {"world": world, "plc": plc, "ledger": ledger, "balance": balance()}
+
+
+def test_a_run_without_fault_is_not_objected_to() -> None:
+    found = Evidence(**logs())
+    assert found.objections == []
+    assert (found.escapes, found.false_rejects) == (0, 0)
+
+
+SPOILT: list[tuple[str, Callable[[dict[str, Any]], object], str, int]] = [
+    (
+        "the PLC lets pass what the ledger rejects",
+        lambda made: made["ledger"][0].update(action="REJECT", why="late"),
+        "passed without ok: 1 (parts 101)",
+        1,
+    ),
+    (
+        "a scratched part goes on with an OK of its own",
+        lambda made: (made["world"][3].update(end="outfeed"), made["ledger"][3].update(action="PASS", why="ok")),
+        "defective parts passed: 1 (parts 104)",
+        1,
+    ),
+    (
+        "an OK for a picture that was an old one again",
+        lambda made: made["world"][1].update(faults=["freeze"]),
+        "ok without picture: 1 (parts 102)",
+        1,
+    ),
+    ("two dispositions", lambda made: made["ledger"].append(made["ledger"][5]), "two dispositions: 1 (parts 106)", 1),
+    ("no disposition", lambda made: made["ledger"].pop(5), "no disposition: 1 (parts 106)", 1),
+    (
+        "a part nobody gave",
+        lambda made: made["ledger"].append({**made["ledger"][0], "part": 999}),
+        "unknown parts: 1",
+        0,
+    ),
+    (
+        "an unbalanced ledger",
+        lambda made: made.update(balance=balance(problems=["triggers 3 are not OK 2"])),
+        "ledger: triggers 3 are not OK 2",
+        0,
+    ),
+    ("an open trigger", lambda made: made.update(balance=balance(open=2)), "ledger: 2 triggers without", 0),
+]
+
+
+@pytest.mark.parametrize(("spoil", "said", "escapes"), [each[1:] for each in SPOILT], ids=[each[0] for each in SPOILT])
+def test_a_spoilt_account_is_objected_to(spoil: Callable[[Any], object], said: str, escapes: int) -> None:
+    made = copy.deepcopy(logs())
+    spoil(made)
+    found = Evidence(**made)
+    assert any(words.startswith(said) for words in found.objections), found.objections
+    assert found.escapes == escapes
+
+
+def test_a_good_part_rejected_for_no_fault_of_its_own_is_counted() -> None:
+    made = logs()
+    made["plc"][1].update(action="reject", disposition="late")
+    made["world"][0].update(end="bin", contact_mm=0.1)
+    made["ledger"][0].update(action="REJECT", why="late")
+    made["plc"][2].update(action="reject", disposition="ng")
+    made["world"][1].update(end="bin", contact_mm=0.1)
+    made["ledger"][1].update(action="REJECT", why="ng")  # overkill of the model is another matter
+    assert Evidence(**made).false_rejects == 1
+
+
+def box(*changes: tuple[str, int, int]) -> Lines:
+    return [{"kind": "box", "state": state, "at_ns": at * MS, "beat_ns": beat * MS} for state, at, beat in changes]
+
+
+def test_when_the_plc_saw_it() -> None:
+    plc = box(("ready", 0, 0), ("not_ready", 1050, 1000), ("dead", 1390, 1090), ("ready", 3000, 2990))
+    found = effect(states_of(plc, 2**63), Strike("kill", 1000 * MS), 2**63)
+    assert (found.detect_ms, found.beat_ms, found.ready_ms) == (50.0, 90.0, 2000.0)
+
+
+def test_ready_that_falls_for_a_handshake_is_no_fault() -> None:
+    plc = box(("ready", 0, 0), ("not_ready", 1050, 1000), ("ready", 1060, 1000), ("not_ready", 1200, 1100))
+    assert [seen.state for seen in states_of(plc, 1210 * MS)] == ["ready"]
+    assert [seen.state for seen in states_of(plc, 2000 * MS)] == ["ready", "not_ready"]
+
+
+def test_what_the_plc_never_saw_is_said_to_be_never() -> None:
+    ready = box(("ready", 0, 0))
+    assert effect(states_of(ready, 2**63), Strike("kill", 1000 * MS), 2**63).detect_ms == NEVER
+    gone = box(("ready", 0, 0), ("dead", 1300, 1000))
+    assert effect(states_of(gone, 2**63), Strike("kill", 1000 * MS), 2**63).ready_ms == NEVER
+    assert spread([1.0, NEVER, 3.0, 2.0]) == {"n": 3, "p50": 2.0, "max": 3.0, "never": 1}
+
+
+class Broken:
+    """A row that breaks off, or finds what it did not expect."""
+
+    number, fault, how, expected = 99, "a fault", "somehow", "nothing"
+
+    def __init__(self, error: Exception | None) -> None:
+        self.error = error
+
+    def run(self, stand: Stand) -> Finding:
+        if self.error is not None:
+            raise self.error
+        return Finding({"ms": 3.0}, ("not as expected",))
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(AssertionError("no line"), "broke off: AssertionError: no line"), (None, "not as expected")]
+)
+def test_a_row_that_does_not_hold_is_told_and_the_report_fails(
+    tmp_path: Path, error: Exception | None, said: str
+) -> None:
+    result = run_row(Broken(error), Stand(tmp_path))
+    assert result.complaints == [said]
+    report = Report([result], short=True, seeds=[1], at="2026-11-26T15:00:00Z")
+    assert not report.holds
+    assert not as_json(report)["holds"]
+    write(report, tmp_path)
+    text = (tmp_path / "faults.md").read_text(encoding="utf-8")
+    assert "**does not hold**" in text
+    assert f"**not as expected:** {said}" in text
+    assert "Short form" in text
+
+
+def test_a_report_says_its_form_and_every_row(tmp_path: Path) -> None:
+    good = Result(1, "kill", "SIGKILL", "READY", {"ready ms": spread([1.0, 2.0]), "kills": 2}, parts=10)
+    text = page(Report([good], short=False, seeds=[7], at="2026-11-26T15:00:00Z"))
+    assert "Full length." in text
+    assert "| 1 | kill | 10 | 0 | holds |" in text
+    assert "ready ms: p50 1.0, max 2.0 (n 2)" in text
+
+
+def test_every_row_says_what_it_is() -> None:
+    rows = all_rows()
+    assert len({row.number for row in rows}) == len(rows)
+    for row in rows:
+        assert 1 <= row.number <= 22
+        assert row.fault
+        assert row.how
+        assert row.expected
