@@ -20,6 +20,7 @@ GATES = {
     "okng-io.service": 20,
     "okng-camera@.service": 20,
     "okng-inspect.service": 15,
+    "okng-inspect-standby.service": 15,
     "okng-records.service": 10,
     "okng-shift.service": 10,
     "okng-web.service": 15,
@@ -34,7 +35,7 @@ GATES = {
 """Highest exposure allowed, in tenths of systemd-analyze's score; a unit without any sandbox has 96."""
 
 
-WANTED = ("records", "io", "inspect", "shift", "web", "workshop")
+WANTED = ("records", "io", "inspect", "inspect-standby", "shift", "web", "workshop")
 """Processes of every box; cameras and the doors to others are enabled by name."""
 
 
@@ -56,6 +57,28 @@ def settings_of(unit: Path) -> dict[str, list[str]]:
     return found
 
 
+SLICES = {
+    "okng-io": "line",
+    "okng-camera@": "line",
+    "okng-inspect": "line",
+    "okng-inspect-standby": "line",
+    "okng-shift": "line",
+    "okng-records": "store",
+    "okng-web": "office",
+    "okng-workshop": "office",
+    "okng-sync": "office",
+    "okng-opcua": "office",
+    "okng-mqtt": "office",
+}
+"""In which group of the machine each process is: where they want the same CPU, disk or memory, the office starves."""
+
+
+def door_of(unit: Path) -> str:
+    """The door of okng that a unit opens: `inspect` for both judges."""
+    (command,) = settings_of(unit)["ExecStart"]
+    return command.split()[1]
+
+
 def test_all_units_pass_verify(tmp_path: Path) -> None:
     needs("systemd-analyze")
     for unit in (one for one in UNITS.iterdir() if one.is_file()):
@@ -63,8 +86,8 @@ def test_all_units_pass_verify(tmp_path: Path) -> None:
         text = unit.read_text(encoding="utf-8").replace("/usr/bin/okng", "/bin/true")
         text = text.replace("/usr/bin/weston", "/bin/true")
         (tmp_path / unit.name).write_text(text, encoding="utf-8")
-    units = [str(f) for f in sorted(tmp_path.iterdir()) if f.suffix in {".service", ".timer", ".target"}]
-    assert len(units) == len(SERVICES) + 2
+    units = [str(f) for f in sorted(tmp_path.iterdir()) if f.suffix in {".service", ".timer", ".target", ".slice"}]
+    assert len(units) == len(SERVICES) + 2 + 4
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units],
         check=False,
@@ -115,7 +138,8 @@ def test_each_unit_opens_a_door_that_exists(unit: Path) -> None:
 @pytest.mark.parametrize("unit", PROCESSES, ids=lambda unit: unit.name)
 def test_each_process_has_its_own_user_and_no_right_it_does_not_use(unit: Path) -> None:
     found = settings_of(unit)
-    door = re.split(r"[@.]", unit.name)[0].removeprefix("okng-")
+    door = door_of(unit)
+    assert re.split(r"[@.]", unit.name)[0].removeprefix("okng-").startswith(door)
     assert found["User"] == [f"okng-{door}"]
     assert found["Group"] == ["okng"]
     assert found["UMask"] == ["0007"]
@@ -136,7 +160,9 @@ def test_io_never_gives_up_and_the_others_have_a_budget() -> None:
             assert found["OnFailure"] == ["okng-retry@%n.service"]
         if unit.name != "okng-sync.service":
             assert found["Restart"] == ["always"]
-            assert found["RestartPreventExitStatus"] == ["78"]
+            # The standby ends well where nobody wants it.
+            prevents = "0 78" if unit.name == "okng-inspect-standby.service" else "78"
+            assert found["RestartPreventExitStatus"] == [prevents]
             assert found["LimitCORE"] == ["0"]
 
 
@@ -147,6 +173,46 @@ def test_only_four_processes_write_outside_the_run_folder() -> None:
     assert writes.pop("okng-workshop.service") == ["/run/okng /var/lib/okng/workshop /etc/okng /run/media/okng"]
     assert writes.pop("okng-web.service") == ["/run/okng /var/lib/okng/web"]  # the key of its cookies
     assert set(map(tuple, writes.values())) == {("/run/okng",)}
+
+
+def test_the_office_starves_first() -> None:
+    assert {unit.stem: settings_of(unit)["Slice"] for unit in PROCESSES} == {
+        name: [f"okng-{group}.slice"] for name, group in SLICES.items()
+    }
+    weight = {
+        group: {key: int(settings_of(UNITS / f"okng-{group}.slice")[key][0]) for key in ("CPUWeight", "IOWeight")}
+        for group in ("line", "store", "office")
+    }
+    assert weight["line"]["CPUWeight"] >= 50 * weight["office"]["CPUWeight"]
+    assert weight["store"]["IOWeight"] >= 50 * weight["office"]["IOWeight"]
+    for unit in PROCESSES:
+        found = settings_of(unit)
+        # A weight on one unit of a group would part all of them, and niceness would hold between them no more.
+        assert not {"CPUWeight", "CPUQuota", "StartupCPUWeight"} & set(found), unit.name
+        assert found["MemoryMax"][0]
+    adjusted = {unit.stem: int(settings_of(unit).get("OOMScoreAdjust", ["0"])[0]) for unit in PROCESSES}
+    assert adjusted["okng-io"] < adjusted["okng-camera@"] < adjusted["okng-inspect"] < adjusted["okng-records"] + 1
+    assert max(adjusted.values()) == adjusted["okng-workshop"]
+
+
+def test_the_two_judges_are_of_one_make_and_do_not_drag_each_other_down() -> None:
+    judge, standby = (settings_of(UNITS / f"okng-inspect{name}.service") for name in ("", "-standby"))
+    assert standby["ExecStart"] == [judge["ExecStart"][0].replace("okng inspect", "okng inspect --standby")]
+    differ = {"Description", "ExecStart", "RestartPreventExitStatus", "After"}
+    assert {k: v for k, v in judge.items() if k not in differ} == {k: v for k, v in standby.items() if k not in differ}
+    for unit in (judge, standby):
+        assert unit["PartOf"] == ["okng.target"]
+        assert not {"BindsTo", "Requires", "Conflicts"} & set(unit)
+        assert unit["LimitNICE"] == ["+0"], "it steps aside, and has to come back"
+        assert unit["WatchdogSec"] == ["2s"]
+
+
+def test_a_crash_loop_is_written_down_before_the_next_try() -> None:
+    found = settings_of(UNITS / "okng-retry@.service")
+    assert found["ExecStart"][0] == "-/usr/bin/okng degraded note %i"
+    assert found["ExecStart"][-1].endswith("start %i")
+    assert found["Group"] == ["okng"], "it writes into the run folder of the group"
+    assert found["ReadWritePaths"] == ["/run/okng"]
 
 
 @pytest.mark.needs_root
@@ -168,9 +234,10 @@ def test_users_and_folders_are_made_as_planned(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     users = dict(line.split(":")[:3:2] for line in (tmp_path / "etc/passwd").read_text().splitlines())
     group = int((tmp_path / "etc/group").read_text().split("okng:")[1].split(":")[1])
-    assert set(users) == {f"okng-{unit.name[5:].partition('.')[0].rstrip('@')}" for unit in PROCESSES}
+    assert set(users) == {f"okng-{door_of(unit)}" for unit in PROCESSES}
     for place, owner, mode in (
         ("run/okng", "root", 0o2770),
+        ("run/okng/stacks", "root", 0o3770),
         ("etc/okng", "okng-workshop", 0o750),
         ("var/lib/okng/store", "okng-records", 0o2750),
         ("var/lib/okng/web", "okng-web", 0o700),
@@ -185,7 +252,17 @@ def test_users_and_folders_are_made_as_planned(tmp_path: Path) -> None:
 
 def test_every_file_of_the_folder_is_known() -> None:
     kinds = {unit.name for unit in UNITS.iterdir()} - set(GATES)
-    assert kinds == {"okng.target", "okng-sync.timer", "okng.sysusers.conf", "okng.tmpfiles.conf", "kiosk", "udev", "rauc"}
+    assert kinds == {
+        "okng.target",
+        "okng-sync.timer",
+        "okng.sysusers.conf",
+        "okng.tmpfiles.conf",
+        "kiosk",
+        "udev",
+        "rauc",
+        "okng.slice",
+        *(f"okng-{name}.slice" for name in ("line", "store", "office")),
+    }
     screen = {"README.md", "weston.ini", "browser", "policies.json", "okng-kiosk.sysusers.conf", "70-okng-kiosk.rules"}
     assert {file.name for file in (UNITS / "kiosk").iterdir()} == screen
     target = configparser.ConfigParser(strict=False, interpolation=None)
