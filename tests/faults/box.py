@@ -59,6 +59,8 @@ class Box:
         self.belt = belt_for(RATE, DEADLINE_MS, varying=False)
         self._said: IO[bytes] | None = None
         self.supervisor: Supervisor | None = None
+        self.standby = False
+        """With a second judge that stands by; takes effect with the next start."""
         self.wrappers: dict[str, str] = {}
         """Module here that a process is started through, where it is not `hurt`."""
         self._ears: Subscriber | None = None
@@ -128,12 +130,20 @@ class Box:
         """Start all processes of the box, each behind `hurt.py`, which makes it stall on demand. Does not wait."""
         assert self.supervisor is None
         self._said = self.space.log.open("ab")
-        children = box_children(self.space.settings, (CAMERA,))
+        children = box_children(self.space.settings, (CAMERA,), standby=self.standby)
+        self._settle_standby()
         for child in children:
             child.command = behind(self.wrappers.get(child.name, "hurt"), child.command)
         self.supervisor = Supervisor(children, self.space.run_dir, self._said)
         self.supervisor.start()
         self._ears = Subscriber([io_address(self.space.run_dir)], (StationState,))
+
+    def _settle_standby(self) -> None:
+        """Say in the settings what the box has."""
+        text = self.space.settings.read_text(encoding="utf-8").replace("[inspect]\nstandby = true\n", "[inspect]\n")
+        if self.standby:
+            text = text.replace("[inspect]\n", "[inspect]\nstandby = true\n")
+        self.space.settings.write_text(text, encoding="utf-8")
 
     def stop(self) -> None:
         """Stop all in the product's order. A second call does nothing."""

@@ -1,7 +1,8 @@
 """Models broken on purpose: right on their golden pictures, so that they are put in place, and wrong on the line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -117,7 +118,7 @@ def _write(
     out: Path,
     model: onnx.ModelProto,
     nodes: Sequence[onnx.NodeProto],
-    constants: dict[str, "np.ndarray[tuple[int, ...], np.dtype[np.generic]]"],
+    constants: Mapping[str, Any],
     name: str,
 ) -> None:
     model.graph.node.extend(nodes)

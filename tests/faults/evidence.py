@@ -50,6 +50,11 @@ class Effect:
     ready_ms: float
     """Until READY, for good."""
 
+    @property
+    def without_ms(self) -> float:
+        """From the first moment without READY to the last; 0 where READY never fell."""
+        return 0.0 if self.detect_ms == NEVER else self.ready_ms - self.detect_ms
+
 
 @dataclass(frozen=True)
 class Evidence:

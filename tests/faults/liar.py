@@ -22,7 +22,7 @@ def publish(link: ModbusServer, image: OutImage) -> None:
 
 
 if __name__ == "__main__":
-    ModbusServer.publish = publish  # type: ignore[method-assign]
+    ModbusServer.publish = publish  # type: ignore[assignment, method-assign]
     from okng.__main__ import main
 
     sys.exit(main())  # type: ignore[func-returns-value]

@@ -157,6 +157,6 @@ def running(box: Box, folder: Path, first_part: int, over: dict[str, Any]) -> It
     with SimulatedLine(box.space.plan, folder / "line.log") as run:
         made = Line(box, folder, first_part, run)
         begun = made.flow(1)
-        assert begun, f"the line does not begin: {run.why} {box.state and box.state.blockers} {box.tail()}"
+        assert begun, f"the line does not begin: {run.why} {box.state and box.state.reasons} {box.tail()}"
         yield made
         made.settle()

@@ -4,6 +4,9 @@ import os
 import signal
 from functools import partial
 
+from okng.bus.messages import Health
+from okng.inspect.standby import STANDBY
+
 from .evidence import NEVER, Evidence, spread
 from .line import Line
 from .row import Finding, Stand
@@ -42,6 +45,8 @@ class Kill:
                             back.setdefault(name, []).append(took)
             times -= BATCH
         found = stand.evidence[first:]
+        if not stand.short:
+            figures["inspect with a standby: without READY ms"] = self._standby(stand, complaints)
         for name in names:
             figures |= _figures(name, found, back[name])
             effects = [effect for each in found for effect in each.effects(f"kill {name}")]
@@ -54,6 +59,34 @@ class Kill:
         figures["false rejects"] = sum(each.false_rejects for each in found)
         figures["escapes"] = sum(each.escapes for each in found)
         return Finding(figures, tuple(complaints))
+
+    def _standby(self, stand: Stand, complaints: list[str]) -> dict[str, float]:
+        """Kill the judge again and again where a second one stands by."""
+        dice, times = stand.dice(100 + self.number), stand.many(SHORT, FULL)
+        stand.afresh()
+        stand.box.standby = True
+        effects = []
+        try:
+            while times > 0:
+                with stand.line() as line:
+                    for _ in range(min(times, BATCH)):
+                        line.box.forgive()
+                        line.until(lambda: (beat := line.beat(STANDBY)) is not None and beat.health is Health.READY)
+                        line.rest(dice.random())
+                        judge = line.beat("inspect")
+                        assert judge is not None
+                        line.strike("kill the judge", partial(os.kill, judge.pid, signal.SIGKILL))
+                        line.until_back("inspect", judge)
+                        line.flow(2)
+                assert line.evidence is not None
+                effects += line.evidence.effects()
+                times -= BATCH
+        finally:
+            stand.box.standby = False
+            stand.afresh()
+        if any(effect.ready_ms == NEVER for effect in effects):
+            complaints.append("with a standby: READY did not come back")
+        return spread(effect.without_ms for effect in effects)
 
     def _kill(self, line: Line, names: tuple[str, ...], wait_s: float) -> dict[str, float]:
         """Kill them at a drawn instant; return the seconds until each one's next process said it is ready."""

@@ -73,7 +73,7 @@ class BadBundles:
         space, dice = stand.box.space, stand.dice(self.number)
         sick, offered, refused = stand.folder / "sick", 0, 0
         sick_bundle(space.model, sick)
-        complaints = []
+        complaints: list[str] = []
         with stand.line() as line:
             line.flow(2)
             before = space.slot.resolve()
