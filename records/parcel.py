@@ -12,6 +12,7 @@ from pathlib import Path
 from .export_files import guarded
 from .people_read import PeopleReader
 from .read import LedgerReader, PartRow, ViewRow, part_rows
+from .rows import thumb_path
 
 MOST_PARTS = 200
 MOST_BYTES = 512 << 20
@@ -91,6 +92,15 @@ def picture_path(store: Path, row: PartRow | ViewRow) -> Path | None:
         return None
     root = store.resolve()
     path = (root / row.picture).resolve()
+    return path if path.is_relative_to(root) and path.is_file() else None
+
+
+def small_path(store: Path, row: PartRow | ViewRow) -> Path | None:
+    """Where the small picture lies that is left of one given up; None: there is none."""
+    if not row.small or not row.picture:
+        return None
+    root = store.resolve()
+    path = (root / thumb_path(row.picture)).resolve()
     return path if path.is_relative_to(root) and path.is_file() else None
 
 

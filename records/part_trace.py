@@ -14,7 +14,7 @@ from ..bus.clock import utc_text
 from .known import Known, known, known_then
 from .people_rows import Label, label_of_row
 from .read import Ask, LedgerReader, PartRow, part_rows
-from .thumbs import thumb_path
+from .rows import thumb_path
 
 MOST_READINGS = 100
 _SIGNED_IN_H = 16

@@ -5,7 +5,7 @@ the old file after a damaged one was put aside. No numpy, no cv2.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from . import schema
 from .image_history import ImageHistory as ImageHistory
 from .image_history import alarm_since, image_history
 from .rows import unpack_codes, unpack_defects, unpack_heat, unpack_measures, unpack_placements
+from .schema_keep import THUMB
 from .views import ViewRow as ViewRow
 from .views import health_of, view_row
 
@@ -87,6 +88,8 @@ class PartRow:
     """What its pictures were like, by camera."""
     measures: tuple[Measurement, ...] = ()
     """What was measured on it."""
+    small: bool = False
+    """Its picture was given up, and a small one is left of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,19 +306,29 @@ def _part_rows(ask: "Ask", sql: str, values: Sequence[object]) -> list[PartRow]:
         sql = f"select * from {table} where seq in (select value from json_each(?)) order by seq, camera"
         for row in ask(sql, [seqs]):
             rows[row["seq"]].append(row)
-    return [_part_row(row, views[row["seq"]], image[row["seq"]]) for row in found]
+    sql = f"select seq, camera from picture where class = '{THUMB}' and seq in (select value from json_each(?))"
+    small = {(row["seq"], row["camera"]) for row in ask(sql, [seqs])}
+    return [_part_row(row, views[row["seq"]], image[row["seq"]], small) for row in found]
 
 
 def _part_row(
-    row: Mapping[str, Any], views: Sequence[Mapping[str, Any]], image: Sequence[Mapping[str, Any]]
+    row: Mapping[str, Any],
+    views: Sequence[Mapping[str, Any]],
+    image: Sequence[Mapping[str, Any]],
+    small: Set[tuple[int, str]],
 ) -> PartRow:
     try:
-        return _made(row, views, image)
+        return _made(row, views, image, small)
     except (ValueError, KeyError, TypeError) as error:
         raise BadLedger(f"ledger row {row['seq']} is not as okng wrote it: {error}") from error
 
 
-def _made(row: Mapping[str, Any], views: Sequence[Mapping[str, Any]], image: Sequence[Mapping[str, Any]]) -> PartRow:
+def _made(
+    row: Mapping[str, Any],
+    views: Sequence[Mapping[str, Any]],
+    image: Sequence[Mapping[str, Any]],
+    small: Set[tuple[int, str]],
+) -> PartRow:
     published = row["published_ns"]
     return PartRow(
         seq=row["seq"],
@@ -348,7 +361,8 @@ def _made(row: Mapping[str, Any], views: Sequence[Mapping[str, Any]], image: Seq
         serial_before=row["serial_before"],
         codes=unpack_codes(row["codes"]),
         placements=unpack_placements(row["placements"]),
-        views=tuple(view_row(one) for one in views),
+        views=tuple(view_row(one, small=(row["seq"], one["camera"]) in small) for one in views),
         image=tuple(health_of(one) for one in image),
         measures=unpack_measures(row["measures"]),
+        small=(row["seq"], "") in small,
     )

@@ -9,10 +9,10 @@ import apsw
 from .bookkeeping import REJECTS, rows
 from .owed import Owed
 from .read import Ask
+from .rows import thumb_path
 from .schema_keep import LOOKED_AT, THUMB
 from .seal import Seal
 from .seal_content import Kind
-from .thumbs import thumb_path
 
 BATCH = 200
 """Rows that go in one transaction: the line's own are not kept waiting."""

@@ -14,8 +14,8 @@ from ..bus.part import Action
 from .owed import Owed
 from .read import Ask
 from .retention_plan import Stock
+from .rows import thumb_path
 from .schema_keep import OK, THUMB
-from .thumbs import thumb_path
 
 _LOOK = 1000
 """Owed pictures looked over for one that is not: what is owed is the newest, as a rule."""

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from ..bus.entries import RecordEntry
@@ -16,6 +17,7 @@ Columns = dict[str, Any]
 
 OUTCOMES = {Why.OK: Outcome.OK, Why.NG: Outcome.NG}
 """What is counted follows the ground of the disposition: an OK that came too late is UNJUDGED."""
+THUMB_ENDING = ".thumb.jpg"
 RESTARTED = "box restarted"
 """Reason of a part that io left open when it died."""
 
@@ -31,6 +33,12 @@ class Kept:
     width: int = 0
     """Of the picture, px; 0: as its frame says. A developed picture may be smaller than its frame."""
     height: int = 0
+
+
+def thumb_path(picture: str) -> str:
+    """Where the small one of a picture that was given up lies; both relative to the store."""
+    path = PurePosixPath(picture)
+    return str(path.with_name(path.stem + THUMB_ENDING))
 
 
 def outcome_of(why: Why) -> Outcome:

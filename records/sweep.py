@@ -18,8 +18,8 @@ from .bookkeeping import rows
 from .pictures import PICTURES
 from .read import Ask, LedgerReader
 from .retention_shelf import count
+from .rows import THUMB_ENDING as ENDING
 from .schema_keep import THUMB
-from .thumbs import ENDING
 
 EVERY = timedelta(days=1)
 YOUNG = timedelta(minutes=10)

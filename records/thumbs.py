@@ -1,23 +1,17 @@
 """The small picture that stays of a reject when its picture is given up: `1-2-top.png` leaves `1-2-top.thumb.jpg`."""
 
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from .durable import sync_folder, write_synced
+from .rows import thumb_path
 
 SIZE_PX = (240, 160)
 """Width and height it fits into."""
 QUALITY = 80
-ENDING = ".thumb.jpg"
-
-
-def thumb_path(picture: str) -> str:
-    """Where the small one of a picture lies, relative to the store as the picture is."""
-    path = PurePosixPath(picture)
-    return str(path.with_name(path.stem + ENDING))
 
 
 def make_thumb(store: Path, picture: str) -> int | None:

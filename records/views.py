@@ -34,6 +34,8 @@ class ViewRow:
     width: int
     """Of the picture, pixels."""
     height: int
+    small: bool = False
+    """The picture was given up, and a small one is left of it."""
 
 
 def view_columns(sight: Sight) -> Columns:
@@ -53,8 +55,8 @@ def health_columns(health: ImageHealth) -> Columns:
     return {**numbers(asdict(health)), "alarms": as_json(list(health.alarms))}
 
 
-def view_row(row: Mapping[str, Any]) -> ViewRow:
-    """One row of `view`."""
+def view_row(row: Mapping[str, Any], *, small: bool = False) -> ViewRow:
+    """One row of `view`. small: a small picture is left of it."""
     return ViewRow(
         row["camera"],
         row["picture"],
@@ -62,6 +64,7 @@ def view_row(row: Mapping[str, Any]) -> ViewRow:
         bool(row["picture_kept"]),
         row["width"],
         row["height"],
+        small,
     )
 
 

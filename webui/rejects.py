@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from ..bus.errors import BadLedger
 from ..imaging.picture import Picture
 from ..records.gallery_read import GalleryReader, Page
-from ..records.parcel import MOST_PARTS, parcel, picked, picture_path
+from ..records.parcel import MOST_PARTS, parcel, picked, picture_path, small_path
 from ..records.read import PartRow, ViewRow
 from .access import needs, open_to_all
 from .answered import sent_object
@@ -57,10 +57,12 @@ def reject_views(history: History, store: Path) -> Blueprint:
             abort(404)
         return row
 
-    def kept(seq: int, sha256: str) -> Path:
+    def kept(seq: int, sha256: str, *, small: bool = False) -> Path:
         row = one(seq)
         all_held: tuple[PartRow | ViewRow, ...] = (row, *row.views)
-        paths = (picture_path(store, held) for held in all_held if held.picture_sha256 == sha256)
+        asked = [held for held in all_held if held.picture_sha256 == sha256]
+        paths = [picture_path(store, held) for held in asked]
+        paths += [small_path(store, held) for held in asked] if small else []
         path = next((path for path in paths if path is not None), None)
         if path is None:
             abort(404)
@@ -181,7 +183,7 @@ def reject_views(history: History, store: Path) -> Blueprint:
     @views.get("/<int:seq>/thumb/<sha256>.jpg")
     @open_to_all
     def thumb(seq: int, sha256: str) -> Response:
-        path = kept(seq, sha256)
+        path = kept(seq, sha256, small=True)
         small = thumbs.get(sha256, lambda: kept_picture(path))
         if small is None:
             abort(404)

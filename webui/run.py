@@ -114,10 +114,12 @@ def row_payload(row: PartRow) -> dict[str, Any]:
 
 
 def picture_urls(seq: int, held: PartRow | ViewRow) -> dict[str, str | None]:
-    """Where a kept picture and its small copy are served; None: none was kept."""
-    if not held.picture_kept or not held.picture or not held.picture_sha256:
-        return {"picture_url": None, "thumb_url": None}
+    """Where a kept picture and its small copy are served; None: there is none (any more)."""
     mark = held.picture_sha256
+    if held.small and held.picture and mark:
+        return {"picture_url": None, "thumb_url": url_for("rejects.thumb", seq=seq, sha256=mark)}
+    if not held.picture_kept or not held.picture or not mark:
+        return {"picture_url": None, "thumb_url": None}
     return {
         "picture_url": url_for("rejects.picture", seq=seq, sha256=mark),
         "thumb_url": url_for("rejects.thumb", seq=seq, sha256=mark),

@@ -15,7 +15,7 @@ from okng.records.ledger import Ripe
 from okng.records.retention import Retention
 from okng.records.retention_options import RetentionOptions
 from okng.records.retention_plan import Disk, Growth, Stock, Wish, days_left, drains, next_wish, too_soon
-from okng.records.thumbs import thumb_path
+from okng.records.rows import thumb_path
 
 from .shelf import Store
 

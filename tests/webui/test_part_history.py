@@ -1,6 +1,8 @@
 """The history of a part on its page and in the API, and from a model back to its parts."""
 
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +10,9 @@ from flask.testing import FlaskClient
 
 from okng.bus.part import Outcome
 from okng.bus.rights import RIGHTS
+from okng.records.retention import Retention
+from okng.records.retention_options import RetentionOptions
+from okng.records.retention_plan import Disk
 from okng.webui.watch import Watch
 
 SignIn = Callable[..., None]
@@ -36,6 +41,26 @@ def test_the_page_tells_everything_to_who_may_review(client: FlaskClient, people
     assert "op (panel" in client.get("/rejects/4/history").get_data(as_text=True)
     assert "/rejects/1/history" in client.get("/rejects/1").get_data(as_text=True)
     assert client.get("/rejects/999/history").status_code == 404
+
+
+def test_of_a_picture_that_was_given_up_the_small_one_is_shown(client: FlaskClient, people: Any) -> None:
+    ledger = people.ledger
+
+    def write(do: Any) -> Any:
+        with ledger.transaction() as db:
+            return do(db)
+
+    later = datetime.now(UTC) + timedelta(days=400)
+    retention = Retention(people.store, RetentionOptions(), write, disk=lambda: Disk(100, 90), now=lambda: later)
+    while retention.step():
+        pass
+    text = client.get("/rejects/1").get_data(as_text=True)
+    assert "This small picture is what is left" in text
+    (url,) = set(re.findall(r"/rejects/1/thumb/[0-9a-f]{64}\.jpg", text))
+    small = client.get(url)
+    assert (small.status_code, small.mimetype) == (200, "image/jpeg")
+    assert url in client.get("/rejects/").get_data(as_text=True)
+    assert client.get(url.replace("thumb", "picture").removesuffix(".jpg")).status_code == 404
 
 
 def test_a_program_asks_for_a_part_and_for_all_of_a_model(client: FlaskClient, token: dict[str, str]) -> None:
