@@ -163,7 +163,8 @@ soak: setup-test  ## 1,000,000 parts through every process of the box as fast as
 
 .PHONY: nth
 nth: setup-test  ## Every operation of disk, database, shared memory and sockets of records and bus made to fail in turn; a quarter of an hour
-	@OKNG_NTH=all $(VENV)/bin/pytest -q --timeout 3600 tests/records/test_nth.py tests/records/test_nth_process.py tests/bus/test_nth.py $(PYTEST)
+	@OKNG_NTH=all $(VENV)/bin/pytest -q --timeout 3600 tests/records/test_nth.py tests/records/test_nth_process.py tests/records/test_migrate.py \
+	    tests/bus/test_nth.py $(PYTEST)
 
 # Arguments for bench/records.py, for example RECORDS='--rows 1000000 --store /mnt/data/bench'.
 RECORDS ?=

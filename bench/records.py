@@ -231,8 +231,8 @@ def show(found: Sequence[Written], asked: Sequence[Asked], rows: int) -> None:
     if asked:
         table = Table("question", "p50 ms", "p95 ms", "max ms", "scanned", title=f"Reading, {rows:,} parts")
         for each in asked:
-            times = f"{each.p50_ms:.1f}", f"{each.p95_ms:.1f}", f"{each.most_ms:.1f}"
-            table.add_row(each.what, *times, f"{each.scanned:,}")
+            told = f"{each.p50_ms:.1f}", f"{each.p95_ms:.1f}", f"{each.most_ms:.1f}", f"{each.scanned:,}"
+            table.add_row(each.what, *told)
         console.print(table)
 
 

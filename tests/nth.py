@@ -11,6 +11,7 @@ import fcntl
 import io
 import mmap
 import os
+import signal
 import sys
 import threading
 from collections import Counter
@@ -38,6 +39,8 @@ DISK = (
     "statvfs",
     "pread",
 )
+KILL = -1
+"""In place of an errno: the process is killed before the operation."""
 VFS = "okng-nth"
 SOCKET = ("bind", "connect", "send_multipart", "recv_multipart", "poll")
 
@@ -63,7 +66,9 @@ class Countdown:
             if self.count != self.at:
                 return False
             self.met[kind] += 1
-            return True
+        if self.how == KILL:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return True
 
     def os_step(self, kind: str) -> None:
         """An operation of the operating system."""

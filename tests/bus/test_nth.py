@@ -163,7 +163,8 @@ class Side:
     """One end of a conversation, made afresh after it was lost, as its process is."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
-        self._make, self.end = make, None
+        self._make = make
+        self.end: Any = None
 
     def do(self, act: Callable[[Any], Any]) -> Any:
         """What it came to; None: it was lost, and is made afresh at the next call."""

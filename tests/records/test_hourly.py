@@ -82,7 +82,7 @@ def test_a_full_medium_gives_up_the_oldest_copy_but_not_the_last(
         one_copy(room, tmp_path)
     before = copies(tmp_path)
     free = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(hourly.shutil, "disk_usage", lambda _: type(free)(free.total, free.total, 0))
+    monkeypatch.setattr("okng.records.hourly.shutil.disk_usage", lambda _: type(free)(free.total, free.total, 0))
     assert "are free in" in one_copy(room, tmp_path).trouble
     assert copies(tmp_path) == before[-1:]
 

@@ -1,9 +1,8 @@
 """An older ledger is copied before it is brought up to date; stopped anywhere it is old or new, never neither."""
 
+import os
 import shutil
-import subprocess
-import sys
-import time
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ from okng.records.check import check
 from okng.records.ledger import Ledger, LedgerStuck
 from okng.records.read import LedgerReader
 from okng.records.restore import restore
+from okng.tests.nth import KILL, NTH, WHOLE, armed, failing
 
 OLD = Path(__file__).with_name("ledger_v1.sql")
-OPEN = "import sys; from pathlib import Path; from okng.records.ledger import Ledger; Ledger(Path(sys.argv[1])).close()"
 
 
 def old_store(folder: Path, times: int = 1) -> Path:
@@ -29,7 +28,7 @@ def old_store(folder: Path, times: int = 1) -> Path:
     names = [str(row[1]) for row in db.execute("pragma table_info(part)")]
     copied = ", ".join("number + ?" if name == "number" else name for name in names if name != "seq")
     listed = ", ".join(name for name in names if name != "seq")
-    top = int(db.execute("select max(number) from part").fetchall()[0][0])
+    top = int(str(db.execute("select max(number) from part").fetchall()[0][0]))
     db.execute("begin")
     for turn in range(1, times):
         sql = f"insert into part ({listed}) select {copied} from part where number between 1 and ?"
@@ -43,7 +42,7 @@ def version(file: Path) -> int:
     db = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         assert db.execute("pragma integrity_check").fetchall() == [("ok",)]
-        return int(db.execute("pragma user_version").fetchall()[0][0])
+        return int(str(db.execute("pragma user_version").fetchall()[0][0]))
     finally:
         db.close()
 
@@ -82,7 +81,7 @@ def test_old_copies_are_pruned(tmp_path: Path) -> None:
 def test_without_room_for_the_copy_nothing_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = old_store(tmp_path / "store")
     real = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(migrate.shutil, "disk_usage", lambda _: type(real)(real.total, real.used, 1000))
+    monkeypatch.setattr("okng.records.migrate.shutil.disk_usage", lambda _: type(real)(real.total, real.used, 1000))
     with pytest.raises(LedgerStuck, match=r"from version 1 to \d+ it is copied first: that needs 1 MB, 0 MB are free"):
         Ledger(store)
     assert version(store / schema.FILE) == 1
@@ -113,26 +112,32 @@ def test_a_newer_ledger_is_refused_and_not_touched(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.before-*"))
 
 
-def test_killed_at_any_instant_it_is_old_or_new(tmp_path: Path) -> None:
-    """kill -9 a little later each time, until one comes through."""
-    template = old_store(tmp_path / "template", times=400)
-    seen, killed = set(), 0
-    with subprocess.Popen([sys.executable, "-c", OPEN, shutil.copytree(template, tmp_path / "first")]) as child:
-        begun = time.monotonic()
-        assert child.wait(50) == 0
-        whole_s = time.monotonic() - begun
-    for step in range(24):
-        store = shutil.copytree(template, tmp_path / f"store{step}")
-        with subprocess.Popen([sys.executable, "-c", OPEN, store]) as child:
-            # Most of the time the child imports; the file is worked on in the last third.
-            time.sleep(whole_s * (0.4 + 0.6 * step / 24))
-            killed += child.poll() is None
-            child.kill()
-        seen.add(version(store / schema.FILE))
+def test_killed_at_any_operation_it_is_old_or_new(tmp_path: Path) -> None:
+    """kill -9 before each operation of the disk in turn; all of them with OKNG_NTH=all, else some."""
+    template = old_store(tmp_path / "template", times=30)
+    seen, at, killed = set(), 0, True
+    with failing(), armed(0, KILL):
+        Ledger(shutil.copytree(template, tmp_path / "whole")).close()
+        total = NTH.count
+    parts = len(LedgerReader(tmp_path / "whole").rows(1000))
+    step = 1 if WHOLE else max(1, total // 24)
+    while killed:
+        at += step
+        store = shutil.copytree(template, tmp_path / "store")
+        child = os.fork()
+        if child == 0:
+            with failing(), armed(at, KILL):
+                Ledger(store).close()
+            os._exit(0)
+        killed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+        assert killed or at > total
+        reading = apsw.Connection(str(store / schema.FILE))  # as the next start does, with what lies beside
+        seen.add(reading.pragma("user_version"))
+        reading.close()
         Ledger(store).close()
         assert version(store / schema.FILE) == schema.VERSION
-        balance = check(store)
-        assert balance.pictures == check(tmp_path / "first").pictures
+        assert len(LedgerReader(store).rows(1000)) == parts
+        for copy in store.glob("*.before-*Z"):
+            assert version(copy) == 1
         shutil.rmtree(store)
-    assert killed > 10
-    assert seen <= {1, schema.VERSION}
+    assert seen == {1, schema.VERSION}

@@ -7,16 +7,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import apsw
 import pytest
 from click.testing import CliRunner
 
 from okng.__main__ import cli
 from okng.bus.errors import BadLedger
 from okng.bus.part import Why
-from okng.records import salvage, salvage_shapes, schema
+from okng.records import ledger as ledger_module
+from okng.records import salvage, salvage_shapes, schema, soundness
 from okng.records.audit import audit_problems
 from okng.records.check import check
-from okng.records.ledger import Ripe
+from okng.records.ledger import LedgerDamaged, Ripe
 from okng.records.read import LedgerReader
 from okng.records.rows import Kept
 from okng.records.salvage import Salvage, put_aside, report_of, salvage_now, unfinished
@@ -72,9 +74,9 @@ def spoil(file: Path, how: str) -> None:
     data, pick = bytearray(file.read_bytes()), random.Random(7)
     if how == "header":
         data[:4096] = pick.randbytes(4096)
-    elif how == "pages":
+    elif how in ("pages", "late pages"):
         for _ in range(40):
-            begin = pick.randrange(2 * 4096, len(data) - 600)
+            begin = pick.randrange(2 * 4096 if how == "pages" else len(data) // 2, len(data) - 600)
             data[begin : begin + 600] = pick.randbytes(600)
     else:
         del data[len(data) * 3 // 4 :]
@@ -259,3 +261,40 @@ def test_every_table_is_rescued_or_left_on_purpose() -> None:
     known = salvage_shapes.all_tables() - {"sqlite_sequence", "sqlite_stat1", "sqlite_stat4"}
     said = {*salvage_shapes.RESCUED, *salvage_shapes.READ, *salvage_shapes.LEFT}
     assert known - said == set()
+
+
+def test_damage_that_is_found_behind_the_line_is_put_aside_too(
+    filled: Any, maker: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file too large to be looked at before the line may begin."""
+    monkeypatch.setattr(soundness, "_STEPS", 1)
+    monkeypatch.setattr(ledger_module, "CHECK_S", -1.0)
+    spoil(filled.store / schema.FILE, "late pages")
+    filled.open()
+    assert put_aside(filled.store) == []
+    end = time.monotonic() + 20
+    while not (found := filled.ledger.look_on()) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert found
+    filled.ledger.reopen()
+    assert len(put_aside(filled.store)) == 1
+    monkeypatch.undo()
+    assert rescue(filled)["tables"]["part"]["rescued"] > PARTS // 2
+
+
+def test_a_file_that_is_refused_twice_running_is_put_aside_though_it_looks_sound(
+    filled: Any, maker: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.open()
+
+    def broken(*_: object) -> None:
+        raise apsw.CorruptError("index")
+
+    monkeypatch.setattr(ledger_module, "put_trigger", broken)
+    for tries in (1, 2):
+        with pytest.raises(LedgerDamaged):
+            fill(filled, maker, 1, 1, "run-9")
+        filled.ledger.reopen()
+        assert len(put_aside(filled.store)) == tries - 1
+    monkeypatch.undo()
+    fill(filled, maker, 1, 1, "run-9")
