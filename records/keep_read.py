@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from ..bus.clock import utc_text
 from .owed import NOTHING
 from .read import LedgerReader
@@ -12,7 +14,7 @@ from .retention_growth import growth
 from .retention_options import RetentionOptions as RetentionOptions
 from .retention_plan import Disk as Disk
 from .retention_plan import days_left
-from .retention_shelf import oldest, stock
+from .retention_shelf import oldest, rules_in_force, stock
 from .schema_keep import CLASSES as CLASSES
 
 LATELY_DAYS = 30
@@ -60,6 +62,15 @@ class StorageReader:
 
     def __init__(self, store: Path) -> None:
         self._reader = LedgerReader(store)
+
+    def rules(self) -> RetentionOptions:
+        """The rules that are in force. BadLedger."""
+        with self._reader.asking() as ask:
+            said = rules_in_force(ask)
+        try:
+            return RetentionOptions.model_validate_json(said) if said else RetentionOptions()
+        except ValidationError:  # noted by another version
+            return RetentionOptions()
 
     def storage(self, options: RetentionOptions, disk: Disk, now: datetime | None = None) -> Storage:
         """What there is now. BadLedger."""

@@ -24,7 +24,19 @@ from .retention_growth import Grown, growth
 from .retention_options import RetentionOptions
 from .retention_plan import Disk, Stock, Wish, drains, next_wish, too_soon
 from .retention_rows import delete_rows, rows_due
-from .retention_shelf import Victim, clear, count, drop, oldest, put_sizes, stock, unmeasured, unsent_given_up
+from .retention_shelf import (
+    Victim,
+    clear,
+    count,
+    drop,
+    oldest,
+    put_rules,
+    put_sizes,
+    stock,
+    unmeasured,
+    unsent_given_up,
+)
+from .rows import as_json
 from .schema_keep import CLASSES
 from .sweep import Sweep
 from .thumbs import make_thumb, size_of
@@ -89,7 +101,7 @@ class Retention:
         self._now, self._doubt = now, doubt
         self._reader = LedgerReader(store)
         self._sweep = Sweep(store, options.stray_days, write)
-        self._draining = False
+        self._draining = self._said = False
         self._run: Counter[tuple[str, str]] = Counter()
         self._run_bytes = 0
         self._run_since: datetime | None = None
@@ -102,6 +114,11 @@ class Retention:
 
         BadLedger: it cannot be read now. LedgerStuck, LedgerDamaged: not written. OSError: the disk cannot be asked.
         """
+        if not self._said:
+            # Screens show the rules that are in force, which the settings may have left behind.
+            rules = as_json(self._options.model_dump())
+            self._write(lambda db: put_rules(db, rules, utc_text(self._now())))
+            self._said = True
         if self._measure():
             return True
         wish, victims = self._look()

@@ -17,6 +17,8 @@ from .retention_plan import Stock
 from .rows import thumb_path
 from .schema_keep import OK, THUMB
 
+RULES = "records.retention"
+"""Name under which the ledger keeps the rules that are in force."""
 _LOOK = 1000
 """Owed pictures looked over for one that is not: what is owed is the newest, as a rule."""
 
@@ -85,6 +87,20 @@ def put_sizes(db: apsw.Connection, sizes: Iterable[tuple[int, str, int]]) -> Non
     """Write down (seq, camera, bytes) of pictures that were measured."""
     for seq, camera, size in sizes:
         db.execute("update picture set bytes = ? where seq = ? and camera = ? and bytes is null", (size, seq, camera))
+
+
+def put_rules(db: apsw.Connection, rules: str, at: str) -> None:
+    """Note the rules that are in force, as JSON."""
+    db.execute(
+        "insert into keep values (?, ?, ?) on conflict (name) do update set body = excluded.body, at = excluded.at",
+        (RULES, rules, at),
+    )
+
+
+def rules_in_force(ask: Ask) -> str:
+    """What `put_rules` noted; empty: records has not run yet."""
+    found = ask.first("select body from keep where name = ?", [RULES])
+    return str(found["body"]) if found else ""
 
 
 def clear(

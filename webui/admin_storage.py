@@ -66,9 +66,8 @@ def _why(answer: Answer) -> str:
 
 def _page(web: Web, reader: StorageReader, wrong: str = "") -> tuple[str, int]:
     known = ask(web, "settings.read", {}) if may("settings.edit") else None
-    said = known.body.get("values", {}) if known is not None and known.done else {}
-    options = _options(said)
     try:
+        options = _options(known.body.get("values", {})) if known is not None and known.done else reader.rules()
         disk = _disk(web)
         found = reader.storage(options, disk)
         told = web.people.audit_page(None, BACKUPS, "backup ")

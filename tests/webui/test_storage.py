@@ -13,6 +13,8 @@ from okng.bus.channel import Publisher, records_state_address
 from okng.bus.messages import Health, RecordsState
 from okng.bus.part import Outcome
 from okng.records.read import LedgerReader
+from okng.records.retention_options import RetentionOptions
+from okng.records.retention_shelf import put_rules
 from okng.webui.app import create_app
 from okng.webui.options import WebOptions
 from okng.webui.watch import Watch
@@ -83,7 +85,11 @@ def test_the_rules_are_set_as_settings_are(client: FlaskClient, people: Any, tmp
 
 def test_who_may_see_diagnostics_sees_it_and_may_not_set_it(client: FlaskClient, people: Any, sign_in: SignIn) -> None:
     sign_in(client, "eng")
-    assert "rejects" in page(client)
+    rules = RetentionOptions(reject_days=77).model_dump_json()
+    with people.ledger.transaction() as db:
+        put_rules(db, rules, "2026-11-26T12:00:00.000Z")
+    assert ">77<" in page(client)  # what is in force
+    assert "/admin/storage" in client.get("/diagnostics/").get_data(as_text=True)
     assert client.post("/admin/storage", data={}).status_code in (302, 303, 403)
     sign_in(client, "op")
     assert client.get("/admin/storage").status_code in (302, 303, 403)
