@@ -17,7 +17,7 @@ from .ledger import Ledger
 from .retention import Retention
 
 log = logging.getLogger(__name__)
-_BEGIN_S, _IDLE_S, _BUSY_S, _TROUBLE_S = 10.0, 5.0, 0.02, 10.0
+_BEGIN_S, _IDLE_S, _BUSY_S, _TROUBLE_S = 5.0, 5.0, 0.02, 10.0
 """Before the first step; between two steps without and with something to do; after an error."""
 T = TypeVar("T")
 
