@@ -2,9 +2,11 @@
 
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from flask.testing import FlaskClient
+from playwright.sync_api import Page, expect
 
 from okng.bus.part import Outcome
 from okng.records.read import LedgerReader
@@ -12,6 +14,8 @@ from okng.records.seal_read import SealReader
 from okng.webui.app import create_app
 from okng.webui.options import WebOptions
 from okng.webui.watch import Watch
+
+from . import page_checks as checks
 
 FAST = WebOptions(sign_ins_a_minute=10_000, api_a_minute=1_000_000)
 MODEL = {"kind": "model", "name": "cap 1.0", "digest": "cd" * 32}
@@ -92,3 +96,27 @@ def test_the_administrator_proves_that_nothing_was_changed(as_: Any, people: Any
     for name in ("box-key.pem", "ledger.db", "..%2Fledger.db"):
         assert admin.get(f"/admin/seal/{name}").status_code == 404
     assert as_("op").post("/admin/prove").status_code == 403
+
+
+@pytest.mark.ui
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_fits_and_takes_a_finger(language: str, page: Page, people: Any, serve: Any, sign_in: Any) -> None:
+    people.judge(Outcome.OK)
+    server = serve(people.run_dir, sign_ins_a_minute=1000)
+    sign_in(page, "eng", server.url)
+    page.context.add_cookies([{"name": "okng-language", "value": language, "url": server.url}])
+    bad: list[str] = []
+    for width, height in ((1280, 800), (1920, 1080)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto(f"{server.url}/signatures/?{urlencode(MODEL)}")
+        if width == 1280:
+            page.select_option("#meaning", "reviewed")
+            page.fill("#secret", "3333")
+            page.fill("#reason", "looked at the report and at forty rejects")
+            page.locator(".page-foot .key.go").click()
+            expect(page.locator(".signatures")).to_contain_text("Emil Engineer")
+            bad += checks.axe_problems(page)
+        bad += [*checks.clipped_texts(page), *checks.small_targets(page, 15, 5.0)]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            bad.append(f"{width}: wider than the screen")
+    assert bad == []
