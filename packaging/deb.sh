@@ -21,8 +21,6 @@ package=okng about="" relations=$'Conflicts: okng-gpu\nReplaces: okng-gpu\n'
 if [[ $runtime == gpu ]]; then
     package=okng-gpu about=" (NVIDIA GPU)" relations=$'Provides: okng\nConflicts: okng\nReplaces: okng\n'
 fi
-read -r version schema < <(cd "$packaging" && "$python" -c 'import okng; from okng.records.schema import VERSION; print(okng.__version__, VERSION)')
-version=${VERSION:-$version}
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 box=$stage/$package
@@ -106,6 +104,9 @@ pack() { # pack SCRIPTS NAME
 }
 
 "$packaging/environment.sh" "$python" "$house" "$box$home" "$home"
+read -r version schema < <("$box$home/bin/python3" -IB -c \
+    'import okng; from okng.records.schema import VERSION; print(okng.__version__, VERSION)')
+version=${VERSION:-$version}
 # By content, never by time: a clock that is set cannot make a box compile; one job: the same bytes each time.
 "$python" -m compileall -q -j 1 --invalidation-mode unchecked-hash -s "$box" -p / "$box$home"/lib/python3*/site-packages
 system
