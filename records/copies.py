@@ -15,6 +15,7 @@ from .schema import FILE
 
 _PAGES = 512
 """Copied between two short sleeps: rows and pictures want the disk too."""
+_PIECE = 1 << 20
 
 
 def ledger_bytes(store: Path) -> int:
@@ -23,12 +24,19 @@ def ledger_bytes(store: Path) -> int:
     return sum(one.stat().st_size for one in found if one.exists())
 
 
-def finished(waiting: Path, target: Path) -> tuple[int, str]:
-    """Give a whole copy its name, durable when this returns; return its bytes and SHA-256. OSError."""
+def finished(waiting: Path, target: Path, alive: Callable[[], object] = lambda: None) -> tuple[int, str]:
+    """Give a whole copy its name, durable when this returns; return its bytes and SHA-256. OSError.
+
+    alive: called now and then.
+    """
+    sha256, size = hashlib.sha256(), 0
     with waiting.open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        while piece := handle.read(_PIECE):
+            sha256.update(piece)
+            size += len(piece)
+            alive()
         os.fsync(handle.fileno())
-    size = waiting.stat().st_size
+    digest = sha256.hexdigest()
     waiting.rename(target)
     sync_folder(target.parent)
     return size, digest

@@ -25,7 +25,7 @@ from .bookkeeping import audit, insert_part, put_counters, put_part, put_trigger
 from .durable import make_folder
 from .furnish import furnish
 from .lineage import Lineage, read_lineage, write_lineage
-from .migrate import copy_before, migrate, prune
+from .migrate import commit_large, copy_before, migrate, prune
 from .rows import recovered_columns
 from .seal import Seal, seal_lineage
 from .soundness import DAMAGED, Watch, damage
@@ -237,7 +237,7 @@ class Ledger:
             older = 0 < version < schema.VERSION
             copy = copy_before(self.path, version, self._alive) if older else None
             db.execute("begin immediate")
-            with _ended(db):
+            with _ended(db, self._alive if older else None):
                 migrate(db, version, self._alive)
                 furnish(db)
                 db.execute(f"pragma user_version = {schema.VERSION}")
@@ -315,11 +315,14 @@ class Ledger:
 
 
 @contextmanager
-def _ended(db: apsw.Connection) -> Iterator[None]:
-    """Commit, or roll back whatever went wrong."""
+def _ended(db: apsw.Connection, alive: Callable[[], None] | None = None) -> Iterator[None]:
+    """Commit, or roll back whatever went wrong. alive: of a large commit; called now and then."""
     try:
         yield
-        db.execute("commit")
+        if alive is None:
+            db.execute("commit")
+        else:
+            commit_large(db, alive)
     except BaseException:
         with suppress(apsw.Error):  # SQLite rolls back by itself after some errors
             db.execute("rollback")

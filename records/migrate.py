@@ -6,6 +6,8 @@ Stopped at any instant, the file is of the old version or of the new one, never 
 
 import logging
 import shutil
+import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +24,8 @@ log = logging.getLogger(__name__)
 KEPT = 2
 """Copies of older versions that stay."""
 _STEPS = 20_000
+_LONGEST_S = 1800
+"""A commit that has not ended by then is a disk that hangs: the service manager may end it."""
 _ROOM = 2.2
 """Of the size of the ledger, free: the copy, and what new indexes and a long WAL take on top."""
 
@@ -49,7 +53,7 @@ def copy_before(file: Path, version: int, alive: Callable[[], None]) -> Path:
     log.info("%s is of version %d: it is copied to %s before it is brought up to date", file, version, target.name)
     try:
         copy_ledger(file, waiting, moving, pause_s=0)
-        finished(waiting, target)
+        finished(waiting, target, alive)
     except (Refused, OSError, apsw.Error) as error:
         with suppress(OSError):
             waiting.unlink()
@@ -71,6 +75,27 @@ def migrate(db: apsw.Connection, version: int, alive: Callable[[], None]) -> Non
             db.execute(schema.MIGRATIONS[number])
     finally:
         db.set_progress_handler(None)
+
+
+def commit_large(db: apsw.Connection, alive: Callable[[], None]) -> None:
+    """Commit what took minutes to write: SQLite folds gigabytes back then, without a word. apsw.Error."""
+    failed: list[apsw.Error] = []
+
+    def commit() -> None:
+        try:
+            db.execute("commit")
+        except apsw.Error as error:
+            failed.append(error)
+
+    worker = threading.Thread(target=commit, name="commit")
+    worker.start()
+    begun = time.monotonic()
+    while worker.is_alive():
+        worker.join(0.5)
+        if time.monotonic() - begun < _LONGEST_S:
+            alive()
+    if failed:
+        raise failed[0]
 
 
 def prune(file: Path) -> None:
