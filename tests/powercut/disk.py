@@ -38,9 +38,11 @@ def cut(mount: Path) -> None:
 class CutDisk:
     """One file system of its own, mounted at `root`."""
 
-    def __init__(self, folder: Path, megabytes: int = 256) -> None:
-        """NoDisk: it cannot be made here."""
-        self.image, self.root = folder / "disk.img", folder / "disk"
+    def __init__(self, folder: Path, megabytes: int = 256, root: Path | None = None) -> None:
+        """folder: for its file. root: an empty folder to mount it at; None: one beside the file. NoDisk."""
+        self.image, self.root = folder / "disk.img", root or folder / "disk"
+        self._own_root = root is None
+        folder.mkdir(parents=True, exist_ok=True)
         self.root.mkdir(parents=True, exist_ok=True)
         self.megabytes = megabytes
         self.mounted = False
@@ -72,6 +74,18 @@ class CutDisk:
         """Take the power."""
         cut(self.root)
 
+    def back(self) -> None:
+        """The same disk again after a cut, while processes still hold files of the dead one open.
+
+        A copy of the file: of the same one, mount would find the dead file system that is still in use.
+        """
+        subprocess.run(["umount", "-l", self.root], check=True)
+        copy = self.image.with_suffix(".back")
+        shutil.copyfile(self.image, copy)
+        self.image.unlink()
+        self.image = copy
+        self.mount()
+
     def repaired(self) -> bool:
         """Unmount what was cut, replay, look through it and mount again. True: the file system is sound."""
         self.unmount()
@@ -99,7 +113,8 @@ class CutDisk:
         if self.mounted:
             subprocess.run(["umount", "-l", self.root], capture_output=True, check=False)
         self.image.unlink(missing_ok=True)
-        shutil.rmtree(self.root, ignore_errors=True)
+        if self._own_root:
+            shutil.rmtree(self.root, ignore_errors=True)
 
     def _run(self, *command: str) -> None:
         try:
