@@ -122,7 +122,7 @@ class Tracer:
                 [seq],
             )
             boot = ask.first(
-                "select boot_id from trigger where epoch = ? and part = ? and at_ns = ?",
+                "select boot_id from trigger indexed by trigger_part where epoch = ? and part = ? and at_ns = ?",
                 [more["epoch"], part.part, more["triggered_ns"]],
             )
             cameras = dict.fromkeys(filter(None, (part.camera, *(view.camera for view in part.views))))
