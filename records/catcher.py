@@ -10,10 +10,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..bus.channel import Subscriber, camera_address, inspect_addresses
+from ..bus.channel import Subscriber, camera_address, inspect_addresses, io_address
 from ..bus.errors import BadPicture
 from ..bus.messages import FrameLost, FrameReady
-from ..bus.part import Outcome, Verdict
+from ..bus.part import Action, Disposition, Outcome, Trigger, Verdict
 from ..bus.ring import RingShelf
 from ..camera.frame import read_picture
 from ..imaging.picture import Picture
@@ -54,10 +54,12 @@ class Catcher:
     def __init__(self, cameras: tuple[str, ...], run_dir: Path, desk: PictureDesk, options: RecordsOptions) -> None:
         self._cameras = cameras
         self._addresses = [*inspect_addresses(run_dir), *(camera_address(run_dir, name) for name in cameras)]
+        self._addresses.append(io_address(run_dir))
         self._run_dir, self._desk, self._percent = run_dir, desk, options.ok_sample_percent
         self._due = 0.0
         self._lock = threading.Lock()
         self._seen: OrderedDict[PartKey, Seen] = OrderedDict()
+        self._shown: OrderedDict[int, Disposition] = OrderedDict()
         self._stop = threading.Event()
         self.missed = 0
         """Pictures that were gone from the ring before they were copied."""
@@ -69,6 +71,14 @@ class Catcher:
         with self._lock:
             known = self._seen.get(part)
             return Seen() if known is None else Seen(dict(known.frames), dict(known.verdicts), known.important)
+
+    def shown(self, trigger: Trigger) -> Disposition | None:
+        """The OK that io said it shows to the PLC for this trigger: its record may have died with io. None: none."""
+        with self._lock:
+            told = self._shown.get(trigger.part)
+        if told is None or told.published_ns is None:
+            return None
+        return told if trigger.at_ns <= told.committed_ns and told.published_ns < trigger.deadline_ns else None
 
     def let_go(self, part: PartKey) -> None:
         """The row is made up: forget the part."""
@@ -82,16 +92,26 @@ class Catcher:
 
     def _listen(self) -> None:
         shelf = RingShelf(self._run_dir)
-        with Subscriber(self._addresses, (Verdict, FrameReady, FrameLost)) as messages:
+        with Subscriber(self._addresses, (Verdict, FrameReady, FrameLost, Disposition)) as messages:
             while not self._stop.is_set():
                 try:
                     message = messages.receive(100)
                 except ValueError:
                     log.exception("a message of another version was dropped")
                     continue
-                if isinstance(message, Verdict | FrameReady | FrameLost) and message.part:
+                if isinstance(message, Disposition):
+                    self._note(message)
+                elif message is not None and message.part:
                     self._take(message, shelf)
         shelf.close()
+
+    def _note(self, told: Disposition) -> None:
+        if told.action is not Action.PASS:
+            return
+        with self._lock:
+            self._shown[told.part] = told
+            while len(self._shown) > _SEEN:
+                self._shown.popitem(last=False)
 
     def _take(self, message: Verdict | FrameReady | FrameLost, shelf: RingShelf) -> None:
         part = (message.part, message.triggered_at_ns)

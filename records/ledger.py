@@ -17,7 +17,7 @@ import apsw
 from ..bus.clock import utc_now, utc_stamp
 from ..bus.entries import CountersEntry, RecordEntry, TriggerEntry
 from ..bus.errors import BadLedger, Lost
-from ..bus.part import Trigger
+from ..bus.part import Disposition, Trigger
 from . import schema
 from .audit import Deed
 from .bookkeeping import Ripe as Ripe
@@ -140,9 +140,10 @@ class Ledger:
             )
         return [str(name) for (name,) in found]
 
-    def recover(self, epoch: str) -> list[int]:
+    def recover(self, epoch: str, shown: Callable[[Trigger], Disposition | None] = lambda _: None) -> list[int]:
         """Close what that epoch left open as UNJUDGED / REJECT / fault, unconfirmed; return the parts.
 
+        shown: the OK that io had shown to the PLC before it died; such a part is closed as OK / PASS, unconfirmed.
         Only for an abandoned epoch none of whose entries is under way any more. LedgerStuck, LedgerDamaged.
         """
         with self.transaction() as db:
@@ -157,7 +158,8 @@ class Ledger:
             )
             for number, part, station, at_ns, encoder, deadline_ns, recipe, missed, taken_at in left:
                 trigger = Trigger(part, station, at_ns, encoder, deadline_ns, recipe, bool(missed))
-                insert_part(db, seal, n, epoch, recovered_columns(trigger, number, taken_at, stored_at))
+                columns = recovered_columns(trigger, number, taken_at, stored_at, shown(trigger))
+                insert_part(db, seal, n, epoch, columns)
             seal.close()
             db.execute("update epoch set closed = 1 where n = ?", (n,))
             if left:

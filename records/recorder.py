@@ -147,8 +147,8 @@ class Recorder:
                 newest = max((at for name, at in self._heard.items() if name != epoch), default=0)
                 if busy or not newest or now_ns() - newest < GRACE_NS:
                     continue
-                if parts := self._ledger.recover(epoch):
-                    log.warning("run %s of io died with parts open, now UNJUDGED: %s", epoch, parts)
+                if parts := self._ledger.recover(epoch, self._catcher.shown):
+                    log.warning("run %s of io died with parts open, now UNJUDGED or OK as shown: %s", epoch, parts)
         except (LedgerStuck, LedgerDamaged) as error:
             self.get_stuck(error)
 

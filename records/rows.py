@@ -11,7 +11,19 @@ from typing import Any
 
 from ..bus.entries import RecordEntry
 from ..bus.messages import FrameReady
-from ..bus.part import Action, CodeRead, Defect, Delivery, HeatMap, Measurement, Outcome, Placement, Trigger, Why
+from ..bus.part import (
+    Action,
+    CodeRead,
+    Defect,
+    Delivery,
+    Disposition,
+    HeatMap,
+    Measurement,
+    Outcome,
+    Placement,
+    Trigger,
+    Why,
+)
 
 Columns = dict[str, Any]
 
@@ -98,8 +110,13 @@ def part_columns(
     }
 
 
-def recovered_columns(trigger: Trigger, number: int, taken_at: str, stored_at: str) -> Columns:
-    """Columns of table `part` for a trigger whose record died with io: rejected by the PLC, counted as UNJUDGED."""
+def recovered_columns(
+    trigger: Trigger, number: int, taken_at: str, stored_at: str, shown: Disposition | None = None
+) -> Columns:
+    """Columns of table `part` for a trigger whose record died with io: rejected by the PLC, counted as UNJUDGED.
+
+    shown: an OK that io had shown to the PLC before; the part may have passed by it, so it stays OK and unconfirmed.
+    """
     unknown = "verdict exposed_ns received_ns ready_ns started_ns done_ns committed_ns published_ns acked_ns confirmed"
     nothing = dict.fromkeys((*unknown.split(), "picture", "picture_sha256", "heat"))
     return {
@@ -129,6 +146,21 @@ def recovered_columns(trigger: Trigger, number: int, taken_at: str, stored_at: s
         "recovered": True,
         "stored_at": stored_at,
         **nothing,
+        **(_shown_columns(shown) if shown is not None else {}),
+    }
+
+
+def _shown_columns(shown: Disposition) -> Columns:
+    """What is known of an OK whose record died with io."""
+    return {
+        "outcome": Outcome.OK.value,
+        "verdict": Outcome.OK.value,
+        "action": shown.action.value,
+        "why": shown.why.value,
+        "reasons": "[]",
+        "committed_ns": shown.committed_ns,
+        "published_ns": shown.published_ns,
+        "sequence": shown.sequence,
     }
 
 

@@ -84,7 +84,7 @@ class Evidence:
         found = [
             f"{name.replace('_', ' ')}: {count} (parts {', '.join(map(str, self.judgement.offenders.get(name, ())))})"
             for name in OBJECTIONS
-            if (count := getattr(self.judgement, name))
+            if (count := getattr(self.judgement, name) - (len(self.unread) if name == "ok_but_hit" else 0))
         ]
         if bad := self.defective_passed:
             found.append(f"defective parts passed: {len(bad)} (parts {', '.join(str(p.number) for p in bad[:20])})")
@@ -92,6 +92,15 @@ class Evidence:
         if self.balance.open:
             found.append(f"ledger: {self.balance.open} triggers without a disposition")
         return found
+
+    @property
+    def unread(self) -> list[JoinedPart]:
+        """Blown off though the ledger says PASS, because the PLC was cut off from the OK that it was shown.
+
+        The ledger says so itself: unconfirmed. That is yield, and no wrong account.
+        """
+        open_ended = {line["part"] for line in self.ledger if line.get("delivery") == "unconfirmed"}
+        return [part for part in self.parts if part.end == "bin" and part.said_pass and part.number in open_ended]
 
     @property
     def defective_passed(self) -> list[JoinedPart]:

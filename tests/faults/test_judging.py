@@ -95,6 +95,17 @@ def test_a_spoilt_account_is_objected_to(spoil: Callable[[Any], object], said: s
     assert found.escapes == escapes
 
 
+def test_an_ok_that_never_reached_the_plc_is_no_wrong_account_if_the_ledger_says_so() -> None:
+    made = logs()
+    made["world"][0].update(end="bin", contact_mm=0.1)
+    made["plc"][1].update(action="reject", disposition=None)
+    assert any(words.startswith("ok but hit: 1") for words in Evidence(**made).objections)
+    made["ledger"][0].update(delivery="unconfirmed")
+    found = Evidence(**made)
+    assert found.objections == []
+    assert len(found.unread) == 1
+
+
 def test_a_good_part_rejected_for_no_fault_of_its_own_is_counted() -> None:
     made = logs()
     made["plc"][1].update(action="reject", disposition="late")

@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from okng.bus.errors import BadLedger
-from okng.bus.part import Why
+from okng.bus.part import Action, Disposition, Why
 from okng.records import schema
 from okng.records.audit import audit_problems
 from okng.records.check import check
@@ -210,6 +210,23 @@ def test_parts_left_open_by_a_dead_io_are_closed_once(tmp_path: Path, maker: Mod
 
     ledger.store([Ripe(maker.record_entry(3, 50, Why.NG, "run-2"))])  # it was under way after all
     assert ask(tmp_path, "select outcome, recovered from part where part = 50") == [("NG", 0)]
+    ledger.close()
+
+
+def test_an_ok_that_the_plc_was_shown_before_io_died_stays_one(tmp_path: Path, maker: ModuleType) -> None:
+    ledger = Ledger(tmp_path)
+    entries = [maker.trigger_entry(1, 50, "run-1"), maker.trigger_entry(2, 51, "run-1")]
+    ledger.store([Ripe(each) for each in entries])
+    ledger.store([Ripe(maker.trigger_entry(1, 52, "run-2"))])
+    at_ns = entries[0].trigger.at_ns
+    shown = Disposition(50, Action.PASS, Why.OK, at_ns + 1, at_ns + 2, 7)
+    assert ledger.recover("run-1", lambda trigger: shown if trigger.part == 50 else None) == [50, 51]
+    found = ask(tmp_path, "select part, outcome, action, why, delivery, published_ns, sequence from part order by part")
+    assert found[0] == (50, "OK", "PASS", "ok", "unconfirmed", at_ns + 2, 7)
+    assert found[1][:5] == (51, "UNJUDGED", "REJECT", "fault", "unconfirmed")
+    balance = check(tmp_path)
+    assert (balance.ok, balance.unjudged, balance.recovered) == (1, 1, 2)
+    assert balance.problems[0] == "1 triggered, but without a record: part 52 (epoch run-2)"
     ledger.close()
 
 
