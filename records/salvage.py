@@ -28,12 +28,15 @@ from .bookkeeping import audit, rows
 from .durable import sync_folder, write_synced
 from .ledger import Ledger, LedgerStuck
 from .rows import sha256
+from .salvage_read import AGAIN
 from .salvage_take import Place, Taking
 
 log = logging.getLogger(__name__)
 _PUT_ASIDE = re.compile(rf"{re.escape(schema.FILE)}\.corrupt-[0-9TZ]+")
 _LOOK_NS = 5 * SECOND
 _NOTE_NS = 2 * SECOND
+_HOLD_NS = 60 * SECOND
+"""After the disk refused something."""
 _AGAIN_NS = 600 * SECOND
 """After there was no room for it."""
 _IDLE_NS, _BUSY_NS, _PAUSE_NS = 20 * MS, 3 * MS, 50 * MS
@@ -104,9 +107,11 @@ class Salvage:
     def __init__(self, ledger: Ledger, store: Path) -> None:
         self._ledger, self._store = ledger, store
         self._work: _Work | None = None
-        self._look_ns = self._pause_ns = 0
+        self._look_ns = self._pause_ns = self._hold_ns = 0
         self.text = newest_told(store)
         """How it stands or what came of it, for people; empty: there was none."""
+        self.waits = ""
+        """Why it is put off; empty: it is not."""
 
     @property
     def busy(self) -> bool:
@@ -126,6 +131,23 @@ class Salvage:
     def turn(self, *, idle: bool) -> None:
         """Go on for a moment. idle: the line has nothing for us just now. LedgerStuck, LedgerDamaged: another time."""
         now = now_ns()
+        if now < self._hold_ns:
+            return
+        self.waits = ""
+        try:
+            self._turn(now, idle=idle)
+        except OSError as error:
+            # The rows of the line need no new file and may well go on: the ledger is not called stuck for this.
+            self._put_off(f"the rescue of a damaged ledger waits: {error}", _HOLD_NS)
+        except LedgerStuck as error:
+            self._put_off(f"the rescue of a damaged ledger waits: {error}", _HOLD_NS)
+            raise
+
+    def _put_off(self, why: str, by_ns: int) -> None:
+        self._hold_ns, self.text, self.waits = now_ns() + by_ns, why, why
+        log.warning("%s", why)
+
+    def _turn(self, now: int, *, idle: bool) -> None:
         if self._work is None:
             if now >= self._look_ns:
                 self._look_ns = now + _LOOK_NS
@@ -169,9 +191,8 @@ class Salvage:
             self._open(work)
             return
         if shutil.disk_usage(self._store).free < 1.5 * size + (64 << 20):
-            self.text = f"{damaged.name} waits for room on the disk: {int(1.5 * size) >> 20} MB are needed to rescue it"
-            self._look_ns = now_ns() + _AGAIN_NS
-            log.warning(self.text)
+            need = int(1.5 * size + (64 << 20)) >> 20
+            self._put_off(f"{damaged.name} waits for room on the disk: {need} MB are needed to rescue it", _AGAIN_NS)
             return
         wal = damaged.with_name(damaged.name.replace(schema.FILE, f"{schema.FILE}-wal", 1))
         if not noted:
@@ -179,11 +200,7 @@ class Salvage:
                 audit(db, Deed("ledger salvage begun", {"file": damaged.name, "bytes": size}))
         self._note(work, "reading")
         command = [sys.executable, "-m", f"{__package__}.salvage_read", str(damaged), str(wal), str(work.staged)]
-        try:
-            work.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        except OSError as error:
-            self._fail(work, f"the reader does not start: {error}")
-            return
+        work.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         assert work.child.stdout is not None
         os.set_blocking(work.child.stdout.fileno(), False)
         self._work = work
@@ -207,8 +224,15 @@ class Salvage:
             return
         child.stdout.close()
         work.child = None
-        if child.returncode:
-            self._fail(work, str(work.more.get("error") or f"the reader ended with {child.returncode}"))
+        why = str(work.more.pop("error", "") or f"the reader ended with {child.returncode}")
+        if child.returncode == AGAIN:
+            # What it had read so far goes, so that rows and pictures have the room.
+            with suppress(OSError):
+                work.staged.with_name(work.staged.name + ".part").unlink(missing_ok=True)
+            self._work = None
+            self._put_off(f"{work.damaged.name} could not be read yet: {why}", _AGAIN_NS)
+        elif child.returncode:
+            self._fail(work, why)
         else:
             self._open(work)
 
@@ -306,21 +330,20 @@ class Salvage:
             return int(rows(db, "select lineage from meta")[0][0])
 
     def _note(self, work: _Work, state: str) -> None:
-        """Write down how far it has come. LedgerStuck."""
+        """Write down how far it has come. OSError."""
         place = {one.name: getattr(work.place, one.name) for one in fields(work.place)}
         body = {"state": state, "file": work.damaged.name, "begun": work.begun, "place": place, **work.more}
         report = report_of(work.damaged)
         waiting = report.with_name(report.name + ".tmp")
-        try:
-            write_synced(waiting, json.dumps(body, indent=1, ensure_ascii=False).encode())
-            waiting.rename(report)
-            sync_folder(report.parent)
-        except OSError as error:
-            raise LedgerStuck(f"{report}: {error}") from error
+        write_synced(waiting, json.dumps(body, indent=1, ensure_ascii=False).encode())
+        waiting.rename(report)
+        sync_folder(report.parent)
 
 
 def salvage_now(store: Path, file: Path | None = None, *, again: bool = False) -> list[dict[str, Any]]:
-    """Rescue what waits to the end, while records is stopped; return the reports. BadLedger: records runs.
+    """Rescue what waits to the end, while records is stopped; return the reports.
+
+    BadLedger: records runs. LedgerStuck: the disk does not let it; what was done stays done.
 
     file: a damaged ledger from elsewhere, copied beside first. again: also files whose rescue has ended.
     """
@@ -340,6 +363,8 @@ def salvage_now(store: Path, file: Path | None = None, *, again: bool = False) -
         try:
             while unfinished(store):
                 work.turn(idle=True)
+                if work.waits:
+                    raise LedgerStuck(work.waits)
                 if work.reading:
                     time.sleep(0.02)
         finally:

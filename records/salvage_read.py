@@ -23,6 +23,8 @@ from .salvage_pages import INTERIOR_INDEX, INTERIOR_TABLE, LEAF_INDEX, LEAF_TABL
 from .salvage_shapes import Shape, shapes
 
 BATCH = 2000
+AGAIN = 75
+"""Exit code: the disk did not let it; try again later."""
 _NOBODYS = "?"
 _FREE = "free"
 RUNS = (
@@ -220,12 +222,15 @@ def _fill(db: apsw.Connection, reader: Reader, known: dict[str, Shape]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """As a process. Exit code 1: it says why."""
+    """As a process. Exit code 75: the disk did not let it, 1: it cannot be done; it says why."""
     damaged, wal, rescued = map(Path, arguments)
     os.nice(max(0, 19 - os.nice(0)))
     try:
         read(damaged, wal if wal.exists() else None, rescued)
-    except (OSError, apsw.Error) as error:
+    except (OSError, apsw.FullError) as error:
+        sys.stdout.write(f"failed {error}\n")
+        return AGAIN
+    except apsw.Error as error:
         sys.stdout.write(f"failed {error}\n")
         return 1
     return 0

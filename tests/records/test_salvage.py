@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import time
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +19,7 @@ from okng.records import ledger as ledger_module
 from okng.records import salvage, salvage_shapes, schema, soundness
 from okng.records.audit import audit_problems
 from okng.records.check import check
-from okng.records.ledger import LedgerDamaged, Ripe
+from okng.records.ledger import LedgerDamaged, LedgerStuck, Ripe
 from okng.records.read import LedgerReader
 from okng.records.rows import Kept
 from okng.records.salvage import Salvage, put_aside, report_of, salvage_now, unfinished
@@ -298,3 +299,51 @@ def test_a_file_that_is_refused_twice_running_is_put_aside_though_it_looks_sound
         assert len(put_aside(filled.store)) == tries - 1
     monkeypatch.undo()
     fill(filled, maker, 1, 1, "run-9")
+
+
+def test_without_room_the_rescue_waits_and_the_line_goes_on(
+    filled: Any, maker: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(filled.store / schema.FILE, "header")
+    filled.open()
+    real = shutil.disk_usage(filled.store)
+    monkeypatch.setattr("okng.records.salvage.shutil.disk_usage", lambda _: type(real)(real.total, real.used, 1000))
+    work = Salvage(filled.ledger, filled.store)
+    work.turn(idle=True)
+    assert "waits for room on the disk" in work.text
+    fill(filled, maker, 1, 3, "run-2")
+    work.close()
+    filled.ledger.close()
+    with pytest.raises(LedgerStuck, match="waits for room"):
+        salvage_now(filled.store)
+    assert len(unfinished(filled.store)) == 1
+    monkeypatch.undo()
+    (told,) = salvage_now(filled.store)
+    assert told["tables"]["part"]["rescued"] == PARTS
+
+
+def test_a_reader_that_fails_is_told_and_one_that_met_a_full_disk_is_tried_again(
+    filled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(filled.store / schema.FILE, "header")
+    filled.open()
+    monkeypatch.setattr("okng.records.salvage.sys.executable", "/bin/false")  # ends with 1: told, and never tried again
+    work, end = Salvage(filled.ledger, filled.store), time.monotonic() + 20
+    while unfinished(filled.store) and time.monotonic() < end:
+        work.turn(idle=True)
+        time.sleep(0.002)
+    assert "could not be rescued" in work.text
+    assert filled.trail()[-1] == "ledger salvage failed"
+    report_of(put_aside(filled.store)[0]).unlink()
+    ends_75 = filled.store / "ends-75"
+    ends_75.write_text("#!/bin/sh\nexit 75\n")
+    ends_75.chmod(0o755)
+    monkeypatch.setattr("okng.records.salvage.sys.executable", str(ends_75))
+    work, end = Salvage(filled.ledger, filled.store), time.monotonic() + 20
+    while not work.waits and time.monotonic() < end:
+        work.turn(idle=True)
+        time.sleep(0.002)
+    assert "could not be read yet" in work.waits
+    assert len(unfinished(filled.store)) == 1
+    monkeypatch.undo()
+    assert rescue(filled)["tables"]["part"]["rescued"] == PARTS
