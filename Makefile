@@ -118,6 +118,17 @@ proxy: setup-test  ## 100,000 parts through a bad cable: the PLC's account again
 	@$(PY) tests/plc_io/proxy_proof.py --parts 100000
 	@$(PY) tests/plc_io/proxy_proof.py --parts 30000 --rate 2 --cable anywhere
 
+# Seconds for each parser, for example FUZZ_S=60. What was found interesting is kept in fuzz-out and begun with again.
+FUZZ_S ?= 3600
+
+.PHONY: fuzz
+fuzz: setup-test  ## Every parser of bytes from outside, an hour each, one after the other; goes on after a finding, exit 1 then
+	@found=0; for name in $$($(PY) -c 'from okng.tests.fuzz.harness import names; print(*names())'); do \
+	    echo "== $$name"; mkdir -p fuzz-out/$$name; \
+	    $(PY) -m okng.tests.fuzz.harness $$name --seconds $(FUZZ_S) --corpus fuzz-out/$$name >fuzz-out/$$name.log 2>&1 || \
+	        { found=1; grep -E '^(reproduce|too slow)|ERROR: libFuzzer' fuzz-out/$$name.log || tail -5 fuzz-out/$$name.log; }; \
+	    grep -hE 'executed_units|peak_rss' fuzz-out/$$name.log || true; done; exit $$found
+
 .PHONY: reconnect
 reconnect: setup-test  ## A camera's cable pulled and put back 1,000 times: no leak, how soon it is READY again; 13 minutes
 	@$(PY) bench/reconnect.py
@@ -266,7 +277,7 @@ $(FOREIGN)/.okng/foreign: requirements/build.txt $(FOREIGN_LOCKS:%=requirements/
 	@$(FOREIGN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --no-deps --no-build-isolation -e .
 	@mkdir -p $(@D) && touch $@
 
-TEST_EXTRAS := fleet tls sign opcua mqtt gpio report export test
+TEST_EXTRAS := fleet tls sign opcua mqtt gpio report export fuzz test
 
 $(DONE)/test: $(DONE)/runtime-$(RUNTIME) $(TEST_EXTRAS:%=requirements/%.txt) scripts/apt.sh
 	@scripts/apt.sh $(APT_TEST)

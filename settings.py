@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from .bus.complaint import complain
 from .bus.errors import BadSettings
 from .bus.form import FIRST, other_form
+from .bus.outside import read_bounded
 from .camera.options import CameraOptions
 from .fleet.options import SyncOptions
 from .inspect.options import InspectOptions
@@ -26,6 +27,8 @@ from .workshop.options import WorkshopOptions
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,23}$")]
 JobNumber = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}$")]
 LAST_JOB = 65535
+MOST_SETTINGS = 256 << 10
+"""Bytes of the file. Reading TOML takes time by the square of some lengths."""
 VERSION = 1
 """Of the settings' form: the only one that is read. Older files are brought up to it: `appliance/migrations.py`."""
 CAMERA_TOOLS = frozenset({"run", "list", "show", "set", "snap", "stream", "tune"})
@@ -112,11 +115,13 @@ class Settings(BaseModel):
 def read_settings(path: Path) -> Settings:
     """Read and check the box's settings. BadSettings names the file, each key, its value and what was expected."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_bounded(path, MOST_SETTINGS).decode("utf-8"))
     except OSError as error:
         raise BadSettings(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # that of TOML, that of UTF-8, a number of thousands of digits
         raise BadSettings(f"{path}: not TOML: {error}") from error
+    except RecursionError:
+        raise BadSettings(f"{path}: not TOML: nested too deeply") from None
     if (other := other_form(path, content, VERSION)) is not None:
         raise BadSettings(other)
     try:

@@ -389,6 +389,8 @@ def _image(buffer: Any) -> tuple[npt.NDArray[np.uint8], int, int, str] | None:
     filled = _number(buffer, "size_filled") or len(source)
     if known is None:  # told by name and size, so that whoever compares them says so
         return np.frombuffer(source, np.uint8, 0), width, height, name
+    if min(width, height, offset, padding) < 0 or offset > len(source):
+        return None  # a producer that lies
     row = known.payload_bytes(width, 1)
     if not padding:
         size = known.payload_bytes(width, height)

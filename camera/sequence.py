@@ -19,12 +19,15 @@ import numpy as np
 
 from ..bus.clock import MS
 from ..bus.errors import BadPicture, BadSettings
+from ..bus.outside import read_bounded, too_large
 from ..imaging.formats import FORMATS
 from .sensor import Scene
 
 INDEX = "frames.csv"
 COLUMNS = ("file", "at_ms", "pixel_format", "trigger")
 SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff")
+MOST_PICTURE_BYTES = 1 << 30
+"""Of one file: no picture of sense is larger."""
 _LONGEST = 1_000_000
 """Rows of an index; more are refused, they would fill the memory."""
 
@@ -57,9 +60,12 @@ def read_sequence(folder: Path) -> tuple[Shot, ...]:
 def load_scene(file: Path) -> Scene:
     """Read a picture, grey or RGB, of 8 or 16 bits. BadPicture: it cannot be read, or does not decode."""
     try:
-        data = np.frombuffer(file.read_bytes(), np.uint8)
+        content = read_bounded(file, MOST_PICTURE_BYTES)
     except OSError as error:
         raise BadPicture(f"{file}: cannot be read: {error.strerror}") from error
+    if why := too_large(content):
+        raise BadPicture(f"{file}: {why}")
+    data = np.frombuffer(content, np.uint8)
     try:
         decoded = cv2.imdecode(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
     except cv2.error as error:  # absurd sizes in its header

@@ -3,7 +3,6 @@
 Fetching is not activating: what lies in `bundles/` has no effect until `activate`.
 """
 
-import json
 import logging
 import re
 import shutil
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..bus.errors import StoreLost
+from ..bus.outside import parsed_json
 from ..models.bundle import MOST_SIGNATURE_BYTES, SIGNATURE
 from ..models.manifest import MANIFEST, MOST_MANIFEST_BYTES, Manifest, read_manifest
 from ..records.durable import make_folder, sync_folder
@@ -40,7 +40,7 @@ def stands_at(blobs: BlobStore, channel: str) -> Stands:
     key = channel_key(channel)
     data = read_small(blobs, key, _MOST_CHANNEL_BYTES)
     try:
-        said = json.loads(data)
+        said = parsed_json(data)
         bundle, signature = said["bundle"], said.get("signature")
         signed = None if signature is None else (signature["sha256"], signature["size"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:

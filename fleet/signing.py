@@ -8,7 +8,6 @@ is current is for a channel to say. The library comes with the extra [sign] and 
 import base64
 import binascii
 import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bus.errors import BadBundle, BadSettings
+from ..bus.outside import parsed_json
 from ..models.bundle import MOST_SIGNATURE_BYTES, SIGNATURE, open_bundle
 from ..models.manifest import MANIFEST, Manifest, parse, read_bytes
 from ..records.durable import sync_folder
@@ -90,7 +90,7 @@ def verify(folder: Path, authorities: Sequence[Path], signature: Path | None = N
     text = read_bytes(folder)
     manifest = parse(text, str(folder / MANIFEST))
     try:
-        said = json.loads(data)
+        said = parsed_json(data)
         _check_whole(name, _signed(said), manifest, text)
         return _signer(said)
     except (ValueError, KeyError, TypeError, IndexError, binascii.Error) as error:
@@ -148,7 +148,7 @@ def _read(path: Path) -> bytes:
 
 def _signed(signature: Any) -> dict[str, str]:
     """sha256 by name of what the statement speaks of."""
-    statement = json.loads(base64.b64decode(signature["dsseEnvelope"]["payload"], validate=True))
+    statement = parsed_json(base64.b64decode(signature["dsseEnvelope"]["payload"], validate=True))
     resources = statement["predicate"]["resources"]
     return {str(one["name"]): str(one["digest"]) for one in resources if one["algorithm"] == "sha256"}
 

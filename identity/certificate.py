@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
@@ -26,6 +27,11 @@ SOON = timedelta(days=30)
 """An end that is nearer than this is alarmed."""
 MOST_NAMES = 32
 Key: TypeAlias = ec.EllipticCurvePrivateKey
+UNREADABLE = (
+    *(ValueError, TypeError, UnsupportedAlgorithm),
+    *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+)
+"""What the library raises for bytes that only look like a certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +63,19 @@ def believed(now: datetime) -> datetime:
 
 
 def described(certificate: x509.Certificate) -> Certificate:
-    """What people are shown of it."""
-    return Certificate(
-        fingerprint=pairs(certificate.fingerprint(SHA256())),
-        subject=certificate.subject.rfc4514_string(),
-        issuer=certificate.issuer.rfc4514_string(),
-        names=tuple(names_of(certificate)),
-        begins=certificate.not_valid_before_utc,
-        ends=certificate.not_valid_after_utc,
-        own=certificate.issuer == certificate.subject,
-    )
+    """What people are shown of it. BadKey: it cannot be read."""
+    try:
+        return Certificate(
+            fingerprint=pairs(certificate.fingerprint(SHA256())),
+            subject=certificate.subject.rfc4514_string(),
+            issuer=certificate.issuer.rfc4514_string(),
+            names=tuple(names_of(certificate)),
+            begins=certificate.not_valid_before_utc,
+            ends=certificate.not_valid_after_utc,
+            own=certificate.issuer == certificate.subject,
+        )
+    except UNREADABLE as error:
+        raise BadKey(f"a certificate that cannot be read: {error}") from error
 
 
 def pairs(digest: bytes) -> str:
@@ -75,15 +84,18 @@ def pairs(digest: bytes) -> str:
 
 
 def names_of(certificate: x509.Certificate) -> list[str]:
-    """Host names and addresses that it is made out to."""
-    return _names(certificate.extensions)
+    """Host names and addresses that it is made out to. BadKey: it cannot be told."""
+    try:
+        return _names(certificate.extensions)
+    except UNREADABLE as error:
+        raise BadKey(f"a certificate whose extensions cannot be read: {error}") from error
 
 
 def requested_names(pem: bytes) -> list[str]:
     """Host names and addresses that a request asks for. BadKey: it is no request."""
     try:
         return _names(x509.load_pem_x509_csr(pem).extensions)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise BadKey(f"no certificate request in PEM: {error}") from error
 
 
@@ -110,7 +122,7 @@ def read_key_pem(pem: bytes, where: str) -> Key:
     """The key of a file; where: what to call it. BadKey: it is none of ours."""
     try:
         key = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError) as error:
+    except UNREADABLE as error:
         raise BadKey(f"{where}: no private key in PEM without a password: {error}") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise BadKey(f"{where}: a key of kind {type(key).__name__}: expected an elliptic curve")

@@ -7,11 +7,12 @@ from itertools import pairwise
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ..bus.errors import BadKey
-from .certificate import Key, believed, names_of
+from .certificate import UNREADABLE, Certificate, Key, believed, described, names_of
 
 MOST_BYTES = 64 << 10
 MOST_CERTIFICATES = 8
@@ -25,13 +26,14 @@ def checked_chain(
     names: what the box is called by; the certificate has to hold one of them. BadKey says what does not fit.
     """
     found = read_chain(pem)
-    key = next((key for key in keys if _public(key.public_key()) == _public(found[0].public_key())), None)
+    held = [_public(one) for one in found]
+    key = next((key for key in keys if _bytes(key.public_key()) == held[0]), None)
     if key is None:
-        if any(_public(key.public_key()) == _public(one.public_key()) for key in keys for one in found[1:]):
+        if any(_bytes(key.public_key()) in held for key in keys):
             raise BadKey("the chain begins with another certificate: expected the box's own first, then its issuers")
         raise BadKey("the first certificate is not made out to a key of this box: expected the answer to its request")
     for place, one in enumerate(found):
-        _in_time(one, place, believed(now))
+        _in_time(described(one), place, believed(now))
     for place, (one, issuer) in enumerate(pairwise(found)):
         _issued(one, issuer, place)
     _for_servers(found[0])
@@ -49,33 +51,39 @@ def read_chain(pem: bytes) -> list[x509.Certificate]:
         raise BadKey(f"expected at most {MOST_CERTIFICATES} certificates")
     try:
         return x509.load_pem_x509_certificates(pem)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise BadKey(f"no certificates in PEM: {error}") from error
 
 
-def _public(key: object) -> bytes:
-    made: bytes = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[attr-defined]
-    return made
+def _public(one: x509.Certificate) -> bytes:
+    try:
+        return _bytes(one.public_key())
+    except UNREADABLE as error:
+        raise BadKey(f"a certificate with a key of a kind that is not known: {error}") from error
 
 
-def _in_time(one: x509.Certificate, place: int, now: datetime) -> None:
-    if now > one.not_valid_after_utc:
-        raise BadKey(f"certificate {place + 1} ended at {one.not_valid_after_utc:%Y-%m-%d %H:%M} UTC")
-    if now < one.not_valid_before_utc:
-        begins = f"{one.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+def _bytes(key: CertificatePublicKeyTypes) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _in_time(one: Certificate, place: int, now: datetime) -> None:
+    if now > one.ends:
+        raise BadKey(f"certificate {place + 1} ended at {one.ends:%Y-%m-%d %H:%M} UTC")
+    if now < one.begins:
+        begins = f"{one.begins:%Y-%m-%d %H:%M} UTC"
         raise BadKey(f"certificate {place + 1} begins at {begins}, it is {now:%Y-%m-%d %H:%M}: is the clock right?")
 
 
 def _issued(one: x509.Certificate, issuer: x509.Certificate, place: int) -> None:
     try:
         one.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature) as error:
+    except (*UNREADABLE, InvalidSignature) as error:
         raise BadKey(
             f"certificate {place + 2} did not issue certificate {place + 1}: wrong order, or one lacks"
         ) from error
     try:
         may_issue = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
+    except (x509.ExtensionNotFound, *UNREADABLE):
         may_issue = False
     if not may_issue:
         raise BadKey(f"certificate {place + 2} is not one of a certification authority")
@@ -86,6 +94,8 @@ def _for_servers(one: x509.Certificate) -> None:
         uses = one.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return
+    except UNREADABLE as error:
+        raise BadKey(f"a certificate whose extensions cannot be read: {error}") from error
     if not {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & set(uses):
         raise BadKey("the certificate is not for servers (extended key usage serverAuth)")
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..bus.errors import BadPicture, BadRecipe
+from ..bus.outside import too_large
 from .formats import Format
 from .unpack import Samples
 
@@ -97,6 +98,8 @@ def reference_png(frames: Iterable[Samples], depth_bits: int) -> bytes:
 
 def _decode(content: bytes, role: str, width: int, height: int, fmt: Format) -> Levels:
     """Read a picture of 8 bits (raw levels of an 8-bit format) or 16 (as `reference_png`)."""
+    if why := too_large(content):
+        raise BadRecipe(f"develop: {role}: {why} ({len(content)} bytes)")
     try:
         found = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:

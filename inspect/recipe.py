@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ..bus.complaint import complain
 from ..bus.errors import BadRecipe
 from ..bus.form import FIRST, other_form
+from ..bus.outside import read_bounded
+from ..bus.yaml_text import BoundedLoader, parsed_yaml
 from ..imaging.align_options import AlignOptions
 from ..imaging.code_options import CodeOptions
 from ..imaging.health_options import HealthOptions
@@ -203,8 +205,8 @@ class ActiveRecipe:
         return {name: (self.folder / name).resolve() for name in self.recipe.bundles}
 
 
-class _NoDoubles(yaml.SafeLoader):
-    """SafeLoader that refuses a key written twice (plain YAML silently keeps the last)."""
+class _NoDoubles(BoundedLoader):
+    """Loader that refuses a key written twice (plain YAML silently keeps the last)."""
 
 
 def _mapping(loader: _NoDoubles, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -224,13 +226,13 @@ _NoDoubles.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapp
 def read_recipe(path: Path) -> ActiveRecipe:
     """Read and check one recipe. BadRecipe names the file, each key, its value and what was expected."""
     try:
-        raw = path.read_bytes()
+        raw = read_bounded(path)
     except OSError as error:
         raise BadRecipe(f"{path}: cannot be read: {error.strerror}") from error
     try:
-        content = yaml.load(raw, Loader=_NoDoubles)
-    except yaml.YAMLError as error:
-        raise BadRecipe(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+        content = parsed_yaml(raw, _NoDoubles)
+    except ValueError as error:
+        raise BadRecipe(f"{path}: not YAML: {error}") from error
     if not isinstance(content, dict):
         raise BadRecipe(f"{path}: expected a mapping of keys, found {type(content).__name__}")
     if (other := other_form(path, content, VERSION)) is not None:

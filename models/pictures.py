@@ -1,6 +1,5 @@
 """Picture files as pixels: uint8, grey [h, w] or RGB [h, w, 3]."""
 
-import struct
 from pathlib import Path
 
 import cv2
@@ -8,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..bus.errors import BadPicture
+from ..bus.outside import MOST_PIXELS, read_bounded, too_large
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
-MOST_PIXELS = 1 << 27
-"""134 million: more than any sensor has, less than what a decoder could be made to choke on."""
+MOST_BYTES = 1 << 30
+"""Of a picture file: a bitmap of the most pixels and colours is no larger."""
 
 Picture = npt.NDArray[np.uint8]
 
@@ -22,9 +22,8 @@ def decode(data: bytes, name: str) -> Picture:
     name: what to call it in an error. A picture with transparency loses it. BadPicture: it does not decode, is too
     large, or has other than 8 bits a channel.
     """
-    size = _stated_size(data)
-    if size is not None and size[0] * size[1] > MOST_PIXELS:
-        raise BadPicture(f"{name}: {size[0]}x{size[1]} pixels: expected at most {MOST_PIXELS}")
+    if why := too_large(data, MOST_PIXELS):
+        raise BadPicture(f"{name}: {why} ({len(data)} bytes)")
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     except cv2.error as error:
@@ -44,7 +43,7 @@ def decode(data: bytes, name: str) -> Picture:
 def read(path: Path) -> Picture:
     """Return the pixels of a picture file. BadPicture: see `decode`, or the file cannot be read."""
     try:
-        data = path.read_bytes()
+        data = read_bounded(path, MOST_BYTES)
     except OSError as error:
         raise BadPicture(f"{path}: cannot be read: {error.strerror}") from error
     return decode(data, str(path))
@@ -77,13 +76,3 @@ def with_channels(picture: Picture, channels: int) -> Picture:
         return cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB).astype(np.uint8, copy=False)
     return picture
 
-
-def _stated_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height a PNG or BMP states in its header, before anything is allocated; None: not told."""
-    if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
-        width, height = struct.unpack(">II", data[16:24])
-        return width, height
-    if data[:2] == b"BM" and len(data) >= 26:
-        width, height = struct.unpack("<ii", data[18:26])
-        return abs(width), abs(height)
-    return None

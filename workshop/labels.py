@@ -5,7 +5,9 @@ Pictures are told by their bytes (sha256), so it does not matter what a tool cal
 
 import io
 import json
+import struct
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -150,7 +152,7 @@ def _unpacked(data: bytes, inside: Path) -> Path:
         return inside
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            listed = [one for one in packed.infolist() if not one.is_dir()]
+            listed = [one for one in packed.infolist() if one.filename and not one.is_dir()]
             if len(listed) > _MOST_FILES or sum(one.file_size for one in listed) > _MOST_BYTES:
                 raise BadData(f"{len(listed)} files: more than may be unpacked")
             for one in listed:
@@ -161,6 +163,6 @@ def _unpacked(data: bytes, inside: Path) -> Path:
                     target = inside / path
                     target.parent.mkdir(parents=True, exist_ok=True)
                     target.write_bytes(packed.read(one))
-    except (zipfile.BadZipFile, OSError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError) as error:
         raise BadData(f"the archive cannot be read: {error}") from error
     return inside

@@ -4,7 +4,6 @@ A picture without annotations is good. Several files (`instances_train.json`, `t
 sides of a split. Format: https://cocodataset.org/#format-data
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...bus.errors import BadData
+from ...bus.outside import MOST_LIST, parsed_json, read_bounded
 from ...models.box import Box
 from .dataset import GOOD, Annotation, Split
 from .folders import SIDES
@@ -66,7 +66,7 @@ class _File(_Lenient):
 def is_coco(path: Path) -> bool:
     """True when a JSON file is an object that lists pictures, as COCO's is."""
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = parsed_json(read_bounded(path, MOST_LIST))
     except (OSError, ValueError):
         return False
     return isinstance(said, dict) and isinstance(said.get("images"), list) and "annotations" in said
@@ -148,7 +148,7 @@ def first_errors(path: Path, error: ValidationError) -> str:
 
 def _read(path: Path) -> _File:
     try:
-        said: Any = json.loads(path.read_text(encoding="utf-8"))
+        said: Any = parsed_json(read_bounded(path, MOST_LIST))
     except OSError as error:
         raise BadData(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:

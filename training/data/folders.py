@@ -7,10 +7,10 @@ may give each defect of a mask its class: {stem: [[left, top, right, bottom, cla
 """
 
 import csv
-import json
 from pathlib import Path
 
 from ...bus.errors import BadData
+from ...bus.outside import MOST_LIST, parsed_json, read_bounded
 from ...models.box import Box
 from .dataset import GOOD, Annotation, Split
 from .intake import Claim, Draw, Naming, Reading, label_of, pictures_below
@@ -102,7 +102,7 @@ def _manifest(root: Path, reading: Reading) -> dict[str, dict[str, str]]:
 
 def _boxes(path: Path) -> dict[str, list[tuple[Box, str]]]:
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = parsed_json(read_bounded(path, MOST_LIST))
         return {str(stem): [(_box(*row[:4]), str(row[4])) for row in rows] for stem, rows in said.items()}
     except (ValueError, TypeError, AttributeError, IndexError) as error:
         raise BadData(f"{path}: {error}: expected {{stem: [[left, top, right, bottom, class]]}}") from error

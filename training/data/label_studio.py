@@ -4,7 +4,6 @@ Of several annotations of a task the newest that was not cancelled counts. Pictu
 Format: https://labelstud.io/guide/export#Label-Studio-JSON-format-of-annotated-tasks
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...bus.errors import BadData
+from ...bus.outside import MOST_LIST, parsed_json, read_bounded
 from ...models.pictures import SUFFIXES
 from .coco import first_errors, side_of
 from .dataset import GOOD, Annotation
@@ -79,7 +79,7 @@ class _Drawn:
 def is_label_studio(path: Path) -> bool:
     """True when a JSON file is a list of tasks with data, as Label Studio's export is."""
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = parsed_json(read_bounded(path, MOST_LIST))
     except (OSError, ValueError):
         return False
     return isinstance(said, list) and bool(said) and isinstance(said[0], dict) and "data" in said[0]
@@ -145,7 +145,7 @@ def read_label_studio(file: Path, pictures: Path | None, naming: Naming) -> Read
 
 def _read(file: Path) -> list[_Task]:
     try:
-        said: Any = json.loads(file.read_text(encoding="utf-8"))
+        said: Any = parsed_json(read_bounded(file, MOST_LIST))
     except OSError as error:
         raise BadData(f"{file}: cannot be read: {error.strerror}") from error
     except ValueError as error:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...bus.errors import BadPicture
+from ...bus.outside import read_bounded, too_large
 from ...models import pictures
 from ...models.box import Box
 
@@ -105,9 +106,11 @@ def read_mask(path: Path) -> Mask:
     Masks may have 16 bits, a palette, colour or transparency: only whether a pixel is black counts.
     """
     try:
-        data = path.read_bytes()
+        data = read_bounded(path, pictures.MOST_BYTES)
     except OSError as error:
         raise BadPicture(f"{path}: cannot be read: {error.strerror}") from error
+    if why := too_large(data):
+        raise BadPicture(f"{path}: as a mask: {why} ({len(data)} bytes)")
     try:
         # Transparency is left out: it says nothing of the defect.
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR) if data else None

@@ -9,10 +9,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...bus.errors import BadData
+from ...bus.outside import read_bounded
+from ...bus.yaml_text import parsed_yaml
 from ...models.pictures import SUFFIXES
 from .coco import first_errors
 from .dataset import GOOD, Annotation, Split
@@ -77,14 +78,14 @@ def read_yolo(file: Path, naming: Naming) -> Reading:
 
 def _read(file: Path) -> _Yaml:
     try:
-        said: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+        said: Any = parsed_yaml(read_bounded(file))
         return _Yaml.model_validate(said)
     except OSError as error:
         raise BadData(f"{file}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadData(f"{file}: {error}: expected YAML") from error
     except ValidationError as error:
         raise BadData(first_errors(file, error)) from error
+    except ValueError as error:
+        raise BadData(f"{file}: {error}: expected YAML") from error
 
 
 def _existing(file: Path, named: str) -> Path:

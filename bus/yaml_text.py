@@ -1,0 +1,35 @@
+"""YAML from outside: the safe subset, with a bound on what a few bytes can grow into."""
+
+from typing import Any
+
+import yaml
+
+MOST_ALIASES = 16
+"""Uses of `*name` in one text: enough for people, too few to multiply a text into gigabytes."""
+
+
+class BoundedLoader(yaml.SafeLoader):
+    """SafeLoader that refuses a text which repeats itself without end."""
+
+    _aliases = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """As PyYAML, counting."""
+        if self.check_event(yaml.events.AliasEvent):
+            self._aliases += 1
+            if self._aliases > MOST_ALIASES:
+                mark = self.peek_event().start_mark
+                raise yaml.composer.ComposerError(None, None, f"more than {MOST_ALIASES} aliases", mark)
+        return super().compose_node(parent, index)
+
+
+def parsed_yaml(text: str | bytes, loader: type[BoundedLoader] = BoundedLoader) -> Any:
+    """What a YAML text says. ValueError: it is none, or grows or nests beyond sense."""
+    try:
+        return yaml.load(text, Loader=loader)
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except (TypeError, AttributeError, OverflowError) as error:  # a list as a key, a date out of range
+        raise ValueError(str(error)) from error
