@@ -8,6 +8,7 @@ import subprocess
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def write_bundle(
     tell(0.1, "settings and recipes")
     take("settings.json", lambda: _settings(place, known))
     for number, recipe in place.recipes.items():
-        take(f"recipes/{number}-{recipe.stem}.json", lambda at=recipe: read_recipe(at).recipe.model_dump(mode="json"))
+        take(f"recipes/{number}-{recipe.stem}.json", partial(_recipe, recipe))
     tell(0.3, "versions and figures")
     take("versions.json", versions)
     take("processes.json", lambda: processes(place.run_dir))
@@ -84,7 +85,7 @@ def write_bundle(
     take("ledger.json", lambda: ledger(place.store))
     take("models.json", place.models)
     for dump in dumps(place.run_dir):
-        take(f"dumps/{dump.name}.{dump.pid}.txt", lambda text=dump.text: text)
+        take(f"dumps/{dump.name}.{dump.pid}.txt", partial(str, dump.text))
     tell(0.5, "logs")
     for name, read in _logs(place):
         take(f"logs/{name}", read)
@@ -109,6 +110,10 @@ def _settings(place: Place, known: set[str]) -> dict[str, Any]:
     return shown
 
 
+def _recipe(path: Path) -> dict[str, Any]:
+    return read_recipe(path).recipe.model_dump(mode="json")
+
+
 def _secrets_in(path: Path) -> set[str]:
     """Lines of a file of secrets, if it may be read. One that may not cannot have been written down by us either."""
     try:
@@ -128,7 +133,7 @@ def _logs(place: Place) -> Iterator[tuple[str, Callable[[], str]]]:
     for folder in folders:
         for path in sorted(folder.glob("*.log"))[:_MOST_LOGS]:
             if path.is_file() and not path.is_symlink():
-                yield path.name, lambda at=path: _tail(at)  # type: ignore[misc]
+                yield path.name, partial(_tail, path)
 
 
 def _journal() -> str:

@@ -6,7 +6,7 @@ A bundle is made when something is broken, so nothing here needs a process that 
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from importlib import metadata
 from pathlib import Path
@@ -29,7 +29,7 @@ def versions() -> dict[str, Any]:
     """okng, Python, the system, and every package that is installed with its version and licence."""
     packages = sorted(
         {
-            (each.metadata["Name"] or "", each.version, (each.metadata.get("License-Expression") or "")[:80])
+            (str(each.metadata["Name"]), each.version, _licence(each.metadata.json)[:80])
             for each in metadata.distributions()
         }
     )
@@ -41,6 +41,10 @@ def versions() -> dict[str, Any]:
         "made_at": utc_now(),
         "packages": [{"name": name, "version": version, "licence": licence} for name, version, licence in packages],
     }
+
+
+def _licence(said: Mapping[str, Any]) -> str:
+    return str(said.get("license_expression") or said.get("license") or "").partition("\n")[0]
 
 
 def processes(run_dir: Path) -> dict[str, Any]:

@@ -71,7 +71,8 @@ LEAST = 6
 
 def shown_settings(content: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     """The settings as they were typed, without what may be a secret. model: what they should be."""
-    return _shown_model(content, model, "")
+    shown: dict[str, Any] = _shown_model(content, model, "")
+    return shown
 
 
 def struck_out(content: object, shown: object) -> set[str]:

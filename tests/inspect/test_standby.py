@@ -315,7 +315,13 @@ def test_a_judge_that_does_not_move_is_not_waited_for_and_one_that_loads_is(
     beat, role = Heartbeat(tmp_path, JUDGE), Role(tmp_path, CAMERAS)
     begun = time.monotonic()
     loads_until = begun + 0.4
-    role.wait_for_the_judge(lambda: time.monotonic() < loads_until and beat.turn() is not None)
+
+    def loads() -> bool:
+        if time.monotonic() < loads_until:
+            beat.turn()
+        return False
+
+    role.wait_for_the_judge(loads)
     assert 0.45 < time.monotonic() - begun < 5
     beat.health = Health.READY
     beat.turn()
@@ -351,7 +357,12 @@ def test_the_supervisor_knows_the_two_by_their_roles(tmp_path: Path) -> None:
             assert until(settled)
             os.kill(supervisor.pids()[JUDGE], signal.SIGSTOP)  # a watch of names would look at the wrong one
             hung, other = supervisor.pids()[JUDGE], supervisor.pids()[STANDBY]
-            assert until(lambda: supervisor.watch() or pulse.beats()[JUDGE].pid == other)
+
+            def taken_over() -> bool:
+                supervisor.watch()
+                return pulse.beats()[JUDGE].pid == other
+
+            assert until(taken_over)
             assert hung not in supervisor.pids().values()
             assert until(settled)
         finally:
