@@ -251,6 +251,8 @@ class LedgerReader:
             yield ask
         except apsw.Error as error:
             raise BadLedger(f"{self.path}: history unavailable: {error}") from error
+        except UnicodeDecodeError as error:
+            raise BadLedger(f"{self.path}: damaged: what was a text is none any more: {error}") from error
         finally:
             if db is not None:
                 with suppress(apsw.Error):

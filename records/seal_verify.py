@@ -26,6 +26,8 @@ MOST_NAMED = 100
 """Findings that are told one by one."""
 _PAGE = 1000
 _HASH_BYTES = 32
+_ILLEGIBLE = ["its text cannot be read"]
+"""In place of a row whose bytes on the disk are no text any more: it is not what was sealed."""
 
 
 @dataclass(slots=True)
@@ -101,15 +103,18 @@ def verify(
     """
     found = Verified()
     with opened(file) as db:
-        ((found.box, found.lineage),) = rows(db, "select box, lineage from meta")
-        _trail(db, found)
-        chain = _Chain(db, found)
-        chain.walk(tell)
-        chain.unsealed()
-        _against_heads(db, found, heads)
-        if pictures is not None:
-            for text in pictures(db):
-                found.say(text)
+        try:
+            ((found.box, found.lineage),) = rows(db, "select box, lineage from meta")
+            _trail(db, found)
+            chain = _Chain(db, found)
+            chain.walk(tell)
+            chain.unsealed()
+            _against_heads(db, found, heads)
+            if pictures is not None:
+                for text in pictures(db):
+                    found.say(text)
+        except UnicodeDecodeError as error:  # outside of what `_contents` can name
+            found.say(f"bytes on the disk are no text any more, so that not all could be looked at: {error}")
     return found
 
 
@@ -189,7 +194,17 @@ class _Chain:
         return before
 
     def _contents(self, page: list[tuple[Any, ...]]) -> dict[tuple[int, int, int], object]:
-        """What the rows of a page of links are now, by kind and key."""
+        """What the rows of a page of links are now, by kind and key. A row that is no text any more is `_ILLEGIBLE`."""
+        try:
+            return self._read(page)
+        except UnicodeDecodeError:
+            if len(page) == 1:
+                _, kind, a, b, _, _ = page[0]
+                return {(kind, a, b): _ILLEGIBLE}
+            half = len(page) // 2
+            return self._contents(page[:half]) | self._contents(page[half:])
+
+    def _read(self, page: list[tuple[Any, ...]]) -> dict[tuple[int, int, int], object]:
         found: dict[tuple[int, int, int], object] = {}
         seqs = [a for _, kind, a, _, _, _ in page if kind == Kind.PART]
         for seq, content in parts_among(self._db, seqs).items():

@@ -9,6 +9,7 @@ from types import ModuleType
 import apsw
 import pytest
 
+from okng.bus.errors import BadLedger
 from okng.bus.messages import FrameReady
 from okng.bus.part import ImageHealth, Why
 from okng.identity.box_key import BoxKey
@@ -16,6 +17,7 @@ from okng.records import schema
 from okng.records.audit import START, Deed, _chained
 from okng.records.bookkeeping import audit
 from okng.records.ledger import Ledger, Ripe
+from okng.records.read import LedgerReader
 from okng.records.restore import restore
 from okng.records.retention_rows import delete_rows
 from okng.records.rows import Kept
@@ -24,7 +26,7 @@ from okng.records.seal_audit import Asked, audit_store, ledger_of
 from okng.records.seal_content import CHANGES, COUNTERS, HEALTH, PART, TRIGGER, VIEW, Kind, linked
 from okng.records.seal_heads import FILE, Head, append_head, read_heads, sign_head
 from okng.records.seal_prune import Pruner
-from okng.records.seal_verify import Verified
+from okng.records.seal_verify import Verified, verify
 from okng.records.views import FIGURES, Sight
 
 PARTS = 40
@@ -407,3 +409,19 @@ def test_more_than_retention_told_of_is_found(tmp_path: Path, maker: ModuleType)
     assert look(tmp_path).sound
     change(tmp_path, "delete from part where seq = 9")
     assert look(tmp_path).problems == ["20 parts are gone from the ranges of which retention deleted 19"]
+
+
+def test_bytes_that_are_no_text_any_more_are_named_like_any_other_change(tmp_path: Path, maker: ModuleType) -> None:
+    """Bit rot inside a text: SQLite gives it as it is, and it is no UTF-8."""
+    ledger = Ledger(tmp_path)
+    for part in range(1, 9):
+        ledger.store([Ripe(maker.trigger_entry(2 * part - 1, part)), Ripe(maker.record_entry(2 * part, part))])
+    ledger.close()
+    with closing(apsw.Connection(str(ledger.path))) as db:
+        ((seq,),) = db.execute("select seq from part where part = 5").fetchall()
+        db.execute("update part set why = cast(x'ff6361e370' as text) where seq = ?", (seq,))
+    found = verify(ledger.path)
+    (said,) = found.problems
+    assert said.startswith(f"part seq {seq}: is not what was sealed")
+    with pytest.raises(BadLedger, match="what was a text is none any more"):
+        LedgerReader(tmp_path).rows(20)
