@@ -99,6 +99,9 @@ class Hourly:
         try:
             if not folder.is_dir():
                 raise Refused(f"{folder} is not there: is its medium mounted?")
+            same = folder.stat().st_dev == self._store.stat().st_dev
+            if same and not self._options.backup_on_same_disk:
+                raise Refused(f"{folder} is on the disk of the ledger itself: is its medium mounted?")
             self._room(folder)
             for left in folder.glob("ledger-*.db.part*"):
                 left.unlink()

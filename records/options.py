@@ -42,6 +42,9 @@ class RecordsOptions(BaseModel):
     it neither reviews nor approves it, and the approval of who puts it in place does not count."""
     backup_to: Path | None = None
     """Folder on a second medium for copies of the ledger. It must be there: it is never made. None: no copies."""
+    backup_on_same_disk: bool = False
+    """The folder may lie on the disk of the store: a help against a damaged ledger, none against a lost disk. Otherwise
+    that means that the medium is not mounted."""
     backup_every_h: int = Field(default=1, ge=1, le=168)
     """Hours between two copies."""
     backups_kept: int = Field(default=48, ge=1, le=10_000)

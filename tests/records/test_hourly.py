@@ -29,7 +29,9 @@ def store_part(room: Any, maker: ModuleType, part: int) -> None:
 
 def one_copy(room: Any, folder: Path, **options: Any) -> Hourly:
     """Made as by a process that starts when one is due."""
-    made = Hourly(room.ledger, RecordsOptions(store=room.store, backup_to=folder, **options))
+    made = Hourly(
+        room.ledger, RecordsOptions(store=room.store, backup_to=folder, **{"backup_on_same_disk": True, **options})
+    )
     made._due_ns = 0
     made.turn()
     end = time.monotonic() + 20
@@ -73,6 +75,11 @@ def test_a_medium_that_is_not_there_is_told_once_and_never_made(room: Any, maker
     made.turn()
     assert made.trouble == ""
     assert room.trail() == ["backup failed", "backup made"]
+
+
+def test_the_empty_place_of_a_medium_is_no_medium(room: Any, tmp_path: Path) -> None:
+    assert "on the disk of the ledger itself" in one_copy(room, tmp_path, backup_on_same_disk=False).trouble
+    assert copies(tmp_path) == []
 
 
 def test_a_full_medium_gives_up_the_oldest_copy_but_not_the_last(

@@ -157,7 +157,7 @@ def test_a_copy_onto_a_second_medium(tmp_path: Path, template: Path) -> None:
             NTH.armed = False
             medium = tmp_path / f"medium{point}"
             medium.mkdir()
-            hourly = Hourly(ledger, RecordsOptions(store=template, backup_to=medium))
+            hourly = Hourly(ledger, RecordsOptions(store=template, backup_to=medium, backup_on_same_disk=True))
             NTH.armed = True
             hourly._copy(medium, "ledger-20260101T000000000000Z.db")
             return medium, hourly

@@ -80,7 +80,10 @@ class Shift:
         self.run.mkdir()
         medium = root / f"m{point}"
         medium.mkdir()
-        self._options = {"store": str(self.store), "min_free_mb": 0, "ok_sample_percent": 100, "backup_to": str(medium)}
+        self._options = {
+            **{"store": str(self.store), "min_free_mb": 0, "ok_sample_percent": 100},
+            **{"backup_to": str(medium), "backup_on_same_disk": True},
+        }
         self.codes: list[int] = []
         self.count = 0
 

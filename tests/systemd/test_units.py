@@ -168,7 +168,7 @@ def test_io_never_gives_up_and_the_others_have_a_budget() -> None:
 
 def test_only_four_processes_write_outside_the_run_folder() -> None:
     writes = {unit.name: settings_of(unit)["ReadWritePaths"] for unit in PROCESSES}
-    assert writes.pop("okng-records.service") == ["/run/okng /var/lib/okng/store"]
+    assert writes.pop("okng-records.service") == ["/run/okng /var/lib/okng/store -/var/lib/okng/backup"]
     assert writes.pop("okng-sync.service") == ["/run/okng /var/lib/okng/bundles /var/lib/okng/sync"]
     assert writes.pop("okng-workshop.service") == ["/run/okng /var/lib/okng/workshop /etc/okng /run/media/okng"]
     assert writes.pop("okng-web.service") == ["/run/okng /var/lib/okng/web"]  # the key of its cookies
