@@ -12,8 +12,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from okng.bus.clock import utc_now
-
 from .matrix import all_rows, run_row
 from .report import Report, figure_words, table, write
 from .row import Stand
@@ -48,7 +46,7 @@ def main() -> int:
     finally:
         balanced = _last_word(stand, console)
         stand.close()
-    report = Report(results, asked.short, [asked.seed], utc_now())
+    report = Report(results)
     console.print(table(report))
     if asked.docs is not None:
         write(report, asked.docs)

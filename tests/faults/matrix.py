@@ -5,7 +5,9 @@ import logging
 import time
 from pathlib import Path
 
-from .report import Result
+from okng.bus.clock import utc_now
+
+from .report import Result, machine
 from .row import Finding, Row, Stand, told
 
 log = logging.getLogger(__name__)
@@ -43,4 +45,8 @@ def run_row(row: Row, stand: Stand) -> Result:
         parts=sum(each.judgement.parts for each in evidence),
         escapes=sum(each.escapes for each in evidence),
         seconds=round(time.monotonic() - begun, 1),
+        short=stand.short,
+        seed=stand.seed,
+        at=utc_now(),
+        machine=machine(),
     )

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,12 @@ class Result:
     """Parts that came by while it was run."""
     escapes: int = 0
     seconds: float = 0.0
+    short: bool = True
+    """The short form, as in the tests."""
+    seed: int = 1
+    at: str = ""
+    """UTC."""
+    machine: str = ""
 
     @property
     def holds(self) -> bool:
@@ -45,11 +51,6 @@ class Report:
     """One run of the matrix."""
 
     rows: list[Result]
-    short: bool
-    seeds: list[int]
-    at: str
-    """UTC."""
-    machine: str = field(default_factory=lambda: machine())
 
     @property
     def holds(self) -> bool:
@@ -92,7 +93,7 @@ def _said(value: Any) -> str:
 
 def table(report: Report) -> Table:
     """For a terminal."""
-    made = Table(title=f"Fault matrix, {'short form' if report.short else 'full length'}", title_justify="left")
+    made = Table(title="Fault matrix", title_justify="left")
     for name in ("#", "fault", "figures", "escapes", "verdict"):
         made.add_column(name)
     for row in report.rows:
@@ -110,34 +111,44 @@ def as_json(report: Report) -> dict[str, Any]:
 
 def page(report: Report) -> str:
     """The page of the docs, whole."""
-    form = (
-        "**Short form**: a few injuries of a kind, as in the tests. `make faults` runs the full length."
-        if report.short
-        else "Full length."
-    )
     lines = [
         "# Fault matrix",
         "",
         *ABOUT,
         "",
-        f"{form} {report.at}, seed {', '.join(map(str, report.seeds))}. {report.machine}.",
-        "",
-        "| # | fault | parts | escapes | verdict |",
-        "|---|---|---|---|---|",
+        "| # | fault | run | parts | escapes | verdict |",
+        "|---|---|---|---|---|---|",
     ]
     for row in report.rows:
         verdict = "holds" if row.holds else "**does not hold**"
-        lines.append(f"| {row.number} | {row.fault} | {row.parts} | {row.escapes} | {verdict} |")
+        form = "short form" if row.short else "full length"
+        lines.append(f"| {row.number} | {row.fault} | {form} | {row.parts} | {row.escapes} | {verdict} |")
     for row in report.rows:
+        form = "Short form: a few injuries of a kind, as in the tests" if row.short else "Full length"
         lines += ["", f"## {row.number}. {row.fault}", "", f"How: {row.how}.", "", f"Expected: {row.expected}.", ""]
+        lines += [f"{form}. {row.at}, seed {row.seed}, {row.seconds:.0f} s. {row.machine}.", ""]
         lines += [f"* {words}" for words in figure_words(row.figures)]
         lines += [f"* **not as expected:** {words}" for words in row.complaints]
         lines += [f"* note: {words}" for words in row.notes]
     return "\n".join(lines) + "\n"
 
 
+def with_earlier(report: Report, folder: Path) -> Report:
+    """The same with the rows of an earlier run that were not run this time."""
+    try:
+        found = json.loads((folder / "faults.json").read_text(encoding="utf-8"))["rows"]
+    except FileNotFoundError:
+        return report
+    now = {row.number for row in report.rows}
+    known = {each.name for each in fields(Result)}
+    earlier = [Result(**{key: value for key, value in row.items() if key in known}) for row in found]
+    rows = [*report.rows, *(row for row in earlier if row.number not in now)]
+    return Report(sorted(rows, key=lambda row: row.number))
+
+
 def write(report: Report, folder: Path) -> None:
-    """Write `faults.json` and `faults.md`."""
+    """Write `faults.json` and `faults.md`; rows of an earlier run that were not run this time stay."""
+    report = with_earlier(report, folder)
     text = json.dumps(as_json(report), indent=1, ensure_ascii=False, default=str)
     (folder / "faults.json").write_text(text + "\n", encoding="utf-8")
     (folder / "faults.md").write_text(page(report), encoding="utf-8")

@@ -8,7 +8,7 @@ from .evidence import NEVER, spread
 from .hurt import SPIN, STALL
 from .line import Line
 from .row import Finding, Stand
-from .row_01_kill import HELD
+from .row_01_kill import BLINK_MS, HELD
 
 HANGS = {"stopped": signal.SIGSTOP, "spinning": SPIN, "stalled": STALL}
 BUDGET_MS = {"io": 350, "camera-top": 350, "inspect": max(250, DEADLINE_MS) + 100}
@@ -55,7 +55,7 @@ class Hang:
             effects = evidence.effects(what)
             if name not in HELD:
                 figures[f"{what}: back ms"] = spread(1000 * each for each in back[what])
-                if any(effect.ready_ms for effect in effects):
+                if any(effect.without_ms > BLINK_MS for effect in effects):
                     complaints.append(f"{what}: READY fell, and nothing on the line needs it")
                 if NEVER in back[what]:
                     complaints.append(f"{what}: it was not ended and started again")

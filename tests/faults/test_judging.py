@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,7 @@ def test_a_row_that_does_not_hold_is_told_and_the_report_fails(
 ) -> None:
     result = run_row(Broken(error), Stand(tmp_path))
     assert result.complaints == [said]
-    report = Report([result], short=True, seeds=[1], at="2026-11-26T15:00:00Z")
+    report = Report([result])
     assert not report.holds
     assert not as_json(report)["holds"]
     write(report, tmp_path)
@@ -175,10 +176,20 @@ def test_a_row_that_does_not_hold_is_told_and_the_report_fails(
 
 def test_a_report_says_its_form_and_every_row(tmp_path: Path) -> None:
     good = Result(1, "kill", "SIGKILL", "READY", {"ready ms": spread([1.0, 2.0]), "kills": 2}, parts=10)
-    text = page(Report([good], short=False, seeds=[7], at="2026-11-26T15:00:00Z"))
-    assert "Full length." in text
-    assert "| 1 | kill | 10 | 0 | holds |" in text
+    text = page(Report([replace(good, short=False, seed=7, at="2026-11-26T15:00:00Z")]))
+    assert "Full length. 2026-11-26T15:00:00Z, seed 7" in text
+    assert "| 1 | kill | full length | 10 | 0 | holds |" in text
     assert "ready ms: p50 1.0, max 2.0 (n 2)" in text
+
+
+def test_rows_that_were_not_run_this_time_stay(tmp_path: Path) -> None:
+    made = [Result(number, f"fault {number}", "how", "expected", {"n": 1}) for number in (1, 2)]
+    write(Report(made), tmp_path)
+    write(Report([replace(made[1], fault="run again")]), tmp_path)
+    text = (tmp_path / "faults.md").read_text(encoding="utf-8")
+    assert "## 1. fault 1" in text
+    assert "## 2. run again" in text
+    assert "fault 2" not in text
 
 
 def test_every_row_says_what_it_is() -> None:
