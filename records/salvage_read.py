@@ -10,6 +10,7 @@ to the table whose columns they fit.
 import os
 import sys
 import time
+from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,8 +26,8 @@ from .salvage_shapes import Shape, shapes
 BATCH = 2000
 AGAIN = 75
 """Exit code: the disk did not let it; try again later."""
-_NOBODYS = "?"
-_FREE = "free"
+_NOBODYS, _FREE, _SCHEMA = range(3)
+_MOST_NAMES = 1 << 16
 RUNS = (
     "insert into run select recipe, revision, model, lot, min(seq), max(seq), min(taken_at), max(taken_at),"
     " sum(outcome = 'OK'), sum(outcome = 'NG'), sum(outcome = 'UNJUDGED'), sum(revision = '')"
@@ -55,22 +56,25 @@ class Reader:
     def __init__(self, pages: Pages, known: dict[str, Shape]) -> None:
         self._pages, self._shapes = pages, known
         self.found = Found()
-        self._owner: dict[int, str] = {}
+        # Two bytes and one byte a page: a ledger has millions.
+        self._names = ["?", "free", "sqlite_schema"]
+        self._owner = array("H", bytes(2 * (pages.count + 1)))
         self._kinds = bytearray(pages.count + 1)
 
     def rows(self) -> Iterator[tuple[str, list[Value] | int]]:
         """Yield (table, row), first those that trees lead to; and now and then (empty, percent)."""
         roots = self._survey()
-        for name, root in roots:
+        for name, root in roots[: _MOST_NAMES - 8]:
             self._claim(name, root)
         for number in self._pages.free():
-            self._owner.setdefault(number, _FREE)
+            if number <= self._pages.count and self._owner[number] == _NOBODYS:
+                self._owner[number] = _FREE
         total = max(1, 2 * self._pages.count)
         for turn, strayed in enumerate((False, True)):
             for number in range(1, self._pages.count + 1):
                 if number % 1000 == 0:
                     yield "", 100 * (turn * self._pages.count + number) // total
-                owner = self._owner.get(number, _NOBODYS)
+                owner = self._owner[number]
                 if (owner == _NOBODYS) is strayed and owner != _FREE:
                     yield from self._page(number, owner)
 
@@ -94,25 +98,27 @@ class Reader:
             if len(cell.values) != 5 or cell.values[0] not in ("table", "index", "trigger", "view"):
                 return
             kind, name, _, root, _ = cell.values
-            self._owner[number] = "sqlite_schema"
+            self._owner[number] = _SCHEMA
             if kind in ("table", "index") and isinstance(root, int) and 1 < root <= self._pages.count:
                 yield str(name), root
 
     def _claim(self, name: str, root: int) -> None:
         """Say of every page that the tree leads to whose it is."""
-        waiting = [root]
+        waiting = array("L", [root])
+        mine = len(self._names)
+        self._names.append(name)
         while waiting:
             number = waiting.pop()
-            if not 1 <= number <= self._pages.count or number in self._owner:
+            if not 1 <= number <= self._pages.count or self._owner[number] != _NOBODYS:
                 continue
             kind = self._kinds[number]
-            self._owner[number] = name
+            self._owner[number] = mine
             if not kind:
                 self.found.pages["torn"] += 1
             elif kind in (INTERIOR_INDEX, INTERIOR_TABLE):
                 waiting.extend(self._pages.children(number, self._pages.page(number)))
 
-    def _page(self, number: int, owner: str) -> Iterator[tuple[str, list[Value]]]:
+    def _page(self, number: int, owner: int) -> Iterator[tuple[str, list[Value]]]:
         kind = self._kinds[number]
         if kind not in (LEAF_TABLE, LEAF_INDEX, INTERIOR_INDEX):
             return
@@ -120,17 +126,18 @@ class Reader:
             self.found.pages["strayed"] += 1
             yield from self._strayed(number, by_rowid=kind == LEAF_TABLE)
             return
-        shape = self._shapes.get(owner)
+        name = self._names[owner]
+        shape = self._shapes.get(name)
         if shape is None or shape.by_rowid != (kind == LEAF_TABLE):
             return
         self.found.pages["read"] += 1
         for cell in self._pages.rows(number, self._pages.page(number)):
             row = shape.row(cell.rowid, cell.values) if cell is not None else None
             if row is None:
-                self.found.broken[owner] += 1
+                self.found.broken[name] += 1
             else:
-                self.found.rows[owner] += 1
-                yield owner, row
+                self.found.rows[name] += 1
+                yield name, row
 
     def _strayed(self, number: int, *, by_rowid: bool) -> Iterator[tuple[str, list[Value]]]:
         """Rows of a page that no tree leads to: of the one table that they all fit, with just as many columns."""
