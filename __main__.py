@@ -108,15 +108,16 @@ def io(settings_file: Path) -> None:
 def inspect_(settings_file: Path, standby: bool) -> None:
     """Judge the pictures by the recipe and its model, or stand by for the process that does."""
     from .bus.notify import Notifier
-    from .inspect.standby import Role
+    from .inspect.standby import Role, aside_at_once
 
+    priority = aside_at_once()
     become_process("inspect-standby" if standby else "inspect")
     settings, jobs = _jobs(settings_file)
     if standby and not settings.inspect.standby:
         Notifier().ready()  # no failure: the unit is there on every box
         sys.exit(0)
     enter(settings.box.run_dir)
-    role = Role(settings.box.run_dir, settings.cameras)
+    role = Role(settings.box.run_dir, settings.cameras, priority)
     from .inspect.process import run  # only now: numpy and the runtime come at the priority of the role
 
     sys.exit(run(jobs.active(), jobs.recipe, settings.inspect, settings.cameras, settings.box.run_dir, role))

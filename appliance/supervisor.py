@@ -23,7 +23,7 @@ from ..bus.clock import SECOND, now_ns
 from ..bus.degraded import STABLE_NS, give_up, how_it_ended, take_back
 from ..bus.heartbeat import Beat, Pulse
 from ..bus.messages import Health
-from ..inspect.standby import JUDGE, STANDBY, role_missing
+from ..inspect.standby import JUDGE, RUN_DIR, STANDBY, role_missing
 
 log = logging.getLogger(__name__)
 RESTART_AFTER_NS = 200_000_000
@@ -106,6 +106,7 @@ class Supervisor:
         child.starts.append(child.spawned_ns)
         child.process = subprocess.Popen(
             child.command,
+            env={**os.environ, RUN_DIR: str(self._run_dir)},
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,

@@ -27,23 +27,54 @@ LOOK_MS = 10
 """How often the standby tries the seat."""
 ASIDE = 15
 """Niceness of a process that has not got the seat."""
+RUN_DIR = "OKNG_RUN_DIR"
+"""Name in the environment: where the run folder is, for a process that has not read its settings yet."""
 _PATIENCE_NS = 2 * SECOND
 """A judge that has not moved for so long is not waited for."""
 _SOONER = 300
 """By how much the standby is preferred where memory runs out."""
 
 
+def aside_at_once() -> int:
+    """Lower this process before it has read its settings, if a judge works where the run folder is likely to be.
+
+    Reading them takes half a second of a core. Return its niceness before: `Role` is told, and decides for good.
+    """
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    pulse = Pulse(Path(os.environ.get(RUN_DIR, "/run/okng")))
+    beat = pulse.beats().get(JUDGE)
+    pulse.close()
+    if beat is not None and beat.health is Health.READY and beat.has_moved(now_ns(), _PATIENCE_NS, _PATIENCE_NS):
+        _lower(before)
+    return before
+
+
+def _lower(mine: int) -> bool:
+    """Lower this process and all threads it will make, where it may rise again later."""
+    if not _may_rise_to(mine):
+        return False
+    os.setpriority(os.PRIO_PROCESS, 0, max(ASIDE, mine))
+    return True
+
+
 class Role:
     """Which of the two this process is now. One thread; made before numpy and the runtime are imported."""
 
-    def __init__(self, run_dir: Path, cameras: tuple[str, ...]) -> None:
-        """Take the seat if it is free, else step aside. Refused: two are there already."""
+    def __init__(self, run_dir: Path, cameras: tuple[str, ...], mine: int | None = None) -> None:
+        """Take the seat if it is free, else step aside. Refused: two are there already.
+
+        mine: niceness of a judge; None: what this process has now.
+        """
         self._run_dir = run_dir
+        now = os.getpriority(os.PRIO_PROCESS, 0)
+        self._mine = now if mine is None else mine
         self.seat = Seat(run_dir, cameras)
         self.heartbeat = Heartbeat(run_dir, JUDGE if self.seat.take() else STANDBY)
-        self._aside = False
+        self._aside = now != self._mine
         self._sooner = 0
-        if not self.judges:
+        if self.judges:
+            self._step_back()
+        else:
             self._step_aside()
 
     @property
@@ -78,12 +109,10 @@ class Role:
             pulse.close()
 
     def _step_aside(self) -> None:
-        """Lower this process and all threads it will make, where it may rise again later."""
-        self._mine = os.getpriority(os.PRIO_PROCESS, 0)
-        if _may_rise_to(self._mine):
-            os.setpriority(os.PRIO_PROCESS, 0, max(ASIDE, self._mine))
-            self._aside = True
-        else:
+        """Give way to the judge in CPU and memory."""
+        if not self._aside:
+            self._aside = _lower(self._mine)
+        if not self._aside:
             log.info("the standby loads at full priority: RLIMIT_NICE does not let it rise again")
         self._sooner = _die_sooner(_SOONER)
 

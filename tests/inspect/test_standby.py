@@ -29,7 +29,7 @@ from okng.inspect.bench import Bench
 from okng.inspect.inspector import Inspector
 from okng.inspect.options import InspectOptions
 from okng.inspect.process import _Loop
-from okng.inspect.standby import ASIDE, JUDGE, STANDBY, Role
+from okng.inspect.standby import ASIDE, JUDGE, RUN_DIR, STANDBY, Role
 from okng.inspect.standby_seat import Seat
 
 log = logging.getLogger(__name__)
@@ -304,6 +304,28 @@ def test_who_waits_steps_aside_and_rises_with_the_seat(tmp_path: Path) -> None:
             waits.kill()
             waits.wait()
             pulse.close()
+
+
+def test_a_process_steps_aside_before_it_reads_its_settings_and_rises_if_it_is_the_judge(tmp_path: Path) -> None:
+    code = (
+        "import os, pathlib, sys\nfrom okng.inspect.standby import Role, aside_at_once\n"
+        "mine = aside_at_once(); early = os.getpriority(0, 0)\n"
+        "if len(sys.argv) > 2: os.kill(int(sys.argv[2]), 9); __import__('time').sleep(0.3)\n"
+        "role = Role(pathlib.Path(sys.argv[1]), ('top', 'side'), mine)\n"
+        "print(mine, early, role.judges, os.getpriority(0, 0))\n"
+    )
+    env = {**os.environ, RUN_DIR: str(tmp_path)}
+
+    def said(*asked: str) -> list[str]:
+        command = [sys.executable, "-c", code, str(tmp_path), *asked]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.split()
+
+    mine = str(os.getpriority(os.PRIO_PROCESS, 0))
+    low = str(max(ASIDE, int(mine))) if os.geteuid() == 0 else mine
+    assert said() == [mine, mine, "True", mine], "nobody judges: no reason to wait"
+    with another(tmp_path) as judge:
+        assert said() == [mine, low, "False", low]
+        assert said(str(judge.pid)) == [mine, low, "True", mine]
 
 
 def test_a_judge_that_does_not_move_is_not_waited_for_and_one_that_loads_is(
