@@ -35,16 +35,19 @@ class Errands:
         """Have it done in one transaction; wait for it. StoreLost: records is being stopped. What `do` raised."""
         with self._change:
             self._came, self._do = None, do
-            while self._came is None and not self._closed:
-                self._change.wait(1)
+            self._change.wait_for(lambda: self._closed or self._result() is not None)
             self._do = None
-            if self._came is None:
-                raise StoreLost("records is being stopped")
-            result, error = self._came
+            came = self._result()
+        if came is None:
+            raise StoreLost("records is being stopped")
+        result, error = came
         if error is not None:
             raise error
         done: T = result
         return done
+
+    def _result(self) -> tuple[Any, BaseException | None] | None:
+        return self._came
 
     @property
     def waiting(self) -> bool:

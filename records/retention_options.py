@@ -1,11 +1,13 @@
 """What the box's settings say of how long what is remembered stays: `[records.retention]`."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .schema_keep import CHALLENGE, GOLDEN, OK, REJECT, THUMB, UNCERTAIN
 
-_DAYS = {"ge": 0, "le": 36_500}
-_GB = {"ge": 0.0, "le": 1_000_000.0}
+Days = Annotated[int, Field(ge=0, le=36_500)]
+Gb = Annotated[float, Field(ge=0.0, le=1_000_000.0)]
 
 
 class RetentionOptions(BaseModel):
@@ -13,26 +15,26 @@ class RetentionOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    ok_days: int = Field(default=30, **_DAYS)
+    ok_days: Days = 30
     """Pictures of the sample of passed parts."""
-    ok_gb: float = Field(default=0.0, **_GB)
-    uncertain_days: int = Field(default=180, **_DAYS)
+    ok_gb: Gb = 0.0
+    uncertain_days: Days = 180
     """Pictures of parts without a verdict, and of those whose score lay near its limit."""
-    uncertain_gb: float = Field(default=0.0, **_GB)
-    reject_days: int = Field(default=365, **_DAYS)
+    uncertain_gb: Gb = 0.0
+    reject_days: Days = 365
     """Pictures of bad parts. A small picture stays, for `thumb_days`."""
-    reject_gb: float = Field(default=0.0, **_GB)
-    challenge_days: int = Field(default=730, **_DAYS)
+    reject_gb: Gb = 0.0
+    challenge_days: Days = 730
     """Pictures of test parts."""
-    challenge_gb: float = Field(default=0.0, **_GB)
-    golden_days: int = Field(default=0, **_DAYS)
+    challenge_gb: Gb = 0.0
+    golden_days: Days = 0
     """Pictures of parts that a person labelled, drew on, reported or marked, and of those in a study. A full disk never
     takes them: only this rule does."""
-    golden_gb: float = Field(default=0.0, **_GB)
-    thumb_days: int = Field(default=1825, **_DAYS)
+    golden_gb: Gb = 0.0
+    thumb_days: Days = 1825
     """Small pictures that stay of rejects."""
-    thumb_gb: float = Field(default=0.0, **_GB)
-    rows_days: int = Field(default=0, **_DAYS)
+    thumb_gb: Gb = 0.0
+    rows_days: Days = 0
     """Rows of parts. 0: never deleted. Their sums stay in any case, and so do rows that a person said something of."""
     high_percent: float = Field(default=85.0, ge=10.0, le=99.0)
     """A disk that is so full gives up pictures before their time: of passed parts first, of rejects last."""

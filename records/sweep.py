@@ -88,7 +88,8 @@ class Sweep:
     def _tidy(self, folder: Path, *, files: bool, now: datetime) -> None:
         """Remove folders of hours that hold nothing any more. New pictures never come into an old one."""
         with suppress(OSError, ValueError):
-            day = datetime(*map(int, folder.relative_to(self._store / PICTURES).parts[:3]), tzinfo=UTC)
+            year, month, of_month = map(int, folder.relative_to(self._store / PICTURES).parts[:3])
+            day = datetime(year, month, of_month, tzinfo=UTC)
             while not files and now - day > 2 * EVERY and folder != self._store / PICTURES:
                 folder.rmdir()
                 folder = folder.parent

@@ -61,4 +61,5 @@ def _alarm(key: str) -> str:
     words = KIND_WORDS.get(kind)
     if words is None or "%(" in words[0]:
         return key
-    return gettext(words[0]) + (f" ({about})" if about else "")
+    said = str(gettext(words[0]))
+    return f"{said} ({about})" if about else said
