@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Iterator
@@ -15,7 +14,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ResponseStreamingError
 from botocore.exceptions import ConnectionError as NoConnection
 
+from ..bus.credential import rooted_file
 from ..bus.errors import BadSettings, StoreLost
+from ..bus.outside import parsed_json, read_bounded
 from .options import SyncOptions
 from .stores import CHUNK, BadObject, BadStore, Head, check_key, file_sha256
 
@@ -160,10 +161,11 @@ def credentials(file: Path | None) -> tuple[str, str]:
                 "sync.credentials_file: not set, and the environment has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
         return found
+    file = rooted_file(Path(), file)
     try:
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
             raise BadSettings(f"sync.credentials_file: {file} can be read by others: expected mode 0600")
-        said = json.loads(file.read_text(encoding="utf-8"))
+        said = parsed_json(read_bounded(file, 64 << 10))
         access, secret = said["access_key"], said["secret_key"]
     except OSError as error:
         raise BadSettings(f"sync.credentials_file: {file}: {error.strerror}") from error

@@ -5,6 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ..bus.credential import rooted_file
+
 Level = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")]
 
 
@@ -73,10 +75,10 @@ class MqttOptions(BaseModel):
         tls = self.tls
         if tls is not None:
             files = {
-                name: folder / path
+                name: rooted_file(folder, path)
                 for name in ("ca", "certificate", "key")
                 if isinstance(path := getattr(tls, name), Path)
             }
             tls = tls.model_copy(update=files)
-        password = None if self.password_file is None else folder / self.password_file
+        password = None if self.password_file is None else rooted_file(folder, self.password_file)
         return self.model_copy(update={"tls": tls, "password_file": password})

@@ -5,6 +5,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ..bus.credential import rooted_file
+
 
 class OpcuaOptions(BaseModel):
     """Section `[opcua]`: a server after OPC 40100-1 for the MES. It is never on the way of a reject.
@@ -56,7 +58,7 @@ class OpcuaOptions(BaseModel):
     def rooted(self, folder: Path) -> "OpcuaOptions":
         """The same with its files made absolute."""
         files = {
-            name: folder / path
+            name: rooted_file(folder, path)
             for name in ("certificate", "key", "trusted", "users")
             if isinstance(path := getattr(self, name), Path)
         }

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..bus.credential import rooted_file
+
 NEEDS_TLS = "tls: the library `cryptography` is not installed; it comes with the extra okng[tls]"
 Role = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -35,4 +37,5 @@ class TlsOptions(BaseModel):
 
     def rooted(self, folder: Path) -> "TlsOptions":
         """The same with its files made absolute."""
-        return self.model_copy(update={name: folder / getattr(self, name) for name in ("ca", "certificate", "key")})
+        files = {name: rooted_file(folder, getattr(self, name)) for name in ("ca", "certificate", "key")}
+        return self.model_copy(update=files)

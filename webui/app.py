@@ -26,7 +26,7 @@ from .rejects import reject_views
 from .roles import right_word, role_word
 from .run import run_views
 from .screens import BY_ID
-from .session import Sessions, key_place, read_key, set_up_cookies
+from .session import Sessions, key_place, own_folder, read_key, set_up_cookies
 from .sign_in import LANGUAGE_COOKIE, keep_choice, own_path, sign_in_views
 from .spans import in_own_zone
 from .theme import add_theme, theme_of
@@ -69,9 +69,8 @@ def create_app(
     app.register_blueprint(image_views(watch, history))
     web = Web(options, station, watch.cameras, watch, history, PeopleReader(store), store, cache, products)
     app.register_blueprint(menu_views())
-    key_file = key_place(options, store)
-    set_up_cookies(app, read_key(key_file))
-    sessions = Sessions(options, web.people, key_file.with_name("ended"))
+    set_up_cookies(app, read_key(key_place(options, store)))
+    sessions = Sessions(options, web.people, own_folder(options, store) / "ended")
     app.extensions["okng-who"] = sessions.load
     app.register_blueprint(sign_in_views(web, sessions))
     for make in BLUEPRINTS:

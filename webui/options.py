@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ..bus.credential import rooted_file
+
 
 class WebOptions(BaseModel):
     """`[web]` of the settings."""
@@ -69,4 +71,6 @@ class WebOptions(BaseModel):
     def rooted(self, folder: Path) -> "WebOptions":
         """The same with every path made absolute, relative ones counted from `folder`."""
         paths = {name: getattr(self, name) for name in ("tls_certificate", "tls_key", "key_file")}
-        return self.model_copy(update={name: folder / path for name, path in paths.items() if path is not None})
+        return self.model_copy(
+            update={name: rooted_file(folder, path) for name, path in paths.items() if path is not None}
+        )

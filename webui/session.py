@@ -22,6 +22,7 @@ from flask import Flask, Request, g, request, session
 from flask.sessions import SecureCookieSessionInterface
 
 from ..bus.clock import SECOND, boot_id, now_ns
+from ..bus.credential import is_credential
 from ..bus.errors import BadLedger, BadSettings
 from ..identity.tls_home import TlsHome
 from ..records.people_read import PeopleReader, Person
@@ -195,9 +196,17 @@ def key_place(options: WebOptions, store: Path) -> Path:
     return options.key_file or store.parent / "web" / "session.key"
 
 
+def own_folder(options: WebOptions, store: Path) -> Path:
+    """What the web process keeps for itself: beside the key of the cookies, unless systemd gives that one."""
+    place = key_place(options, store)
+    given = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    inside = is_credential(place) or (given and place.parent == Path(given))
+    return store.parent / "web" if inside else place.parent
+
+
 def home_of(options: WebOptions, store: Path) -> TlsHome:
     """Where the box's own certificate is: beside the key of the cookies, in the web process's own folder."""
-    return TlsHome(key_place(options, store).with_name("tls"), options.host)
+    return TlsHome(own_folder(options, store) / "tls", options.host)
 
 
 def read_key(path: Path) -> bytes:

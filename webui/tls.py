@@ -11,6 +11,7 @@ import contextlib
 import errno
 import ipaddress
 import logging
+import os
 import re
 import socket
 import ssl
@@ -170,9 +171,12 @@ def _described(certificate: Path) -> Certificate:
 
 def _readable(name: str, path: Path) -> None:
     try:
-        path.read_bytes()
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode & 0o777
     except OSError as error:
         raise BadSettings(f"[web] {name} = {str(path)!r}: expected a file we may read ({error.strerror})") from error
+    if name == "tls_key" and mode & 0o007:
+        raise BadSettings(f"[web] {name} = {str(path)!r}: everybody may open it (mode {mode:o}), expected mode 600")
 
 
 def _no_passphrase() -> str:
