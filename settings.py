@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from .bus.complaint import complain
 from .bus.errors import BadSettings
 from .bus.form import FIRST, other_form
+from .bus.last_good import hint
 from .bus.outside import read_bounded
 from .camera.options import CameraOptions
 from .fleet.options import SyncOptions
@@ -117,17 +118,17 @@ def read_settings(path: Path) -> Settings:
     try:
         content = tomllib.loads(read_bounded(path, MOST_SETTINGS).decode("utf-8"))
     except OSError as error:
-        raise BadSettings(f"{path}: cannot be read: {error.strerror}") from error
+        raise BadSettings(f"{path}: cannot be read: {error.strerror}{hint(path)}") from error
     except ValueError as error:  # that of TOML, that of UTF-8, a number of thousands of digits
-        raise BadSettings(f"{path}: not TOML: {error}") from error
+        raise BadSettings(f"{path}: not TOML: {error}{hint(path)}") from error
     except RecursionError:
-        raise BadSettings(f"{path}: not TOML: nested too deeply") from None
+        raise BadSettings(f"{path}: not TOML: nested too deeply{hint(path)}") from None
     if (other := other_form(path, content, VERSION)) is not None:
         raise BadSettings(other)
     try:
         settings = Settings.model_validate(content)
     except ValidationError as error:
-        raise BadSettings(complain(path, error)) from error
+        raise BadSettings(f"{complain(path, error)}{hint(path)}") from error
     return _rooted(settings, path.resolve().parent)
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ..bus.complaint import complain
 from ..bus.errors import BadRecipe
 from ..bus.form import FIRST, other_form
+from ..bus.last_good import hint
 from ..bus.outside import read_bounded
 from ..bus.yaml_text import BoundedLoader, parsed_yaml
 from ..imaging.align_options import AlignOptions
@@ -228,19 +229,19 @@ def read_recipe(path: Path) -> ActiveRecipe:
     try:
         raw = read_bounded(path)
     except OSError as error:
-        raise BadRecipe(f"{path}: cannot be read: {error.strerror}") from error
+        raise BadRecipe(f"{path}: cannot be read: {error.strerror}{hint(path)}") from error
     try:
         content = parsed_yaml(raw, _NoDoubles)
     except ValueError as error:
-        raise BadRecipe(f"{path}: not YAML: {error}") from error
+        raise BadRecipe(f"{path}: not YAML: {error}{hint(path)}") from error
     if not isinstance(content, dict):
-        raise BadRecipe(f"{path}: expected a mapping of keys, found {type(content).__name__}")
+        raise BadRecipe(f"{path}: expected a mapping of keys, found {type(content).__name__}{hint(path)}")
     if (other := other_form(path, content, VERSION)) is not None:
         raise BadRecipe(other)
     try:
         recipe = Recipe.model_validate(content)
     except ValidationError as error:
-        raise BadRecipe(complain(path, error)) from error
+        raise BadRecipe(f"{complain(path, error)}{hint(path)}") from error
     return ActiveRecipe(recipe, path, _revision(path, raw, recipe.files))
 
 

@@ -15,6 +15,7 @@ from .drafts import Drafts
 from .eye import Eye
 from .finishing import finish
 from .keeping_desk import KeepingDesk
+from .last_good import keep_all
 from .model_desk import ModelDesk
 from .recipe_desk import RecipeDesk
 from .stick_desk import StickDesk
@@ -36,6 +37,7 @@ def run(box: Box, read_box: ReadBox) -> int:
     options, settings_file = box.options, box.settings_file
     drafts = Drafts(box.drafts)
     drafts.tidy()
+    keep_all(box)
     command = command_of(settings_file)
     works = Works(options.folder / "work", command, options.waiting, options.kept_works, publisher.send)
     desk = Desk(

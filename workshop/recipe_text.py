@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from ..bus.asks import Objection
 from ..bus.errors import BadRecipe
 from ..inspect.recipe import ActiveRecipe, read_recipe
+from .last_good import keep
 from .whole import put
 
 _VERSION = re.compile(r"\.r(\d{4,6})$")
@@ -86,7 +87,9 @@ def save(text: str, beside: Path, stem: str = "") -> ActiveRecipe:
         pass
     path = next_version(beside.with_name(f"{stem}.yaml") if stem else beside)
     put(path, text.encode())
-    return read_recipe(path)
+    made = read_recipe(path)
+    keep(path, text.encode())
+    return made
 
 
 def next_version(path: Path) -> Path:

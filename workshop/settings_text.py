@@ -15,6 +15,7 @@ from typing import Any
 
 from ..bus.errors import BadSettings
 from .box import Box, ReadBox
+from .last_good import keep
 from .whole import put
 
 BACKUPS = 10
@@ -78,7 +79,9 @@ def write_checked(path: Path, text: str, base: str, read_box: ReadBox) -> Box:
         put(path.with_name(f"{path.name}.{digest[:12]}.bak"), before.encode())
         _drop_old(path)
         put(path, text.encode())
-    return read_box(path)
+    box = read_box(path)
+    keep(path, text.encode())
+    return box
 
 
 def backups(path: Path) -> list[Path]:

@@ -41,7 +41,7 @@ def test_mistakes_are_told_so_that_a_screen_can_say_them(shop: Any, read: dict[s
         assert found["unheard",]["type"] == "extra_forbidden"
     for text in ("name: [", "- 1", "name: a\nname: b\n", "!!python/object/apply:os.system ['true']"):
         assert shop.refused("recipe.save", {"text": text, "base": read["revision"]}).body["errors"]
-    assert [path.name for path in (shop.folder / "recipes").iterdir()] == ["tile.yaml"]
+    assert [path.name for path in (shop.folder / "recipes").glob("*.yaml")] == ["tile.yaml"]
 
 
 def test_a_draft_of_a_recipe_is_judged_on_the_last_pictures(shop: Any, read: dict[str, Any]) -> None:
