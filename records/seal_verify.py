@@ -25,7 +25,6 @@ from .seal_heads import Head
 MOST_NAMED = 100
 """Findings that are told one by one."""
 _PAGE = 1000
-_HASH_BYTES = 32
 _ILLEGIBLE = ["its text cannot be read"]
 """In place of a row whose bytes on the disk are no text any more: it is not what was sealed."""
 

@@ -34,6 +34,10 @@ SAYINGS = (
     saying(r"^a bypass is on: end it first$", N_("A bypass is on: end it first")),
     saying(r"^no challenge test is running$", N_("No challenge test is running")),
     saying(r"^no test part waits for a confirmation$", N_("No test part waits for an answer")),
+    saying(
+        r"^recipe (?P<name>\S+) of job \d+ is not signed as ",
+        N_("Recipe %(name)s still needs a signature: on Models, Signatures of the recipe shows whose"),
+    ),
     saying(r"^no product is on hold$", N_("No product is on hold")),
     saying(r"^product is on hold$", N_("Product is on hold")),
     saying(r"^the release of product on hold needs a reason$", N_("The release needs a reason")),

@@ -44,6 +44,7 @@ _SAYINGS = (
     saying(r"^broken off: the workshop", N_("Broken off: begin again.")),
     saying(r"^a second person has to confirm", N_("A second person has to confirm this: another one than who asks.")),
     saying(r"^model (?P<model>\S+): there is none such", N_("This model is not on the box any more.")),
+    saying(r"^model \S+ is not signed as ", N_("A signature is missing: on Models, Signatures shows whose.")),
     saying(r"require_signed: expected", N_("The settings ask for signed models, and name nobody who may sign.")),
     saying(r"there is no (?:model|version) before this one", N_("There is nothing before this one.")),
     saying(r"damaged", N_("This model is damaged: it was not put in place.")),

@@ -5,6 +5,7 @@ import random
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import apsw
 import pytest
@@ -38,7 +39,7 @@ def frame_of(maker: ModuleType, part: int) -> FrameReady:
 
 
 def health(camera: str, focus: float) -> ImageHealth:
-    figures = dict.fromkeys(FIGURES, math.nan)
+    figures: dict[str, Any] = dict.fromkeys(FIGURES, math.nan)
     return ImageHealth(camera=camera, **{**figures, "focus": focus, "contrast": 7.0})
 
 
@@ -192,19 +193,20 @@ def anew(store: Path, first: int) -> None:
     """Hash the whole chain anew from a link on, as somebody who knows how would."""
     with closing(apsw.Connection(str(store / schema.FILE))) as db:
         before = bytes(32)
-        for n, kind, a, b, hashed, body in db.execute("select * from seal order by n").fetchall():
+        links: list[Any] = db.execute("select * from seal order by n").fetchall()
+        for n, kind, a, b, hashed, body in links:
             content: object = body
             if n >= first:
                 if kind == Kind.PART:
-                    content = parts_among(db, [int(a)])[int(a)]  # type: ignore[arg-type]
+                    content = parts_among(db, [int(a)])[int(a)]
                 elif body is None:
                     table, columns, where = KEYED[Kind(kind)]
                     content = list(
                         db.execute(f"select {', '.join(columns)} from {table} where {where}", (a, b)).fetchall()[0]
                     )
-                hashed = linked(before, int(kind), int(a), int(b), content)  # type: ignore[arg-type]
+                hashed = linked(before, int(kind), int(a), int(b), content)
                 db.execute("update seal set hash = ? where n = ?", (hashed, n))
-            before = bytes(hashed)  # type: ignore[arg-type]
+            before = bytes(hashed)
 
 
 def test_a_chain_that_was_made_anew_is_found_by_a_head_alone(store: Path, tmp_path: Path) -> None:
