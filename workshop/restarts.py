@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+STANDBY = "inspect-standby"
+"""Restarted together with inspect: by itself it would take over, and judge by the settings of before."""
 _OF = {
     "plc": ("io",),
-    "inspect": ("inspect",),
+    "inspect": ("inspect", STANDBY),
     "records": ("records", "web", "workshop"),
     "web": ("web",),
     "opcua": ("opcua",),
@@ -14,10 +16,10 @@ _OF = {
     "shift": ("shift",),
     "workshop": ("workshop",),
     "recipe": (),
-    "jobs": ("io", "inspect"),
+    "jobs": ("io", "inspect", STANDBY),
 }
 """By section. `jobs` and `recipe`: a change-over reads them afresh, but a new number has to be known."""
-_ALL = ("io", "inspect", "records", "web", "shift", "workshop")
+_ALL = ("io", "inspect", STANDBY, "records", "web", "shift", "workshop")
 
 
 def restarts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -38,4 +40,7 @@ def restarts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
                 found |= set(_OF["jobs"])
         else:
             found |= set(_OF.get(section, _ALL))
+    told = after.get("inspect")
+    if isinstance(told, Mapping) and told.get("standby") is False:
+        found.discard(STANDBY)
     return sorted(found)

@@ -251,3 +251,12 @@ def test_who_may_wait_for_a_disk_gets_the_time_that_its_unit_gives_it() -> None:
         said = re.search(r"^WatchdogSec=(\d+)s$", (units / f"okng-{name}.service").read_text(), re.MULTILINE)
         assert said is not None
         assert children[name].silent_ns == int(said.group(1)) * SECOND
+
+
+def test_a_box_stops_io_first_and_the_ledger_after_all_that_makes_rows(tmp_path: Path) -> None:
+    names = [child.name for child in box_children(tmp_path / "okng.toml", ("top",), beside=("mqtt",), standby=True)]
+    assert names[:2] == ["io", "shift"], "READY falls before anything that it vouches for ends"
+    assert names.index("records") > max(
+        names.index(name) for name in ("io", "camera-top", "inspect", "inspect-standby")
+    )
+    assert "inspect-standby" not in [child.name for child in box_children(tmp_path / "okng.toml", ("top",))]
