@@ -28,6 +28,7 @@ from .ledger import Ledger, LedgerDamaged, LedgerStuck
 from .options import RecordsOptions
 from .read import LedgerReader
 from .recorder import Recorder
+from .reserve import Reserve
 from .retention import Retention
 from .sealing import Sealing
 from .state import StateTeller, Voices
@@ -58,6 +59,7 @@ class Store(NamedTuple):
     errands: Errands
     retention: Retention
     teller: StateTeller
+    reserve: Reserve
     pictures: PictureDesk
     upkeep: Upkeep
     clock: ClockWatch
@@ -107,7 +109,7 @@ def run(
     log.info("ready: %s", ledger.path)
     heartbeat.health = Health.READY
     try:
-        held = Store(errands, retention, teller, desk, upkeep, clock)
+        held = Store(errands, retention, teller, Reserve(options.store), desk, upkeep, clock)
         _loop(recorder, ledger, door, People(asks, clerks, backups, sealing), held, heartbeat, stop)
     finally:
         keeper.close()
@@ -166,7 +168,7 @@ def _loop(
             rested = False
         if not recorder.stuck:
             try:
-                store.upkeep.turn(idle=recorder.idle)
+                store.upkeep.turn(idle=recorder.idle, wanted=lambda: door.wait(0))
             except (LedgerStuck, LedgerDamaged) as error:
                 recorder.get_stuck(error)
         store.teller.tell(heartbeat.health, recorder.stuck_why, store.pictures, store.retention.told)
@@ -174,6 +176,8 @@ def _loop(
             chores_due = now + SECOND
             store.clock.look()
             recorder.recover()
+            if recorder.stuck:
+                store.reserve.rescue()
             if not recorder.stuck:
                 with contextlib.suppress(LedgerStuck, LedgerDamaged):
                     people.backups.settle()
@@ -185,6 +189,7 @@ def _loop(
                 rested = True
             if now >= mark_due and not recorder.stuck:
                 mark_due = now + 60 * SECOND
+                store.reserve.hold()
                 with contextlib.suppress(LedgerStuck, LedgerDamaged):
                     ledger.mark()
 

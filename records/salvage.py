@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
@@ -29,7 +30,7 @@ from .durable import sync_folder, write_synced
 from .ledger import Ledger, LedgerStuck
 from .rows import sha256
 from .salvage_read import AGAIN
-from .salvage_take import Place, Taking
+from .salvage_take import ROWS, Place, Taking
 
 log = logging.getLogger(__name__)
 _PUT_ASIDE = re.compile(rf"{re.escape(schema.FILE)}\.corrupt-[0-9TZ]+")
@@ -39,8 +40,10 @@ _HOLD_NS = 60 * SECOND
 """After the disk refused something."""
 _AGAIN_NS = 600 * SECOND
 """After there was no room for it."""
-_IDLE_NS, _BUSY_NS, _PAUSE_NS = 20 * MS, 3 * MS, 50 * MS
+_IDLE_NS, _BUSY_NS, _PAUSE_NS = 10 * MS, 3 * MS, 50 * MS
 """Taken of one turn of the loop while the line is still; while it runs, and between two such turns."""
+ROWS_ALONE = 500
+"""Of one transaction while no line is there to wait for it."""
 _TOLD_H = 24
 """A rescue that has ended is told of for so long."""
 
@@ -104,8 +107,9 @@ class _Work:
 class Salvage:
     """Rescues one file after the other. The ledger's thread; `turn` takes some ms at most."""
 
-    def __init__(self, ledger: Ledger, store: Path) -> None:
-        self._ledger, self._store = ledger, store
+    def __init__(self, ledger: Ledger, store: Path, rows_a_turn: int = ROWS) -> None:
+        """rows_a_turn: taken over in one transaction."""
+        self._ledger, self._store, self._rows = ledger, store, rows_a_turn
         self._work: _Work | None = None
         self._look_ns = self._pause_ns = self._hold_ns = 0
         self.text = newest_told(store)
@@ -128,14 +132,17 @@ class Salvage:
         """True while the other process reads."""
         return self._work is not None and self._work.child is not None
 
-    def turn(self, *, idle: bool) -> None:
-        """Go on for a moment. idle: the line has nothing for us just now. LedgerStuck, LedgerDamaged: another time."""
+    def turn(self, *, idle: bool, wanted: Callable[[], bool] = lambda: False) -> None:
+        """Go on for a moment. LedgerStuck, LedgerDamaged: another time.
+
+        idle: the line has nothing for us just now. wanted: asked after each few rows; True: now it has.
+        """
         now = now_ns()
         if now < self._hold_ns:
             return
         self.waits = ""
         try:
-            self._turn(now, idle=idle)
+            self._turn(now, wanted, idle=idle)
         except OSError as error:
             # The rows of the line need no new file and may well go on: the ledger is not called stuck for this.
             self._put_off(f"the rescue of a damaged ledger waits: {error}", _HOLD_NS)
@@ -147,7 +154,7 @@ class Salvage:
         self._hold_ns, self.text, self.waits = now_ns() + by_ns, why, why
         log.warning("%s", why)
 
-    def _turn(self, now: int, *, idle: bool) -> None:
+    def _turn(self, now: int, wanted: Callable[[], bool], *, idle: bool) -> None:
         if self._work is None:
             if now >= self._look_ns:
                 self._look_ns = now + _LOOK_NS
@@ -158,7 +165,7 @@ class Salvage:
                 self._listen(self._work)
         elif idle or now >= self._pause_ns:
             self._pause_ns = now + _PAUSE_NS
-            self._take(self._work, now + (_IDLE_NS if idle else _BUSY_NS))
+            self._take(self._work, now + (_IDLE_NS if idle else _BUSY_NS), wanted)
 
     def close(self) -> None:
         """Break off; the next start goes on. Never raises."""
@@ -249,14 +256,14 @@ class Salvage:
         if work.place.lineage != lineage:
             work.place = Place(lineage)
         try:
-            work.taking = Taking(self._ledger, work.staged, work.damaged.name, work.place)
+            work.taking = Taking(self._ledger, work.staged, work.damaged.name, work.place, self._rows)
         except (apsw.Error, ValueError) as error:
             log.warning("%s is read again: what was read of it does not open: %s", work.damaged, error)
             with suppress(OSError):
                 work.staged.unlink()
             self._work = None
 
-    def _take(self, work: _Work, until_ns: int) -> None:
+    def _take(self, work: _Work, until_ns: int, wanted: Callable[[], bool]) -> None:
         taking = work.taking
         if taking is None:
             self._work = None
@@ -275,7 +282,7 @@ class Salvage:
                 self._note(work, "taking")
                 taken = work.place.taken["part"]
                 self.text = f"{work.damaged.name} is being rescued: {taken} of {taking.parts} parts"
-            if now >= until_ns:
+            if now >= until_ns or wanted():
                 return
 
     def _finish(self, work: _Work, taking: Taking) -> None:
@@ -359,7 +366,7 @@ def salvage_now(store: Path, file: Path | None = None, *, again: bool = False) -
             for one in put_aside(store) if file is None else [file]:
                 report_of(one).unlink(missing_ok=True)
         wanted = unfinished(store)
-        work = Salvage(ledger, store)
+        work = Salvage(ledger, store, ROWS_ALONE)
         try:
             while unfinished(store):
                 work.turn(idle=True)

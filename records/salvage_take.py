@@ -23,7 +23,8 @@ _WITH_PARTS = frozenset(("view", "image_health"))
 """Taken over together with their part."""
 _OPEN = 256
 """Triggers so near to the end of a run that lived on may still get their record."""
-ROWS = 64
+ROWS = 8
+"""Of one transaction: some ms at most, for a row of the line may come meanwhile."""
 
 
 @dataclass(slots=True)
@@ -49,9 +50,12 @@ class Place:
 class Taking:
     """Takes one staged file over. The ledger's thread."""
 
-    def __init__(self, ledger: Ledger, staged: Path, name: str, place: Place) -> None:
-        """name: of the damaged file. OSError, apsw.Error: the staged file does not read."""
-        self._ledger, self._name, self.place = ledger, name, place
+    def __init__(self, ledger: Ledger, staged: Path, name: str, place: Place, rows_a_turn: int = ROWS) -> None:
+        """name: of the damaged file. rows_a_turn: of one transaction.
+
+        OSError, apsw.Error: the staged file does not read.
+        """
+        self._ledger, self._name, self.place, self._rows = ledger, name, place, rows_a_turn
         self._db = apsw.Connection(str(staged), flags=apsw.SQLITE_OPEN_READONLY)
         self._shapes = shapes()
         ((body,),) = rows(self._db, "select body from found")
@@ -113,7 +117,7 @@ class Taking:
         self._db.close()
 
     def _batch(self, table: str) -> list[tuple[Any, ...]]:
-        most = -1 if table == "epoch" else ROWS
+        most = -1 if table == "epoch" else self._rows
         sql = f'select rowid, * from "{table}" where rowid > ? order by rowid limit ?'
         return rows(self._db, sql, (self.place.after, most))
 

@@ -1,5 +1,7 @@
 """What is done for the ledger beside the line: the check of a large file, the rescue of a damaged one, copies."""
 
+from collections.abc import Callable
+
 from ..bus.clock import SECOND, now_ns
 from .hourly import Hourly
 from .ledger import Ledger, LedgerDamaged
@@ -28,9 +30,12 @@ class Upkeep:
         """How long the loop may wait at its doors: rows that are rescued do not wait for the next part."""
         return min(most, 1) if self._salvage.taking else most
 
-    def turn(self, *, idle: bool) -> None:
-        """Go on for a moment. LedgerStuck, LedgerDamaged: the ledger has to be opened afresh."""
-        self._salvage.turn(idle=idle)
+    def turn(self, *, idle: bool, wanted: Callable[[], bool] = lambda: False) -> None:
+        """Go on for a moment. LedgerStuck, LedgerDamaged: the ledger has to be opened afresh.
+
+        idle: the line has nothing for us just now. wanted: True as soon as it has.
+        """
+        self._salvage.turn(idle=idle, wanted=wanted)
         now = now_ns()
         if now < self._due_ns:
             return

@@ -186,7 +186,7 @@ def test_a_kill_at_any_step_doubles_nothing(filled: Any, maker: ModuleType, monk
     filled.open()
     turns = 0
     while unfinished(filled.store):
-        work = Salvage(filled.ledger, filled.store)
+        work = Salvage(filled.ledger, filled.store, 64)
         while unfinished(filled.store):
             work.turn(idle=True)
             if work._work is not None and work._work.taking is not None and work._work.place.table:
