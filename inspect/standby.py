@@ -44,7 +44,9 @@ def aside_at_once() -> int:
     pulse = Pulse(Path(os.environ.get(RUN_DIR, "/run/okng")))
     beat = pulse.beats().get(JUDGE)
     pulse.close()
-    if beat is not None and beat.health is Health.READY and beat.has_moved(now_ns(), _PATIENCE_NS, _PATIENCE_NS):
+    if beat is None or beat.health is not Health.READY or not beat.has_moved(now_ns(), _PATIENCE_NS):
+        return before
+    if Path(f"/proc/{beat.pid}").exists():  # in place of one that has just died this one is waited for
         _lower(before)
     return before
 

@@ -326,6 +326,10 @@ def test_a_process_steps_aside_before_it_reads_its_settings_and_rises_if_it_is_t
     with another(tmp_path) as judge:
         assert said() == [mine, low, "False", low]
         assert said(str(judge.pid)) == [mine, low, "True", mine]
+    with another(tmp_path) as judge:
+        judge.kill()
+        judge.wait()
+        assert said() == [mine, mine, "True", mine], "in place of one that died: the line waits"
 
 
 def test_a_judge_that_does_not_move_is_not_waited_for_and_one_that_loads_is(
