@@ -6,12 +6,12 @@ what is installed within seconds; nothing is restarted.
 
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ..bus.clock_floor import believed_now
 from ..bus.errors import BadKey
 from .doors import FILE, INSTALLED, default_settings
 
@@ -36,7 +36,7 @@ def tls() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(settings_file: Path, as_json: bool) -> None:
     """Show what is served: fingerprint, names, end. Exit 1: it ends within 30 days, or has ended."""
-    found, now = _home(settings_file).look(), datetime.now(UTC)
+    found, now = _home(settings_file).look(), believed_now()
     if as_json:
         told = {"fingerprint": found.fingerprint, "subject": found.subject, "issuer": found.issuer, "own": found.own}
         told |= {"names": list(found.names), "ends": found.ends.isoformat(), "days_left": found.days_left(now)}
@@ -94,5 +94,5 @@ def _lines(found: Any) -> list[str]:
         f"SHA-256      {found.fingerprint}",
         f"made out to  {', '.join(found.names) or found.subject}",
         f"vouched by   {vouched}",
-        f"valid until  {found.ends:%Y-%m-%d}, {found.days_left(datetime.now(UTC))} days left",
+        f"valid until  {found.ends:%Y-%m-%d}, {found.days_left(believed_now())} days left",
     ]

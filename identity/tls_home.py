@@ -13,12 +13,12 @@ import socket
 import stat
 import struct
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ..bus.clock_floor import believed_now
 from ..bus.errors import BadKey
 from .certificate import (
     Certificate,
@@ -68,7 +68,7 @@ class TlsHome:
     def renew(self) -> Certificate:
         """A new key, and a certificate that signs itself, in place of what is served. Its fingerprint is another."""
         key = new_key()
-        made = own_certificate(key, self.names, datetime.now(UTC))
+        made = own_certificate(key, self.names, believed_now())
         self._write(SERVED, key_pem(key) + made.public_bytes(Encoding.PEM))
         return described(made)
 
@@ -91,7 +91,7 @@ class TlsHome:
         keys = [self._key(path) for path in (waiting, self.served) if path.exists()]
         waited = self.asked()
         names = [*self.names, *(requested_names(waited.encode("ascii")) if waited else ())]
-        chain, key = checked_chain(pem, keys, list(dict.fromkeys(names)), datetime.now(UTC))
+        chain, key = checked_chain(pem, keys, list(dict.fromkeys(names)), believed_now())
         self._write(SERVED, key_pem(key) + b"".join(one.public_bytes(Encoding.PEM) for one in chain))
         if waiting.exists() and _same(self._key(waiting), chain[0]):
             waiting.unlink()

@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import os
 import stat
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from asyncua.server.user_managers import UserManager
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from ..bus.clock_floor import believed_now
 from ..bus.errors import BadSettings
 from .opcua_options import OpcuaOptions
 from .opcua_types import ua
@@ -84,7 +84,7 @@ class Trust:
 
     def takes(self, certificate: x509.Certificate) -> bool:
         """True where it is one of ours and valid now."""
-        if not certificate.not_valid_before_utc <= datetime.now(UTC) <= certificate.not_valid_after_utc:
+        if not certificate.not_valid_before_utc <= believed_now() <= certificate.not_valid_after_utc:
             return False
         return certificate.fingerprint(SHA256()) in self._known or self._store.is_trusted(certificate)
 

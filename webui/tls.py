@@ -17,11 +17,11 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..bus.clock import SECOND, now_ns
+from ..bus.clock_floor import believed_now
 from ..bus.errors import BadKey, BadSettings
 from ..identity.certificate import Certificate, described
 from ..identity.chain import read_chain
@@ -110,11 +110,11 @@ class PanelTls:
 
     def days_left(self) -> int:
         """Whole days until the certificate ends."""
-        return self.certificate.days_left(datetime.now(UTC))
+        return self.certificate.days_left(believed_now())
 
     def ends_soon(self) -> bool:
         """Somebody has to get a new one."""
-        return self.certificate.ends_soon(datetime.now(UTC))
+        return self.certificate.ends_soon(believed_now())
 
     def _stamps(self) -> tuple[Any, ...]:
         found = []
