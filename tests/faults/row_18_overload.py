@@ -31,8 +31,8 @@ class Overload:
     number = 18
     fault = "triggers over capacity: 1.2, 2, 10 times"
     how = (
-        "a model so slow that the box judges four or five parts a second, and a belt that brings 1.2, 2 and 10 times as "
-        "many; in the short form twenty a second, and 4 times as many"
+        "a model so slow that the box judges four or five parts a second, and a belt that brings 1.2, 2 and 10 times "
+        "as many; in the short form twenty a second, and 4 times as many"
     )
     expected = (
         "queues are bounded, what is not judged in time is rejected and counted as late or missed, and triggers less "
