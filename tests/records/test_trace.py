@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from okng.appliance.trace_door import trace as trace_command
 from okng.bus.errors import Refused
 from okng.bus.part import CodeRead
+from okng.records.export import Chosen, lines
 from okng.records.keep_read import StorageReader
 from okng.records.known import Known, Note, put_known
 from okng.records.part_trace import Tracer
@@ -227,3 +228,15 @@ def test_the_door_tells_it_to_people_and_programs(store: Store) -> None:
     code_, text = run("SN-1")
     assert code_ == 1
     assert "NOT the one that was kept" in text
+
+
+def test_the_parts_found_are_exported_as_all_others_are(store: Store) -> None:
+    for n in range(3):
+        store.add(("ok", "reject")[n % 2], NOW)
+    for chosen, count in (
+        (Chosen(model=MODEL), 3),
+        (Chosen(recipe="cap", revision="0123456789ab", camera="cam0"), 3),
+        (Chosen(recipe="cap", revision="another"), 0),
+        (Chosen(camera="side"), 0),
+    ):
+        assert len(list(lines(store.folder, chosen))) == count
