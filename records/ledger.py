@@ -261,9 +261,10 @@ class Ledger:
         if not known:
             box, number = (lineage.box, lineage.lineage + 1) if lineage else (secrets.token_hex(6), 1)
             db.execute("insert into meta values (?, ?, ?, ?)", (box, number, utc_now(), after_damage))
+            about: dict[str, object] = {"box": box, "lineage": number, "after_damage": after_damage}
             if lineage is not None:
-                begin_above(db, lineage)
-            audit(db, Deed("ledger made", {"box": box, "lineage": number, "after_damage": after_damage}))
+                about["parts_above"] = begin_above(db, lineage)
+            audit(db, Deed("ledger made", about))
         else:
             box, number = str(known[0][0]), int(known[0][1])
             older = lineage is not None and (number, reached) < (lineage.lineage, lineage.reached)

@@ -320,7 +320,7 @@ class Salvage:
         head = {"n": trail[-1][0], "hash": trail[-1][2]} if trail else {}
         old = {"file": file.name, "sha256": sha256(data), "entries": len(trail), "problems": problems, "head": head}
         proven = {"parts_proven": place.proven, "parts_altered": place.altered}
-        return {"tables": tables, "pages": taking.found["pages"], **proven, "trail": old}
+        return {"tables": tables, "pages": taking.found["pages"], **proven, "jumps": taking.jumps(), "trail": old}
 
     def _end(self, work: _Work, state: str, text: str) -> None:
         work.more.update(ended=utc_now(), text=text)

@@ -4,6 +4,7 @@ Each row is put in under what it is known by, so doing a step twice changes noth
 the last noted place. Runs of io come in as older than all that the ledger knows by itself.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -103,10 +104,29 @@ class Taking:
             number = int(first) - len(found) + place
             db.execute(f"insert into run values (?, {', '.join('?' * len(row))})", (number, *row))
 
+    def jumps(self) -> list[int]:
+        """Numbers above which the parts of a later file begin, as the trail tells them: what lies before is no loss."""
+        found: set[int] = set()
+        for _, body, _ in self.trail():
+            try:
+                told = unpack_json(body)
+                about = told["object"]
+                found.update(
+                    [int(about["parts_above"])] if told["what"] == "ledger made" and "parts_above" in about else []
+                )
+                found.update(map(int, about.get("jumps", ())) if told["what"] == "ledger salvaged" else ())
+            except (ValueError, KeyError, TypeError, AttributeError):
+                continue
+        return sorted(found)
+
     def missing(self) -> int:
         """Parts whose numbers lie between rescued ones, but that were not seen: lost, or deleted long ago."""
-        least, most = rows(self._db, "select min(seq), max(seq) from part")[0]
-        return 0 if least is None else int(most) - int(least) + 1 - self.parts
+        edges, missing = [-(1 << 62), *self.jumps(), 1 << 62], 0
+        sql = "select count(*), min(seq), max(seq) from part where seq > ? and seq <= ?"
+        for low, high in itertools.pairwise(edges):
+            count, least, most = rows(self._db, sql, (low, high))[0]
+            missing += int(most) - int(least) + 1 - int(count) if count else 0
+        return missing
 
     def trail(self) -> list[tuple[int, str, str]]:
         """The old audit trail as far as it was found, in order: number, body, hash."""

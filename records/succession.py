@@ -14,11 +14,16 @@ BILLION = 1_000_000_000
 """Each file of the line begins its other numbers in a billion of its own, and parts too where nothing was noted."""
 
 
-def begin_above(db: apsw.Connection, before: Lineage) -> None:
-    """Let every numbered table of a new file begin above the file before. Inside a transaction."""
+def begin_above(db: apsw.Connection, before: Lineage) -> int:
+    """Let every numbered table of a new file begin above the file before; return where parts do, for the trail.
+
+    Inside a transaction.
+    """
     own = (before.lineage + 1) * BILLION
+    parts = before.seq + GAP if before.seq else own
     sql = "select name from sqlite_schema where type = 'table' and sql like '%autoincrement%'"
     for (table,) in rows(db, sql):
-        first = before.seq + GAP if table == "part" and before.seq else own
+        first = parts if table == "part" else own
         db.execute("delete from sqlite_sequence where name = ?", (table,))
         db.execute("insert into sqlite_sequence values (?, ?)", (table, first))
+    return parts

@@ -347,3 +347,46 @@ def test_a_reader_that_fails_is_told_and_one_that_met_a_full_disk_is_tried_again
     assert len(unfinished(filled.store)) == 1
     monkeypatch.undo()
     assert rescue(filled)["tables"]["part"]["rescued"] == PARTS
+
+
+def test_a_damaged_ledger_from_elsewhere(filled: Any, tmp_path: Path) -> None:
+    spoil(filled.store / schema.FILE, "header")
+    shown = CliRunner().invoke(
+        cli, ["ledger", "salvage", "--store", str(tmp_path / "new"), str(filled.store / schema.FILE)]
+    )
+    assert shown.exit_code == 0, shown.output
+    assert f"{PARTS} parts rescued, 0 lost" in shown.output
+    assert len(LedgerReader(tmp_path / "new").rows(1000)) == PARTS
+    missing = [text for text in check(tmp_path / "new").problems if "picture that is not there" not in text]
+    assert missing == []  # pictures are in the store they were taken in
+
+
+def test_damaged_twice(filled: Any, maker: ModuleType) -> None:
+    """What was rescued once is rescued again: numbers, runs of io and the lineage of events stay as they first were."""
+    events = dump(filled.store, "select seq, sha256 from outbox where stream = 'rejects' order by seq")
+    for turn in (2, 3):
+        spoil(filled.store / schema.FILE, "header")
+        filled.open()
+        fill(filled, maker, 1, 30, f"run-{turn}")
+        end_run(filled, maker, 30, f"run-{turn}")
+        work, end = Salvage(filled.ledger, filled.store), time.monotonic() + 40
+        while unfinished(filled.store) and time.monotonic() < end:
+            work.turn(idle=True)
+            time.sleep(0.001)
+        assert check(filled.store).problems == []
+        assert verify(filled.store / schema.FILE).problems == []
+        filled.ledger.mark()
+        filled.ledger.rest()
+        filled.ledger.close()
+    assert dump(filled.store, "select seq, sha256 from outbox where stream = 'rejects@1' order by seq") == events
+    assert dump(filled.store, "select distinct stream from outbox order by 1") == [
+        ("rejects",),
+        ("rejects@1",),
+        ("rejects@2",),
+    ]
+    assert dump(filled.store, "select name from epoch order by n") == [("run-1",), ("run-2",), ("run-3",)]
+    assert dump(filled.store, "select count(*), min(seq) from part") == [(PARTS + 60, 1)]
+    runs = dump(filled.store, "select first_seq, ok + ng + unjudged from run order by n")
+    assert sum(parts for _, parts in runs) == PARTS + 60
+    assert [first for first, _ in runs] == sorted(first for first, _ in runs)
+    assert len(put_aside(filled.store)) == 2
