@@ -9,6 +9,10 @@ from .words import N_
 DEEDS = {
     "ledger made": N_("ledger made"),
     "ledger restored": N_("ledger restored"),
+    "ledger migrated": N_("ledger brought up to date"),
+    "ledger salvage begun": N_("rescue of a damaged ledger begun"),
+    "ledger salvaged": N_("damaged ledger rescued"),
+    "ledger salvage failed": N_("rescue of a damaged ledger failed"),
     "recovered": N_("parts of a run that died recovered"),
     "first administrator made": N_("first administrator made"),
     "user created": N_("user created"),

@@ -24,6 +24,10 @@ _SAYINGS = (
     saying(r"^role (?P<name>.+): somebody has it$", N_("Somebody has this role.")),
     saying(r"^the first administrator needs a password$", N_("The first administrator needs a password.")),
     saying(r"^there is an administrator already", N_("There is an administrator already.")),
+    saying(
+        r"^the users of the damaged ledger are being rescued",
+        N_("The users are being rescued from the damaged ledger. Wait, they will be there again."),
+    ),
 )
 
 
