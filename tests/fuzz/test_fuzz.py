@@ -11,7 +11,7 @@ import pytest
 
 from okng.tests.fuzz import harness
 
-SECONDS = int(os.environ.get("OKNG_FUZZ_S", "3"))
+SECONDS = int(os.environ.get("OKNG_FUZZ_S", "2"))
 
 
 @pytest.mark.parametrize("name", harness.names())

@@ -1,10 +1,14 @@
 """Webhooks: signed, in order, at least once, and a dead address holds up no other."""
 
+import contextlib
 import hashlib
 import hmac
+import http.client
 import http.server
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,7 @@ import pytest
 from okng.bus.part import Outcome
 from okng.records.people_read import PeopleReader
 from okng.records.read import LedgerReader
+from okng.webui.api import webhooks
 from okng.webui.api.webhooks import Courier, Patience, post, signature, wants
 from okng.webui.app import create_app
 from okng.webui.options import WebOptions
@@ -144,6 +149,25 @@ def test_no_redirect_is_followed_and_no_file_is_read(tmp_path: Path, receiver: R
     assert post(receiver.url, b"{}", {}) == 302
     with pytest.raises((OSError, ValueError)):
         post(f"file://{tmp_path}/x", b"{}", {})
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.0 200 OK\r\nContent-Length: 900\r\n\r\n"])
+def test_an_answer_that_drips_ends(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "WHOLE_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            with listener.accept()[0] as peer, contextlib.suppress(OSError):
+                peer.sendall(answer)
+                for _ in range(100):
+                    time.sleep(0.2)
+                    peer.sendall(b"a")
+
+        threading.Thread(target=drip, daemon=True).start()
+        begun = time.monotonic()
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            post(f"http://127.0.0.1:{listener.getsockname()[1]}/", b"{}", {})
+        assert time.monotonic() - begun < 8
 
 
 def test_what_is_wanted() -> None:

@@ -9,11 +9,13 @@ loses nothing. A body carries events with their numbers: whoever gets one twice 
 A slow or dead address is asked again after 1, 2, 4 ... 300 s and holds up no other.
 """
 
+import contextlib
 import hashlib
 import hmac
 import http.client
 import json
 import logging
+import socket
 import ssl
 import threading
 import time
@@ -33,6 +35,9 @@ log = logging.getLogger(__name__)
 EVERY_S = 1.0
 BATCH = 100
 TIMEOUT_S = 5.0
+"""Of a wait for the next byte."""
+WHOLE_S = 10.0
+"""Of a post and its answer, head and all."""
 LONGEST_S = 300.0
 PARTS, REJECTS = "part", "part.reject"
 """Events of the parts; all others are streams of the journal, or STREAM.EVENT."""
@@ -78,6 +83,10 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
         connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
     else:
         connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+    connection.connect()
+    cut = threading.Timer(WHOLE_S, _cut, (connection.sock,))
+    cut.daemon = True
+    cut.start()
     try:
         path = (parts_of.path or "/") + (f"?{parts_of.query}" if parts_of.query else "")
         connection.request("POST", path, body, dict(headers))
@@ -85,7 +94,14 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
         answer.read(1024)
         return answer.status
     finally:
+        cut.cancel()
         connection.close()
+
+
+def _cut(sock: socket.socket) -> None:
+    """An address that answers a byte now and then would hold up all others."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 class Courier:
