@@ -108,6 +108,7 @@ def verify(
             chain = _Chain(db, found)
             chain.walk(tell)
             chain.unsealed()
+            _no_longer_kept(db, found)
             _against_heads(db, found, heads)
             if pictures is not None:
                 for text in pictures(db):
@@ -296,6 +297,26 @@ class _Chain:
             found.notes.append(f"{count} parts (seq {least}..{most}) are from before the seal and not sealed (yet)")
         if found.older:
             found.notes.append(f"{found.older} parts from before {self._began} are sealed in blocks")
+
+
+def _no_longer_kept(db: apsw.Connection, found: Verified) -> None:
+    """Whether a picture is still kept is not sealed: it must be explained by what retention says that it gave up."""
+    ((cleared, damaged),) = rows(
+        db,
+        "select (select count(*) from part where not picture_kept and picture is not null)"
+        " + (select count(*) from view where not picture_kept and picture is not null),"
+        " (select max(after_damage) from meta)",
+    )
+    if not cleared:
+        return
+    ((told,),) = rows(
+        db, "select coalesce(sum(pictures), 0) from given_up where class not in ('row', 'stray', 'thumb')"
+    )
+    text = f"{cleared} pictures are said to be no longer kept, retention gave up {told}"
+    if cleared > told and not damaged:
+        found.say(text)
+    else:
+        found.notes.append(text)
 
 
 def _name(kind: int, a: int, b: int) -> str:

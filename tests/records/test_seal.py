@@ -144,7 +144,7 @@ def test_a_row_that_was_put_in_is_named(store: Path) -> None:
     names = ", ".join(name for name in PART if name not in ("seq", "number"))
     change(
         store,
-        f"insert into part (seq, number, {names}, picture_kept) select 99, 999, {names}, 0 from part where seq = 4",
+        f"insert into part (seq, number, {names}, picture_kept) select 99, 999, {names}, 1 from part where seq = 4",
         "insert into trigger select epoch, 998, part, station, at_ns, encoder, deadline_ns, recipe, missed, boot_id,"
         " stored_at from trigger where number = 1",
     )
@@ -367,7 +367,12 @@ def test_heads_tell_how_far_all_had_come(store: Path) -> None:
 def test_a_picture_that_is_gone_or_another_is_found_when_all_is_looked_at(store: Path) -> None:
     asked = ledger_of(store)
     (store / "p2.png").write_bytes(b"other")
-    change(store, "update part set picture_kept = seq in (2, 3)", "update view set picture_kept = 0")
+    change(
+        store,
+        "update part set picture_kept = seq in (2, 3)",
+        "update view set picture_kept = 0",
+        "insert into given_up values ('2026-11-26', 'ok', 99, 10, 0)",
+    )
     assert look(store).sound
     found = audit_store(Asked(asked.file, asked.store, (), "", full=True))
     assert found.problems == [
@@ -427,3 +432,13 @@ def test_bytes_that_are_no_text_any_more_are_named_like_any_other_change(tmp_pat
     assert said.startswith(f"part seq {seq}: is not what was sealed")
     with pytest.raises(BadLedger, match="what was a text is none any more"):
         LedgerReader(tmp_path).rows(20)
+
+
+def test_a_picture_that_nobody_gave_up_is_found(store: Path) -> None:
+    change(store, "insert into given_up values ('2026-11-26', 'ok', 2, 10, 0)")
+    change(store, "update part set picture_kept = 0 where seq in (1, 2)")
+    told = look(store)
+    assert told.problems == []
+    assert "2 pictures are said to be no longer kept, retention gave up 2" in told.notes
+    change(store, "update part set picture_kept = 0 where seq = 3")
+    assert look(store).problems == ["3 pictures are said to be no longer kept, retention gave up 2"]
