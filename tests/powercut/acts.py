@@ -9,7 +9,12 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import apsw
+import numpy as np
 
 from okng.appliance.workshop_of import box_of
 from okng.bus.asks import Ask, new_id
@@ -24,6 +29,9 @@ from okng.records.bookkeeping import Ripe
 from okng.records.check import check
 from okng.records.ledger import Ledger
 from okng.records.lineage import Lineage, read_lineage, write_lineage
+from okng.records.pictures import PictureShelf, encode, picture_path
+from okng.records.retention import Retention
+from okng.records.retention_options import RetentionOptions
 from okng.records.tasks import records_desk
 from okng.settings import read_settings
 from okng.tests.fleet.test_activate import make
@@ -49,7 +57,8 @@ bundle: current
 camera: {pixel_format: Mono8, width: 64, height: 48, trigger: software, exposure_us: 200.0}
 regions: [{name: whole, box: full}]
 """
-ROWS = 200
+ROWS, PICTURES = 200, 6
+_LONG_AFTER = datetime(2027, 6, 1, tzinfo=UTC)
 _OLD_LEDGER = Path(__file__).parent.parent / "records" / "ledger_v1.sql"
 
 
@@ -245,6 +254,42 @@ def _backup_state(folder: Path) -> str:
     return "new" if made else "old"
 
 
+def _pictured(folder: Path) -> None:
+    """Rejects with their pictures, older than they may be kept."""
+    ledger, shelf = Ledger(folder), PictureShelf(folder)
+    for part in range(1, PICTURES + 1):
+        seen = maker.frame(part)
+        kept = shelf.put(picture_path(seen, "png"), encode(np.full((48, 64), part, np.uint8), "png", 95), 64, 48)
+        shelf.settle()
+        entries = maker.trigger_entry(2 * part - 1, part), maker.record_entry(2 * part, part, Why.NG)
+        ledger.store([Ripe(entries[0]), Ripe(entries[1], seen, (), kept)])
+    ledger.store([Ripe(maker.counters_entry(2 * PICTURES + 1, ng=PICTURES))])
+    ledger.close()
+
+
+def _retain(folder: Path) -> None:
+    ledger = Ledger(folder)
+
+    def write(do: Callable[[apsw.Connection], Any]) -> Any:
+        with ledger.transaction() as db:
+            return do(db)
+
+    retention = Retention(folder, RetentionOptions(reject_days=1, thumb_days=1), write, now=lambda: _LONG_AFTER)
+    while retention.step():
+        pass
+    ledger.close()
+
+
+def _retained_state(folder: Path) -> str:
+    """Every picture that a row names is there, whole; what went, went from its row first."""
+    _open_ledger(folder)
+    if problems := check(folder, full=True).problems:
+        return f"neither: {problems[0]}"
+    with closing(sqlite3.connect(folder / "ledger.db")) as db:
+        (left,) = db.execute("select count(*) from part where picture_kept = 1").fetchone()
+    return "old" if left else "new"
+
+
 ACTS: tuple[Act, ...] = (
     Act("settings edit", _settings, _change_settings, _settings_state),
     Act("recipe release", _settings, _save_recipe, _recipe_state),
@@ -255,5 +300,6 @@ ACTS: tuple[Act, ...] = (
     Act("note beside the ledger", _note, lambda folder: write_lineage(folder, Lineage("box", 2, 11)), _note_state),
     Act("identity key", lambda _: None, lambda folder: BoxKey.load_or_make(folder / "box.key"), _key_state),
     Act("ledger migration", _old_ledger, _open_ledger, _migrated_state, points=24),
+    Act("retention", _pictured, _retain, _retained_state, points=24),
     Act("backup", _ledger, _back_up, _backup_state, points=16),
 )

@@ -75,13 +75,13 @@ class CutDisk:
         cut(self.root)
 
     def back(self) -> None:
-        """The same disk again after a cut, while processes still hold files of the dead one open.
+        """The same disk again after a cut, while somebody still holds the dead one.
 
         A copy of the file: of the same one, mount would find the dead file system that is still in use.
         """
         subprocess.run(["umount", "-l", self.root], check=True)
-        copy = self.image.with_suffix(".back")
-        shutil.copyfile(self.image, copy)
+        copy = self.image.with_name(f"disk-{time.monotonic_ns()}.img")
+        subprocess.run(["cp", "--sparse=always", self.image, copy], check=True)
         self.image.unlink()
         self.image = copy
         self.mount()
@@ -92,7 +92,18 @@ class CutDisk:
         replayed = subprocess.run(["e2fsck", "-p", self.image], capture_output=True, check=False).returncode
         sound = subprocess.run(["e2fsck", "-fn", self.image], capture_output=True, check=False).returncode
         self.mount()
+        if not self._lives():  # another mount namespace, made meanwhile, keeps the dead one
+            self.back()
         return replayed in (0, 1) and sound == 0
+
+    def _lives(self) -> bool:
+        probe = self.root / ".lives"
+        try:
+            probe.touch()
+            probe.unlink()
+        except OSError:
+            return False
+        return True
 
     def unmount(self) -> None:
         """TimeoutError: a process still has a file open on it."""

@@ -65,7 +65,8 @@ def stopped_everywhere(act: Act, folder: Path, disk: CutDisk | None = None, most
 
 
 def _fresh(act: Act, root: Path) -> Path:
-    shutil.rmtree(root, ignore_errors=True)
+    if root.exists():
+        shutil.rmtree(root)
     root.mkdir(parents=True)
     act.prepare(root)
     return root

@@ -16,6 +16,7 @@ from okng.bus.heartbeat import Pulse
 from okng.bus.messages import Health
 from okng.records.check import check
 from okng.records.options import RecordsOptions
+from okng.records.retention_options import RetentionOptions
 
 from .disk import CutDisk
 from .judge import Finding, Judge
@@ -102,7 +103,8 @@ class _Disk:
         self._disk, self._script, self._pick, self._parts, self._result = disk, script, pick, parts, result
         self._store = disk.root / "store"
         self._judge = Judge(self._store, disk.image.with_name("copy"))
-        self._options = RecordsOptions(store=self._store, min_free_mb=0, ok_sample_percent=100.0)
+        for_ever = RetentionOptions(ok_days=0, uncertain_days=0, reject_days=0)
+        self._options = RecordsOptions(store=self._store, min_free_mb=0, retention=for_ever)
         self._log = disk.image.with_name("records.log")
 
     def cuts(self, cuts: int, told: Callable[[Result], None] | None, longest_s: float) -> None:
