@@ -260,6 +260,7 @@ def test_every_file_of_the_folder_is_known() -> None:
         "kiosk",
         "udev",
         "rauc",
+        "nftables",
         "okng.slice",
         *(f"okng-{name}.slice" for name in ("line", "store", "office")),
     }
