@@ -24,7 +24,7 @@ _until = 0.0
 _Real = onnxruntime.InferenceSession
 
 
-class _Session(_Real):
+class _Session(_Real):  # type: ignore[misc, valid-type]
     def __init__(self, *given: Any, **named: Any) -> None:
         if time.monotonic() < _until:
             raise RuntimeException("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : CUDA failure 2: out of memory")

@@ -139,16 +139,17 @@ class Hog:
                 pipe.close()
 
 
-def victims(pids: dict[str, int], seen: list[str]) -> None:
-    """Add to seen, in order, the processes that are gone by now."""
+def victims(pids: dict[str, int], seen: list[str]) -> list[str]:
+    """Add to seen, in order, the processes that are gone by now; return it."""
     for name, pid in pids.items():
         if name not in seen and not _lives(pid):
             seen.append(name)
+    return seen
 
 
 def _lives(pid: int) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     return False
 
 

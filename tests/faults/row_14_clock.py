@@ -1,6 +1,7 @@
 """Row 14: the wall clock is set a day ahead, a day back, and is at 1970 from the start. No verdict goes by it."""
 
 import contextlib
+import functools
 import os
 import struct
 import subprocess
@@ -75,7 +76,7 @@ class Clock:
             line.flow(parts)
             first_ns = line.now_ns()
             for name, off_ns in (("ahead", DAY_NS), ("right", 0), ("back", -DAY_NS)):
-                line.strike(f"a day {name}", lambda off_ns=off_ns: clock.set(off_ns))
+                line.strike(f"a day {name}", functools.partial(clock.set, off_ns))
                 line.flow(parts)
                 if said(line, doubted=off_ns != 0) is None:
                     complaints.append(f"{name}: the clock is {'believed' if off_ns else 'not believed'}")

@@ -60,7 +60,7 @@ class Memory:
                 try:
                     group.limit(group.used() + ROOM_MB * MB)
                     line.strike("memory", hog.grow)
-                    line.until(lambda: victims(pids, seen) or len(seen) >= wanted, 25.0)
+                    line.until(lambda: len(victims(pids, seen)) >= wanted, 25.0)
                 finally:
                     hog.stop()
                     group.limit(2**50)

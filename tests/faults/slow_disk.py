@@ -38,7 +38,7 @@ class _Disk(apsw.VFS):
 
 
 if __name__ == "__main__":
-    os.fsync = _fsync
+    os.fsync = _fsync  # type: ignore[assignment]
     disk = _Disk()
     from okng.__main__ import main
 

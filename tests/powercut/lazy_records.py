@@ -6,7 +6,7 @@ from pathlib import Path
 
 import apsw
 
-os.fsync = lambda handle: None
+os.fsync = lambda fd: None
 _Real = apsw.Connection
 
 

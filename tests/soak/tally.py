@@ -55,9 +55,9 @@ def tallied(line_log: Path, store: Path) -> Tally:
     """Hold the logs of the line against the ledger."""
     told, accounts, before = Tally(), _Accounts(), 0
     for line in _lines(line_log / "plc.jsonl"):
-        number = int(line["part"])
+        number = int(str(line["part"]))
         told.parts += 1
-        accounts.numbers[int(line["eye"])] = number
+        accounts.numbers[int(str(line["eye"]))] = number
         if line["trigger"] in ("accepted", "missed"):
             accounts.asked.add(number)
         told.wrapped |= before > number and before - number > 2**31
