@@ -257,6 +257,10 @@ class Salvage:
             work.place = Place(lineage)
         try:
             work.taking = Taking(self._ledger, work.staged, work.damaged.name, work.place, self._rows)
+            if not work.place.table and not work.place.taken and not work.taking.stands_apart():
+                work.taking.close()
+                work.taking = None
+                self._fail(work, "its parts bear numbers that this ledger has given to others; take a new store for it")
         except (apsw.Error, ValueError) as error:
             log.warning("%s is read again: what was read of it does not open: %s", work.damaged, error)
             with suppress(OSError):
@@ -300,8 +304,6 @@ class Salvage:
         work.more.update(body)
         taking.close()
         self._end(work, "done", text)
-        with suppress(OSError):
-            work.staged.unlink()
 
     def _told(self, work: _Work, taking: Taking) -> dict[str, Any]:
         """What was found, rescued and lost by table, and the old trail, which goes into a file beside."""
@@ -325,6 +327,8 @@ class Salvage:
     def _end(self, work: _Work, state: str, text: str) -> None:
         work.more.update(ended=utc_now(), text=text)
         self._note(work, state)
+        with suppress(OSError):
+            work.staged.unlink(missing_ok=True)
         self._work = None
         self._look_ns = 0
         log.warning("%s", text)

@@ -119,6 +119,18 @@ class Taking:
                 continue
         return sorted(found)
 
+    def stands_apart(self) -> bool:
+        """The ledger's own parts all bear higher numbers than those to be taken over, or it has none yet."""
+        (highest,) = rows(self._db, "select coalesce(max(seq), 0) from part")[0]
+        with self._ledger.transaction() as db:
+            made = rows(
+                db,
+                "select json_extract(body, '$.object.parts_above') from audit"
+                " where json_extract(body, '$.what') = 'ledger made' order by n limit 1",
+            )
+            above = made[0][0] if made else None
+            return (above is not None and int(highest) <= int(above)) or not rows(db, "select 1 from part limit 1")
+
     def missing(self) -> int:
         """Parts whose numbers lie between rescued ones, but that were not seen: lost, or deleted long ago."""
         edges, missing = [-(1 << 62), *self.jumps(), 1 << 62], 0

@@ -390,3 +390,16 @@ def test_damaged_twice(filled: Any, maker: ModuleType) -> None:
     assert sum(parts for _, parts in runs) == PARTS + 60
     assert [first for first, _ in runs] == sorted(first for first, _ in runs)
     assert len(put_aside(filled.store)) == 2
+
+
+def test_parts_whose_numbers_are_taken_are_not_mixed_with_others(filled: Any, new_room: Any, maker: ModuleType) -> None:
+    """A damaged file of another box, or of a time when a fresh ledger began at 1 again."""
+    other = new_room()
+    fill(other, maker, 1, 3)
+    spoil(filled.store / schema.FILE, "header")
+    (filled.store / schema.FILE).rename(other.store / f"{schema.FILE}.corrupt-20260101T000000000000Z")
+    told = rescue(other)
+    assert told["state"] == "failed"
+    assert "take a new store" in told["text"]
+    assert dump(other.store, "select count(*) from part") == [(3,)]
+    assert not list(other.store.glob("*.rescued.db"))
