@@ -144,3 +144,18 @@ def test_what_is_no_unit_of_ours_is_refused(tmp_path: Path) -> None:
     for unit in ("sshd.service", "okng-web.service/../x", "okng.target"):
         assert CliRunner().invoke(degraded, ["note", "--run-dir", str(tmp_path), unit]).exit_code == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_person_asks_who_is_given_up(tmp_path: Path) -> None:
+    (tmp_path / "stacks").mkdir()
+    (tmp_path / "stacks" / "web.7.txt").write_text("ValueError: the lamp is gone\n", encoding="utf-8")
+    settings = tmp_path / "okng.toml"
+    text = 'recipe = "r.yaml"\n[box]\nrun_dir = "."\n[records]\nstore = "store"\n'
+    settings.write_text(text + '[camera.top]\ndriver = "gentl"\nproducer = "x.cti"\nserial = "1"\n', encoding="utf-8")
+    done = CliRunner().invoke(degraded, ["--settings", str(settings)])
+    assert (done.exit_code, done.output) == (0, "")
+    give_up(tmp_path, "web", "exit code 3")
+    done = CliRunner().invoke(degraded, ["--settings", str(settings)])
+    assert done.exit_code == 1
+    assert done.output.startswith("web: given up since 2")
+    assert "    ValueError: the lamp is gone" in done.output
