@@ -11,7 +11,9 @@ from ..bus.errors import BadData, BadKey
 from ..identity.box_key import fingerprint
 from . import schema
 from .bookkeeping import rows
-from .seal_heads import FILE, Head, heads_in, read_heads
+from .seal_content import SIGNATURE
+from .seal_heads import FILE, Head, heads_in, pem_of, read_heads
+from .seal_read import Signature
 from .seal_verify import Verified, opened, verify
 
 _KEPT = (
@@ -67,6 +69,9 @@ def audit_store(asked: Asked, tell: Callable[[float], None] = lambda _: None) ->
     found = verify(asked.file, good, pictures=pictures, tell=tell)
     for text in bad:
         found.say(text)
+    keys = [asked.public_pem] if asked.public_pem else [*{pem_of(head.key): None for head in good}]
+    for text in _signatures(asked.file, keys):
+        found.say(text)
     if len(found.keys) > 1:
         found.notes.append(f"{len(found.keys)} keys signed the heads: {', '.join(key[:16] for key in found.keys)}")
     if found.heads and not given:
@@ -81,6 +86,17 @@ def ledger_of(path: Path) -> Asked:
     if path.is_dir():
         return Asked(path / schema.FILE, path)
     return Asked(path, path.parent if path.name == schema.FILE else None)
+
+
+def _signatures(file: Path, keys: Sequence[str]) -> list[str]:
+    """Electronic signatures that none of the box's keys vouches for. Those made without a key are in the seal alone."""
+    with opened(file) as db:
+        made = [Signature(*row) for row in rows(db, f"select {', '.join(SIGNATURE)} from signature where box != ''")]
+    return [
+        f"signature {one.n} of {one.who}: the box did not sign this"
+        for one in made
+        if keys and not any(one.holds(pem) for pem in keys)
+    ]
 
 
 def _pictures(db: apsw.Connection, store: Path) -> Iterator[str]:

@@ -45,6 +45,8 @@ def test_a_signature_names_person_meaning_time_and_record(staffed: Any) -> None:
     assert not other.holds(reader.public_pem())
     found = audit_store(ledger_of(staffed.store))
     assert found.problems[0].startswith("signature 1: is not what was sealed")
+    staffed.done("audit.head")
+    assert "signature 1 of eve: the box did not sign this" in audit_store(ledger_of(staffed.store)).problems
     assert "signed" in staffed.trail()
 
 
