@@ -106,7 +106,6 @@ def _page(web: Web, wrong: str = "") -> Answered:
         tls=tls,
         held=tls.certificate if tls else None,
         ours=ours,
-        names=home.names,
         asked=asked,
         plain=web.options.plain_http,
         host=web.options.host,
