@@ -33,7 +33,7 @@ def run_row(row: Row, stand: Stand) -> Result:
     evidence = stand.evidence[before:]
     complaints = told(finding, evidence)
     if complaints:
-        stand.afresh()  # a box that did not hold is no ground to hurt again
+        stand.renew()  # a box that did not hold is no ground to hurt again
     return Result(
         number=row.number,
         fault=row.fault,

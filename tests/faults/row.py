@@ -98,6 +98,12 @@ class Stand:
         if self._box is not None:
             self._box.stop()
 
+    def renew(self) -> None:
+        """The same, and with a ledger of its own: what is wrong with the one so far is told once."""
+        self.afresh()
+        if self._box is not None and self._box.space.store.is_dir():
+            self._box.space.store.rename(self.folder / f"store-before-{self._lines + 1:03d}")
+
     def close(self) -> None:
         """Stop all. A second call does nothing."""
         if self._box is not None:
