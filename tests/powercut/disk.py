@@ -45,7 +45,7 @@ class CutDisk:
         folder.mkdir(parents=True, exist_ok=True)
         self.root.mkdir(parents=True, exist_ok=True)
         self.megabytes = megabytes
-        self.mounted = False
+        self.mounted, self._beneath = False, 0
         self.make()
 
     def make(self) -> None:
@@ -77,13 +77,14 @@ class CutDisk:
     def back(self) -> None:
         """The same disk again after a cut, while somebody still holds the dead one.
 
-        A copy of the file: of the same one, mount would find the dead file system that is still in use.
+        A copy of the file: of the same one, mount would find the dead file system that is still in use. It is mounted
+        over the dead one, so that at no moment the folder beneath is what a process finds.
         """
-        subprocess.run(["umount", "-l", self.root], check=True)
         copy = self.image.with_name(f"disk-{time.monotonic_ns()}.img")
         subprocess.run(["cp", "--sparse=always", self.image, copy], check=True)
         self.image.unlink()
         self.image = copy
+        self._beneath += self.mounted
         self.mount()
 
     def repaired(self) -> bool:
@@ -112,6 +113,9 @@ class CutDisk:
             done = subprocess.run(["umount", self.root], capture_output=True, check=False)
             if done.returncode == 0:
                 self.mounted = False
+                for _ in range(self._beneath):
+                    subprocess.run(["umount", "-l", self.root], check=True)
+                self._beneath = 0
             elif time.monotonic() > end:
                 raise TimeoutError(f"{self.root} stays busy: {done.stderr.decode().strip()}")
             else:
@@ -121,7 +125,7 @@ class CutDisk:
         """Unmount and remove. Never raises."""
         with contextlib.suppress(TimeoutError):
             self.unmount()
-        if self.mounted:
+        for _ in range(self._beneath + self.mounted):
             subprocess.run(["umount", "-l", self.root], capture_output=True, check=False)
         self.image.unlink(missing_ok=True)
         if self._own_root:
