@@ -164,7 +164,7 @@ deb: wheelhouse $(DONE)/sbom/done  ## Packages for Debian 12: dist/okng_*.deb (R
 
 .PHONY: test-deb
 test-deb: setup-test deb  ## The package in a bare Debian: installed, upgraded, refused, removed, purged; the wheelhouse without a network; root
-	@scripts/apt.sh debootstrap rauc squashfs-tools shellcheck
+	@scripts/apt.sh debootstrap systemd-container rauc squashfs-tools shellcheck
 	@OKNG_DEB=$$(ls -t $(DIST)/okng_*_amd64.deb | head -n 1) OKNG_WHEELHOUSE=$(HOUSE) \
 	$(VENV)/bin/pytest -m deb tests/packaging $(PYTEST)
 

@@ -85,7 +85,7 @@ filled() { # filled FILE PLACE MODE
     text=${text//@PACKAGE@/"$package"} text=${text//@VERSION@/"$version"} text=${text//@SCHEMA@/"$schema"}
     text=${text//@RELATIONS@/"$relations"} text=${text//@ABOUT@/"$about"}
     text=${text//@SIZE@/"$(find "$box" -type f ! -path "$box/DEBIAN/*" -printf '%s\n' | awk '{ kib += int(($1 + 1023) / 1024) } END { print kib + 0 }')"}
-    text=${text//@PROCESSES@/"records inspect shift web workshop opcua mqtt"}
+    text=${text//@PROCESSES@/"inspect-standby inspect shift web workshop opcua mqtt records"}
     printf '%s\n' "$text" >"$2"
     chmod "$3" "$2"
 }

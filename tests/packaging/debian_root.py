@@ -1,10 +1,13 @@
 """A bare Debian 12 in a folder, and what is done inside it: a chroot with processes and mounts of its own."""
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 BASE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "HOME": "/"}
 NOT_OURS = (
@@ -68,6 +71,7 @@ def make_root(folder: Path) -> DebianRoot:
 
 def settled(folder: Path) -> DebianRoot:
     """Make an unpacked Debian usable: this machine's ways to the archive, no services."""
+    (folder / "etc/apt/sources.list").unlink(missing_ok=True)
     for name in ("sources.list", "sources.list.d", "apt.conf.d"):
         source, place = Path("/etc/apt") / name, folder / "etc/apt" / name
         if source.is_dir():
@@ -81,3 +85,48 @@ def settled(folder: Path) -> DebianRoot:
     root = DebianRoot(folder)
     root.run("apt-get update -qq", network=True, timeout_s=600)
     return root
+
+
+def needed(program: str) -> None:
+    """Skip at a desk without root or the program; fail where all the checks must run."""
+    if os.geteuid() == 0 and shutil.which(program):
+        return
+    why = f"needs root and {program}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+def root_to_begin_with(folder: Path, deb: Path) -> DebianRoot:
+    """A bare Debian with a package in it as /new.deb and all that it stands on: the rest is done without a network.
+
+    OKNG_ROOT: an unpacked Debian to copy, in place of fetching one.
+    """
+    given = os.environ.get("OKNG_ROOT")
+    if given:
+        subprocess.run(["cp", "-a", f"{given}/.", str(folder)], check=True)
+    made = settled(folder) if given else make_root(folder)
+    shutil.copy(deb, folder / "new.deb")
+    ask = ["dpkg-deb", "-f", str(deb), "Depends"]
+    depends = subprocess.run(ask, check=True, capture_output=True, text=True).stdout.strip()
+    names = " ".join(re.sub(r"\(.*?\)", "", one).strip() for one in depends.split(","))
+    made.run(f"apt-get install -y -qq --no-install-recommends {names}", network=True, timeout_s=900)
+    return made
+
+
+def repacked(deb: Path, out: Path, version: str, schema: int) -> Path:
+    """The same package under another version, which knows another schema of the ledger."""
+    tree = out / "tree"
+    subprocess.run(["dpkg-deb", "-R", str(deb), str(tree)], check=True)
+    for name in ("control", "preinst", "prerm"):
+        file = tree / "DEBIAN" / name
+        text = re.sub(r'^(Version: |VERSION=")[^"\n]*', rf"\g<1>{version}", file.read_text(), flags=re.MULTILINE)
+        file.write_text(re.sub(r"^SCHEMA=\d+", f"SCHEMA={schema}", text, flags=re.MULTILINE))
+    made = out / f"okng_{version}_amd64.deb"
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-Zzstd", "-z1", "--build", str(tree), str(made)],
+        check=True,
+        capture_output=True,
+    )
+    shutil.rmtree(tree)
+    return made

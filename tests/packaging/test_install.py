@@ -7,14 +7,13 @@ import os
 import re
 import shutil
 import sqlite3
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from okng.records.schema import MIGRATIONS, VERSION
 
-from .debian_root import DebianRoot, make_root, settled
+from .debian_root import DebianRoot, needed, repacked, root_to_begin_with
 
 DEB = os.environ.get("OKNG_DEB", "")
 pytestmark = [
@@ -54,46 +53,13 @@ echo "$@" >>/var/log/systemctl.asked
 """
 
 
-def repacked(deb: Path, out: Path, version: str, schema: int) -> Path:
-    """The same package under another version, which knows another schema of the ledger."""
-    tree = out / "tree"
-    subprocess.run(["dpkg-deb", "-R", str(deb), str(tree)], check=True)
-    for name in ("control", "preinst", "prerm"):
-        file = tree / "DEBIAN" / name
-        text = re.sub(r'^(Version: |VERSION=")[^"\n]*', rf"\g<1>{version}", file.read_text(), flags=re.MULTILINE)
-        file.write_text(re.sub(r"^SCHEMA=\d+", f"SCHEMA={schema}", text, flags=re.MULTILINE))
-    made = out / f"okng_{version}_amd64.deb"
-    subprocess.run(
-        ["dpkg-deb", "--root-owner-group", "-Zzstd", "-z1", "--build", str(tree), str(made)],
-        check=True,
-        capture_output=True,
-    )
-    shutil.rmtree(tree)
-    return made
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> DebianRoot:
-    """A bare Debian with this package and an older one in its root folder. OKNG_ROOT: a folder to copy it from."""
-    if os.geteuid() != 0 or shutil.which("debootstrap") is None:
-        why = "needs root and debootstrap"
-        if os.environ.get("CI") == "true":
-            pytest.fail(why)
-        pytest.skip(why)
-    folder = tmp_path_factory.mktemp("debian")
-    given = os.environ.get("OKNG_ROOT")
-    if given:
-        subprocess.run(["cp", "-a", f"{given}/.", str(folder)], check=True)
-    made = settled(folder) if given else make_root(folder)
-    shutil.copy(DEB, folder / "new.deb")
+    """A bare Debian with this package and an older one in its root folder."""
+    needed("debootstrap")
+    made = root_to_begin_with(tmp_path_factory.mktemp("debian"), Path(DEB))
     older = repacked(Path(DEB), tmp_path_factory.mktemp("older"), "0.0.9", OLD_SCHEMA)
-    shutil.move(older, folder / "old.deb")
-    # What the package stands on, so that all the rest is done without a network.
-    depends = subprocess.run(
-        ["dpkg-deb", "-f", DEB, "Depends"], check=True, capture_output=True, text=True
-    ).stdout.strip()
-    names = " ".join(re.sub(r"\(.*?\)", "", one).strip() for one in depends.split(","))
-    made.run(f"apt-get install -y -qq --no-install-recommends {names}", network=True, timeout_s=900)
+    shutil.move(older, made.path("/old.deb"))
     return made
 
 

@@ -85,7 +85,18 @@ def test_the_wheelhouse_holds_every_extra_of_a_box() -> None:
     text = (PACKAGING / "wheelhouse.sh").read_text()
     (named,) = re.findall(r'for extra in base "\$runtime" ([a-z ]+);', text)
     locks = {file.stem for file in (ROOT / "requirements").glob("*.txt")}
-    assert locks - set(named.split()) == {"base", "cpu", "gpu", "build", "sbom", "test", "train", "track", "search"}
+    assert locks - set(named.split()) == {
+        "base",
+        "cpu",
+        "gpu",
+        "build",
+        "sbom",
+        "test",
+        "train",
+        "track",
+        "search",
+        "fuzz",
+    }
 
 
 @pytest.mark.parametrize("version", [0, 6, 255, 70_000])
