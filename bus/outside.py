@@ -11,8 +11,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
-MOST_TEXT = 4 << 20
-"""Bytes of a file that people write: settings, a recipe."""
+MOST_TEXT = 512 << 10
+"""Bytes of a file that people write. Reading YAML takes some seconds for so many."""
 MOST_LIST = 512 << 20
 """Bytes of a file that programs write: annotations of a whole set."""
 MOST_PIXELS = 1 << 27

@@ -4,6 +4,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from okng.bus.errors import BadPicture, BadRecipe, BadSettings
 from okng.bus.outside import parsed_json, read_bounded, stated_size, too_large
-from okng.bus.yaml_text import MOST_ALIASES, parsed_yaml
+from okng.bus.yaml_text import MOST_ALIASES, MOST_DEPTH, parsed_yaml
 from okng.inspect.recipe import read_recipe
 from okng.models.pictures import decode
 from okng.settings import read_settings
@@ -68,6 +69,15 @@ def test_yaml_that_grows_nests_or_means_something_else_is_a_value_error(text: by
     (tmp_path / "r.yaml").write_bytes(text)
     with pytest.raises(BadRecipe, match="not YAML"):
         read_recipe(tmp_path / "r.yaml")
+
+
+def test_nesting_costs_no_time() -> None:
+    begun = time.monotonic()
+    for text in ("[" * 100_000, "[\n" * 50_000, "- " * 100_000, "{a: " * 50_000, "{? " * 50_000):
+        with pytest.raises(ValueError, match="nested"):
+            parsed_yaml(text)
+    assert time.monotonic() - begun < 20
+    assert parsed_yaml("[" * MOST_DEPTH + "]" * MOST_DEPTH) != []
 
 
 def test_a_few_aliases_are_fine() -> None:

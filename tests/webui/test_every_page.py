@@ -136,6 +136,7 @@ MORE = {
         "new user": "/admin/users/new",
         "roles": "/admin/roles",
         "settings": "/admin/settings",
+        "certificate": "/admin/certificate",
         "storage": "/admin/storage",
         "display": "/admin/display",
         "programs": "/admin/programs",
