@@ -35,7 +35,7 @@ class Limits:
         In a minute the machine's other work moves the latency more than ours does, and what is opened once and kept is
         opened then.
         """
-        return cls() if parts >= LONG else cls(fds=2.0, threads=2.0, latency_p50_ms=100.0)
+        return cls() if parts >= LONG else cls(fds=3.0, threads=2.0, latency_p50_ms=100.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-LOOKS, LOOK_S = 4, 0.01
+LOOKS, LOOK_S = 10, 0.02
 
 
 @dataclass(frozen=True, slots=True)
