@@ -16,6 +16,8 @@ from okng.records.retention import Retention
 from okng.records.retention_options import RetentionOptions
 from okng.records.retention_plan import Disk, Growth, Stock, Wish, days_left, drains, next_wish, too_soon
 from okng.records.rows import thumb_path
+from okng.records.schema import FILE
+from okng.records.seal_verify import verify
 
 from .shelf import Store
 
@@ -234,6 +236,10 @@ def test_rows_go_when_asked_for_and_the_sums_and_the_balance_stay(store: Store, 
     assert len(store.rows("select * from outbox")) == 2
     assert len(store.rows("select * from trigger")) == 2
     assert check(store.folder, full=True).problems == []
+    proof = verify(store.folder / FILE)
+    assert (proof.problems, proof.parts, proof.retired) == ([], 2, 6)
+    store.write(lambda db: db.execute("delete from part where seq = ?", (young,)).fetchall())
+    assert any(f"part seq {young}" in text for text in verify(store.folder / FILE).problems)
     sums = store.rows("select sum(ok) as ok, sum(ng) as ng from run")
     assert sums == [{"ok": 3, "ng": 5}]
 
