@@ -181,6 +181,11 @@ threads = 1
 store = "store"
 ng_format = "jpeg"
 ok_sample_percent = {0.0 if bench else 2.0}
+[records.retention]
+# A desk's disk may be fuller than a box's: what was just shown stays.
+low_percent = 97
+high_percent = 98
+hard_cap_percent = 99
 
 [web]
 host = "127.0.0.1"

@@ -22,6 +22,7 @@ from okng.bus.part import CodeRead, Outcome, Verdict, Why
 from okng.records.check import check
 from okng.records.options import RecordsOptions
 from okng.records.read import LedgerReader, PartRow
+from okng.records.retention_options import RetentionOptions
 
 SCRIPT = Path(__file__).with_name("run_records.py")
 
@@ -31,7 +32,9 @@ class Process:
 
     def __init__(self, run_dir: Path, store: Path, cameras: tuple[str, ...] = ("cam0",), **options: Any) -> None:
         self.run_dir, self.cameras = run_dir, cameras
-        self.options = RecordsOptions(store=store, **{"min_free_mb": 0, **options})
+        # The disk under a test may be fuller than that of a box.
+        roomy = RetentionOptions(low_percent=97, high_percent=98, hard_cap_percent=99)
+        self.options = RecordsOptions(store=store, **{"min_free_mb": 0, "retention": roomy, **options})
         self.log = run_dir / "records.log"
         self.child: subprocess.Popen[bytes] | None = None
 
