@@ -312,7 +312,7 @@ class Salvage:
         for table in sorted({*found, *broken} & {*place.taken, *place.refused, *broken}):
             lost = broken.get(table, 0) + place.refused[table]
             if table == "part":
-                lost = max(lost, taking.missing() + place.refused[table])
+                lost = max(lost, taking.missing + place.refused[table])
             tables[table] = {"found": found.get(table, 0), "rescued": place.taken[table], "lost": lost}
         trail = taking.trail()
         data = b"".join(json.dumps([*one], ensure_ascii=False).encode() + b"\n" for one in trail)
@@ -322,7 +322,7 @@ class Salvage:
         head = {"n": trail[-1][0], "hash": trail[-1][2]} if trail else {}
         old = {"file": file.name, "sha256": sha256(data), "entries": len(trail), "problems": problems, "head": head}
         proven = {"parts_proven": place.proven, "parts_altered": place.altered}
-        return {"tables": tables, "pages": taking.found["pages"], **proven, "jumps": taking.jumps(), "trail": old}
+        return {"tables": tables, "pages": taking.found["pages"], **proven, "jumps": taking.jumps, "trail": old}
 
     def _end(self, work: _Work, state: str, text: str) -> None:
         work.more.update(ended=utc_now(), text=text)

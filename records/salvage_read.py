@@ -20,6 +20,7 @@ import apsw
 
 from .durable import sync_folder
 from .rows import as_json
+from .salvage_lost import jumps, links_lost, parts_missing
 from .salvage_pages import INTERIOR_INDEX, INTERIOR_TABLE, LEAF_INDEX, LEAF_TABLE, Pages, Value
 from .salvage_shapes import Shape, shapes
 
@@ -183,7 +184,8 @@ def read(damaged: Path, wal: Path | None, rescued: Path) -> None:
         db.execute("create index part_number on part (epoch, number)")
         if "seal" in known:
             db.execute("create index seal_of on seal (kind, a, b)")
-        body = {"rows": reader.found.rows, "broken": reader.found.broken, "pages": reader.found.pages}
+        lost = {"links_lost": links_lost(db), "jumps": jumps(db), "missing": parts_missing(db)}
+        body = {**lost, "rows": reader.found.rows, "broken": reader.found.broken, "pages": reader.found.pages}
         db.execute("create table found (body text)")
         db.execute("insert into found values (?)", (as_json(body),))
     finally:

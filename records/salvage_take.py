@@ -4,10 +4,9 @@ Each row is put in under what it is known by, so doing a step twice changes noth
 the last noted place. Runs of io come in as older than all that the ledger knows by itself.
 """
 
-import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,8 @@ _WITH_PARTS = frozenset(("view", "image_health"))
 """Taken over together with their part."""
 _OPEN = 256
 """Triggers so near to the end of a run that lived on may still get their record."""
+_SLACK = 64
+"""Parts at the end of a ledger whose links may have been lost unseen."""
 ROWS = 8
 """Of one transaction: some ms at most, for a row of the line may come meanwhile."""
 
@@ -46,6 +47,8 @@ class Place:
     """Parts that are not what was sealed: left out."""
     proven: int = 0
     """Parts that their seal proves to be just what was written."""
+    most: int = 0
+    """Number of the last of these."""
 
 
 class Taking:
@@ -63,6 +66,12 @@ class Taking:
         self.found: dict[str, Any] = unpack_json(str(body))
         self.meta = next(iter(rows(self._db, "select box, lineage from meta")), ("", 0))
         self._live, self._highest = "", 0
+        lost = self.found["links_lost"]
+        self._lost = None if lost is None else int(lost)
+        self.jumps = [int(one) for one in self.found["jumps"]]
+        """Numbers above which the parts of a later file begin."""
+        self.missing = int(self.found["missing"])
+        """Parts that were there and were not found."""
 
     @property
     def parts(self) -> int:
@@ -83,12 +92,13 @@ class Taking:
             if shape is None or not batch:
                 self.place.table, self.place.after = self.place.table + 1, -(1 << 62)
                 continue
-            counted = self.place.taken.copy(), self.place.refused.copy(), self.place.altered, self.place.proven
+            before = replace(self.place, taken=self.place.taken.copy(), refused=self.place.refused.copy())
             try:
                 with self._ledger.transaction() as db:
                     self._take(db, shape, [dict(zip(("", *shape.names), row, strict=True)) for row in batch])
             except BaseException:
-                self.place.taken, self.place.refused, self.place.altered, self.place.proven = counted
+                for one in fields(Place):
+                    setattr(self.place, one.name, getattr(before, one.name))
                 raise
             self.place.after = batch[-1][0]
             return False
@@ -104,21 +114,6 @@ class Taking:
             number = int(first) - len(found) + place
             db.execute(f"insert into run values (?, {', '.join('?' * len(row))})", (number, *row))
 
-    def jumps(self) -> list[int]:
-        """Numbers above which the parts of a later file begin, as the trail tells them: what lies before is no loss."""
-        found: set[int] = set()
-        for _, body, _ in self.trail():
-            try:
-                told = unpack_json(body)
-                about = told["object"]
-                found.update(
-                    [int(about["parts_above"])] if told["what"] == "ledger made" and "parts_above" in about else []
-                )
-                found.update(map(int, about.get("jumps", ())) if told["what"] == "ledger salvaged" else ())
-            except (ValueError, KeyError, TypeError, AttributeError):
-                continue
-        return sorted(found)
-
     def stands_apart(self) -> bool:
         """The ledger's own parts all bear higher numbers than those to be taken over, or it has none yet."""
         (highest,) = rows(self._db, "select coalesce(max(seq), 0) from part")[0]
@@ -130,15 +125,6 @@ class Taking:
             )
             above = made[0][0] if made else None
             return (above is not None and int(highest) <= int(above)) or not rows(db, "select 1 from part limit 1")
-
-    def missing(self) -> int:
-        """Parts whose numbers lie between rescued ones, but that were not seen: lost, or deleted long ago."""
-        edges, missing = [-(1 << 62), *self.jumps(), 1 << 62], 0
-        sql = "select count(*), min(seq), max(seq) from part where seq > ? and seq <= ?"
-        for low, high in itertools.pairwise(edges):
-            count, least, most = rows(self._db, sql, (low, high))[0]
-            missing += int(most) - int(least) + 1 - int(count) if count else 0
-        return missing
 
     def trail(self) -> list[tuple[int, str, str]]:
         """The old audit trail as far as it was found, in order: number, body, hash."""
@@ -244,7 +230,7 @@ class Taking:
             [[one[name] for name in HEALTH] for one in figures],
         )
         proof = self._proof(Kind.PART, seq, 0, content)
-        if proof is False:
+        if proof is False or (proof is None and self._is_beyond(seq)):
             self.place.altered += 1
             return False
         if rows(db, "select 1 from part where epoch = ? and number = ?", (row["epoch"], row["number"])):
@@ -266,7 +252,8 @@ class Taking:
             rows(db, f"select {', '.join(VIEW)} from view where seq = ?", (seq,)),
             rows(db, f"select {', '.join(HEALTH)} from image_health where seq = ?", (seq,)),
         )
-        self.place.proven += proof is True
+        if proof:
+            self.place.proven, self.place.most = self.place.proven + 1, seq
         return True
 
     def _counted(self, views: Sequence[object], figures: Sequence[object]) -> None:
@@ -276,6 +263,13 @@ class Taking:
     def _of_part(self, shape: Shape, seq: int) -> list[dict[str, Any]]:
         found = rows(self._db, f"select * from {shape.table} where seq = ?", (seq,))
         return [dict(zip(shape.names, row, strict=True)) for row in found]
+
+    def _is_beyond(self, seq: int) -> bool:
+        """No part can have had that number: the row is whole, its number is not. Parts are taken in their order."""
+        if self._lost is None or not self.place.proven:
+            return False
+        reach = self.place.most + self._lost + _SLACK
+        return seq > reach and not any(self.place.most <= jump <= seq for jump in self.jumps)
 
     def _proof(self, kind: Kind, a: int, b: int, content: object) -> bool | None:
         """True: the old seal says it is just this; False: it says it is not; None: the seal of this row is lost."""
