@@ -23,14 +23,13 @@ class Reserve:
         """roomy: it is held on a disk that has so many times as much free."""
         self._file, self._size, self._roomy = store / FILE, size, roomy
 
-    @property
-    def held(self) -> bool:
+    def is_held(self) -> bool:
         """It is there."""
         return self._file.exists()
 
     def hold(self) -> None:
         """Take the room, if there is plenty. Never raises: a disk that refuses has none."""
-        if self.held:
+        if self.is_held():
             return
         with suppress(OSError):
             state = os.statvfs(self._file.parent)
@@ -50,7 +49,7 @@ class Reserve:
         """Give the room back if the disk is full. For when the ledger takes nothing. Never raises."""
         with suppress(OSError):
             state = os.statvfs(self._file.parent)
-            if state.f_bavail * state.f_frsize < self._size and self.held:
+            if state.f_bavail * state.f_frsize < self._size and self.is_held():
                 self.give()
 
     def give(self) -> bool:
