@@ -19,12 +19,12 @@ class BoundedLoader(yaml.SafeLoader):
         """As PyYAML, counting."""
         self._depth += 1
         if self._depth > MOST_DEPTH:
-            mark = self.peek_event().start_mark
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, f"nested more than {MOST_DEPTH} deep", mark)
         if self.check_event(yaml.events.AliasEvent):
             self._aliases += 1
             if self._aliases > MOST_ALIASES:
-                mark = self.peek_event().start_mark
+                mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
                 raise yaml.composer.ComposerError(None, None, f"more than {MOST_ALIASES} aliases", mark)
         made = super().compose_node(parent, index)
         self._depth -= 1

@@ -38,8 +38,8 @@ def checked_chain(
         _issued(one, issuer, place)
     _for_servers(found[0])
     if not any(_holds(name, names_of(found[0])) for name in names):
-        held = ", ".join(names_of(found[0])) or "no name"
-        raise BadKey(f"the certificate is made out to {held}: expected one of {', '.join(names)}")
+        called = ", ".join(names_of(found[0])) or "no name"
+        raise BadKey(f"the certificate is made out to {called}: expected one of {', '.join(names)}")
     return found, key
 
 

@@ -70,7 +70,7 @@ def _guided(name: str, corpus: Path, seconds: int, seed: int) -> None:
         if code:
             raise SystemExit(code if code > 0 else FOUND)
         return
-    import atheris
+    import atheris  # type: ignore[import-untyped]
 
     with atheris.instrument_imports(include=["okng"], enable_loader_override=False):
         target = module_of(name)

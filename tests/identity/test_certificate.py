@@ -1,5 +1,7 @@
 """The box's own certificate, the request for a better one, and which chain that comes back is taken."""
 
+import os
+import socket
 import ssl
 import stat
 import subprocess
@@ -28,7 +30,7 @@ YEAR = timedelta(days=365)
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TlsHome:
-    monkeypatch.setattr(tls_home.socket, "gethostname", lambda: "box7")
+    monkeypatch.setattr(socket, "gethostname", lambda: "box7")
     return TlsHome(tmp_path / "tls", "10.1.2.3")
 
 
@@ -176,7 +178,7 @@ def test_what_does_not_fit_is_not_taken_and_says_why(
 def test_a_wildcard_holds_one_level(home: TlsHome, monkeypatch: pytest.MonkeyPatch) -> None:
     authority = Authority()
     home.load_or_make()
-    monkeypatch.setattr(tls_home.socket, "gethostname", lambda: "box7.plant")
+    monkeypatch.setattr(socket, "gethostname", lambda: "box7.plant")
     home.install(authority.answer(home.ask(), names=["*.plant"]) + authority.above)
     with pytest.raises(BadKey, match="expected one of"):
         home.install(authority.answer(home.ask(), names=["*.other"]) + authority.above)
@@ -191,7 +193,7 @@ def test_a_key_that_others_may_read_is_refused(home: TlsHome) -> None:
 
 def test_a_full_disk_leaves_what_is_served(home: TlsHome, monkeypatch: pytest.MonkeyPatch) -> None:
     before = home.load_or_make()
-    monkeypatch.setattr(tls_home.os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(OSError, match="No space"):
         home.renew()
     assert home.look() == before
@@ -199,6 +201,6 @@ def test_a_full_disk_leaves_what_is_served(home: TlsHome, monkeypatch: pytest.Mo
 
 
 def test_names_that_are_none_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tls_home.socket, "gethostname", lambda: "box_7")
+    monkeypatch.setattr(socket, "gethostname", lambda: "box_7")
     assert "box_7" not in own_names("0.0.0.0")
     assert not {"0.0.0.0", "127.0.0.1"} & set(own_names("0.0.0.0"))

@@ -16,7 +16,7 @@ def told() -> dict[str, tuple[str, ...]]:
 
 def found() -> dict[str, tuple[str, ...]]:
     """The same of the units."""
-    made = {}
+    made: dict[str, tuple[str, ...]] = {}
     for file in sorted((ROOT / "systemd").glob("okng-*.service")):
         if any(tool in file.stem for tool in TOOLS):
             continue

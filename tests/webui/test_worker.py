@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from okng.webui import worker
 from okng.webui.worker import CHUNKED_S, MOST_OF_ONE, MOST_READING, Reading, WatchedBody, allowed_s
 
 from .test_tls import own_address
@@ -114,7 +113,7 @@ def test_only_so_many_are_read_from_elsewhere_and_never_too_few_at_the_panel() -
 
 def test_what_takes_too_long_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(worker.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     reading, slow, quick = Reading(), _Conn("10.0.0.1"), _Conn("10.0.0.2")
     reading.begin(slow)
     reading.begin(quick)

@@ -6,7 +6,7 @@ Looked at before anything is decoded: the ending of the file, the checksums of a
 import struct
 import zlib
 
-from ...models.pictures import MOST_PIXELS
+from ...bus.outside import MOST_PIXELS
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
