@@ -64,30 +64,20 @@ def test_it_is_killed_again_and_again_and_no_row_ever_promises_a_file_that_is_go
     assert gone["n"] == 160
 
 
-def test_the_keeper_waits_for_a_ledger_that_is_stuck_and_goes_on(store: Store, caplog: Any) -> None:
+def test_a_ledger_that_is_stuck_is_told_and_nothing_is_deleted(store: Store, caplog: Any) -> None:
     store.add("reject", OLD)
 
-    class Stuck:
-        tries = 0
-
-        def serve(self, errands: Errands) -> None:
-            self.tries += 1
-            if self.tries == 1:
-                errands.serve(_Broken())  # type: ignore[arg-type]
-            else:
-                errands.serve(store.ledger)
-
-    errands, stuck = Errands(), Stuck()
+    errands = Errands()
     retention = Retention(store.folder, RetentionOptions(), errands.write, disk=lambda: Disk(100, 90))
     keeper = Keeper(retention, errands, begin_s=0)
     try:
         _wait(lambda: errands.waiting)
         with pytest.raises(LedgerStuck):
-            stuck.serve(errands)
+            errands.serve(_Broken())  # type: ignore[arg-type]
+        _wait(lambda: "not looked after" in caplog.text)
         assert store.rows("select 1 from part where picture_kept") != []
     finally:
         keeper.close()
-    _wait(lambda: "not looked after" in caplog.text)
 
 
 class _Broken:
