@@ -23,21 +23,13 @@ from .rows import as_json
 from .salvage_lost import jumps, links_lost, parts_missing
 from .salvage_pages import INTERIOR_INDEX, INTERIOR_TABLE, LEAF_INDEX, LEAF_TABLE, Pages, Value
 from .salvage_shapes import Shape, shapes
+from .schema_keep import RUNS
 
 BATCH = 2000
 AGAIN = 75
 """Exit code: the disk did not let it; try again later."""
 _NOBODYS, _FREE, _SCHEMA = range(3)
 _MOST_NAMES = 1 << 16
-RUNS = (
-    "insert into run select recipe, revision, model, lot, min(seq), max(seq), min(taken_at), max(taken_at),"
-    " sum(outcome = 'OK'), sum(outcome = 'NG'), sum(outcome = 'UNJUDGED'), sum(revision = '')"
-    " from (select *, sum(begins) over (order by seq) as island from (select seq, taken_at, outcome, recipe, revision,"
-    " model, lot, (recipe, revision, model, lot) is not (lag(recipe) over w, lag(revision) over w, lag(model) over w,"
-    " lag(lot) over w) as begins from part where not recovered window w as (order by seq)))"
-    " group by island order by island"
-)
-"""Parts in a row of the same recipe, revision, model and lot, as the ledger's own triggers find them."""
 
 
 @dataclass(slots=True)

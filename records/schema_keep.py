@@ -77,6 +77,20 @@ _SAME = (
     "recipe = new.recipe and lot = new.lot and (new.revision = '' or (revision = new.revision and model = new.model))"
 )
 _KEY = "recipe || char(10) || revision || char(10) || model || char(10) || lot"
+_OF_RUN = "case when p.revision = '' and a.recipe = p.recipe and a.lot = p.lot then a.{0} else p.{0} end as {0}"
+RUNS = f"""insert into run
+    (recipe, revision, model, lot, first_seq, last_seq, first_at, last_at, ok, ng, unjudged, bare)
+    select recipe, revision, model, lot, min(seq), max(seq), min(taken_at), max(taken_at),
+        sum(outcome = 'OK'), sum(outcome = 'NG'), sum(outcome = 'UNJUDGED'), sum(is_bare)
+    from (select *, sum(begins) over (order by seq) as island from (
+        select *, {_KEY} is not lag({_KEY}) over (order by seq) as begins from (
+            select p.seq, p.taken_at, p.outcome, p.recipe, p.lot, p.revision = '' as is_bare,
+                {_OF_RUN.format("revision")}, {_OF_RUN.format("model")}
+            from (select seq, taken_at, outcome, recipe, revision, model, lot,
+                max(case when revision != '' then seq end) over (order by seq) as said from part where not recovered) p
+            left join part a on a.seq = p.said)))
+    group by island order by island"""
+"""The runs of parts that are there already. As for the triggers, a part that no model said anything of breaks none."""
 
 KEEP = f"""
 create table marked (                 -- parts that a person wants kept
@@ -188,13 +202,7 @@ create trigger part_runs after insert on part when not new.recovered begin
         new.outcome = 'OK', new.outcome = 'NG', new.outcome = 'UNJUDGED', new.revision = ''
         where coalesce((select last_seq from run order by n desc limit 1), 0) != new.seq;
 end;
-insert into run (recipe, revision, model, lot, first_seq, last_seq, first_at, last_at, ok, ng, unjudged, bare)
-    select recipe, revision, model, lot, min(seq), max(seq), min(taken_at), max(taken_at),
-        sum(outcome = 'OK'), sum(outcome = 'NG'), sum(outcome = 'UNJUDGED'), sum(revision = '')
-    from (select *, sum(begins) over (order by seq) as island from (
-        select seq, taken_at, outcome, recipe, revision, model, lot,
-            {_KEY} is not lag({_KEY}) over (order by seq) as begins from part where not recovered))
-    group by island order by island;
+{RUNS};
 create index part_camera on part (camera) where camera != '';
 create index view_camera on view (camera, seq);
 create table camera_sum (camera text primary key, parts integer not null) without rowid;

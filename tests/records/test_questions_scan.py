@@ -18,6 +18,10 @@ def test_no_question_walks_the_whole_ledger(tmp_path: Path) -> None:
     asked = ask_all(tmp_path / "store", PARTS, 3, random.Random(1))
     assert {one.what: one.scanned for one in asked if one.scanned > MOST} == {}
     assert len(asked) > 30
+    # Parts that no model said anything of break no run, neither for the triggers nor in what is made of older rows.
+    with LedgerReader(tmp_path / "store").asking() as ask:
+        (runs,) = ask("select count(*) as n, sum(bare) as bare from run")
+    assert runs == {"n": 1, "bare": PARTS // 100}
     # The watch sees a walk where there is one.
     from okng.bench import records_questions
 
