@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,6 +89,24 @@ def test_dripping_requests_end_and_the_panel_never_waits(people: Any, serve: Cal
     with encrypted(elsewhere, server.port) as again:
         again.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
         assert again.recv(12) == b"HTTP/1.1 200"
+    assert server.stop() == 0
+
+
+def test_a_body_of_ten_gigabytes_is_refused_before_it_is_read(people: Any, serve: Callable[..., Any]) -> None:
+    server = serve(people.run_dir)
+    for length in (b"Content-Length: 10737418240", b"Transfer-Encoding: chunked"):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+            kind = b"Content-Type: application/x-www-form-urlencoded\r\n"
+            sock.sendall(b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\n" + kind + length + b"\r\n\r\n")
+            with contextlib.suppress(OSError):
+                for _ in range(200):  # 13 MB, if it takes them
+                    sock.sendall(b"10000\r\n" + b"a" * 65_536 + b"\r\n" if b"chunked" in length else b"a" * 65_536)
+            with contextlib.suppress(ConnectionResetError):
+                assert sock.recv(12) in (b"HTTP/1.1 413", b"HTTP/1.1 400")
+        resident = int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]) * 4 // 1024
+        assert resident < 300
+        status, _, _ = server.get("/healthz")
+        assert status == 200
     assert server.stop() == 0
 
 
