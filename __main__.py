@@ -6,6 +6,7 @@ Each door imports its own room only when it opens: `okng io` loads no numpy, `ok
 import contextlib
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -57,6 +58,8 @@ settings_option = click.option(
 @click.version_option(__version__, prog_name="okng")
 def cli() -> None:
     """Edge AI visual inspection: every triggered part gets exactly one disposition."""
+    # ONNX Runtime would report its use to its maker's servers, on Linux too since 1.32. Nothing leaves a box unasked.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def _read(settings_file: Path) -> tuple[Any, Any]:
