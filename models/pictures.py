@@ -75,4 +75,3 @@ def with_channels(picture: Picture, channels: int) -> Picture:
     if channels == 3 and picture.ndim == 2:
         return cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB).astype(np.uint8, copy=False)
     return picture
-

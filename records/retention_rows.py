@@ -62,7 +62,8 @@ def delete_rows(db: apsw.Connection, seqs: list[int], until: str, at: str) -> li
             (epoch, *counted),
         )
     own = (
-        "from part p join trigger t indexed by trigger_part on t.epoch = p.epoch and t.part = p.part and t.at_ns = p.triggered_ns"
+        "from part p join trigger t indexed by trigger_part"
+        " on t.epoch = p.epoch and t.part = p.part and t.at_ns = p.triggered_ns"
         f" where p.seq in ({held})"
     )
     triggers = [list(row) for row in rows(db, f"select t.epoch, min(t.number), max(t.number) {own} group by t.epoch")]

@@ -60,7 +60,8 @@ def oldest(ask: Ask, kind: str, most: int, now: Owed, *, owed: bool = False) -> 
         "select k.seq, k.camera, coalesce(k.bytes, 0) as bytes, p.taken_at, p.action,"
         " case k.camera when '' then p.picture else (select v.picture from view v where v.seq = k.seq"
         " and v.camera = k.camera) end as path"
-        f" from picture k cross join part p on p.seq = k.seq where k.class = ? order by k.seq, k.camera limit {_LOOK + most}"
+        " from picture k cross join part p on p.seq = k.seq where k.class = ? order by k.seq, k.camera"
+        f" limit {_LOOK + most}"
     )
     for row in ask(sql, [kind]):
         is_owed = row["seq"] >= now.floor and row["action"] == Action.REJECT and kind != THUMB

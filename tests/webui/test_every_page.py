@@ -127,7 +127,12 @@ PATHS = {
 
 
 MORE = {
-    "operator": {"part": "/rejects/2", "history of a part": "/rejects/2/history", "help of run": "/help/run", "history": "/alarms?tab=history"},
+    "operator": {
+        "part": "/rejects/2",
+        "history of a part": "/rejects/2/history",
+        "help of run": "/help/run",
+        "history": "/alarms?tab=history",
+    },
     "lead": {"bypass": "/bypass", "samples": "/challenge/samples", "tests": "/challenge/history"},
     "engineer": {"drawing": "/labelling/2"},
     "administrator": {
