@@ -94,6 +94,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Any:
         """Make the application, in the worker."""
+        os.environ.pop("NOTIFY_SOCKET", None)  # gunicorn's own process tells the service manager; a child is not heard
         self._watch = Watch(self._run_dir, self._cameras, self._options, died=_begin_afresh)
         history = LedgerReader(self._store)
         app = create_app(self._options, self._station, self._watch, history, self._store, self._run_dir, self._products)
