@@ -6,6 +6,7 @@ read at most MOST_READING come from elsewhere (MOST_OF_ONE from one address), so
 """
 
 import contextlib
+import queue
 import socket
 import threading
 import time
@@ -29,6 +30,8 @@ CHUNKED_S = 60.0
 MOST_READING, MOST_OF_ONE = 24, 12
 """Connections from elsewhere whose requests are being read: of all, and of one address. A browser opens six."""
 LOOK_S = 0.5
+PARTING, PARTERS = 64, 4
+"""Answered connections that wait for their peer to close too, and the threads that wait: each for up to two seconds."""
 
 
 class Reading:
@@ -98,12 +101,21 @@ class WatchedBody:
     def __iter__(self) -> Any:
         return iter(self.readline, b"")
 
+    def let_go(self) -> None:
+        """Tell nobody any more: what is read of it now is read on the way to the next request."""
+        self._done = _nobody
+
     def _counted(self, data: bytes) -> bytes:
         if self._left is not None:
             self._left -= len(data)
         if not data or self._left == 0:
-            self._done()
+            done, self._done = self._done, _nobody
+            done()
         return data
+
+
+def _nobody() -> None:
+    """Nobody is told."""
 
 
 def allowed_s(length: int | None) -> float:
@@ -117,7 +129,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     def init_process(self) -> None:
         """Start the clock with the worker."""
         self._reading = Reading()
+        self._parting: queue.Queue[TConn] = queue.Queue(PARTING)
         threading.Thread(target=self._watch, name="deadlines", daemon=True).start()
+        for number in range(PARTERS):
+            threading.Thread(target=self._part, name=f"parting-{number}", daemon=True).start()
         super().init_process()
 
     def enqueue_req(self, conn: TConn) -> None:
@@ -140,10 +155,30 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         length = _length(req)
         if length == 0:
             self._reading.end(conn)
-        else:
-            self._reading.body(conn, allowed_s(length))
-            req.body = WatchedBody(req.body, length, lambda: self._reading.end(conn))
-        return super().handle_request(req, conn)
+            return super().handle_request(req, conn)
+        self._reading.body(conn, allowed_s(length))
+        req.body = body = WatchedBody(req.body, length, lambda: self._reading.end(conn))
+        try:
+            return super().handle_request(req, conn)
+        finally:
+            body.let_go()
+
+    def finish_request(self, conn: TConn, fs: Any) -> None:
+        """What is over is closed by another thread: gunicorn's own would wait for the peer and let nobody in."""
+        if not fs.cancelled() and (fs.exception() is not None or fs.result()):
+            super().finish_request(conn, fs)
+            return
+        self.nr_conns -= 1
+        try:
+            self._parting.put_nowait(conn)
+        except queue.Full:
+            conn.close()
+
+    def _part(self) -> None:
+        while True:
+            conn = self._parting.get()
+            with contextlib.suppress(OSError, ValueError):  # the peer is gone already
+                conn.close(graceful=True)
 
     def _watch(self) -> None:
         while True:

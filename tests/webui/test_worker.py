@@ -42,6 +42,7 @@ def test_dripping_requests_end_and_the_panel_never_waits(people: Any, serve: Cal
     elsewhere = own_address()
     server = serve(people.run_dir, host="0.0.0.0")
     head = b"GET / HTTP/1.1\r\nHost: a\r\nX-Drip: "
+    empty = b"POST /sign-in HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\na"
     form = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 900\r\n\r\nwho="
     body = b"POST /sign-in HTTP/1.1\r\nHost: a\r\n" + form
     lived: dict[str, float] = {}
@@ -54,6 +55,7 @@ def test_dripping_requests_end_and_the_panel_never_waits(people: Any, serve: Cal
     kinds = {
         "head at the panel": (lambda: socket.create_connection(plain), head),
         "body at the panel": (lambda: socket.create_connection(plain), body),
+        "head after a whole request": (lambda: socket.create_connection(plain), empty + head),
         "head from elsewhere": (lambda: encrypted(elsewhere, server.port), head),
         "body from elsewhere": (lambda: encrypted(elsewhere, server.port), body),
         "nothing from elsewhere": (lambda: encrypted(elsewhere, server.port), b""),
@@ -89,6 +91,23 @@ def test_dripping_requests_end_and_the_panel_never_waits(people: Any, serve: Cal
     with encrypted(elsewhere, server.port) as again:
         again.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
         assert again.recv(12) == b"HTTP/1.1 200"
+    assert server.stop() == 0
+
+
+def test_who_never_closes_an_answered_connection_keeps_nobody_waiting(people: Any, serve: Callable[..., Any]) -> None:
+    server = serve(people.run_dir)
+    left = []
+    for _ in range(30):
+        sock = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        left.append(sock)
+    begun = time.monotonic()
+    status, _, _ = server.get("/healthz")
+    assert status == 200
+    assert time.monotonic() - begun < 8, "gunicorn alone waits two seconds for each of the thirty"
+    assert all(sock.recv(12) == b"HTTP/1.1 200" for sock in left)
+    for sock in left:
+        sock.close()
     assert server.stop() == 0
 
 
