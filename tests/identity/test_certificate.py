@@ -184,6 +184,24 @@ def test_a_wildcard_holds_one_level(home: TlsHome, monkeypatch: pytest.MonkeyPat
         home.install(authority.answer(home.ask(), names=["*.other"]) + authority.above)
 
 
+def test_nobody_is_led_elsewhere_by_a_link(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "tls").symlink_to(tmp_path / "etc")
+    with pytest.raises(BadKey, match="found a link"):
+        TlsHome(tmp_path / "tls").ask()
+    assert list((tmp_path / "etc").iterdir()) == []
+
+
+def test_addresses_of_the_cards_are_found_without_netlink(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = own_names()
+
+    def refused() -> list[tuple[int, str]]:
+        raise OSError(97, "Address family not supported by protocol")
+
+    monkeypatch.setattr(socket, "if_nameindex", refused)
+    assert own_names() == there
+
+
 def test_a_key_that_others_may_read_is_refused(home: TlsHome) -> None:
     home.load_or_make()
     home.served.chmod(0o640)
