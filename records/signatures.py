@@ -99,7 +99,8 @@ def _signed(db: apsw.Connection, ask: Ask, body: Sign, key: BoxKey | None) -> di
     )
     if not person or MAY_SIGN[body.kind] not in unpack_json(person[0][1]):
         raise Refused(f"{body.who} has not the right {MAY_SIGN[body.kind]}, which signing a {body.kind} needs")
-    before = rows(db, "select who, meaning from signature where kind = ? and digest = ? and name = ?", _key_of(body))
+    # By what it is, not by what whoever signs calls it.
+    before = rows(db, "select who, meaning from signature where kind = ? and digest = ?", (body.kind, body.digest))
     mine = {str(meaning) for who, meaning in before if who == body.who}
     if body.meaning in mine:
         raise Refused(f"{body.who} has signed this as {body.meaning} already")
@@ -135,7 +136,3 @@ def _signed(db: apsw.Connection, ask: Ask, body: Sign, key: BoxKey | None) -> di
 
 def _about(body: Sign) -> dict[str, object]:
     return {"kind": body.kind, "name": body.name, "digest": body.digest, "meaning": body.meaning, "person": body.who}
-
-
-def _key_of(body: Sign) -> tuple[str, str, str]:
-    return body.kind, body.digest, body.name

@@ -53,6 +53,7 @@ def test_a_signature_names_person_meaning_time_and_record(staffed: Any) -> None:
 def test_who_wrote_it_approves_it_never(staffed: Any) -> None:
     assert sign(staffed, "eve", "authored").done
     assert "eve is the author" in sign(staffed, "eve", "approved").detail
+    assert "eve is the author" in sign(staffed, "eve", "approved", name="cap by another name").detail
     assert "eve has signed this as authored already" in sign(staffed, "eve", "authored").detail
     reader, required = SealReader(staffed.store), ("authored", "approved")
     assert missing(reader.signatures("model"), required) == ["approved"]
