@@ -37,6 +37,8 @@ system() {
         put 644 "$file" "/usr/lib/systemd/system/${file##*/}"
     done
     put 644 "$packaging/debian/settings-first.conf" /usr/lib/systemd/system/okng-.service.d/settings-first.conf
+    # A new image without settings has nothing to show and is good: a file of that name for one unit goes before that of all.
+    put 644 "$packaging/debian/mark-good.conf" /usr/lib/systemd/system/okng-mark-good.service.d/settings-first.conf
     put 644 "$root/systemd/okng.sysusers.conf" /usr/lib/sysusers.d/okng.conf
     put 644 "$root/systemd/okng.tmpfiles.conf" /usr/lib/tmpfiles.d/okng.conf
     for file in "$root"/systemd/udev/*.rules; do put 644 "$file" "/usr/lib/udev/rules.d/${file##*/}"; done
