@@ -110,14 +110,17 @@ def io(settings_file: Path) -> None:
 @click.option("--standby", is_flag=True, help="The second of two: ends at once unless [inspect] standby = true.")
 def inspect_(settings_file: Path, standby: bool) -> None:
     """Judge the pictures by the recipe and its model, or stand by for the process that does."""
+    from .bus.degraded import take_back
     from .bus.notify import Notifier
-    from .inspect.standby import Role, aside_at_once
+    from .inspect.standby import STANDBY, Role, aside_at_once
 
     priority = aside_at_once()
     become_process("inspect-standby" if standby else "inspect")
     settings, jobs = _jobs(settings_file)
     if standby and not settings.inspect.standby:
         Notifier().ready()  # no failure: the unit is there on every box
+        with contextlib.suppress(OSError):  # a list that cannot be written does not bring a judge back
+            take_back(settings.box.run_dir, {STANDBY})
         sys.exit(0)
     enter(settings.box.run_dir)
     role = Role(settings.box.run_dir, settings.cameras, priority)

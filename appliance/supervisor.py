@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from ..bus.clock import SECOND, now_ns
-from ..bus.degraded import STABLE_NS, give_up, how_it_ended, take_back
+from ..bus.degraded import STABLE_NS, clear, give_up, how_it_ended, take_back
 from ..bus.heartbeat import Beat, Pulse
 from ..bus.messages import Health
 from ..inspect.standby import JUDGE, RUN_DIR, STANDBY, role_missing
@@ -89,7 +89,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Start all, in the order given."""
-        self._note(lambda: take_back(self._run_dir, {child.name for child in self.children}))
+        self._note(lambda: clear(self._run_dir))
         for child in self.children:
             self._spawn(child)
 

@@ -104,7 +104,7 @@ def give_up(run: Path, name: str, ended: str) -> GivenUp:
         for each in known:
             if each.name == name:
                 made = replace_since(made, each)
-        return [*(each for each in known if each.name not in (name, degraded_file(run).name)), made]
+        return [*(each for each in known if each.name != name), made]
 
     _change(run, changed)
     return made
@@ -120,13 +120,20 @@ def take_back(run: Path, names: set[str]) -> None:
     _change(run, lambda known: [each for each in known if each.name not in names])
 
 
+def clear(run: Path) -> None:
+    """Take everybody off: whoever starts all of a box begins with an empty list. OSError: it cannot be written."""
+    _change(run, lambda _known: [])
+
+
 def _change(run: Path, change: Callable[[tuple[GivenUp, ...]], list[GivenUp]]) -> None:
     path = degraded_file(run)
     handle = os.open(run / "degraded.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         known = read_degraded(run)
-        wanted = change(known)
+        # A list that cannot be read stands on it as itself: it is written anew, without that.
+        readable = tuple(each for each in known if each.name != path.name)
+        wanted = change(readable)
         if list(known) == wanted:
             return
         beside = path.with_suffix(".new")

@@ -10,6 +10,7 @@ import faulthandler
 import logging
 import os
 import signal
+import stat
 import sys
 import threading
 import traceback
@@ -50,8 +51,7 @@ def keep_stacks(run: Path, name: str) -> None:
             folder.mkdir(parents=True)
             folder.chmod(0o3770)  # shared by the group, and nobody takes away another one's
         _sweep(folder, name)
-        file = (folder / f"{name}.{os.getpid()}.txt").open("w", encoding="utf-8", errors="replace")
-        Path(file.name).chmod(0o640)
+        file = _made(folder / f"{name}.{os.getpid()}.txt")
     except OSError as error:
         logging.getLogger(__name__).warning("stacks are not kept: %s: %s", folder, error.strerror)
         return
@@ -61,6 +61,22 @@ def keep_stacks(run: Path, name: str) -> None:
     logging.getLogger().addHandler(words)
     sys.excepthook = words.of_process
     threading.excepthook = words.of_thread
+
+
+def _made(path: Path) -> IO[str]:
+    """A new file of that name. The group may put names there: what stands under ours is taken away, never followed."""
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+    return os.fdopen(handle, "w", encoding="utf-8", errors="replace")
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    """Of a file that is one, and still there."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None
 
 
 def last_words(text: str) -> None:
@@ -105,8 +121,8 @@ class _Words(logging.Handler):
 
 def _files(folder: Path, name: str) -> list[Path]:
     """Files of that name, oldest first. The name of a process may hold a dot as little as a number does."""
-    found = [(file.stat().st_mtime_ns, file) for file in folder.glob(f"{name}.*.txt")]
-    return [file for _, file in sorted(found)]
+    there = ((_stat(file), file) for file in folder.glob(f"{name}.*.txt"))
+    return [file for _, file in sorted((about.st_mtime_ns, file) for about, file in there if about is not None)]
 
 
 def _sweep(folder: Path, name: str) -> None:
@@ -114,7 +130,10 @@ def _sweep(folder: Path, name: str) -> None:
     spoken: list[Path] = []
     for file in _files(folder, name):
         pid = file.name.split(".")[-2]
-        if file.stat().st_size:
+        about = _stat(file)
+        if about is None:
+            continue  # swept away by another start
+        if about.st_size:
             spoken.append(file)
         elif not Path(f"/proc/{pid}").exists():
             with contextlib.suppress(OSError):
@@ -130,13 +149,16 @@ def dumps(run: Path, name: str = "*") -> list[Dump]:
     for file in reversed(_files(stacks_folder(run), name)):
         parts = file.name.split(".")
         try:
-            with file.open("rb") as stream:
-                size = os.fstat(stream.fileno()).st_size
+            handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(handle, "rb") as stream:
+                about = os.fstat(handle)
+                if not stat.S_ISREG(about.st_mode):
+                    continue
+                size = about.st_size
                 stream.seek(max(0, size - MOST_BYTES))
                 text = stream.read(MOST_BYTES).decode("utf-8", errors="replace")
-            at_ns = file.stat().st_mtime_ns
         except OSError:
             continue  # taken away meanwhile, or not ours to read
         if text.strip() and len(parts) >= 3 and parts[-2].isdecimal():
-            found.append(Dump(".".join(parts[:-2]), int(parts[-2]), at_ns, text))
+            found.append(Dump(".".join(parts[:-2]), int(parts[-2]), about.st_mtime_ns, text))
     return found

@@ -132,7 +132,7 @@ def _try(folder: Path) -> Trial:
 
 
 def _peak_kb() -> int:
-    """Most memory this process has held. ru_maxrss would count the parent's too: it is handed on through vfork and exec."""
+    """Most memory this process has held. ru_maxrss would count the parent's: vfork and exec hand it on."""
     lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("VmHWM:")))
 

@@ -46,7 +46,8 @@ SHOWN = frozenset(
     }
 )
 """Free text that is no secret. What is not here is struck out, also every key that comes later."""
-_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s@]+@", re.IGNORECASE)
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*://)([^\s\"'@]*(?:@[^\s\"'@]+)*)@", re.IGNORECASE)
+"""Who signs in, in an address: up to its last @, for a password may hold a slash or an @ of its own."""
 _ASKED = re.compile(r"([a-z][a-z0-9+.-]*://[^\s?\"']+)\?[^\s\"']+", re.IGNORECASE)
 _VALUE = r"""(?:(?:bearer|basic|digest)\s+)?("[^"\n]*"|'[^'\n]*'|[^\s,;}\]]+)"""
 _SAID = re.compile(
@@ -84,7 +85,9 @@ def struck_out(content: object, shown: object) -> set[str]:
     if isinstance(content, list) and isinstance(shown, list):
         return set().union(*(struck_out(one, other) for one, other in zip(content, shown, strict=False)))
     if isinstance(content, str) and isinstance(shown, str) and content != shown:
-        return {found for found in re.findall(r"://([^/\s@]+)@", content) if len(found) >= LEAST}
+        said = {found for _, found in _ADDRESS.findall(content)}
+        said |= {half for found in said for half in found.split(":", 1)}
+        return {found for found in said if len(found) >= LEAST}
     return set()
 
 

@@ -16,7 +16,7 @@ from okng.bus.heartbeat import Heartbeat
 from okng.bus.stacks import stacks_folder
 from okng.settings import Settings
 from okng.workshop.support_archive import Archive
-from okng.workshop.support_secrets import STRUCK, cleaned, shown_settings
+from okng.workshop.support_secrets import STRUCK, cleaned, shown_settings, struck_out
 
 PLANTED = {
     "unknown": "hunter2-unknown-key",
@@ -188,6 +188,21 @@ provider = "a password, where a word was expected"
         "records": {"store": "/var/lib/okng/store"},
         "inspect": {"standby": True, "provider": STRUCK},
     }
+
+
+@pytest.mark.parametrize(
+    ("address", "secrets"),
+    [
+        ("s3://AKIDEXAMPLE:wJalr/XUtnFEMI/K7@bucket/p", ["wJalr/XUtnFEMI/K7", "AKIDEXAMPLE"]),
+        ("https://bob-the-box:p@ssw0rd99@minio.plant", ["p@ssw0rd99", "ssw0rd99", "bob-the-box"]),
+    ],
+)
+def test_a_password_in_an_address_may_hold_a_slash_or_an_at(address: str, secrets: list[str]) -> None:
+    said = f"sync: cannot reach {address}: refused"
+    content = {"sync": {"target": address}}
+    known = struck_out(content, {"sync": {"target": cleaned(address)}})
+    for text in (cleaned(said), cleaned(address), cleaned(f"login with {secrets[0]} failed", known)):
+        assert not any(secret in text for secret in secrets), text
 
 
 HARMLESS = (

@@ -1,6 +1,7 @@
 """Who is given up: written once, believed while it holds, checked when read."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from okng.bus.clock import SECOND, now_ns
 from okng.bus.degraded import (
     MOST_BYTES,
     DegradedWatch,
+    clear,
     degraded_file,
     give_up,
     how_it_ended,
@@ -72,6 +74,17 @@ def test_a_file_that_cannot_be_believed_is_said_and_mended_by_the_next_word(tmp_
     assert said.stands({}, now_ns())
     give_up(tmp_path, "web", "exit code 3")
     assert [each.name for each in read_degraded(tmp_path)] == ["web"]
+    heals: tuple[Callable[[], None], ...] = (lambda: take_back(tmp_path, {"web"}), lambda: clear(tmp_path))
+    for heal in heals:
+        degraded_file(tmp_path).write_bytes(bad)
+        heal()
+        assert read_degraded(tmp_path) == ()
+
+
+def test_who_starts_all_of_a_box_begins_with_an_empty_list(tmp_path: Path) -> None:
+    give_up(tmp_path, "inspect-standby", "exit code 1")  # which is not wanted any more: nobody would take it back
+    clear(tmp_path)
+    assert read_degraded(tmp_path) == ()
 
 
 def test_what_another_boot_left_is_not_believed(tmp_path: Path) -> None:

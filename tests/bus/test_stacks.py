@@ -109,3 +109,19 @@ def test_the_folder_is_the_groups_and_what_lies_in_it_everybodys_own(tmp_path: P
     (file,) = folder.iterdir()
     assert file.stat().st_mode & 0o777 == 0o640
     assert file.stat().st_uid == os.geteuid()
+
+
+def test_names_that_somebody_else_put_there_are_not_followed(tmp_path: Path) -> None:
+    stacks_folder(tmp_path).mkdir()
+    (tmp_path / "shadow").write_text("root:secret", encoding="ascii")
+    (stacks_folder(tmp_path) / "web.1.txt").symlink_to(tmp_path / "shadow")
+    (stacks_folder(tmp_path) / "web.2.txt").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(stacks_folder(tmp_path) / "web.3.txt")
+    assert dumps(tmp_path) == []
+    # The name of the next process is taken already, by a link to what it may write.
+    planting = "import os, pathlib, sys; name = pathlib.Path(sys.argv[1]) / 'stacks' / f'web.{os.getpid()}.txt'\n"
+    planting += "name.symlink_to(pathlib.Path(sys.argv[1]) / 'shadow')\n"
+    command = [sys.executable, "-c", planting + START + BREAKS["error"], str(tmp_path), "web"]
+    subprocess.run(command, check=False, capture_output=True, timeout=30)
+    assert (tmp_path / "shadow").read_text(encoding="ascii") == "root:secret"
+    assert "the lamp is gone" in dumps(tmp_path, "web")[0].text
