@@ -70,6 +70,7 @@ class Watch:
         db: apsw.Connection | None = None
         try:
             db = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
+            db.set_busy_timeout(5000)  # the writer is just opening it
             db.set_progress_handler(lambda: self._stop, _STEPS)
             found = str(db.execute("pragma quick_check(1)").fetchall()[0][0])
             self._found = "" if found == "ok" else found

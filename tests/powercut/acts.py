@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import apsw
 import numpy as np
@@ -129,8 +130,8 @@ def _bundles(folder: Path) -> None:
 
 
 def _point(folder: Path, name: str) -> None:
-    activation.proved = lambda *_: None  # type: ignore[assignment]  # the proof changes nothing on the disk
-    activation.activate(folder / name, folder / "current")
+    with mock.patch.object(activation, "proved"):  # the proof changes nothing on the disk
+        activation.activate(folder / name, folder / "current")
 
 
 def _rolled_back(folder: Path) -> None:

@@ -273,7 +273,7 @@ def test_damage_that_is_found_behind_the_line_is_put_aside_too(
     spoil(filled.store / schema.FILE, "late pages")
     filled.open()
     assert put_aside(filled.store) == []
-    end = time.monotonic() + 20
+    end = time.monotonic() + 45
     while not (found := filled.ledger.look_on()) and time.monotonic() < end:
         time.sleep(0.01)
     assert found

@@ -138,7 +138,7 @@ def test_a_product_is_taught_with_taps_alone_and_goes_on_after_a_kill(
     look("teach")
     page.locator("#begin").tap()
     expect(page.locator(".teach-chart")).to_be_visible(timeout=60_000)
-    assert page.locator(".teach-looks img").evaluate_all("all => all.every(one => one.naturalWidth > 0)")
+    page.wait_for_function("[...document.querySelectorAll('.teach-looks img')].every(one => one.naturalWidth > 0)")
     look("scores")
     page.locator("#next").tap()
     page.locator('[data-share="overkill"] [data-by="1"]').tap()
