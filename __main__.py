@@ -22,7 +22,7 @@ from .appliance.bundle_door import bundle
 from .appliance.camera_door import camera
 from .appliance.data_door import data
 from .appliance.degraded_door import degraded
-from .appliance.doors import DEMO, FILE, FOLDER, INSTALLED, become_process, default_settings, enter
+from .appliance.doors import FILE, FOLDER, become_process, enter, settings_option
 from .appliance.evaluate_door import evaluate
 from .appliance.health_door import health
 from .appliance.import_door import import_
@@ -42,16 +42,6 @@ EXIT_FAULT = 70
 EXIT_LOST = 75
 EXIT_REFUSED = 78
 LOG_FORMAT = "%(asctime)s.%(msecs)03d %(levelname)s %(processName)s %(threadName)s %(name)s: %(message)s"
-
-settings_option = click.option(
-    "--settings",
-    "settings_file",
-    type=FILE,
-    default=default_settings,
-    envvar="OKNG_SETTINGS",
-    show_default=f"{INSTALLED}, else {DEMO}",
-    help="Settings of the box.",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

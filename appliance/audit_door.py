@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .doors import FILE, FOLDER, default_settings
+from .doors import FILE, FOLDER, settings_option
 
 ANSWER_MS = 2000
 
@@ -15,12 +15,6 @@ ANSWER_MS = 2000
 @click.group()
 def audit() -> None:
     """Prove the audit trail and the sealed rows, sign a head, export the trail."""
-
-
-def _settings_option(command: Any) -> Any:
-    return click.option(
-        "--settings", "settings_file", type=FILE, default=default_settings, envvar="OKNG_SETTINGS", help="Of the box."
-    )(command)
 
 
 def _store(settings_file: Path, store: Path | None) -> Path:
@@ -35,7 +29,7 @@ store_option = click.option("--store", type=FOLDER, default=None, help="Of the l
 
 
 @audit.command()
-@_settings_option
+@settings_option
 @click.option("--ledger", type=FILE, default=None, help="A backup, or the ledger.db of another place.")
 @store_option
 @click.option("--heads", type=FILE, multiple=True, help="Signed heads that were kept elsewhere; may be given often.")
@@ -78,7 +72,7 @@ def verify(
 
 
 @audit.command()
-@_settings_option
+@settings_option
 @store_option
 @click.option("--json", "as_json", is_flag=True, help="Print it as a line of heads.jsonl.")
 def head(settings_file: Path, store: Path | None, as_json: bool) -> None:
@@ -107,7 +101,7 @@ def head(settings_file: Path, store: Path | None, as_json: bool) -> None:
 
 
 @audit.command()
-@_settings_option
+@settings_option
 @store_option
 @click.option("--format", "kind", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 @click.option("--since", default="", help="Only lines of then or later, UTC, for example 2026-11-23T06:00.")

@@ -12,13 +12,13 @@ from ..bus.clock import now_ns
 from ..bus.degraded import give_up, how_it_ended, read_degraded
 from ..bus.heartbeat import Pulse
 from ..inspect.standby import JUDGE, STANDBY, role_missing
-from .doors import FILE, FOLDER, default_settings
+from .doors import FOLDER, settings_option
 
 _UNIT = re.compile(r"okng-(?P<door>[a-z0-9-]+)(@(?P<name>[a-z0-9_-]+))?\.service")
 
 
 @click.group(invoke_without_command=True)
-@click.option("--settings", "settings_file", type=FILE, default=default_settings, envvar="OKNG_SETTINGS")
+@settings_option
 @click.pass_context
 def degraded(ctx: click.Context, settings_file: Path) -> None:
     """Say which processes are given up: started too often in a row, tried once a minute. Exit 1: there are some."""

@@ -24,6 +24,18 @@ def default_settings() -> Path:
     return DEMO if DEMO.exists() and not INSTALLED.exists() else INSTALLED
 
 
+settings_option = click.option(
+    "--settings",
+    "settings_file",
+    type=FILE,
+    default=default_settings,
+    envvar="OKNG_SETTINGS",
+    show_default=f"{INSTALLED}, else {DEMO}",
+    help="Settings of the box.",
+)
+"""Of every door that goes by them."""
+
+
 def region_of(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[int, int, int, int] | None:
     """Read x,y,w,h in picture pixels."""
     if text is None:

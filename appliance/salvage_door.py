@@ -5,13 +5,11 @@ from pathlib import Path
 
 import click
 
-from .doors import FILE, FOLDER, default_settings
+from .doors import FOLDER, settings_option
 
 
 @click.command()
-@click.option(
-    "--settings", "settings_file", type=FILE, default=default_settings, envvar="OKNG_SETTINGS", help="Of the box."
-)
+@settings_option
 @click.option("--store", type=FOLDER, default=None, help="Folder of the store; default: that of the settings.")
 @click.option("--again", is_flag=True, help="Also of files whose rescue has ended before; nothing is doubled.")
 @click.option("--json", "as_json", is_flag=True, help="Print the reports as JSON.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from .doors import DEMO, FILE, INSTALLED, default_settings
+from .doors import settings_option
 
 
 @click.group()
@@ -14,15 +14,7 @@ def settings() -> None:
 
 
 @settings.command()
-@click.option(
-    "--settings",
-    "settings_file",
-    type=FILE,
-    default=default_settings,
-    envvar="OKNG_SETTINGS",
-    show_default=f"{INSTALLED}, else {DEMO}",
-    help="Settings of the box.",
-)
+@settings_option
 @click.option("--dry-run", is_flag=True, help="Say what would be changed; write nothing.")
 def migrate(settings_file: Path, dry_run: bool) -> None:
     """Bring the settings and the recipes of its jobs up to this okng; each is kept beside as NAME.vN.bak.

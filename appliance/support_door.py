@@ -8,13 +8,13 @@ import click
 
 from ..bus.clock import utc_stamp
 from ..bus.errors import OkngError
-from .doors import FILE, default_settings, writing
+from .doors import FILE, settings_option, writing
 
 RUN, STORE = Path("/run/okng"), Path("/var/lib/okng/store")
 
 
 @click.command(name="support-bundle")
-@click.option("--settings", "settings_file", type=FILE, default=default_settings, envvar="OKNG_SETTINGS")
+@settings_option
 @click.option("--out", type=FILE, default=None, help="Default: okng-support-DATE.zip in this folder.")
 @click.option(
     "--pictures",

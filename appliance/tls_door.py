@@ -13,17 +13,7 @@ import click
 
 from ..bus.clock_floor import believed_now
 from ..bus.errors import BadKey
-from .doors import FILE, INSTALLED, default_settings
-
-_settings = click.option(
-    "--settings",
-    "settings_file",
-    type=FILE,
-    default=default_settings,
-    envvar="OKNG_SETTINGS",
-    show_default=str(INSTALLED),
-    help="Settings of the box.",
-)
+from .doors import FILE, settings_option
 
 
 @click.group()
@@ -32,7 +22,7 @@ def tls() -> None:
 
 
 @tls.command()
-@_settings
+@settings_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(settings_file: Path, as_json: bool) -> None:
     """Show what is served: fingerprint, names, end. Exit 1: it ends within 30 days, or has ended."""
@@ -47,7 +37,7 @@ def show(settings_file: Path, as_json: bool) -> None:
 
 
 @tls.command()
-@_settings
+@settings_option
 @click.option("--name", "names", multiple=True, metavar="HOST", help="Also called by this name; may come again.")
 @click.option("--out", type=FILE, default=None, help="Write it here instead of to standard output.")
 def csr(settings_file: Path, names: tuple[str, ...], out: Path | None) -> None:
@@ -60,7 +50,7 @@ def csr(settings_file: Path, names: tuple[str, ...], out: Path | None) -> None:
 
 
 @tls.command()
-@_settings
+@settings_option
 @click.argument("chain", type=click.File("rb"))
 def install(settings_file: Path, chain: Any) -> None:
     """Install CHAIN (PEM: the box's certificate first, then its issuers) if it fits the key, the names and the time."""
@@ -70,7 +60,7 @@ def install(settings_file: Path, chain: Any) -> None:
 
 
 @tls.command()
-@_settings
+@settings_option
 def renew(settings_file: Path) -> None:
     """A new key and a certificate of the box's own in place of what is served. Every browser will warn again."""
     click.echo("\n".join(_lines(_home(settings_file).renew())))

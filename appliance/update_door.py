@@ -6,20 +6,10 @@ from pathlib import Path
 
 import click
 
-from .doors import DEMO, FILE, INSTALLED, default_settings
+from .doors import settings_option
 
 SILENT_S = 2.0
 """io speaks every 250 ms."""
-
-settings_option = click.option(
-    "--settings",
-    "settings_file",
-    type=FILE,
-    default=default_settings,
-    envvar="OKNG_SETTINGS",
-    show_default=f"{INSTALLED}, else {DEMO}",
-    help="Settings of the box.",
-)
 
 
 @click.group()
