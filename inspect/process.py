@@ -185,6 +185,10 @@ class _Loop:
             self._waiting.popleft()
         if not self._keep():
             return False
+        if self._bench.unfit:
+            # The seat is worth nothing without the job of the line. One that starts anew has memory of its own again.
+            log.error("this standby cannot have the job of the line, and ends: %s", self._bench.unfit)
+            return False
         if self._waiting and at_ns - self._rehearsed_ns > REHEARSE_NS:
             self._rehearsed_ns = at_ns
             self._bench.active.verdict(self._waiting[-1], self._shelf)

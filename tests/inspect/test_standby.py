@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,7 +22,7 @@ from okng.bus.channel import Publisher, Subscriber
 from okng.bus.clock import now_ns
 from okng.bus.errors import Refused
 from okng.bus.heartbeat import Heartbeat, Pulse
-from okng.bus.messages import FrameReady, Health, InspectState, Job
+from okng.bus.messages import FrameReady, Health, InspectState, Job, JobOrder, JobPhase
 from okng.bus.part import Outcome, Verdict
 from okng.bus.ring import RingShelf
 from okng.bus.stop import Stop
@@ -215,13 +216,13 @@ class Bus:
     """What the loop hears and says."""
 
     def __init__(self) -> None:
-        self.coming: deque[FrameReady] = deque()
+        self.coming: deque[FrameReady | JobOrder] = deque()
         self.said: list[Any] = []
 
     def wait(self, timeout_ms: int) -> None:
         time.sleep(0.002)
 
-    def receive(self, timeout_ms: int) -> FrameReady | None:
+    def receive(self, timeout_ms: int) -> FrameReady | JobOrder | None:
         return self.coming.popleft() if self.coming else None
 
 
@@ -265,6 +266,29 @@ def test_the_standby_hears_everything_says_nothing_and_answers_only_what_was_not
     assert len(states) >= 5, "and again at each turn"
     assert made.seen[0] == 4, "it rehearsed with the newest frame"
     role.close()
+
+
+def test_a_standby_that_cannot_have_the_job_of_the_line_ends_and_leaves_the_seat_to_one_that_can(
+    tmp_path: Path,
+) -> None:
+    judge = Seat(tmp_path, CAMERAS)
+    judge.take()
+    role, bus = Role(tmp_path, CAMERAS), Bus()
+
+    def no_room(number: int, job: Job | None) -> Inspector:
+        raise MemoryError("no room for it")
+
+    bench = Bench(cast(Inspector, Plain()), no_room)
+    bus.coming.append(JobOrder("run", 1, JobPhase.STEADY, 2, replace(JOB, recipe="lid"), 0, None))
+    publisher = cast(Publisher, SimpleNamespace(send=bus.said.append))
+    loop = _Loop(bench, InspectOptions(), role, publisher, cast(Subscriber, bus), cast(RingShelf, None))
+    asked = iter(range(2000))
+    stop = SimpleNamespace(asked=SimpleNamespace(is_set=lambda: next(asked) > 1000))
+    assert loop.go(cast(Stop, stop)) == 70
+    assert not role.judges
+    assert bus.said == []
+    role.close()
+    judge.close()
 
 
 def test_a_proof_of_the_standby_ends_where_the_judge_dies(tmp_path: Path) -> None:
