@@ -29,7 +29,7 @@ from okng.bus.stop import Stop
 from okng.inspect.bench import Bench
 from okng.inspect.inspector import Inspector
 from okng.inspect.options import InspectOptions
-from okng.inspect.process import _Loop
+from okng.inspect.process import _Loop, run
 from okng.inspect.standby import ASIDE, JUDGE, RUN_DIR, STANDBY, Role
 from okng.inspect.standby_seat import Seat
 
@@ -226,7 +226,10 @@ class Bus:
         return self.coming.popleft() if self.coming else None
 
 
-def test_the_standby_hears_everything_says_nothing_and_answers_only_what_was_not(tmp_path: Path) -> None:
+def test_the_standby_hears_everything_says_nothing_and_answers_only_what_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("okng.inspect.process.REHEARSE_NS", 0)
     judge = Seat(tmp_path, CAMERAS)
     assert judge.take()
     role, bus, made = Role(tmp_path, CAMERAS), Bus(), Plain()
@@ -289,6 +292,121 @@ def test_a_standby_that_cannot_have_the_job_of_the_line_ends_and_leaves_the_seat
     assert bus.said == []
     role.close()
     judge.close()
+
+
+def test_beside_a_judge_that_is_behind_the_standby_takes_no_time_for_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("okng.inspect.process.REHEARSE_NS", 0)
+    judge, bus, made = Seat(tmp_path, CAMERAS), Bus(), Plain()
+    judge.take()
+    role, at = Role(tmp_path, CAMERAS), now_ns()
+    bus.coming += [frame(1, at - 2), frame(2, at - 1, "side")]
+    bench = Bench(cast(Inspector, made), lambda number, job: cast(Inspector, made))
+    options = InspectOptions.model_construct(golden_every_s=0)
+    publisher = cast(Publisher, SimpleNamespace(send=bus.said.append))
+    loop = _Loop(bench, options, role, publisher, cast(Subscriber, bus), cast(RingShelf, None))
+    turns = iter(range(100))
+
+    def asked() -> bool:
+        turn = next(turns)
+        if turn == 20:
+            assert (made.seen, made.proved) == ([], 0)
+            judge.answered(frame(1, at - 2))
+        return turn > 30
+
+    assert loop.go(cast(Stop, SimpleNamespace(asked=SimpleNamespace(is_set=asked)))) == 0
+    assert set(made.seen) == {2}
+    assert made.proved > 0
+    role.close()
+    judge.close()
+
+
+def test_the_first_rehearsal_is_some_time_after_the_start(tmp_path: Path) -> None:
+    judge, bus, made = Seat(tmp_path, CAMERAS), Bus(), Plain()
+    judge.take()
+    role = Role(tmp_path, CAMERAS)
+    bus.coming.append(frame(1, now_ns()))
+    bench = Bench(cast(Inspector, made), lambda number, job: cast(Inspector, made))
+    publisher = cast(Publisher, SimpleNamespace(send=bus.said.append))
+    loop = _Loop(bench, InspectOptions(), role, publisher, cast(Subscriber, bus), cast(RingShelf, None))
+    turns = iter(range(100))
+    assert loop.go(cast(Stop, SimpleNamespace(asked=SimpleNamespace(is_set=lambda: next(turns) > 20)))) == 0
+    assert made.seen == []
+    role.close()
+    judge.close()
+
+
+def test_a_judge_whose_model_failed_gives_the_seat_to_a_standby_that_is_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role, made, pulse = Role(tmp_path, CAMERAS), Plain(), Pulse(tmp_path)
+    made.trouble = "the device is lost"
+    went_on: list[bool] = []
+
+    def close() -> None:
+        """The failed model is built anew by a thread that takes its time to end."""
+        went_on.append(until(lambda: pulse.beats()[JUDGE].pid == other.pid, 5))
+
+    made.close = close  # type: ignore[method-assign]
+    turns = iter(range(2000))
+    alone, ends = (SimpleNamespace(asked=SimpleNamespace(is_set=lambda m=m: next(turns) > m)) for m in (20, 1500))
+    bench = Bench(cast(Inspector, made), lambda number, job: cast(Inspector, made))
+    publisher = cast(Publisher, SimpleNamespace(send=lambda _: None))
+    loop = _Loop(bench, InspectOptions(), role, publisher, cast(Subscriber, Bus()), cast(RingShelf, None))
+    assert loop.go(cast(Stop, alone)) == 0, "where nobody waits it keeps the seat, and builds its model anew"
+    with another(tmp_path) as other:
+        monkeypatch.setattr("okng.inspect.process.Inspector", lambda *_: made)
+        monkeypatch.setattr("okng.inspect.process.Stop", lambda: ends)
+        assert run(1, cast(Any, lambda _: None), InspectOptions(), CAMERAS, tmp_path, role) == 70
+        assert went_on == [True]
+    pulse.close()
+
+
+def test_a_standby_without_a_fit_model_or_the_job_of_the_line_is_not_called_ready(tmp_path: Path) -> None:
+    judge, bus, made, pulse = Seat(tmp_path, CAMERAS), Bus(), Plain(), Pulse(tmp_path)
+    judge.take()
+    role = Role(tmp_path, CAMERAS)
+    role.heartbeat.health = Health.READY
+    bench = Bench(cast(Inspector, made), lambda number, job: cast(Inspector, made))
+    publisher = cast(Publisher, SimpleNamespace(send=bus.said.append))
+    loop = _Loop(bench, InspectOptions(), role, publisher, cast(Subscriber, bus), cast(RingShelf, None))
+    turns, said = iter(range(100)), list[Health]()
+
+    def asked() -> bool:
+        turn = next(turns)
+        said.append(pulse.beats()[STANDBY].health)
+        made.trouble = "the device is lost" if turn in range(5, 10) else ""
+        if turn == 15:
+            bench.lacking = True  # as while the new job of the line is still being loaded
+        if turn == 20:
+            judge.close()
+        return turn > 25
+
+    assert loop.go(cast(Stop, SimpleNamespace(asked=SimpleNamespace(is_set=asked)))) == 0
+    assert [said[turn] for turn in (4, 9, 14, 19)] == [Health.READY, Health.STARTING, Health.READY, Health.STARTING]
+    assert pulse.beats()[JUDGE].health is Health.READY
+    role.close()
+    pulse.close()
+
+
+def test_a_seat_that_was_taken_away_is_nobodys_and_its_standby_ends(tmp_path: Path) -> None:
+    judge, bus, made = Seat(tmp_path, CAMERAS), Bus(), Plain()
+    judge.take()
+    role = Role(tmp_path, CAMERAS)
+    (tmp_path / "inspect.seat").unlink()
+    judge.close()
+    next_one = Seat(tmp_path, CAMERAS)
+    assert next_one.take()
+    bench = Bench(cast(Inspector, made), lambda number, job: cast(Inspector, made))
+    publisher = cast(Publisher, SimpleNamespace(send=bus.said.append))
+    loop = _Loop(bench, InspectOptions(), role, publisher, cast(Subscriber, bus), cast(RingShelf, None))
+    turns = iter(range(100))
+    assert loop.go(cast(Stop, SimpleNamespace(asked=SimpleNamespace(is_set=lambda: next(turns) > 20)))) == 70
+    assert not role.judges, "two would judge"
+    assert bus.said == []
+    role.close()
+    next_one.close()
 
 
 def test_a_proof_of_the_standby_ends_where_the_judge_dies(tmp_path: Path) -> None:
