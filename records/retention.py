@@ -94,13 +94,13 @@ class Retention:
     ) -> None:
         """cloud: folder of sync's notes; None: nothing is owed. disk, now: others in tests.
 
-        doubt: why the wall clock is not believed; while it is not, nothing goes by its age.
+        doubt: why the wall clock is not believed; while it is not, nothing goes by its age, nor as a stray file.
         """
         self._store, self._options, self._write, self._cloud = store, options, write, cloud
         self._disk = disk or (lambda: disk_of(store))
         self._now, self._doubt = now, doubt
         self._reader = LedgerReader(store)
-        self._sweep = Sweep(store, options.stray_days, write)
+        self._sweep = Sweep(store, options.stray_days, write, doubt)
         self._draining = self._said = False
         self._run: Counter[tuple[str, str]] = Counter()
         self._run_bytes = 0

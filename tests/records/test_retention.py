@@ -9,7 +9,9 @@ from types import ModuleType
 
 import pytest
 
+from okng.bus.clock import SECOND
 from okng.records import retention as module
+from okng.records import sweep
 from okng.records.check import check
 from okng.records.ledger import Ripe
 from okng.records.retention import Retention
@@ -219,6 +221,45 @@ def test_the_sweep_gives_a_file_that_no_row_names_its_time(store: Store) -> None
     assert kept(store) == [seq]
     (stray,) = store.rows("select sum(pictures) as n from given_up where class = 'stray'")
     assert stray["n"] == 4
+
+
+def stray(store: Store, name: str, at: datetime) -> Path:
+    """A file that no row names."""
+    folder = store.folder / "pictures" / "2026"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(b"x")
+    os.utime(folder / name, (at.timestamp(),) * 2)
+    return folder / name
+
+
+def test_no_file_is_stray_by_a_clock_that_is_not_believed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = [stray(store, "9-9-cam0.png", NOW - 60 * DAY), stray(store, "8-8-cam0.png.tmp", NOW - DAY)]
+    doubt, now = ["the clock stood at 1970"], [datetime(1970, 1, 1, tzinfo=UTC)]
+    retention = looking(store, doubt=lambda: doubt[0])
+    retention._now = lambda: now[0]
+    settle(retention)
+    assert store.rows("select * from ledger_since") == []
+    doubt[0], now[0] = "", NOW
+    settle(retention)
+    assert all(file.exists() for file in left)  # one that is being written by the wrong time seems old
+    monkeypatch.setattr(sweep, "now_ns", lambda real=sweep.now_ns: real() + 601 * SECOND)
+    settle(retention)
+    assert [file.exists() for file in left] == [True, False]
+    assert store.rows("select at from ledger_since")[0]["at"].startswith("2026")
+
+
+def test_what_no_row_names_stays_as_long_as_a_rescue_may_name_it(store: Store) -> None:
+    file = stray(store, "9-9-cam0.png", NOW - 60 * DAY)
+    damaged = store.folder / f"{FILE}.corrupt-20261001T000000000000Z"
+    damaged.write_bytes(b"x")
+    settle(looking(store))
+    for days in (1, 20):
+        later = NOW + days * DAY
+        settle(Retention(store.folder, RetentionOptions(), store.write, disk=lambda: ROOMY, now=lambda at=later: at))
+    assert file.exists()
+    damaged.unlink()
+    settle(Retention(store.folder, RetentionOptions(), store.write, disk=lambda: ROOMY, now=lambda: NOW + 21 * DAY))
+    assert not file.exists()
 
 
 def test_rows_go_when_asked_for_and_the_sums_and_the_balance_stay(store: Store, maker: ModuleType) -> None:
