@@ -166,7 +166,7 @@ def _loop(
             except (LedgerStuck, LedgerDamaged) as error:
                 recorder.get_stuck(error)
             rested = False
-        if not recorder.stuck:
+        if not recorder.stuck and not stop_by:
             try:
                 store.upkeep.turn(idle=recorder.idle, wanted=lambda: door.wait(0))
             except (LedgerStuck, LedgerDamaged) as error:

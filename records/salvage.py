@@ -232,7 +232,8 @@ class Salvage:
         child.stdout.close()
         work.child = None
         why = str(work.more.pop("error", "") or f"the reader ended with {child.returncode}")
-        if child.returncode == AGAIN:
+        if child.returncode == AGAIN or child.returncode < 0:
+            # A stop of the box or a lack of memory kills the reader: that says nothing of the file.
             # What it had read so far goes, so that rows and pictures have the room.
             with suppress(OSError):
                 work.staged.with_name(work.staged.name + ".part").unlink(missing_ok=True)

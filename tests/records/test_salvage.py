@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+import signal
 import time
 from pathlib import Path
 from types import ModuleType
@@ -346,6 +347,33 @@ def test_a_reader_that_fails_is_told_and_one_that_met_a_full_disk_is_tried_again
     assert "could not be read yet" in work.waits
     assert len(unfinished(filled.store)) == 1
     monkeypatch.undo()
+    assert rescue(filled)["tables"]["part"]["rescued"] == PARTS
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_reader_that_is_killed_reads_again(
+    filled: Any, how: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop of the unit ends every process of it, a lack of memory the largest: nothing is wrong with the file."""
+    spoil(filled.store / schema.FILE, "header")
+    filled.open()
+    sleeps = tmp_path / "sleeps"
+    sleeps.write_text("#!/bin/sh\nexec sleep 60\n")
+    sleeps.chmod(0o755)
+    work = Salvage(filled.ledger, filled.store)
+    with monkeypatch.context() as patched:
+        patched.setattr("okng.records.salvage.sys.executable", str(sleeps))
+        work.turn(idle=True)
+    assert work.reading
+    assert work._work is not None
+    assert work._work.child is not None
+    work._work.child.send_signal(how)
+    end = time.monotonic() + 20
+    while work.busy and time.monotonic() < end:
+        work.turn(idle=True)
+        time.sleep(0.002)
+    assert len(unfinished(filled.store)) == 1
+    assert "could not be read yet" in work.waits
     assert rescue(filled)["tables"]["part"]["rescued"] == PARTS
 
 
