@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import time
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -375,6 +376,37 @@ def test_a_reader_that_is_killed_reads_again(
     assert len(unfinished(filled.store)) == 1
     assert "could not be read yet" in work.waits
     assert rescue(filled)["tables"]["part"]["rescued"] == PARTS
+
+
+@pytest.mark.parametrize("table", ["part", "view", "seal", "audit", "run", "outbox"])
+def test_what_was_read_is_damaged_before_it_is_taken_over(
+    filled: Any, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read again, and the ledger, in whose transactions it is asked, is not blamed for it."""
+    spoil(filled.store / schema.FILE, "header")
+    filled.open()
+    work, end, spoilt = Salvage(filled.ledger, filled.store), time.monotonic() + 40, 0
+    while unfinished(filled.store) and time.monotonic() < end:
+        if work.taking and not spoilt and work._work is not None:
+            staged = work._work.staged
+            with closing(apsw.Connection(str(staged))) as db:
+                ((page,),) = db.execute("select rootpage from sqlite_schema where name = ?", (table,)).fetchall()
+                ((size,),) = db.execute("pragma page_size").fetchall()
+            with staged.open("rb+") as handle:
+                handle.seek((int(page) - 1) * int(size))
+                handle.write(b"\xff" * int(size))
+            spoilt += 1
+        work.turn(idle=True)
+        time.sleep(0.0005)
+        if spoilt:
+            work._look_ns = 0
+    assert spoilt
+    filled.ledger.reopen()
+    (damaged,) = put_aside(filled.store)
+    told = json.loads(report_of(damaged).read_text())
+    assert (told["state"], told["tables"]["part"]) == ("done", {"found": PARTS, "rescued": PARTS, "lost": 0})
+    assert filled.trail().count("ledger salvaged") == 1
+    assert check(filled.store).problems == []
 
 
 def test_a_damaged_ledger_from_elsewhere(filled: Any, tmp_path: Path) -> None:
