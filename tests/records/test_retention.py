@@ -171,6 +171,23 @@ def test_what_the_cloud_is_owed_goes_over_the_hard_cap_only_and_is_counted(store
     assert (gone["class"], gone["pictures"], gone["unsent"]) == ("reject", 2, 1)
 
 
+def test_while_rows_are_rescued_every_reject_may_be_owed(store: Store, tmp_path: Path) -> None:
+    """Parts come in before their events: the outbox says nothing of them yet."""
+    for _ in range(3):
+        store.add("reject", NOW - 400 * DAY)
+    notes, options = cloud(tmp_path / "sync", 3), RetentionOptions(rows_days=365, reject_gb=0)
+    damaged = store.folder / f"{FILE}.corrupt-20261001T000000000000Z"
+    damaged.write_bytes(b"x")
+    settle(looking(store, options, cloud=notes))
+    assert kept(store) == [1, 2, 3]
+    store.write(lambda db: db.execute("update part set picture_kept = 0").fetchall())
+    settle(looking(store, options, cloud=None))
+    assert store.rows("select count(*) as n from part") == [{"n": 3}]
+    damaged.unlink()
+    settle(looking(store, options, cloud=notes))
+    assert store.rows("select count(*) as n from part") == [{"n": 0}]
+
+
 def test_a_note_of_another_ledger_says_nothing_of_this_one(store: Store, tmp_path: Path) -> None:
     store.add("reject", NOW - 400 * DAY)
     settle(looking(store, cloud=cloud(tmp_path / "sync", 1, lineage=2)))
