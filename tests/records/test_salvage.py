@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import signal
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -275,7 +276,7 @@ def test_damage_that_is_found_behind_the_line_is_put_aside_too(
     spoil(filled.store / schema.FILE, "late pages")
     filled.open()
     assert put_aside(filled.store) == []
-    end = time.monotonic() + 20
+    end = time.monotonic() + 45
     while not (found := filled.ledger.look_on()) and time.monotonic() < end:
         time.sleep(0.01)
     assert found
@@ -283,6 +284,37 @@ def test_damage_that_is_found_behind_the_line_is_put_aside_too(
     assert len(put_aside(filled.store)) == 1
     monkeypatch.undo()
     assert rescue(filled)["tables"]["part"]["rescued"] > PARTS // 2
+
+
+def test_the_check_of_a_file_that_was_put_aside_says_nothing_of_the_fresh_one(
+    filled: Any, maker: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line met the damage before the check behind it did."""
+    looks, real = threading.Event(), apsw.Connection
+
+    def slow(*args: Any, **named: Any) -> apsw.Connection:
+        if threading.current_thread().name == "soundness":
+            looks.wait(20)
+            raise apsw.CorruptError("of the old file")
+        return real(*args, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(soundness, "_STEPS", 1)
+        patched.setattr(ledger_module, "CHECK_S", -1.0)
+        patched.setattr("okng.records.soundness.apsw.Connection", slow)
+        filled.open()
+    filled.ledger.rest()
+    spoil(filled.store / schema.FILE, "header")
+    filled.ledger.reopen()
+    assert len(put_aside(filled.store)) == 1
+    looks.set()
+    end = time.monotonic() + 1
+    while not (found := filled.ledger.look_on()) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert found == ""
+    fill(filled, maker, 1, 1, "run-9")
+    filled.ledger.reopen()
+    assert len(put_aside(filled.store)) == 1
 
 
 def test_a_file_that_is_refused_twice_running_is_put_aside_though_it_looks_sound(
