@@ -111,9 +111,10 @@ class Hourly:
             looked_at(waiting)
             size, digest = finished(waiting, target)
             self._came = Copied(Made(str(target), "records", size, digest), tuple(self._prune(folder)))
-        except (OSError, apsw.Error, Refused, BadLedger) as error:
+        except Exception as error:  # outermost frame of the thread: it is told, and another one is due
             why = str(error) or type(error).__name__
-            log.warning("no backup in %s: %s", folder, why)
+            known = isinstance(error, OSError | apsw.Error | Refused | BadLedger)
+            log.warning("no backup in %s: %s", folder, why, exc_info=not known)
             self._came = Copied(Made(str(target), "records", error=why))
 
     def _room(self, folder: Path) -> None:

@@ -144,8 +144,10 @@ class Sealing:
             pem = self.key.public_pem if self.key else ""
             asked = Asked(self._store / LEDGER, self._store, (), pem, full)
             self._found = who, audit_store(asked, tell)
-        except (OkngError, OSError, apsw.Error) as error:
-            self._found = who, str(error)
+        except Exception as error:  # outermost frame of the thread: it is told, and another one may be asked for
+            if not isinstance(error, OkngError | OSError | apsw.Error):
+                log.exception("the proof ended")
+            self._found = who, str(error) or type(error).__name__
 
     def _write_down(self, who: str, found: Verified | str) -> None:
         told: dict[str, object]

@@ -125,7 +125,7 @@ def _said(ask: Ask, store: Path, file: Path) -> bool | None:
     path = file.relative_to(store).as_posix()
     part, _, rest = file.name.partition("-")
     at, _, camera = rest.partition("-")
-    if not (part.isascii() and part.isdigit() and at.isascii() and at.isdigit()):
+    if not (_is_number(part) and _is_number(at)):
         return None
     camera = camera.removesuffix(ENDING) if small else camera.rpartition(".")[0]
     found = ask.first(
@@ -144,6 +144,11 @@ def _said(ask: Ask, store: Path, file: Path) -> bool | None:
     if found["other"] == path:
         return bool(found["other_kept"])
     return None
+
+
+def _is_number(text: str) -> bool:
+    """One that a row can have."""
+    return text.isascii() and text.isdigit() and int(text[:20]) < 1 << 63
 
 
 def _looked_after(db: apsw.Connection, at: str) -> str:

@@ -125,6 +125,10 @@ def test_what_was_written_is_sound(store: Path) -> None:
         ("delete from seal where n between 20 and 22", "links 20..22 of the seal were removed"),
         ("update head set body = replace(body, 'daily', 'asked')", "was not signed, or was changed"),
         ("delete from seal", "the seal was removed: it has no beginning"),
+        ("update seal set hash = 'abc' where kind = 3 and a = 1 and b = 15", "trigger 15 of run 1: is not what was"),
+        ("update seal set hash = 7 where kind = 3 and a = 1 and b = 15", "trigger 15 of run 1: is not what was"),
+        ("update part set why = x'6e67' where seq = 6", "part seq 6: is not what was sealed"),
+        ("update view set camera = x'6e67' where seq = 6", "part seq 6: is not what was sealed"),
     ],
 )
 def test_a_change_is_found_and_the_row_is_named(store: Path, sql: str, said: str) -> None:
@@ -301,6 +305,35 @@ def test_a_restored_copy_is_explained(store: Path, tmp_path: Path, maker: Module
     assert found.problems == []
     assert f"seal: the head of {late.utc} knows {late.link_n} of lineage 1; the file was restored" in str(found.notes)
     assert audit_store(Asked(copy, None)).problems == []
+    change(store, "update part set why = 'ok' where seq = 3")
+    assert len(look(store).problems) == 1
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_a_file_that_another_took_the_place_of_is_explained(
+    store: Path, tmp_path: Path, maker: ModuleType, damaged: bool
+) -> None:
+    """Damage and then a copy that is put back, or two copies one after the other: heads of the file between remain."""
+    copy = tmp_path / "copy.db"
+    copy.write_bytes((store / schema.FILE).read_bytes())
+    if damaged:
+        (store / schema.FILE).write_bytes(b"x" * 8192)
+    else:
+        restore(store, copy)
+    for turn in (1, 2):
+        ledger = Ledger(store)
+        fill(ledger, maker, 41, 50, f"run-{turn}")
+        with ledger.transaction() as db:
+            head = sign_head(db, BoxKey.load_or_make(tmp_path / "key"), "asked")
+        append_head(store, head)
+        ledger.close()
+        assert head.lineage == turn + 1
+        if turn == 1:
+            restore(store, copy)
+    found = look(store)
+    assert found.problems == []
+    assert "1 heads are of lineage 2, which is not in this file: look at the file that was put aside" in found.notes
+    assert found.heads == 5
     change(store, "update part set why = 'ok' where seq = 3")
     assert len(look(store).problems) == 1
 
