@@ -50,8 +50,9 @@ def audit_store(asked: Asked, tell: Callable[[float], None] = lambda _: None) ->
         except (ValueError, KeyError, TypeError) as error:
             raise BadData(f"{asked.file}: a head in it is none: {error}") from error
     own = asked.store / FILE if asked.store else None
-    beside = read_heads(own) if own is not None and own.exists() else []
-    given = [head for file in asked.heads for head in read_heads(file)]
+    left_out: list[str] = []
+    beside = read_heads(own, left_out.append) if own is not None and own.exists() else []
+    given = [head for file in asked.heads for head in read_heads(file, left_out.append)]
     every = {head.line: head for head in (*kept, *beside, *given)}
     good: list[Head] = []
     bad: list[str] = []
@@ -69,6 +70,7 @@ def audit_store(asked: Asked, tell: Callable[[float], None] = lambda _: None) ->
     found = verify(asked.file, good, pictures=pictures, tell=tell)
     for text in bad:
         found.say(text)
+    found.notes += left_out
     keys = [asked.public_pem] if asked.public_pem else [*{pem_of(head.key): None for head in good}]
     for text in _signatures(asked.file, keys):
         found.say(text)

@@ -1,6 +1,7 @@
 """Nothing that was sealed can be changed, taken out, put in or moved without being named."""
 
 import math
+import os
 import random
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import apsw
 import pytest
 
-from okng.bus.errors import BadLedger
+from okng.bus.errors import BadData, BadLedger
 from okng.bus.messages import FrameReady
 from okng.bus.part import ImageHealth, Why
 from okng.identity.box_key import BoxKey
@@ -284,6 +285,46 @@ def test_a_file_of_heads_that_a_power_cut_ended_is_read_to_there(store: Path) ->
     file.write_text(file.read_text() + '{"body": {"box')
     assert len(read_heads(file)) == 4
     assert look(store).sound
+
+
+def test_a_torn_line_among_heads_ends_no_proof(store: Path) -> None:
+    """A cut of power ended a line, and the box went on; another was not written to its end by an older okng."""
+    file = store / FILE
+    heads = read_heads(file)
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(lines[0] + lines[1][:40] + lines[2] + b"\0\xff\n" + lines[3][:200])
+    append_head(store, heads[3])
+    assert read_heads(file) == [heads[0], heads[3]]
+    found = look(store)
+    assert (found.problems, found.heads) == ([], 4)
+    assert [text.partition(": ")[2][:15] for text in found.notes if "no head" in text] == [
+        f"line {n}: no head" for n in (2, 3, 4)
+    ]
+    file.write_bytes(b"no heads at all\n")
+    with pytest.raises(BadData, match="line 1: no head"):
+        read_heads(file)
+
+
+def test_a_head_that_the_disk_did_not_take_leaves_nothing_of_itself(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, real = (store / FILE).read_bytes(), os.write
+    head = read_heads(store / FILE)[0]
+    left = [100]
+
+    def short(handle: int, data: bytes) -> int:
+        if not left[0]:
+            raise OSError(28, "No space left on device")
+        taken, left[0] = left[0], 0
+        return real(handle, data[:taken])
+
+    with monkeypatch.context() as patched:
+        patched.setattr("okng.records.seal_heads.os.write", short)
+        with pytest.raises(OSError, match="No space"):
+            append_head(store, head)
+    assert (store / FILE).read_bytes() == before
+    append_head(store, head)
+    assert len(read_heads(store / FILE)) == 5
 
 
 def test_a_restored_copy_is_explained(store: Path, tmp_path: Path, maker: ModuleType) -> None:
