@@ -138,6 +138,8 @@ class _Chain:
         self._blocks: list[tuple[int, int]] = []
         self._began = ""
         self._first: dict[str, int] = {}
+        self._first_triggers: dict[int, int] | None = None
+        self._first_counters: list[int] | None = None
         for n, kind, a, b, text in rows(db, "select n, kind, a, b, body from seal where body is not null order by n"):
             try:
                 self._told(kind, a, b, json.loads(text))
@@ -149,7 +151,11 @@ class _Chain:
         match kind:
             case Kind.LINEAGE:
                 if "unsealed" in body and not self._began:
-                    self._began, self._first = str(body["at"]), {key: int(n) for key, n in body["unsealed"].items()}
+                    was = body["unsealed"]
+                    self._began, self._first = str(body["at"]), {name: int(was[name]) for name in ("part", "journal")}
+                    if "trigger" in was:  # seals begun by the first okng that had one do not say
+                        self._first_triggers = {int(epoch): int(top) for epoch, top in was["trigger"].items()}
+                        self._first_counters = [int(epoch) for epoch in was["counters"]]
             case Kind.WITHDRAWN:
                 self._withdrawn[a] = body["was"]
             case Kind.RETIRED:
@@ -283,18 +289,7 @@ class _Chain:
         found.retired = self._gone
         if found.retired:
             found.notes.append(f"{found.retired} parts were deleted by retention, which said so")
-        free = "select {key} from {table} where {old} except select {held} from seal where kind = {kind} limit {most}"
-        asked = (
-            (Kind.PART, "part", "seq", "a", f"seq > {first.get('part', 0)}"),
-            (Kind.TRIGGER, "trigger", "epoch, number", "a, b", f"stored_at >= '{self._began}'"),
-            (Kind.JOURNAL, "journal", "n", "a", f"n > {first.get('journal', 0)}"),
-            (Kind.SIGNATURE, "signature", "n", "a", "1"),
-        )
-        for kind, table, key, held, old in asked:
-            sql = free.format(key=key, table=table, old=old, held=held, kind=int(kind), most=MOST_NAMED)
-            for row in rows(self._db, sql):
-                a, b = (*row, 0)[:2]
-                found.say(f"{_name(kind, a, b)}: was put in by hand: no link seals it")
+        self._put_in()
         sql = "select count(*), min(seq), max(seq) from part where seq > ? and seq <= ?"
         upto = max((b for _, b in self._blocks), default=0)
         count, least, most = rows(self._db, sql, (upto, first.get("part", 0)))[0]
@@ -303,6 +298,34 @@ class _Chain:
             found.notes.append(f"{count} parts (seq {least}..{most}) are from before the seal and not sealed (yet)")
         if found.older:
             found.notes.append(f"{found.older} parts from before {self._began} are sealed in blocks")
+
+    def _put_in(self) -> None:
+        """Rows that were not there when the seal began, and that no link seals."""
+        first = self._first
+        triggers = (
+            "trigger left join json_each(:triggers) f on cast(f.key as integer) = epoch",
+            "number > coalesce(f.value, 0) or number < 1",
+        )
+        if self._first_triggers is None:
+            triggers = ("trigger", "stored_at >= :began or number < 1")
+        ended = "last = 1 and epoch not in (select value from json_each(:counters))"
+        asked = [
+            (Kind.PART, "part", "seq", "a", f"seq > {first['part']} or seq < 1"),
+            (Kind.TRIGGER, triggers[0], "epoch, number", "a, b", triggers[1]),
+            (Kind.JOURNAL, "journal", "n", "a", f"n > {first['journal']} or n < 1"),
+            (Kind.SIGNATURE, "signature", "n", "a", "1"),
+            *([] if self._first_counters is None else [(Kind.COUNTERS, "counter_snapshot", "epoch", "a", ended)]),
+        ]
+        named = {
+            "triggers": json.dumps(self._first_triggers or {}),
+            "counters": json.dumps(self._first_counters or []),
+            "began": self._began,
+        }
+        for kind, table, key, held, new in asked:
+            sql = f"select {key} from {table} where {new} except select {held} from seal where kind = {int(kind)}"
+            for row in self._db.execute(f"{sql} limit {MOST_NAMED}", named).fetchall():
+                a, b = cast(tuple[int, int], (*row, 0)[:2])
+                self._found.say(f"{_name(kind, a, b)}: was put in by hand: no link seals it")
 
 
 def _no_longer_kept(db: apsw.Connection, found: Verified) -> None:

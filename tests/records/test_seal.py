@@ -159,6 +159,26 @@ def test_a_row_that_was_put_in_is_named(store: Path) -> None:
     ]
 
 
+def test_a_row_that_was_put_in_under_a_number_that_none_has_is_named(store: Path) -> None:
+    """Below all others, by an old time, or the last counters of a run that never ended."""
+    names = ", ".join(name for name in PART if name not in ("seq", "number"))
+    counted = ", ".join(name for name in COUNTERS if name not in ("epoch", "number"))
+    change(
+        store,
+        f"insert into part (seq, number, {names}, picture_kept) select -7, 999, {names}, 1 from part where seq = 4",
+        "insert into trigger select epoch, 998, part, station, at_ns, encoder, deadline_ns, recipe, missed, boot_id,"
+        " '2001-01-01T00:00:00.000Z' from trigger where number = 1",
+        "insert into journal values (-3, '2026-11-26', 'lot', '', 'begun', 'eve', '{}')",
+        f"insert into counter_snapshot (epoch, number, {counted}) select 7, 1, {counted} from counter_snapshot",
+    )
+    assert look(store).problems == [
+        "part seq -7: was put in by hand: no link seals it",
+        "trigger 998 of run 1: was put in by hand: no link seals it",
+        "journal entry -3: was put in by hand: no link seals it",
+        "last counters of run 7: was put in by hand: no link seals it",
+    ]
+
+
 def test_two_rows_that_changed_places_are_named(store: Path) -> None:
     change(
         store,
@@ -426,6 +446,29 @@ def test_parts_from_before_the_seal_are_told_and_then_sealed_in_blocks(tmp_path:
     assert (after.problems, after.unsealed, after.older, after.parts) == ([], 0, 30, 5)
     change(tmp_path, "update part set why = 'late' where seq = 4")
     assert look(tmp_path).problems == ["parts 1..30, sealed together by link 12: was changed"]
+
+
+def test_what_was_stored_before_the_seal_is_known_by_its_number_and_not_by_its_time(
+    tmp_path: Path, maker: ModuleType
+) -> None:
+    ledger = Ledger(tmp_path)
+    fill(ledger, maker, 1, 30)
+    ledger.store([Ripe(maker.counters_entry(61, ok=20, ng=10))])
+    ledger.close()
+    ahead = "update trigger set stored_at = '2099-01-01T00:00:00.000Z'"
+    change(tmp_path, "delete from seal", "delete from head", ahead)
+    ledger = Ledger(tmp_path)
+    fill(ledger, maker, 31, 33, "run-2")
+    ledger.close()
+    assert look(tmp_path).problems == []
+    # A seal that was begun by an okng that did not note them yet goes by the time.
+    change(
+        tmp_path,
+        "update seal set body = json_remove(body, '$.unsealed.trigger', '$.unsealed.counters') where n = 1",
+        "update trigger set stored_at = '2001-01-01T00:00:00.000Z' where epoch = 1",
+    )
+    anew(tmp_path, 1)
+    assert look(tmp_path).problems == []
 
 
 def test_heads_tell_how_far_all_had_come(store: Path) -> None:
