@@ -21,6 +21,7 @@ from .bookkeeping import rows
 from .seal import KEYED, parts_among, parts_in
 from .seal_content import START, Kind, block_hash, linked
 from .seal_heads import Head
+from .seal_retired import Retired
 
 MOST_NAMED = 100
 """Findings that are told one by one."""
@@ -131,9 +132,8 @@ class _Chain:
     def __init__(self, db: apsw.Connection, found: Verified) -> None:
         self._db, self._found = db, found
         self._withdrawn: dict[int, list[Any]] = {}
-        self._retired: list[tuple[int, int, int]] = []
-        self._gone = self._said_gone = 0
-        self._epochs: dict[int, list[tuple[int, int]]] = {}
+        self._retired = Retired()
+        self._gone = self._loosely_gone = 0
         self._pruned: dict[int, tuple[int, bytes]] = {}
         self._blocks: list[tuple[int, int]] = []
         self._began = ""
@@ -159,10 +159,7 @@ class _Chain:
             case Kind.WITHDRAWN:
                 self._withdrawn[a] = body["was"]
             case Kind.RETIRED:
-                self._retired.append((a, b, int(body["parts"])))
-                self._said_gone += int(body["parts"])
-                for epoch, first, last in body["triggers"]:
-                    self._epochs.setdefault(int(epoch), []).append((int(first), int(last)))
+                self._retired.add(a, b, body)
             case Kind.PRUNED:
                 self._pruned[a] = (b, bytes.fromhex(body["hash"]))
             case _:
@@ -245,9 +242,10 @@ class _Chain:
         if content is None and kind == Kind.PART and a in self._withdrawn:
             content = self._withdrawn[a]
         if content is None:
-            if kind == Kind.PART and any(first <= a <= last for first, last, _ in self._retired):
+            if kind == Kind.PART and self._retired.has_part(a):
                 self._gone += 1
-            elif kind != Kind.TRIGGER or not any(first <= b <= last for first, last in self._epochs.get(a, ())):
+                self._loosely_gone += self._retired.is_loose(a)
+            elif kind != Kind.TRIGGER or not self._retired.has_trigger(a, b):
                 self._found.say(f"{name}: was removed (link {n} of the seal)")
             return
         if not _holds(before, (kind, a, b), content, hashed):
@@ -269,9 +267,8 @@ class _Chain:
         if len(held) == body["rows"] and digest == body["sha256"]:
             self._found.older += len(held)
             return
-        lost = sum(1 for a, b, _ in self._retired if a <= last and b >= first)
-        lost += sum(1 for seq in self._withdrawn if first <= seq <= last)
-        if lost and len(held) < body["rows"]:
+        lost = self._retired.most_gone(first, last) + sum(1 for seq in self._withdrawn if first <= seq <= last)
+        if 0 < body["rows"] - len(held) <= lost:
             self._found.notes.append(f"parts {first}..{last}: sealed as one, and some were deleted since: not provable")
             return
         what = "was changed" if len(held) == body["rows"] else f"{len(held)} are there of {body['rows']}"
@@ -284,8 +281,9 @@ class _Chain:
             if rows(self._db, "select 1 from part limit 1"):
                 found.say("the seal was removed: it has no beginning")
             return
-        if self._gone > self._said_gone:
-            found.say(f"{self._gone} parts are gone from the ranges of which retention deleted {self._said_gone}")
+        if self._loosely_gone > self._retired.loose:
+            said = f"of which retention deleted {self._retired.loose}"
+            found.say(f"{self._loosely_gone} parts are gone from the ranges {said}")
         found.retired = self._gone
         if found.retired:
             found.notes.append(f"{found.retired} parts were deleted by retention, which said so")

@@ -28,6 +28,7 @@ from okng.records.seal_audit import Asked, audit_store, ledger_of
 from okng.records.seal_content import CHANGES, COUNTERS, HEALTH, PART, TRIGGER, VIEW, Kind, linked
 from okng.records.seal_heads import FILE, Head, append_head, read_heads, sign_head
 from okng.records.seal_prune import Pruner
+from okng.records.seal_retired import Runs, runs_of
 from okng.records.seal_verify import Verified, verify
 from okng.records.views import FIGURES, Sight
 
@@ -510,6 +511,7 @@ def test_rows_that_retention_deleted_are_lawful_and_their_links_go(tmp_path: Pat
     kept = look(tmp_path)
     assert (kept.problems, kept.parts, kept.retired, kept.heads) == ([], 30, 120, 2)
     with ledger.transaction() as db:
+        assert pruner.step(db) == 0  # learns what went
         assert pruner.step(db) == 240
     with ledger.transaction() as db:
         assert pruner.step(db) == 0
@@ -532,7 +534,59 @@ def test_more_than_retention_told_of_is_found(tmp_path: Path, maker: ModuleType)
     ledger.close()
     assert look(tmp_path).sound
     change(tmp_path, "delete from part where seq = 9")
-    assert look(tmp_path).problems == ["20 parts are gone from the ranges of which retention deleted 19"]
+    assert look(tmp_path).problems == ["part seq 9: was removed (link 19 of the seal)"]
+
+
+def test_after_links_went_too_one_more_that_is_taken_out_is_named(tmp_path: Path, maker: ModuleType) -> None:
+    ledger, pruner = Ledger(tmp_path), Pruner()
+    fill(ledger, maker, 1, 400)
+    went = [seq for seq in range(1, 381) if seq not in (60, 150, 300)]
+    with ledger.transaction() as db:
+        for some in (went[:190], went[190:]):
+            delete_rows(db, some, "2027-01-01T00:00", "2027-01-01T00:00")
+    change(tmp_path, "delete from part where seq = 300")
+    for _ in range(8):
+        with ledger.transaction() as db:
+            pruner.step(db)
+    ledger.close()
+    (said,) = look(tmp_path).problems
+    assert said.startswith("part seq 300: was removed")
+    change(tmp_path, "delete from part where seq = 60", "delete from trigger where number = 299")
+    assert [text.partition(" (")[0] for text in look(tmp_path).problems] == [
+        "part seq 60: was removed",
+        "trigger 299 of run 1: was removed",
+        "part seq 300: was removed",
+    ]
+    assert look(tmp_path).links < 600
+
+
+def test_one_more_that_is_taken_out_of_a_block_is_found(tmp_path: Path, maker: ModuleType) -> None:
+    ledger = Ledger(tmp_path)
+    fill(ledger, maker, 1, 60)
+    ledger.close()
+    change(tmp_path, "delete from seal", "delete from head")
+    ledger = Ledger(tmp_path)
+    with ledger.transaction() as db:
+        seal_older(db)
+        delete_rows(db, list(range(1, 20)), "2027-01-01T00:00", "2027-01-01T00:00")
+    ledger.close()
+    assert look(tmp_path).problems == []
+    change(tmp_path, "delete from part where seq = 40")
+    assert look(tmp_path).problems == ["parts 1..60, sealed together by link 2: 40 are there of 60"]
+
+
+def test_numbers_are_kept_as_runs() -> None:
+    pick = random.Random(5)
+    for _ in range(60):
+        numbers = set(pick.sample(range(1, 200), pick.randrange(1, 120))) | set(range(1, 90, pick.randrange(1, 6)))
+        made = Runs()
+        for part in (0, 1):
+            for first, last, step in runs_of(one for one in numbers if one % 2 == part):
+                made.add(first, last, step)
+        assert {one for one in range(-5, 210) if one in made} == numbers
+        least, most = pick.randrange(-5, 100), pick.randrange(50, 220)
+        assert made.count(least, most) == sum(1 for one in numbers if least <= one <= most)
+    assert runs_of(range(1, 400, 2)) == [[1, 399, 2]]
 
 
 def test_bytes_that_are_no_text_any_more_are_named_like_any_other_change(tmp_path: Path, maker: ModuleType) -> None:
