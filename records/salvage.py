@@ -307,11 +307,12 @@ class Salvage:
         parts = body["tables"].get("part", {"found": 0, "rescued": 0, "lost": 0})
         text = f"{work.damaged.name}: {parts['rescued']} parts rescued, {parts['lost']} lost"
         with self._ledger.transaction() as db:
-            # A kill between this commit and the note on disk comes by here again.
-            sql = "select body from audit order by n desc limit 1000"
-            newest = (json.loads(str(one)) for (one,) in rows(db, sql))
-            name = work.damaged.name
-            if not any(one["what"] == "ledger salvaged" and one["object"]["file"] == name for one in newest):
+            # A kill between this commit and the note on disk comes by here again, and so does who asks for it twice.
+            sql = (
+                "select 1 from audit where json_extract(body, '$.what') = 'ledger salvaged'"
+                " and json_extract(body, '$.object.file') = ? limit 1"
+            )
+            if not rows(db, sql, (work.damaged.name,)):
                 taking.finish(db)
                 audit(db, Deed("ledger salvaged", {"file": work.damaged.name, **body}))
         work.more.update(body)

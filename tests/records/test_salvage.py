@@ -20,7 +20,8 @@ from okng.bus.errors import BadLedger
 from okng.bus.part import Why
 from okng.records import ledger as ledger_module
 from okng.records import salvage, salvage_shapes, schema, soundness
-from okng.records.audit import audit_problems
+from okng.records.audit import Deed, audit_problems
+from okng.records.bookkeeping import audit
 from okng.records.check import check
 from okng.records.ledger import LedgerDamaged, LedgerStuck, Ripe
 from okng.records.read import LedgerReader
@@ -259,6 +260,21 @@ def test_by_hand(filled: Any, maker: ModuleType) -> None:
     assert (shown.exit_code, "nothing is put aside" in shown.stdout) == (0, True)
     (again,) = salvage_now(filled.store, again=True)
     assert again["tables"]["part"]["rescued"] == told["tables"]["part"]["rescued"]
+
+
+def test_what_is_rescued_again_long_after_doubles_nothing(filled: Any) -> None:
+    spoil(filled.store / schema.FILE, "header")
+    filled.open()
+    rescue(filled)
+    runs = dump(filled.store, "select * from run order by n")
+    assert runs
+    with filled.ledger.transaction() as db:
+        for _ in range(1001):
+            audit(db, Deed("signed in", {}, "ann"))
+    filled.ledger.close()
+    salvage_now(filled.store, again=True)
+    assert dump(filled.store, "select * from run order by n") == runs
+    assert check(filled.store).problems == []
 
 
 def test_every_table_is_rescued_or_left_on_purpose() -> None:
