@@ -6,7 +6,7 @@ on is sound in itself, and only a head tells.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,12 +94,11 @@ def verify(
     file: Path,
     heads: Sequence[Head] = (),
     *,
-    pictures: Callable[[apsw.Connection], Iterable[str]] | None = None,
     tell: Callable[[float], None] = lambda _: None,
 ) -> Verified:
     """Prove a ledger, or name what is wrong with it. BadLedger: it cannot be read.
 
-    heads: whose signatures hold. pictures: yields what is wrong with the kept pictures. tell: is told the share done.
+    heads: whose signatures hold. tell: is told the share done.
     """
     found = Verified()
     with opened(file) as db:
@@ -111,9 +110,6 @@ def verify(
             chain.unsealed()
             _no_longer_kept(db, found)
             _against_heads(db, found, heads)
-            if pictures is not None:
-                for text in pictures(db):
-                    found.say(text)
         except UnicodeDecodeError as error:  # outside of what `_contents` can name
             found.say(f"bytes on the disk are no text any more, so that not all could be looked at: {error}")
     return found

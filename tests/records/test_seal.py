@@ -560,6 +560,32 @@ def test_after_links_went_too_one_more_that_is_taken_out_is_named(tmp_path: Path
     assert look(tmp_path).links < 600
 
 
+def test_while_pictures_are_looked_at_the_ledger_goes_on_and_retention_too(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The WAL can be folded back, and a picture that goes meanwhile is no finding."""
+    change(store, "update part set picture_kept = seq in (2, 3)", "update view set picture_kept = 0")
+    change(store, "insert into given_up values ('2026-11-26', 'ok', 99, 10, 0)")
+    ledger, real, told = Ledger(store), Path.open, []
+
+    def opened(path: Path, *more: Any, **named: Any) -> Any:
+        if path.name == "p2.png":
+            with ledger.transaction() as db:
+                db.execute("update part set picture_kept = 0 where seq = 2")
+            with closing(apsw.Connection(str(store / schema.FILE))) as other:
+                ((busy, left, done),) = other.execute("pragma wal_checkpoint(truncate)").fetchall()
+                told.append((busy, left, done))
+        return real(path, *more, **named)
+
+    monkeypatch.setattr(Path, "open", opened)
+    asked, shares = ledger_of(store), list[float]()
+    found = audit_store(Asked(asked.file, asked.store, (), "", full=True), shares.append)
+    ledger.close()
+    assert told == [(0, 0, 0)]
+    assert found.problems == ["part seq 3: its picture p3.png is not there"]
+    assert len(shares) > 1
+
+
 def test_one_more_that_is_taken_out_of_a_block_is_found(tmp_path: Path, maker: ModuleType) -> None:
     ledger = Ledger(tmp_path)
     fill(ledger, maker, 1, 60)
