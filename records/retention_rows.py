@@ -77,6 +77,7 @@ def delete_rows(db: apsw.Connection, seqs: list[int], until: str, at: str) -> li
             "delete from outbox where stream = ? and json_extract(cast(body as text), '$.seq') = ?", (REJECTS, seq)
         )
     db.execute(f"delete from review where seq in ({held})")
+    db.execute(f"delete from label where undone_at is not null and seq in ({held})")
     db.execute(f"delete from part where seq in ({held})")
     seal = Seal(db)
     seal.tell(Kind.RETIRED, min(seqs), max(seqs), {"parts": len(seqs), "seqs": runs_of(seqs), "triggers": triggers})

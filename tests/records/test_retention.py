@@ -302,6 +302,16 @@ def test_rows_go_when_asked_for_and_the_sums_and_the_balance_stay(store: Store, 
     assert sums == [{"ok": 3, "ng": 5}]
 
 
+def test_what_was_said_of_a_part_and_taken_back_goes_with_its_row(store: Store) -> None:
+    seq = store.add("reject", NOW - 500 * DAY)
+    store.label(seq)
+    store.write(lambda db: db.execute("update label set undone_at = at, undone_by = who").fetchall())
+    settle(looking(store, RetentionOptions(rows_days=400)))
+    assert store.rows("select seq from part") == []
+    assert store.rows("select * from label") == []
+    assert not [text for text in check(store.folder).problems if "labelled" in text]
+
+
 def test_rows_stay_for_ever_unless_somebody_says_otherwise(store: Store) -> None:
     store.add("reject", NOW - 9000 * DAY)
     settle(looking(store))
