@@ -1,8 +1,10 @@
 """Nothing that was sealed can be changed, taken out, put in or moved without being named."""
 
+import json
 import math
 import os
 import random
+import time
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +13,8 @@ from typing import Any
 import apsw
 import pytest
 
+from okng.bus.asks import Ask, new_id
+from okng.bus.clock import now_ns
 from okng.bus.errors import BadData, BadLedger
 from okng.bus.messages import FrameReady
 from okng.bus.part import ImageHealth, Why
@@ -26,10 +30,11 @@ from okng.records.rows import Kept
 from okng.records.seal import KEYED, parts_among, seal_older
 from okng.records.seal_audit import Asked, audit_store, ledger_of
 from okng.records.seal_content import CHANGES, COUNTERS, HEALTH, PART, TRIGGER, VIEW, Kind, linked
-from okng.records.seal_heads import FILE, Head, append_head, read_heads, sign_head
+from okng.records.seal_heads import FILE, KEY_FILE, PUBLIC_FILE, Head, append_head, read_heads, sign_head
 from okng.records.seal_prune import Pruner
 from okng.records.seal_retired import Runs, runs_of
 from okng.records.seal_verify import Verified, verify
+from okng.records.sealing import Sealing
 from okng.records.views import FIGURES, Sight
 
 PARTS = 40
@@ -584,6 +589,26 @@ def test_while_pictures_are_looked_at_the_ledger_goes_on_and_retention_too(
     assert told == [(0, 0, 0)]
     assert found.problems == ["part seq 3: its picture p3.png is not there"]
     assert len(shares) > 1
+
+
+def test_the_box_proves_a_copy_that_was_put_back_on_a_new_disk(room: Any, maker: ModuleType) -> None:
+    """Its heads are of the key before: that is told, and is no finding."""
+    room.staff()
+    fill(room.ledger, maker, 1, 10)
+    Sealing(room.ledger, room.store).sign("daily")
+    for key in (KEY_FILE, PUBLIC_FILE):
+        (room.store / key).unlink()
+    after = Sealing(room.ledger, room.store)
+    after.sign("daily")
+    after.prove(Ask(new_id(), "audit.verify", "ann", "audit.read"))
+    end = time.monotonic() + 20
+    while not (kept := room.rows("select body from keep where name = 'audit.verify'")) and time.monotonic() < end:
+        after.settle(now_ns())
+        time.sleep(0.01)
+    after.close()
+    told = json.loads(kept[0][0])
+    assert (told["problems"], told["heads"]) == ([], 2)
+    assert "the box has another key now" in str(told["notes"])
 
 
 def test_one_more_that_is_taken_out_of_a_block_is_found(tmp_path: Path, maker: ModuleType) -> None:
