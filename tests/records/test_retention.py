@@ -4,12 +4,13 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from okng.bus.clock import SECOND
+from okng.bus.clock import SECOND, now_ns
 from okng.records import retention as module
 from okng.records import sweep
 from okng.records.check import check
@@ -259,7 +260,7 @@ def test_no_file_is_stray_by_a_clock_that_is_not_believed(store: Store, monkeypa
     doubt[0], now[0] = "", NOW
     settle(retention)
     assert all(file.exists() for file in left)  # one that is being written by the wrong time seems old
-    monkeypatch.setattr(sweep, "now_ns", lambda real=sweep.now_ns: real() + 601 * SECOND)
+    monkeypatch.setattr(sweep, "now_ns", lambda: now_ns() + 601 * SECOND)
     settle(retention)
     assert [file.exists() for file in left] == [True, False]
     assert store.rows("select at from ledger_since")[0]["at"].startswith("2026")
@@ -271,8 +272,9 @@ def test_what_no_row_names_stays_as_long_as_a_rescue_may_name_it(store: Store) -
     damaged.write_bytes(b"x")
     settle(looking(store))
     for days in (1, 20):
-        later = NOW + days * DAY
-        settle(Retention(store.folder, RetentionOptions(), store.write, disk=lambda: ROOMY, now=lambda at=later: at))
+        later = looking(store)
+        later._now = partial(NOW.__add__, days * DAY)
+        settle(later)
     assert file.exists()
     damaged.unlink()
     settle(Retention(store.folder, RetentionOptions(), store.write, disk=lambda: ROOMY, now=lambda: NOW + 21 * DAY))

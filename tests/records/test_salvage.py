@@ -441,8 +441,8 @@ def test_what_was_read_is_damaged_before_it_is_taken_over(
                 ((page,),) = db.execute("select rootpage from sqlite_schema where name = ?", (table,)).fetchall()
                 ((size,),) = db.execute("pragma page_size").fetchall()
             with staged.open("rb+") as handle:
-                handle.seek((int(page) - 1) * int(size))
-                handle.write(b"\xff" * int(size))
+                handle.seek((int(str(page)) - 1) * int(str(size)))
+                handle.write(b"\xff" * int(str(size)))
             spoilt += 1
         work.turn(idle=True)
         time.sleep(0.0005)
