@@ -46,12 +46,12 @@ def note(run_dir: Path, unit: str) -> None:
     found = _UNIT.fullmatch(unit)
     if found is None:
         raise click.BadParameter(f"{unit!r}: expected a service of okng, for example okng-camera@top.service")
-    name = found["door"] + (f"-{found['name']}" if found["name"] else "")
+    name = started = found["door"] + (f"-{found['name']}" if found["name"] else "")
     if name in (JUDGE, STANDBY):
         pulse = Pulse(run_dir)
         name = role_missing(pulse.beats(), now_ns())
         pulse.close()
-    give_up(run_dir, name, _ended(os.environ))
+    give_up(run_dir, name, _ended(os.environ), left_by=started)
 
 
 def _ended(said: Mapping[str, str]) -> str:

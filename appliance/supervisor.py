@@ -37,7 +37,8 @@ PATIENCE_NS = {"records": 10 * SECOND, "shift": 5 * SECOND, "workshop": 20 * SEC
 """Who may wait for a disk gets longer, as its unit says: to kill it makes no disk quicker."""
 OPENING_NS = 15 * SECOND
 """A camera process that is starting or lost may be inside its maker's library this long: it looks for cameras on every
-network card, and reads a camera's description over the wire. Beyond that the library hangs: the process is killed."""
+network card, and reads a camera's description over the wire. Beyond that the library hangs: the process is killed. A
+judge that loads turns meanwhile; it has the same time for what it does before and after."""
 CAMERA_LOST = 75
 """Exit code of a camera process whose camera is gone: no crash, started again at once. The new one waits for the camera
 by itself; where it ends the same way without having been READY, or soon, it waits 0.2, 0.5, 1, 2, 5, 5 ... s here."""
@@ -62,7 +63,8 @@ class Child:
     never_give_up: bool = False
     """io: the PLC already holds the line, so it is started again without end."""
     opening_ns: int | None = None
-    """A camera: how long one turn may take while it is starting or lost. None: not watched until it is READY."""
+    """A camera, a judge: how long one turn may take while it is starting or lost; in a fault it is watched as when it
+    is READY. None: not watched until it is READY."""
     silent_ns: int = SILENT_NS
     """How long one turn may take once it is READY."""
     process: subprocess.Popen[bytes] | None = None
@@ -144,8 +146,8 @@ class Supervisor:
         if beat is not None and beat.pid == pid:
             turned_ns = beat.turned_ns
             child.was_ready = child.was_ready or beat.health is Health.READY
-            streams = beat.health is Health.FAULT and child.opening_ns is not None
-            if beat.health is Health.READY or streams:
+            turns = beat.health is Health.FAULT and child.opening_ns is not None
+            if beat.health is Health.READY or turns:
                 limit_ns = child.silent_ns
         return 0 if limit_ns is None or at - turned_ns <= limit_ns else at - turned_ns
 
@@ -169,7 +171,7 @@ class Supervisor:
         if child.given_up:
             pair = child.name in (JUDGE, STANDBY)
             child.listed = role_missing(self._pulse.beats(), at) if pair else child.name
-            self._note(lambda: give_up(self._run_dir, child.listed, how_it_ended(code)))
+            self._note(lambda: give_up(self._run_dir, child.listed, how_it_ended(code), left_by=child.name))
         log.error(
             "%s ended with code %d; %s",
             child.name,
@@ -248,9 +250,9 @@ def box_children(
     rest = ["--settings", str(settings)]
     children = [Child("io", [*door, "io", *rest], never_give_up=True), Child("shift", [*door, "shift", *rest])]
     children += [Child(f"camera-{name}", [*door, "camera", name, *rest], opening_ns=OPENING_NS) for name in cameras]
-    children.append(Child(JUDGE, [*door, "inspect", *rest]))
+    children.append(Child(JUDGE, [*door, "inspect", *rest], opening_ns=OPENING_NS))
     if standby:
-        children.append(Child(STANDBY, [*door, "inspect", "--standby", *rest]))
+        children.append(Child(STANDBY, [*door, "inspect", "--standby", *rest], opening_ns=OPENING_NS))
     children.append(Child("records", [*door, "records", *rest]))
     names = (*(("web", "workshop") if web else ()), *beside)
     children += [Child(name, [*door, name, *rest]) for name in names]

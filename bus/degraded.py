@@ -93,10 +93,13 @@ def how_it_ended(code: int) -> str:
     return f"killed by signal {-code}"
 
 
-def give_up(run: Path, name: str, ended: str) -> GivenUp:
-    """Put a process on the list with what it left behind; who is on it keeps its `since`. OSError: it cannot be."""
+def give_up(run: Path, name: str, ended: str, left_by: str = "") -> GivenUp:
+    """Put a process on the list with what it left behind; who is on it keeps its `since`. OSError: it cannot be.
+
+    name: of its heartbeat. left_by: under which name it was started, and leaves its stacks, where that is another one.
+    """
     at_ns = now_ns()
-    left = next((dump.text[-MOST_STACK:] for dump in dumps(run, name)), "")
+    left = next((dump.text[-MOST_STACK:] for dump in dumps(run, left_by or name)), "")
     made = GivenUp(name, utc_now(), at_ns, boot_id(), ended, left)
 
     def changed(known: tuple[GivenUp, ...]) -> list[GivenUp]:

@@ -308,3 +308,5 @@ class Record:
     receipt: Receipt
     taken_at: str
     """UTC of the trigger, for people."""
+    lost: str = ""
+    """Why there was no picture to judge, as a reason of a verdict; empty: there was one, or nobody said why."""

@@ -8,12 +8,15 @@ import logging
 import threading
 from collections.abc import Callable
 
+from ..bus.clock import SECOND, now_ns
 from ..bus.errors import OkngError
 from ..bus.messages import Job, JobOrder, JobPhase, JobReport
 from .inspector import Inspector
 
 _LOG = logging.getLogger(__name__)
 _CLOSE_S = 5.0
+RETRY_NS = 5 * SECOND
+"""The job that the line runs by is tried again so long after it was refused: what was missing may have come back."""
 Load = Callable[[int, Job | None], Inspector]
 """Loads the job of a number, warms it up and proves it. OkngError: it cannot be had, or is not the Job asked for."""
 _Asked = tuple[str, int, JobPhase, int, Job]
@@ -52,11 +55,20 @@ class Bench:
         self._owes_answer = False
         self._loading: _Loading | None = None
         self._refused: tuple[_Asked, str] | None = None
+        self._refused_ns = 0
+        self.lacking = False
+        """The job that io judges by now is not at hand."""
 
     @property
     def loading(self) -> bool:
         """A job is being loaded."""
         return self._loading is not None
+
+    @property
+    def unfit(self) -> str:
+        """Why the job that the whole line runs by cannot be had here; empty: it can, or it is not known yet."""
+        order = self._order
+        return self._refusal(order) if order is not None and order.phase is JobPhase.STEADY and self.lacking else ""
 
     def follow(self, order: JobOrder) -> None:
         """Take an order; `turn` does what it asks."""
@@ -69,6 +81,7 @@ class Bench:
         if order is None:
             return None
         holds = self._get(order, order.number, order.job)
+        self.lacking = holds is None
         if holds is not None:
             self.active = holds
         wanted, found = self.active, holds
@@ -100,11 +113,15 @@ class Bench:
             if (made.number, made.job) == (number, job):
                 return made
         asked = order.epoch, order.change, order.phase, number, job
-        if self._loading is None and (self._refused is None or self._refused[0] != asked):
+        if self._loading is None and (self._refused is None or self._refused[0] != asked or self._is_due_again(order)):
             _LOG.info("loading job %d: recipe %s, revision %s", number, job.recipe, job.revision)
             self._loading = _Loading(self._load, asked)
             self._loading.start()
         return None
+
+    def _is_due_again(self, order: JobOrder) -> bool:
+        """A change that was refused is over; a line that runs by a job it cannot have stands until it can."""
+        return order.phase is JobPhase.STEADY and now_ns() - self._refused_ns >= RETRY_NS
 
     def _collect(self) -> None:
         done = self._loading
@@ -114,7 +131,7 @@ class Bench:
         if done.made is not None:
             self._at_hand.append(done.made)
         else:
-            self._refused = done.asked, done.refusal
+            self._refused, self._refused_ns = (done.asked, done.refusal), now_ns()
             _LOG.error("job %d: %s", done.asked[3], done.refusal)
 
     def _refusal(self, order: JobOrder) -> str:

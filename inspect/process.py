@@ -35,7 +35,9 @@ LOAD_NS = 180 * SECOND
 HERALD_NS = SECOND
 """After a take-over the state is said at every turn for so long: who hears it first knows that the line is judged."""
 REHEARSE_NS = 5 * SECOND
-"""The standby judges a frame to itself this often: memory, maps and code stay warm."""
+"""The standby judges a frame to itself this often, where the judge keeps up: memory, maps and code stay warm."""
+BEHIND = 2
+"""So many frames wait for the judge: it has no time to spare, and an inference at a low priority would take seconds."""
 
 
 def run(
@@ -77,6 +79,7 @@ def run(
         try:
             return _Loop(bench, options, role, publisher, frames, shelf).go(stop)
         finally:
+            role.close()  # the other one goes on while this one waits for what it was loading
             bench.close()
     finally:
         for held in (role, publisher, frames, shelf):
@@ -128,7 +131,7 @@ class _Loop:
         self._publisher, self._frames, self._shelf = publisher, frames, shelf
         self._waiting: deque[FrameReady] = deque(maxlen=WAITING)
         self._judged, self._state_due, self._idle_since = 0, 0, now_ns()
-        self._herald_ns = self._rehearsed_ns = 0
+        self._herald_ns, self._rehearsed_ns = 0, now_ns()
         self._alarms: tuple[str, ...] = ()
         self._trouble = ""
 
@@ -144,6 +147,9 @@ class _Loop:
                 if not self._stand_by():
                     return 70
                 continue
+            if self._bench.active.trouble and self._role.other_is_fit():
+                log.error("a model failed, and the standby is fit: the seat is its own. %s", self._bench.active.trouble)
+                return 70
             self._heartbeat.turn(oldest_ns=self._waiting[0].ready_ns if self._waiting else 0)
             if self._herald_ns:
                 self._herald()
@@ -178,6 +184,9 @@ class _Loop:
 
     def _stand_by(self) -> bool:
         """One turn without the seat: forget what is too old, stay warm and proved. False: this one is unfit."""
+        if self._role.seat.is_gone():
+            log.critical("the seat of the judge was taken away: a standby of nobody ends")
+            return False
         at_ns = now_ns()
         self._heartbeat.turn()
         limit_ns = self._bench.active.job.deadline_ns
@@ -185,6 +194,15 @@ class _Loop:
             self._waiting.popleft()
         if not self._keep():
             return False
+        if self._bench.unfit:
+            # The seat is worth nothing without the job of the line. One that starts anew has memory of its own again.
+            log.error("this standby cannot have the job of the line, and ends: %s", self._bench.unfit)
+            return False
+        # Who is called READY here is who would go on at once: by the job of the line, with a model at hand.
+        fit = not self._bench.active.trouble and not self._bench.lacking
+        self._heartbeat.health = Health.READY if fit else Health.STARTING
+        if not fit or self._role.seat.open(self._waiting) >= BEHIND:
+            return True
         if self._waiting and at_ns - self._rehearsed_ns > REHEARSE_NS:
             self._rehearsed_ns = at_ns
             self._bench.active.verdict(self._waiting[-1], self._shelf)
@@ -202,6 +220,7 @@ class _Loop:
         """True in the one turn in which this process becomes the judge."""
         if not self._role.turn():
             return False
+        self._heartbeat.health = Health.READY
         self._idle_since = now_ns()
         self._herald_ns = self._idle_since + HERALD_NS
         return True

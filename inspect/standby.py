@@ -74,6 +74,7 @@ class Role:
         self.heartbeat = Heartbeat(run_dir, JUDGE if self.seat.take() else STANDBY)
         self._aside = now != self._mine
         self._sooner = 0
+        self._pulse: Pulse | None = None
         if self.judges:
             self._step_back()
         else:
@@ -92,6 +93,18 @@ class Role:
         self.heartbeat.take_over(JUDGE)
         log.warning("the judge has ended: this one, process %d, takes its place", os.getpid())
         return True
+
+    def other_is_fit(self) -> bool:
+        """The standby is READY and moves: it would go on at once."""
+        if self._pulse is None:
+            self._pulse = Pulse(self._run_dir)
+        beat = self._pulse.beats().get(STANDBY)
+        return (
+            beat is not None
+            and beat.pid != os.getpid()
+            and beat.health is Health.READY
+            and beat.has_moved(now_ns(), _PATIENCE_NS)
+        )
 
     def wait_for_the_judge(self, until: Callable[[], bool] = lambda: False) -> None:
         """Return when the other one is READY or does not move, when this one has the seat, or `until` says so.
@@ -133,6 +146,8 @@ class Role:
         """Say `lost` and leave the seat. Never raises; a second call does nothing."""
         self.heartbeat.close()
         self.seat.close()
+        if self._pulse is not None:
+            self._pulse.close()
 
 
 def role_missing(beats: Mapping[str, Beat], at_ns: int) -> str:

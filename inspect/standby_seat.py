@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import mmap
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..bus.clock import now_ns
@@ -73,9 +74,15 @@ class Seat:
         return self.judge_ns > 0
 
     def take(self) -> bool:
-        """Take the seat if it is free. True: this process is the judge from now until it ends."""
+        """Take the seat if it is free. True: this process is the judge from now until it ends.
+
+        Not one whose file was taken away: the next judge sits on another (`is_gone`).
+        """
         if self.taken or not _locked(self._seat):
             return self.taken
+        if self.is_gone():
+            fcntl.flock(self._seat, fcntl.LOCK_UN)
+            return False
         at_ns = now_ns()
         known = self._map[:_DIGEST] == self._names
         # Of other cameras nothing is known: all that is whole by now counts as answered. What a run of the machine
@@ -94,6 +101,11 @@ class Seat:
     def is_left_to_us(self, frame: FrameReady) -> bool:
         """False: a predecessor answered that frame, or died while it did."""
         return frame.ready_ns > self.left.get(frame.camera, 0)
+
+    def open(self, frames: Iterable[FrameReady]) -> int:
+        """How many of those frames no judge has answered yet, as far as it is known; for one that waits."""
+        known = self._map[:_DIGEST] == self._names
+        return sum(not known or frame.ready_ns > self._words[self._cameras[frame.camera]] for frame in frames)
 
     def is_gone(self) -> bool:
         """The file was taken away or made anew under us: another may sit in a seat of its own."""

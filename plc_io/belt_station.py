@@ -133,9 +133,9 @@ class BeltStation:
     def exposed(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "") -> None:
         """A picture is taken. Parts come by the belt, nobody waits for it."""
 
-    def lost(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "") -> None:
+    def lost(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "", reason: str = "") -> None:
         """There will be no picture of a part by that camera: it is rejected."""
-        self._tracker.lost(part, triggered_at_ns, now_ns, camera if len(self._tracker.views) > 1 else "")
+        self._tracker.lost(part, triggered_at_ns, now_ns, camera if len(self._tracker.views) > 1 else "", reason)
 
     def ask_job(self, ask: JobAsk, now_ns: int) -> None:
         """Somebody asks for a job; the answer is an event."""

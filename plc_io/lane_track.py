@@ -42,6 +42,8 @@ class Tracked:
     """Its edge came where no part can be: nobody expects to see it again."""
     verdict: Verdict | None = None
     """Of all its views; an OK waits for the commit point."""
+    lost: str = ""
+    """Why there is no picture of it, as a reason of a verdict."""
     disposition: Disposition | None = None
     gate: Gate | None = None
     """Where it leaves; None: it is not rejected."""

@@ -26,6 +26,8 @@ class OpenPart:
     mode: Mode = Mode.PRODUCTION
     """What the line was doing when it was triggered."""
     verdict: Verdict | None = None
+    lost: str = ""
+    """Why there is no picture of it, as a reason of a verdict."""
     why: Why | None = None
     """None: not decided yet."""
     committed_ns: int = 0

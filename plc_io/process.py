@@ -254,7 +254,7 @@ class _Io:
         elif isinstance(message, FrameReady):
             self.station.exposed(message.part, message.triggered_at_ns, at, message.camera)
         elif isinstance(message, FrameLost):
-            self.station.lost(message.part, message.triggered_at_ns, at, message.camera)
+            self.station.lost(message.part, message.triggered_at_ns, at, message.camera, message.reason)
         elif isinstance(message, CameraState):
             self._watch.camera(message, at)
         elif isinstance(message, InspectState):

@@ -23,7 +23,7 @@ from .line_mode import APART, LineModes
 from .open_part import EMPTY, OpenPart, block_of
 from .signals import Command, FaultCode, Status, WireCode
 from .tally import Tally
-from .views import Views
+from .views import Views, no_picture
 
 __all__ = [
     "CounterReset",
@@ -146,7 +146,7 @@ class Station:
             found.expose(camera)
             self._advance(now_ns)
 
-    def lost(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "") -> None:
+    def lost(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "", reason: str = "") -> None:
         """There will be no picture of a part by that camera: it is rejected without waiting for its deadline."""
         self._advance(now_ns)
         found = self._find(part, triggered_at_ns)
@@ -154,7 +154,8 @@ class Station:
             return
         found.expose(camera)
         if found.why is None and (found.views is None or camera in found.views.open):
-            found.verdict = None if found.views is None else found.views.lost(camera)
+            found.lost = no_picture(reason)
+            found.verdict = None if found.views is None else found.views.lost(camera, found.lost)
             self._decide(found, Why.LOST, now_ns)
         self._advance(now_ns)
 
@@ -457,7 +458,7 @@ class Station:
             self.tally.receipt(confirmed=acked_ns is not None)
         verdict = part.verdict if part.verdict is None else replace(part.verdict, heat=())
         receipt = Receipt(part.trigger.part, delivery, acked_ns)
-        self._events.append(Record(part.trigger, verdict, disposition, receipt, part.taken_at))
+        self._events.append(Record(part.trigger, verdict, disposition, receipt, part.taken_at, part.lost))
         if part is self._newest and not part.unexposed:
             self._newest = None
 

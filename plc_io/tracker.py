@@ -25,7 +25,7 @@ from .line_mode import ground
 from .stop_rules import StopRules, Stops
 from .tally import Tally
 from .travel import Travel
-from .views import Views
+from .views import Views, no_picture
 
 __all__ = ["Belt", "Gate", "Lane", "LineFault", "LineReset", "Outputs", "StopRules", "Tracker"]
 
@@ -190,13 +190,14 @@ class Tracker:
         elif part.mode is not Mode.PRODUCTION:
             self._freeze(part, Why.OK, now_ns)  # it does not pass: its neighbours have to know at once
 
-    def lost(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "") -> None:
+    def lost(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "", reason: str = "") -> None:
         """There will be no picture of a part by that camera (empty: by any): it is rejected."""
         self._contradict(part, triggered_at_ns, camera, now_ns)
         found = self._open_part(part, triggered_at_ns, now_ns)
         if found is None or (camera and camera not in found.views.open):
             return
-        found.verdict = found.views.lost(camera) if camera else None
+        found.lost = no_picture(reason)
+        found.verdict = found.views.lost(camera, found.lost) if camera else None
         self._freeze(found, Why.LOST, now_ns)
 
     def bin_full(self, gate: str, full: bool, now_ns: int) -> None:
@@ -339,4 +340,4 @@ class Tracker:
             if part.confirmed is not None:
                 self._stop_why = self._stop_why or self._stops.confirmed(part.confirmed)
         receipt = Receipt(part.number, delivery, now_ns, part.confirmed)
-        self._events.append(Record(part.trigger, part.told_verdict, disposition, receipt, part.taken_at))
+        self._events.append(Record(part.trigger, part.told_verdict, disposition, receipt, part.taken_at, part.lost))

@@ -17,6 +17,11 @@ from ..bus.messages import Agreement
 from ..bus.part import Outcome, Verdict
 
 
+def no_picture(reason: str) -> str:
+    """Word a `FrameLost.reason` as the reason of a verdict; empty stays empty."""
+    return f"no picture: {reason}" if reason else ""
+
+
 class Views:
     """The views of one part until they decide it."""
 
@@ -45,8 +50,8 @@ class Views:
             return decided
         return None if self.open else self._passed(standing)
 
-    def lost(self, camera: str) -> Verdict | None:
-        """There is no picture of this view: the part is UNJUDGED.
+    def lost(self, camera: str, why: str = "") -> Verdict | None:
+        """There is no picture of this view, for a reason that `no_picture` words: the part is UNJUDGED.
 
         Returns what another view had said, made UNJUDGED; None where none had: there is no verdict to show then.
         ValueError as `add`.
@@ -56,7 +61,7 @@ class Views:
         if not self._heard:
             return None
         nearest = max(self._heard, key=_closeness)
-        reasons = (f"no picture by camera {camera}", *nearest.reasons)
+        reasons = (f"no picture by camera {camera}", *((why,) if why else ()), *nearest.reasons)
         return replace(self._merged(nearest), outcome=Outcome.UNJUDGED, reasons=reasons)
 
     def _strike(self, camera: str) -> None:

@@ -100,6 +100,6 @@ class Backups:
             copy_ledger(self._store / FILE, waiting, self._stop.is_set)
             size, digest = finished(waiting, target)
             self._made = Made(name, who, size, digest)
-        except (OSError, apsw.Error, Refused) as error:
-            log.warning("no backup: %s", error)
+        except Exception as error:  # outermost frame of the thread: it is told, and another one may be asked for
+            log.warning("no backup: %s", error, exc_info=not isinstance(error, OSError | apsw.Error | Refused))
             self._made = Made(name, who, error=str(error) or type(error).__name__)

@@ -110,10 +110,11 @@ class Hourly:
             _from_the_medium(waiting)
             looked_at(waiting)
             size, digest = finished(waiting, target)
-            self._came = Copied(Made(str(target), "records", size, digest), tuple(self._prune(folder)))
-        except (OSError, apsw.Error, Refused, BadLedger) as error:
+            self._came = Copied(Made(str(target), "records", size, digest), tuple(self._prune(folder, target)))
+        except Exception as error:  # outermost frame of the thread: it is told, and another one is due
             why = str(error) or type(error).__name__
-            log.warning("no backup in %s: %s", folder, why)
+            known = isinstance(error, OSError | apsw.Error | Refused | BadLedger)
+            log.warning("no backup in %s: %s", folder, why, exc_info=not known)
             self._came = Copied(Made(str(target), "records", error=why))
 
     def _room(self, folder: Path) -> None:
@@ -127,17 +128,20 @@ class Hourly:
                 raise Refused(f"needs {size >> 20} MB, {free >> 20} MB are free in {folder}")
             kept[0].unlink()
 
-    def _prune(self, folder: Path) -> list[str]:
-        """Delete the oldest beyond those that are kept; only after a new one was verified."""
-        gone = copies(folder)[: -self._options.backups_kept]
+    def _prune(self, folder: Path, made: Path) -> list[str]:
+        """Delete the oldest beyond those that are kept; only after a new one was verified, and never that one."""
+        gone = [one for one in copies(folder) if one != made]
+        del gone[max(0, len(gone) + 1 - self._options.backups_kept) :]
         for one in gone:
             one.unlink()
         return [one.name for one in gone]
 
 
 def copies(folder: Path) -> list[Path]:
-    """Finished copies in a folder, oldest first."""
-    return sorted(one for one in folder.glob("ledger-*.db") if _NAMED.fullmatch(one.name))
+    """Finished copies in a folder, oldest first: those of a time to come were made before the clock was set back."""
+    now = f"ledger-{utc_stamp()}.db"
+    found = (one for one in folder.glob("ledger-*.db") if _NAMED.fullmatch(one.name))
+    return sorted(found, key=lambda one: (one.name <= now, one.name))
 
 
 def _first_ns(options: RecordsOptions) -> int:

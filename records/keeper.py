@@ -63,7 +63,7 @@ class Errands:
             try:
                 with ledger.transaction() as db:
                     self._came = do(db), None
-            except (OkngError, apsw.Error, OSError, ValueError) as error:
+            except Exception as error:
                 self._came = None, error
                 if isinstance(error, Lost):
                     raise
@@ -107,8 +107,9 @@ class Keeper:
                 if self._trouble:
                     log.info("the store is looked after again")
                     self._trouble = ""
-            except (OkngError, OSError, apsw.Error) as error:
+            except Exception as error:  # outermost frame of the thread: one bad file or row must not end all of it
                 wait = _TROUBLE_S
                 if not self._trouble and not self._stop.is_set():
-                    log.warning("the store is not looked after now: %s", error)
+                    known = isinstance(error, OkngError | OSError | apsw.Error)
+                    log.warning("the store is not looked after now: %s", error, exc_info=not known)
                 self._trouble = str(error) or type(error).__name__

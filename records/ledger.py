@@ -195,11 +195,11 @@ class Ledger:
         try:
             if not self.path.exists():
                 # A WAL left beside a new file would be replayed into it.
-                _put_aside(self._store)
+                self._put_aside()
             damaged = self._damaged()
             if damaged:
                 log.error("%s is damaged (%s): put aside, a fresh ledger is begun", self.path, damaged)
-                _put_aside(self._store)
+                self._put_aside()
             self._db = self._opened(lineage, after_damage=bool(damaged))
         except _STUCK as error:
             raise LedgerStuck(f"{self.path}: {error}") from error
@@ -207,6 +207,15 @@ class Ledger:
             raise LedgerStuck(f"{self.path}: {error}") from error
         except DAMAGED as error:
             raise LedgerStuck(f"{self.path}: damaged again while being opened: {error}") from error
+
+    def _put_aside(self) -> None:
+        """Put the file aside; what is said of it, or found yet, says nothing of the one that comes. OSError."""
+        _put_aside(self._store)
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.break_off()
+        self._condemned = self._suspect = ""
+        self._doubted = False
 
     def _damaged(self) -> str:
         """What is wrong with the file; empty: nothing, or it is too large to know yet and `look_on` will tell."""

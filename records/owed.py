@@ -29,8 +29,11 @@ class Owed:
 NOTHING = Owed(0, NOBODY)
 
 
-def owed(ask: Ask, cloud: Path | None) -> Owed:
-    """What is owed now. cloud: folder that sync keeps its notes in; None: there is no cloud."""
+def owed(ask: Ask, cloud: Path | None, *, rescuing: bool = False) -> Owed:
+    """What is owed now. cloud: folder that sync keeps its notes in; None: there is no cloud.
+
+    rescuing: rows of a damaged ledger still come in, parts before their events: any reject may be owed.
+    """
     if cloud is None:
         return NOTHING
     (meta,) = ask("select lineage from meta")
@@ -52,7 +55,7 @@ def owed(ask: Ask, cloud: Path | None) -> Owed:
                 [stream, taken],
             )
             unsent, floor = unsent + int(left["n"]), min(floor, int(left["seq"]))
-    return Owed(unsent, floor)
+    return Owed(unsent, 0 if rescuing else floor)
 
 
 def _taken(note: Path, lineage: int) -> int:

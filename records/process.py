@@ -166,7 +166,7 @@ def _loop(
             except (LedgerStuck, LedgerDamaged) as error:
                 recorder.get_stuck(error)
             rested = False
-        if not recorder.stuck:
+        if not recorder.stuck and not stop_by:
             try:
                 store.upkeep.turn(idle=recorder.idle, wanted=lambda: door.wait(0))
             except (LedgerStuck, LedgerDamaged) as error:
@@ -179,19 +179,26 @@ def _loop(
             if recorder.stuck:
                 store.reserve.rescue()
             if not recorder.stuck:
-                with contextlib.suppress(LedgerStuck, LedgerDamaged):
+                try:
                     people.backups.settle()
                     people.sealing.settle(now)
                     if recorder.idle:
                         people.sealing.idle()
+                except (LedgerStuck, LedgerDamaged) as error:
+                    recorder.get_stuck(error)
             if not rested and recorder.idle and now - quiet_since > 2 * SECOND:
                 ledger.rest()
                 rested = True
             if now >= mark_due and not recorder.stuck:
                 mark_due = now + 60 * SECOND
                 store.reserve.hold()
-                with contextlib.suppress(LedgerStuck, LedgerDamaged):
+                try:
                     ledger.mark()
+                except LedgerDamaged as error:
+                    recorder.get_stuck(error)
+                except LedgerStuck as error:
+                    # The note beside needs a new file; the rows of the line may well go on without.
+                    log.info("how far the outbox has come is not noted now: %s", error)
 
 
 def _answer(recorder: Recorder, people: People, heartbeat: Heartbeat) -> int:

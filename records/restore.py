@@ -79,7 +79,7 @@ def looked_at(copy: Path) -> tuple[str, int, int, str]:
         box, lineage = rows(db, "select box, lineage from meta")[0]
         parts, newest = rows(db, "select count(*), coalesce(max(taken_at), '') from part")[0]
         return str(box), int(lineage), int(parts), str(newest)
-    except (apsw.Error, IndexError) as error:
+    except (apsw.Error, IndexError, ValueError, TypeError) as error:  # ValueError: bytes that are no text any more
         raise BadLedger(f"{copy}: no ledger of okng: {error}") from error
     finally:
         if db is not None:

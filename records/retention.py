@@ -20,6 +20,7 @@ from .audit import Deed
 from .bookkeeping import audit
 from .owed import NOTHING, Owed, owed
 from .read import LedgerReader
+from .rescued import waiting
 from .retention_growth import Grown, growth
 from .retention_options import RetentionOptions
 from .retention_plan import Disk, Stock, Wish, drains, next_wish, too_soon
@@ -94,13 +95,13 @@ class Retention:
     ) -> None:
         """cloud: folder of sync's notes; None: nothing is owed. disk, now: others in tests.
 
-        doubt: why the wall clock is not believed; while it is not, nothing goes by its age.
+        doubt: why the wall clock is not believed; while it is not, nothing goes by its age, nor as a stray file.
         """
         self._store, self._options, self._write, self._cloud = store, options, write, cloud
         self._disk = disk or (lambda: disk_of(store))
         self._now, self._doubt = now, doubt
         self._reader = LedgerReader(store)
-        self._sweep = Sweep(store, options.stray_days, write)
+        self._sweep = Sweep(store, options.stray_days, write, doubt)
         self._draining = self._said = False
         self._run: Counter[tuple[str, str]] = Counter()
         self._run_bytes = 0
@@ -146,7 +147,7 @@ class Retention:
         now, options, disk = self._now(), self._options, self._disk()
         self._draining = drains(disk, options, draining=self._draining)
         with self._reader.asking() as ask:
-            left = owed(ask, self._cloud) if self._cloud else NOTHING
+            left = owed(ask, self._cloud, rescuing=waiting(self._store)) if self._cloud else NOTHING
             held = stock(ask, left)
             first = {kind: oldest(ask, kind, 1, left) for kind in held}
             aged = frozenset(kind for kind, some in first.items() if some and self._is_aged(some[0], now))
@@ -223,8 +224,8 @@ class Retention:
 
     def _rows(self) -> bool:
         """Delete some rows that are older than `rows_days`."""
-        if not self._options.rows_days or self._doubt():
-            return False
+        if not self._options.rows_days or self._doubt() or waiting(self._store):
+            return False  # rescued parts come in before what people said of them and what the cloud is owed
         now = self._now()
         until = utc_text((now - timedelta(days=self._options.rows_days)).replace(minute=0, second=0, microsecond=0))
         with self._reader.asking() as ask:

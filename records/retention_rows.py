@@ -13,6 +13,7 @@ from .rows import thumb_path
 from .schema_keep import LOOKED_AT, THUMB
 from .seal import Seal
 from .seal_content import Kind
+from .seal_retired import runs_of
 
 BATCH = 200
 """Rows that go in one transaction: the line's own are not kept waiting."""
@@ -66,15 +67,19 @@ def delete_rows(db: apsw.Connection, seqs: list[int], until: str, at: str) -> li
         " on t.epoch = p.epoch and t.part = p.part and t.at_ns = p.triggered_ns"
         f" where p.seq in ({held})"
     )
-    triggers = [list(row) for row in rows(db, f"select t.epoch, min(t.number), max(t.number) {own} group by t.epoch")]
+    numbers: dict[int, list[int]] = {}
+    for epoch, number in rows(db, f"select t.epoch, t.number {own}"):
+        numbers.setdefault(int(epoch), []).append(int(number))
+    triggers = [[epoch, *run] for epoch, some in numbers.items() for run in runs_of(some)]
     db.execute(f"delete from trigger where (epoch, number) in (select t.epoch, t.number {own})")
     for seq in seqs:
         db.execute(
             "delete from outbox where stream = ? and json_extract(cast(body as text), '$.seq') = ?", (REJECTS, seq)
         )
     db.execute(f"delete from review where seq in ({held})")
+    db.execute(f"delete from label where undone_at is not null and seq in ({held})")
     db.execute(f"delete from part where seq in ({held})")
     seal = Seal(db)
-    seal.tell(Kind.RETIRED, min(seqs), max(seqs), {"parts": len(seqs), "triggers": triggers})
+    seal.tell(Kind.RETIRED, min(seqs), max(seqs), {"parts": len(seqs), "seqs": runs_of(seqs), "triggers": triggers})
     seal.close()
     return [thumb_path(path) for (path,) in thumbs if path]

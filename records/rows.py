@@ -80,7 +80,7 @@ def part_columns(
         "verdict": verdict.outcome.value if verdict else None,
         "action": disposition.action.value,
         "why": why.value,
-        "reasons": as_json(verdict.reasons if verdict else ()),
+        "reasons": as_json(verdict.reasons if verdict else (record.lost,) if record.lost else ()),
         "defects": as_json([asdict(defect) for defect in verdict.defects] if verdict else ()),
         "score": verdict.score if verdict else 0.0,
         "threshold": verdict.threshold if verdict else 0.0,

@@ -20,8 +20,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import apsw
-
 from ..bus.clock import MS, SECOND, now_ns, utc_now
 from . import schema
 from .audit import Deed, audit_problems
@@ -30,7 +28,7 @@ from .durable import sync_folder, write_synced
 from .ledger import Ledger, LedgerStuck
 from .rows import sha256
 from .salvage_read import AGAIN
-from .salvage_take import ROWS, Place, Taking
+from .salvage_take import ROWS, Place, StagedLost, Taking
 
 log = logging.getLogger(__name__)
 _PUT_ASIDE = re.compile(rf"{re.escape(schema.FILE)}\.corrupt-[0-9TZ]+")
@@ -165,7 +163,11 @@ class Salvage:
                 self._listen(self._work)
         elif idle or now >= self._pause_ns:
             self._pause_ns = now + _PAUSE_NS
-            self._take(self._work, now + (_IDLE_NS if idle else _BUSY_NS), wanted)
+            work = self._work
+            try:
+                self._take(work, now + (_IDLE_NS if idle else _BUSY_NS), wanted)
+            except StagedLost as error:
+                self._read_again(work, error)
 
     def close(self) -> None:
         """Break off; the next start goes on. Never raises."""
@@ -232,7 +234,8 @@ class Salvage:
         child.stdout.close()
         work.child = None
         why = str(work.more.pop("error", "") or f"the reader ended with {child.returncode}")
-        if child.returncode == AGAIN:
+        if child.returncode == AGAIN or child.returncode < 0:
+            # A stop of the box or a lack of memory kills the reader: that says nothing of the file.
             # What it had read so far goes, so that rows and pictures have the room.
             with suppress(OSError):
                 work.staged.with_name(work.staged.name + ".part").unlink(missing_ok=True)
@@ -257,15 +260,25 @@ class Salvage:
             work.place = Place(lineage)
         try:
             work.taking = Taking(self._ledger, work.staged, work.damaged.name, work.place, self._rows)
-            if not work.place.table and not work.place.taken and not work.taking.stands_apart():
+            place = work.place
+            if not (place.apart or place.table or place.taken or work.taking.stands_apart()):
                 work.taking.close()
                 work.taking = None
                 self._fail(work, "its parts bear numbers that this ledger has given to others; take a new store for it")
-        except (apsw.Error, ValueError) as error:
-            log.warning("%s is read again: what was read of it does not open: %s", work.damaged, error)
-            with suppress(OSError):
-                work.staged.unlink()
-            self._work = None
+            place.apart = True
+        except (StagedLost, ValueError) as error:
+            self._read_again(work, error)
+
+    def _read_again(self, work: _Work, why: Exception) -> None:
+        """From the beginning: rows that are in the ledger by now stay there, and are counted anew. OSError."""
+        log.warning("%s is read again: %s", work.damaged, why)
+        if work.taking is not None:
+            work.taking.close()
+            work.taking = None
+        work.place = Place(work.place.lineage, apart=work.place.apart)
+        self._note(work, "reading")
+        work.staged.unlink(missing_ok=True)
+        self._work = None
 
     def _take(self, work: _Work, until_ns: int, wanted: Callable[[], bool]) -> None:
         taking = work.taking
@@ -294,11 +307,12 @@ class Salvage:
         parts = body["tables"].get("part", {"found": 0, "rescued": 0, "lost": 0})
         text = f"{work.damaged.name}: {parts['rescued']} parts rescued, {parts['lost']} lost"
         with self._ledger.transaction() as db:
-            # A kill between this commit and the note on disk comes by here again.
-            sql = "select body from audit order by n desc limit 1000"
-            newest = (json.loads(str(one)) for (one,) in rows(db, sql))
-            name = work.damaged.name
-            if not any(one["what"] == "ledger salvaged" and one["object"]["file"] == name for one in newest):
+            # A kill between this commit and the note on disk comes by here again, and so does who asks for it twice.
+            sql = (
+                "select 1 from audit where json_extract(body, '$.what') = 'ledger salvaged'"
+                " and json_extract(body, '$.object.file') = ? limit 1"
+            )
+            if not rows(db, sql, (work.damaged.name,)):
                 taking.finish(db)
                 audit(db, Deed("ledger salvaged", {"file": work.damaged.name, **body}))
         work.more.update(body)

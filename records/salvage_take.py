@@ -12,6 +12,7 @@ from typing import Any
 
 import apsw
 
+from ..bus.errors import OkngError
 from .bookkeeping import rows
 from .ledger import Ledger
 from .rows import unpack_json
@@ -27,6 +28,10 @@ _SLACK = 64
 """Parts at the end of a ledger whose links may have been lost unseen."""
 ROWS = 8
 """Of one transaction: some ms at most, for a row of the line may come meanwhile."""
+
+
+class StagedLost(OkngError):
+    """What was read of the damaged file cannot be read any more. Read it again: nothing is wrong with the ledger."""
 
 
 @dataclass(slots=True)
@@ -49,6 +54,8 @@ class Place:
     """Parts that their seal proves to be just what was written."""
     most: int = 0
     """Number of the last of these."""
+    apart: bool = False
+    """Its parts were found to bear other numbers than the ledger's own."""
 
 
 class Taking:
@@ -57,14 +64,17 @@ class Taking:
     def __init__(self, ledger: Ledger, staged: Path, name: str, place: Place, rows_a_turn: int = ROWS) -> None:
         """name: of the damaged file. rows_a_turn: of one transaction.
 
-        OSError, apsw.Error: the staged file does not read.
+        StagedLost, ValueError: the staged file does not read.
         """
         self._ledger, self._name, self.place, self._rows = ledger, name, place, rows_a_turn
-        self._db = apsw.Connection(str(staged), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            self._db = apsw.Connection(str(staged), flags=apsw.SQLITE_OPEN_READONLY)
+        except apsw.Error as error:
+            raise StagedLost(f"{staged}: {error}") from error
         self._shapes = shapes()
-        ((body,),) = rows(self._db, "select body from found")
+        ((body,),) = self._staged("select body from found")
         self.found: dict[str, Any] = unpack_json(str(body))
-        self.meta = next(iter(rows(self._db, "select box, lineage from meta")), ("", 0))
+        self.meta = next(iter(self._staged("select box, lineage from meta")), ("", 0))
         self._live, self._highest = "", 0
         lost = self.found["links_lost"]
         self._lost = None if lost is None else int(lost)
@@ -84,7 +94,10 @@ class Taking:
         return int(self.meta[1])
 
     def turn(self) -> bool:
-        """Take the next few rows over, in one transaction. True: there are none left. LedgerStuck, LedgerDamaged."""
+        """Take the next few rows over, in one transaction. True: there are none left.
+
+        LedgerStuck, LedgerDamaged, StagedLost.
+        """
         while self.place.table < len(RESCUED):
             table = RESCUED[self.place.table]
             shape = self._shapes.get(table)
@@ -108,7 +121,7 @@ class Taking:
         """The runs of parts, made from the rescued ones, before those of the line. Inside the last transaction."""
         if not rows(db, "select 1 from pragma_table_list where name = 'run'"):
             return
-        found = rows(self._db, "select * from run order by rowid")
+        found = self._staged("select * from run order by rowid")
         (first,) = rows(db, "select min(coalesce(min(n), 1), 1) from run")[0]
         for place, row in enumerate(found):
             number = int(first) - len(found) + place
@@ -116,7 +129,7 @@ class Taking:
 
     def stands_apart(self) -> bool:
         """The ledger's own parts all bear higher numbers than those to be taken over, or it has none yet."""
-        (highest,) = rows(self._db, "select coalesce(max(seq), 0) from part")[0]
+        (highest,) = self._staged("select coalesce(max(seq), 0) from part")[0]
         with self._ledger.transaction() as db:
             made = rows(
                 db,
@@ -128,16 +141,26 @@ class Taking:
 
     def trail(self) -> list[tuple[int, str, str]]:
         """The old audit trail as far as it was found, in order: number, body, hash."""
-        return [(int(n), str(body), str(link)) for n, body, link in rows(self._db, "select * from audit order by n")]
+        return [(int(n), str(body), str(link)) for n, body, link in self._staged("select * from audit order by n")]
 
     def close(self) -> None:
         """Let go. Never raises."""
         self._db.close()
 
+    def _staged(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query of the staged file.
+
+        StagedLost: an error of SQLite would condemn the ledger in whose transaction this is asked.
+        """
+        try:
+            return rows(self._db, sql, values)
+        except (apsw.Error, UnicodeDecodeError) as error:
+            raise StagedLost(f"what was read of {self._name} cannot be read any more: {error}") from error
+
     def _batch(self, table: str) -> list[tuple[Any, ...]]:
         most = -1 if table == "epoch" else self._rows
         sql = f'select rowid, * from "{table}" where rowid > ? order by rowid limit ?'
-        return rows(self._db, sql, (self.place.after, most))
+        return self._staged(sql, (self.place.after, most))
 
     def _take(self, db: apsw.Connection, shape: Shape, batch: Sequence[dict[str, Any]]) -> None:
         table = shape.table
@@ -207,7 +230,7 @@ class Taking:
             self.place.taken["epoch"] += 1
 
     def _epoch(self, db: apsw.Connection, was: int) -> int:
-        found = rows(self._db, "select name from epoch where n = ?", (was,))
+        found = self._staged("select name from epoch where n = ?", (was,))
         name = str(found[0][0]) if found else f"lost {was} of {self._name}"
         known = rows(db, "select n from epoch where name = ?", (name,))
         if known:
@@ -261,7 +284,7 @@ class Taking:
         self.place.taken["image_health"] += len(figures)
 
     def _of_part(self, shape: Shape, seq: int) -> list[dict[str, Any]]:
-        found = rows(self._db, f"select * from {shape.table} where seq = ?", (seq,))
+        found = self._staged(f"select * from {shape.table} where seq = ?", (seq,))
         return [dict(zip(shape.names, row, strict=True)) for row in found]
 
     def _is_beyond(self, seq: int) -> bool:
@@ -274,11 +297,11 @@ class Taking:
     def _proof(self, kind: Kind, a: int, b: int, content: object) -> bool | None:
         """True: the old seal says it is just this; False: it says it is not; None: the seal of this row is lost."""
         sql = "select n, hash from seal where kind = ? and a = ? and b = ? order by n desc limit 1"
-        found = rows(self._db, sql, (int(kind), a, b))
+        found = self._staged(sql, (int(kind), a, b))
         if not found:
             return None
         number, sealed = int(found[0][0]), bytes(found[0][1])
-        before = rows(self._db, "select hash from seal where n = ?", (number - 1,))
+        before = self._staged("select hash from seal where n = ?", (number - 1,))
         if not before and number > 1:
             return None
         return linked(bytes(before[0][0]) if before else START, int(kind), a, b, content) == sealed
@@ -306,7 +329,7 @@ class Taking:
             self._live = str(was)
             sql = "select max((select coalesce(max(number), 0) from part where epoch = ?),"
             sql += " (select coalesce(max(number), 0) from trigger where epoch = ?))"
-            self._highest = int(rows(self._db, sql, (was, was))[0][0])
+            self._highest = int(self._staged(sql, (was, was))[0][0])
         return self._highest
 
     def _counters(self, db: apsw.Connection, seal: Seal, row: dict[str, Any]) -> None:

@@ -94,7 +94,12 @@ def seal_lineage(db: apsw.Connection) -> None:
     if not newest:
         ((part,),) = _rows(db, "select coalesce(max(seq), 0) from part")
         ((journal,),) = _rows(db, "select coalesce(max(n), 0) from journal")
-        body["unsealed"] = {"part": part, "journal": journal}
+        # By number and not by time: what a clock said that ran ahead tells nothing of what came first.
+        triggers = {
+            str(epoch): top for epoch, top in _rows(db, "select epoch, max(number) from trigger group by epoch")
+        }
+        ended = [epoch for (epoch,) in _rows(db, "select epoch from counter_snapshot where last = 1 order by epoch")]
+        body["unsealed"] = {"part": part, "journal": journal, "trigger": triggers, "counters": ended}
     seal = Seal(db)
     seal.tell(Kind.LINEAGE, int(lineage), 0, body)
     seal.close()

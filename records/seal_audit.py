@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import apsw
-
 from ..bus.errors import BadData, BadKey
 from ..identity.box_key import fingerprint
 from . import schema
@@ -17,12 +15,18 @@ from .seal_read import Signature
 from .seal_verify import Verified, opened, verify
 
 _KEPT = (
-    "select seq, '', picture, picture_sha256 from part where seq > ? and picture_kept and picture is not null"
-    " order by seq limit 1000",
-    "select seq, camera, picture, picture_sha256 from view where (seq, camera) > (?, ?) and picture_kept"
-    " and picture is not null order by seq, camera limit 1000",
+    (
+        "select seq, '', picture, picture_sha256 from part where seq > ? and picture_kept and picture is not null"
+        " order by seq limit 50",
+        "select 1 from part where seq = ? and camera != ? and picture_kept",
+    ),
+    (
+        "select seq, camera, picture, picture_sha256 from view where (seq, camera) > (?, ?) and picture_kept"
+        " and picture is not null order by seq, camera limit 50",
+        "select 1 from view where seq = ? and camera = ? and picture_kept",
+    ),
 )
-"""The next thousand kept pictures of the deciding views, and of the others."""
+"""The next kept pictures of the deciding views, and of the others; and whether one is kept still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,9 @@ def audit_store(asked: Asked, tell: Callable[[float], None] = lambda _: None) ->
         except (ValueError, KeyError, TypeError) as error:
             raise BadData(f"{asked.file}: a head in it is none: {error}") from error
     own = asked.store / FILE if asked.store else None
-    beside = read_heads(own) if own is not None and own.exists() else []
-    given = [head for file in asked.heads for head in read_heads(file)]
+    left_out: list[str] = []
+    beside = read_heads(own, left_out.append) if own is not None and own.exists() else []
+    given = [head for file in asked.heads for head in read_heads(file, left_out.append)]
     every = {head.line: head for head in (*kept, *beside, *given)}
     good: list[Head] = []
     bad: list[str] = []
@@ -65,10 +70,13 @@ def audit_store(asked: Asked, tell: Callable[[float], None] = lambda _: None) ->
         else:
             by = f" by the key {wanted[:16]}" if wanted else ""
             bad.append(f"the head of {head.utc} was not signed{by}, or was changed")
-    pictures = (lambda db: _pictures(db, asked.store)) if asked.full and asked.store else None  # type: ignore[arg-type]
-    found = verify(asked.file, good, pictures=pictures, tell=tell)
+    found = verify(asked.file, good, tell=tell)
+    if asked.full and asked.store is not None:
+        for text in _pictures(asked.file, asked.store, tell):
+            found.say(text)
     for text in bad:
         found.say(text)
+    found.notes += left_out
     keys = [asked.public_pem] if asked.public_pem else [*{pem_of(head.key): None for head in good}]
     for text in _signatures(asked.file, keys):
         found.say(text)
@@ -99,19 +107,38 @@ def _signatures(file: Path, keys: Sequence[str]) -> list[str]:
     ]
 
 
-def _pictures(db: apsw.Connection, store: Path) -> Iterator[str]:
-    """Every kept picture is there, and hashes to what its sealed row says."""
-    for sql in _KEPT:
+def _pictures(file: Path, store: Path, tell: Callable[[float], None]) -> Iterator[str]:
+    """Every kept picture is there, and hashes to what its sealed row says.
+
+    The ledger is asked for some at a time: while one state of it is read for hours, its WAL grows.
+    """
+    for sql, still in _KEPT:
         after: list[object] = [0, ""][: sql.count("?")]
-        while page := rows(db, sql, after):
-            for seq, camera, name, sha256 in page:
-                after = [seq, camera][: len(after)]
-                where = f"part seq {seq}{f', camera {camera}' if camera else ''}: its picture {name}"
-                try:
-                    with (store / name).open("rb") as handle:
-                        if hashlib.file_digest(handle, "sha256").hexdigest() != sha256:
-                            yield f"{where} is not the one that was kept"
-                except FileNotFoundError:
-                    yield f"{where} is not there"
-                except OSError as error:
-                    yield f"{where} cannot be read: {error.strerror}"
+        while True:
+            with opened(file) as db:
+                page = rows(db, sql, after)
+            if not page:
+                break
+            after = list(page[-1][: len(after)])
+            wrong = [
+                (seq, camera, name, said) for seq, camera, name, sha in page if (said := _wrong(store / name, sha))
+            ]
+            with opened(file) as db:
+                # Retention clears the row before it deletes the file.
+                wrong = [one for one in wrong if rows(db, still, one[:2])]
+            for seq, camera, name, said in wrong:
+                yield f"part seq {seq}{f', camera {camera}' if camera else ''}: its picture {name} {said}"
+            tell(1.0)
+
+
+def _wrong(picture: Path, sha256: str) -> str:
+    """What is wrong with a picture; empty: nothing."""
+    try:
+        with picture.open("rb") as handle:
+            if hashlib.file_digest(handle, "sha256").hexdigest() != sha256:
+                return "is not the one that was kept"
+    except FileNotFoundError:
+        return "is not there"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return ""

@@ -8,7 +8,8 @@ import base64
 import binascii
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,37 +114,54 @@ def sign_head(db: apsw.Connection, key: BoxKey, why: str) -> Head:
 
 
 def append_head(store: Path, head: Head) -> None:
-    """Write a head into the file beside the ledger, durable when this returns. OSError."""
+    """Write a head into the file beside the ledger, durable when this returns. OSError: nothing of it is there."""
     file = store / FILE
     new = not file.exists()
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
     try:
-        os.write(handle, head.line.encode() + b"\n")
-        os.fsync(handle)
+        size = os.fstat(handle).st_size
+        line = head.line.encode() + b"\n"
+        if size and os.pread(handle, 1, size - 1) != b"\n":
+            line = b"\n" + line  # a cut of power ended the one before
+        try:
+            while line:
+                line = line[os.write(handle, line) :]
+            os.fsync(handle)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(handle, size)
+            raise
     finally:
         os.close(handle)
     if new:
         sync_folder(store)
 
 
-def read_heads(file: Path) -> list[Head]:
-    """Heads of a file, in order. BadData: it cannot be read, or a line is none. A last one cut short is left out."""
+def read_heads(file: Path, left_out: Callable[[str], None] = lambda _: None) -> list[Head]:
+    """Heads of a file, in order. BadData: it cannot be read, or no line of it is one.
+
+    left_out: is told of lines that are none. A last one that a cut of power ended is left out without a word.
+    """
     try:
         if file.stat().st_size > _MOST_BYTES:
             raise BadData(f"{file}: more than {_MOST_BYTES >> 20} MB: no file of heads")
-        lines = file.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+        lines = file.read_bytes().split(b"\n")
+    except OSError as error:
         raise BadData(f"{file}: cannot be read: {error}") from error
-    found = []
+    found: list[Head] = []
+    wrong: list[str] = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             found.append(head_of(json.loads(line)))
         except (ValueError, KeyError, TypeError) as error:
-            if number == len(lines):  # a cut of power ended it
-                break
-            raise BadData(f"{file}: line {number}: no head: {error}") from error
+            if number < len(lines):
+                wrong.append(f"{file}: line {number}: no head: {error}")
+    if wrong and not found:
+        raise BadData(wrong[0])
+    for text in wrong:
+        left_out(text)
     return found
 
 

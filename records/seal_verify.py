@@ -6,7 +6,7 @@ on is sound in itself, and only a head tells.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from .bookkeeping import rows
 from .seal import KEYED, parts_among, parts_in
 from .seal_content import START, Kind, block_hash, linked
 from .seal_heads import Head
+from .seal_retired import Retired
 
 MOST_NAMED = 100
 """Findings that are told one by one."""
@@ -93,12 +94,11 @@ def verify(
     file: Path,
     heads: Sequence[Head] = (),
     *,
-    pictures: Callable[[apsw.Connection], Iterable[str]] | None = None,
     tell: Callable[[float], None] = lambda _: None,
 ) -> Verified:
     """Prove a ledger, or name what is wrong with it. BadLedger: it cannot be read.
 
-    heads: whose signatures hold. pictures: yields what is wrong with the kept pictures. tell: is told the share done.
+    heads: whose signatures hold. tell: is told the share done.
     """
     found = Verified()
     with opened(file) as db:
@@ -110,9 +110,6 @@ def verify(
             chain.unsealed()
             _no_longer_kept(db, found)
             _against_heads(db, found, heads)
-            if pictures is not None:
-                for text in pictures(db):
-                    found.say(text)
         except UnicodeDecodeError as error:  # outside of what `_contents` can name
             found.say(f"bytes on the disk are no text any more, so that not all could be looked at: {error}")
     return found
@@ -131,13 +128,14 @@ class _Chain:
     def __init__(self, db: apsw.Connection, found: Verified) -> None:
         self._db, self._found = db, found
         self._withdrawn: dict[int, list[Any]] = {}
-        self._retired: list[tuple[int, int, int]] = []
-        self._gone = self._said_gone = 0
-        self._epochs: dict[int, list[tuple[int, int]]] = {}
+        self._retired = Retired()
+        self._gone = self._loosely_gone = 0
         self._pruned: dict[int, tuple[int, bytes]] = {}
         self._blocks: list[tuple[int, int]] = []
         self._began = ""
         self._first: dict[str, int] = {}
+        self._first_triggers: dict[int, int] | None = None
+        self._first_counters: list[int] | None = None
         for n, kind, a, b, text in rows(db, "select n, kind, a, b, body from seal where body is not null order by n"):
             try:
                 self._told(kind, a, b, json.loads(text))
@@ -149,14 +147,15 @@ class _Chain:
         match kind:
             case Kind.LINEAGE:
                 if "unsealed" in body and not self._began:
-                    self._began, self._first = str(body["at"]), {key: int(n) for key, n in body["unsealed"].items()}
+                    was = body["unsealed"]
+                    self._began, self._first = str(body["at"]), {name: int(was[name]) for name in ("part", "journal")}
+                    if "trigger" in was:  # seals begun by the first okng that had one do not say
+                        self._first_triggers = {int(epoch): int(top) for epoch, top in was["trigger"].items()}
+                        self._first_counters = [int(epoch) for epoch in was["counters"]]
             case Kind.WITHDRAWN:
                 self._withdrawn[a] = body["was"]
             case Kind.RETIRED:
-                self._retired.append((a, b, int(body["parts"])))
-                self._said_gone += int(body["parts"])
-                for epoch, first, last in body["triggers"]:
-                    self._epochs.setdefault(int(epoch), []).append((int(first), int(last)))
+                self._retired.add(a, b, body)
             case Kind.PRUNED:
                 self._pruned[a] = (b, bytes.fromhex(body["hash"]))
             case _:
@@ -177,8 +176,9 @@ class _Chain:
             contents = self._contents(page)
             for n, kind, a, b, hashed, body in page:
                 before = self._skipped(expected, n, before)
-                self._judge((n, kind, a, b, body), before, bytes(hashed), contents)
-                before, expected = bytes(hashed), n + 1
+                hashed = hashed if isinstance(hashed, bytes) else str(hashed).encode()
+                self._judge((n, kind, a, b, body), before, hashed, contents)
+                before, expected = hashed, n + 1
             tell(min(1.0, expected / max(1, last)))
         (self._found.links,) = rows(self._db, "select count(*) from seal")[0]
 
@@ -197,7 +197,7 @@ class _Chain:
         """What the rows of a page of links are now, by kind and key. A row that is no text any more is `_ILLEGIBLE`."""
         try:
             return self._read(page)
-        except UnicodeDecodeError:
+        except (UnicodeDecodeError, TypeError):  # TypeError: a column that holds what it never did
             if len(page) == 1:
                 _, kind, a, b, _, _ = page[0]
                 return {(kind, a, b): _ILLEGIBLE}
@@ -238,12 +238,13 @@ class _Chain:
         if content is None and kind == Kind.PART and a in self._withdrawn:
             content = self._withdrawn[a]
         if content is None:
-            if kind == Kind.PART and any(first <= a <= last for first, last, _ in self._retired):
+            if kind == Kind.PART and self._retired.has_part(a):
                 self._gone += 1
-            elif kind != Kind.TRIGGER or not any(first <= b <= last for first, last in self._epochs.get(a, ())):
+                self._loosely_gone += self._retired.is_loose(a)
+            elif kind != Kind.TRIGGER or not self._retired.has_trigger(a, b):
                 self._found.say(f"{name}: was removed (link {n} of the seal)")
             return
-        if linked(before, kind, a, b, content) != hashed:
+        if not _holds(before, (kind, a, b), content, hashed):
             self._found.say(f"{name}: is not what was sealed: it, its link {n} or the link before was changed or moved")
         elif kind == Kind.PART:
             self._found.parts += 1
@@ -253,13 +254,17 @@ class _Chain:
     def _block(self, n: int, first: int, last: int, body: dict[str, Any]) -> None:
         """Older parts under one hash; parts of the range that have a link of their own are not among them."""
         self._blocks.append((first, last))
-        held = parts_in(self._db, first, last)
-        if len(held) == body["rows"] and block_hash(held.values()) == body["sha256"]:
+        try:
+            held = parts_in(self._db, first, last)
+            digest = block_hash(held.values())
+        except (UnicodeDecodeError, TypeError) as error:
+            self._found.say(f"parts {first}..{last}, sealed together by link {n}: was changed: {error}")
+            return
+        if len(held) == body["rows"] and digest == body["sha256"]:
             self._found.older += len(held)
             return
-        lost = sum(1 for a, b, _ in self._retired if a <= last and b >= first)
-        lost += sum(1 for seq in self._withdrawn if first <= seq <= last)
-        if lost and len(held) < body["rows"]:
+        lost = self._retired.most_gone(first, last) + sum(1 for seq in self._withdrawn if first <= seq <= last)
+        if 0 < body["rows"] - len(held) <= lost:
             self._found.notes.append(f"parts {first}..{last}: sealed as one, and some were deleted since: not provable")
             return
         what = "was changed" if len(held) == body["rows"] else f"{len(held)} are there of {body['rows']}"
@@ -272,23 +277,13 @@ class _Chain:
             if rows(self._db, "select 1 from part limit 1"):
                 found.say("the seal was removed: it has no beginning")
             return
-        if self._gone > self._said_gone:
-            found.say(f"{self._gone} parts are gone from the ranges of which retention deleted {self._said_gone}")
+        if self._loosely_gone > self._retired.loose:
+            said = f"of which retention deleted {self._retired.loose}"
+            found.say(f"{self._loosely_gone} parts are gone from the ranges {said}")
         found.retired = self._gone
         if found.retired:
             found.notes.append(f"{found.retired} parts were deleted by retention, which said so")
-        free = "select {key} from {table} where {old} except select {held} from seal where kind = {kind} limit {most}"
-        asked = (
-            (Kind.PART, "part", "seq", "a", f"seq > {first.get('part', 0)}"),
-            (Kind.TRIGGER, "trigger", "epoch, number", "a, b", f"stored_at >= '{self._began}'"),
-            (Kind.JOURNAL, "journal", "n", "a", f"n > {first.get('journal', 0)}"),
-            (Kind.SIGNATURE, "signature", "n", "a", "1"),
-        )
-        for kind, table, key, held, old in asked:
-            sql = free.format(key=key, table=table, old=old, held=held, kind=int(kind), most=MOST_NAMED)
-            for row in rows(self._db, sql):
-                a, b = (*row, 0)[:2]
-                found.say(f"{_name(kind, a, b)}: was put in by hand: no link seals it")
+        self._put_in()
         sql = "select count(*), min(seq), max(seq) from part where seq > ? and seq <= ?"
         upto = max((b for _, b in self._blocks), default=0)
         count, least, most = rows(self._db, sql, (upto, first.get("part", 0)))[0]
@@ -297,6 +292,34 @@ class _Chain:
             found.notes.append(f"{count} parts (seq {least}..{most}) are from before the seal and not sealed (yet)")
         if found.older:
             found.notes.append(f"{found.older} parts from before {self._began} are sealed in blocks")
+
+    def _put_in(self) -> None:
+        """Rows that were not there when the seal began, and that no link seals."""
+        first = self._first
+        triggers = (
+            "trigger left join json_each(:triggers) f on cast(f.key as integer) = epoch",
+            "number > coalesce(f.value, 0) or number < 1",
+        )
+        if self._first_triggers is None:
+            triggers = ("trigger", "stored_at >= :began or number < 1")
+        ended = "last = 1 and epoch not in (select value from json_each(:counters))"
+        asked = [
+            (Kind.PART, "part", "seq", "a", f"seq > {first['part']} or seq < 1"),
+            (Kind.TRIGGER, triggers[0], "epoch, number", "a, b", triggers[1]),
+            (Kind.JOURNAL, "journal", "n", "a", f"n > {first['journal']} or n < 1"),
+            (Kind.SIGNATURE, "signature", "n", "a", "1"),
+            *([] if self._first_counters is None else [(Kind.COUNTERS, "counter_snapshot", "epoch", "a", ended)]),
+        ]
+        named = {
+            "triggers": json.dumps(self._first_triggers or {}),
+            "counters": json.dumps(self._first_counters or []),
+            "began": self._began,
+        }
+        for kind, table, key, held, new in asked:
+            sql = f"select {key} from {table} where {new} except select {held} from seal where kind = {int(kind)}"
+            for row in self._db.execute(f"{sql} limit {MOST_NAMED}", named).fetchall():
+                a, b = cast(tuple[int, int], (*row, 0)[:2])
+                self._found.say(f"{_name(kind, a, b)}: was put in by hand: no link seals it")
 
 
 def _no_longer_kept(db: apsw.Connection, found: Verified) -> None:
@@ -317,6 +340,14 @@ def _no_longer_kept(db: apsw.Connection, found: Verified) -> None:
         found.say(text)
     else:
         found.notes.append(text)
+
+
+def _holds(before: bytes, key: tuple[int, int, int], content: object, hashed: bytes) -> bool:
+    """True when that is what was sealed."""
+    try:
+        return linked(before, *key, content) == hashed
+    except TypeError:  # bytes where a text was
+        return False
 
 
 def _name(kind: int, a: int, b: int) -> str:
@@ -353,7 +384,7 @@ def _against_heads(db: apsw.Connection, found: Verified, heads: Sequence[Head]) 
                 f"the head of {head.utc} is of lineage {head.lineage}, this file only of {found.lineage}: cut off"
             )
             continue
-        if head.lineage < oldest:
+        if head.lineage < oldest or (ends and head.lineage not in ends):
             lost[head.lineage] = lost.get(head.lineage, 0) + 1
             continue
         end = ends.get(head.lineage)

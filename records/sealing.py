@@ -141,11 +141,17 @@ class Sealing:
                 raise Refused("broken off: records is being stopped")
 
         try:
-            pem = self.key.public_pem if self.key else ""
-            asked = Asked(self._store / LEDGER, self._store, (), pem, full)
-            self._found = who, audit_store(asked, tell)
-        except (OkngError, OSError, apsw.Error) as error:
-            self._found = who, str(error)
+            # By the keys that the heads bring: a copy that was put back on a new disk has heads of the key before.
+            found = audit_store(Asked(self._store / LEDGER, self._store, (), "", full), tell)
+            others = [key for key in found.keys if self.key is not None and key != self.key.fingerprint]
+            if others:
+                named = ", ".join(key[:16] for key in others)
+                found.notes.append(f"the box has another key now than signed some of the heads: {named}")
+            self._found = who, found
+        except Exception as error:  # outermost frame of the thread: it is told, and another one may be asked for
+            if not isinstance(error, OkngError | OSError | apsw.Error):
+                log.exception("the proof ended")
+            self._found = who, str(error) or type(error).__name__
 
     def _write_down(self, who: str, found: Verified | str) -> None:
         told: dict[str, object]

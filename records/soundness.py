@@ -59,8 +59,12 @@ class Watch:
         """What is wrong, empty when all is sound, None while it is not known yet."""
         return None if self._thread.is_alive() else self._found or ""
 
+    def break_off(self) -> None:
+        """Look no further, of a file that is no longer the ledger; wait for nothing."""
+        self._stop = True
+
     def close(self) -> None:
-        """Break off. Never raises."""
+        """Break off, and wait for it a while. Never raises."""
         self._stop = True
         self._thread.join(2)
 

@@ -2,6 +2,7 @@
 
 A file whose row says that it is not kept goes at once. One of which no row knows is given `stray_days`, counted from
 when this ledger was first looked after: the rescue of a damaged one, or a backup that is put back, may name it yet.
+While such a rescue waits or is under way it stays however old it is. By a clock that is not believed nothing is judged.
 """
 
 import os
@@ -13,10 +14,11 @@ from typing import Any
 
 import apsw
 
-from ..bus.clock import utc_text
+from ..bus.clock import SECOND, now_ns, utc_text
 from .bookkeeping import rows
 from .pictures import PICTURES
 from .read import Ask, LedgerReader
+from .rescued import waiting
 from .retention_shelf import count
 from .rows import THUMB_ENDING as ENDING
 from .schema_keep import THUMB
@@ -25,16 +27,24 @@ EVERY = timedelta(days=1)
 YOUNG = timedelta(minutes=10)
 """A younger file may still wait for its row."""
 STRAY = "stray"
+_SETTLED_NS = int(YOUNG.total_seconds()) * SECOND
+"""After the clock came right: what was written by the wrong one seems old, and may still wait for its row."""
 
 
 class Sweep:
     """Goes round the folders of pictures. One thread."""
 
     def __init__(
-        self, store: Path, stray_days: int, write: "Callable[[Callable[[apsw.Connection], Any]], Any]"
+        self,
+        store: Path,
+        stray_days: int,
+        write: "Callable[[Callable[[apsw.Connection], Any]], Any]",
+        doubt: Callable[[], str] = lambda: "",
     ) -> None:
+        """doubt: why the wall clock is not believed."""
         self._store, self._stray = store, timedelta(days=stray_days)
-        self._write = write
+        self._write, self._doubt = write, doubt
+        self._right_ns = 0
         self._reader = LedgerReader(store)
         self._folders: Iterator[Path] | None = None
         self._begun: datetime | None = None
@@ -42,6 +52,10 @@ class Sweep:
 
     def step(self, now: datetime) -> bool:
         """Look through one folder; True: there are more. BadLedger. LedgerStuck, LedgerDamaged: not counted."""
+        if self._doubt():
+            self._right_ns = now_ns() + _SETTLED_NS
+        if now_ns() < self._right_ns:
+            return False
         if self._folders is None:
             if self._begun is not None and now - self._begun < EVERY:
                 return False
@@ -82,6 +96,8 @@ class Sweep:
         said = _said(ask, self._store, file)
         if said is not None:
             return not said
+        if waiting(self._store):
+            return False
         since = max(_utc(mtime), datetime.fromisoformat(self._since) if self._since else now)
         return now - since > self._stray
 
@@ -109,7 +125,7 @@ def _said(ask: Ask, store: Path, file: Path) -> bool | None:
     path = file.relative_to(store).as_posix()
     part, _, rest = file.name.partition("-")
     at, _, camera = rest.partition("-")
-    if not (part.isascii() and part.isdigit() and at.isascii() and at.isdigit()):
+    if not (_is_number(part) and _is_number(at)):
         return None
     camera = camera.removesuffix(ENDING) if small else camera.rpartition(".")[0]
     found = ask.first(
@@ -128,6 +144,11 @@ def _said(ask: Ask, store: Path, file: Path) -> bool | None:
     if found["other"] == path:
         return bool(found["other_kept"])
     return None
+
+
+def _is_number(text: str) -> bool:
+    """One that a row can have."""
+    return text.isascii() and text.isdigit() and int(text[:20]) < 1 << 63
 
 
 def _looked_after(db: apsw.Connection, at: str) -> str:

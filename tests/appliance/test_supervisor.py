@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from okng.appliance.supervisor import BUDGET, CAMERA_LOST, Child, Supervisor, box_children
+from okng.appliance.supervisor import BUDGET, CAMERA_LOST, OPENING_NS, Child, Supervisor, box_children
 from okng.bus.clock import SECOND
 from okng.bus.degraded import read_degraded
 
@@ -241,6 +241,34 @@ def test_who_is_given_up_is_written_down_with_its_last_words_and_taken_back_when
         assert not child.given_up
     finally:
         supervisor.stop()
+
+
+def test_of_two_judges_the_one_that_breaks_is_shown_with_its_own_last_words(tmp_path: Path) -> None:
+    """The one that was started as the judge breaks while the other one judges: it is the standby that is missing."""
+    breaks = (
+        "import pathlib, sys\nfrom okng.bus.stacks import keep_stacks\n"
+        "keep_stacks(pathlib.Path(sys.argv[1]), 'inspect')\nraise ValueError('the lamp is gone')\n"
+    )
+    judges = TURNS.replace("sys.argv[2])", "'inspect')", 1)
+    children = [
+        Child("inspect-standby", [sys.executable, "-c", judges, str(tmp_path), "inspect-standby"]),
+        Child("inspect", [sys.executable, "-c", breaks, str(tmp_path)]),
+    ]
+    supervisor = Supervisor(children, tmp_path)
+    supervisor.start()
+    try:
+        assert until(supervisor, lambda: children[1].given_up)
+        (found,) = read_degraded(tmp_path)
+        assert found.name == "inspect-standby"
+        assert "ValueError: the lamp is gone" in found.stack
+    finally:
+        supervisor.stop()
+
+
+def test_a_judge_that_hangs_before_it_is_ready_is_watched_as_a_camera_is() -> None:
+    children = {child.name: child for child in box_children(Path("okng.toml"), ("top",), standby=True)}
+    watched = {name for name, child in children.items() if child.opening_ns == OPENING_NS}
+    assert watched == {"camera-top", "inspect", "inspect-standby"}
 
 
 def test_who_may_wait_for_a_disk_gets_the_time_that_its_unit_gives_it() -> None:

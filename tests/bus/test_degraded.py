@@ -153,6 +153,21 @@ def test_systemd_writes_the_same_file(tmp_path: Path, unit: str, said: dict[str,
     assert found.stands(Pulse(tmp_path).beats(), now_ns())
 
 
+@pytest.mark.parametrize("started", ["inspect", "inspect-standby"])
+def test_the_last_words_are_those_of_the_process_and_not_of_its_role(tmp_path: Path, started: str) -> None:
+    stacks_folder(tmp_path).mkdir()
+    for name in ("inspect", "inspect-standby"):
+        (stacks_folder(tmp_path) / f"{name}.7.txt").write_text(f"left by {name}\n", encoding="utf-8")
+    judge = Heartbeat(tmp_path, "inspect")
+    judge.health = Health.READY
+    judge.turn()
+    done = CliRunner().invoke(degraded, ["note", "--run-dir", str(tmp_path), f"okng-{started}.service"])
+    assert done.exit_code == 0, done.output
+    (found,) = read_degraded(tmp_path)
+    assert (found.name, found.stack) == ("inspect-standby", f"left by {started}\n")
+    judge.close()
+
+
 def test_what_is_no_unit_of_ours_is_refused(tmp_path: Path) -> None:
     for unit in ("sshd.service", "okng-web.service/../x", "okng.target"):
         assert CliRunner().invoke(degraded, ["note", "--run-dir", str(tmp_path), unit]).exit_code == 2

@@ -2,12 +2,13 @@
 
 import os
 import signal
+from collections.abc import Sequence
 from functools import partial
 
 from okng.bus.messages import Health
 from okng.inspect.standby import STANDBY
 
-from .evidence import NEVER, Evidence, spread
+from .evidence import NEVER, Effect, Evidence, spread
 from .line import Line
 from .row import Finding, Stand
 
@@ -16,6 +17,12 @@ HELD = ("io", "camera-top", "inspect")
 SHORT, FULL = 1, 1000
 BLINK_MS = 300.0
 """READY may be away so long on a busy host without being missed: the PLC's own watchdog."""
+STANDBY_MS, STANDBY_SLOWER_MS = 500.0, 1000.0
+"""READY may be away so long where a second judge stands by; the other one for the short form, beside other tests."""
+HUNG_MS = 2000.0
+"""A judge that hangs has to be ended first: so long without a turn."""
+SEEN_NS = 1_000_000_000
+"""The log of the PLC is up to 0.2 s behind, and READY falls a moment after the strike."""
 BATCH = 100
 """Kills of one process on one line; then the next line begins, so that logs and checks stay small."""
 
@@ -25,8 +32,14 @@ class Kill:
 
     number = 1
     fault = "kill -9 of each process at random instants"
-    how = "SIGKILL to io, camera, inspect, records, web, shift and workshop in turn, each at a drawn instant"
-    expected = "parts in flight are rejected, none is granted wrongly; the process is started again; READY comes back"
+    how = (
+        "SIGKILL to io, camera, inspect, records, web, shift and workshop in turn, each at a drawn instant; then, "
+        "where a second judge stands by, SIGKILL and now and then SIGSTOP to the one that judges"
+    )
+    expected = (
+        "parts in flight are rejected, none is granted wrongly; the process is started again; READY comes back, and "
+        "with a standby within 500 ms (of a judge that hangs: after the watchdog's 2 s)"
+    )
 
     def run(self, stand: Stand) -> Finding:
         """Kill each, wait until the process and READY are back, go on."""
@@ -47,8 +60,7 @@ class Kill:
                             back.setdefault(name, []).append(took)
             times -= BATCH
         found = stand.evidence[first:]
-        if not stand.short:
-            figures["inspect with a standby: without READY ms"] = self._standby(stand, complaints)
+        figures |= self._standby(stand, complaints)
         for name in names:
             figures |= _figures(name, found, back[name])
             effects = [effect for each in found for effect in each.effects(f"kill {name}")]
@@ -62,33 +74,46 @@ class Kill:
         figures["escapes"] = sum(each.escapes for each in found)
         return Finding(figures, tuple(complaints))
 
-    def _standby(self, stand: Stand, complaints: list[str]) -> dict[str, float]:
-        """Kill the judge again and again where a second one stands by."""
+    def _standby(self, stand: Stand, complaints: list[str]) -> dict[str, object]:
+        """Kill the judge again and again where a second one stands by, and let one in so many hang."""
         dice, times = stand.dice(100 + self.number), stand.many(SHORT, FULL)
         stand.afresh()
         stand.box.standby = True
-        effects = []
+        first = len(stand.evidence)
         try:
             while times > 0:
                 with stand.line() as line:
                     for _ in range(min(times, BATCH)):
-                        line.box.forgive()
-                        line.until(lambda: (beat := line.beat(STANDBY)) is not None and beat.health is Health.READY)
-                        line.rest(dice.random())
-                        judge = line.beat("inspect")
-                        assert judge is not None
-                        line.strike("kill the judge", partial(os.kill, judge.pid, signal.SIGKILL))
-                        line.until_back("inspect", judge)
-                        line.flow(2)
-                assert line.evidence is not None
-                effects += line.evidence.effects()
+                        self._strike_judge(line, "kill the judge", signal.SIGKILL, dice.random())
+                    self._strike_judge(line, "stop the judge", signal.SIGSTOP, dice.random())
                 times -= BATCH
         finally:
             stand.box.standby = False
             stand.afresh()
-        if any(effect.ready_ms == NEVER for effect in effects):
-            complaints.append("with a standby: READY did not come back")
-        return spread(effect.without_ms for effect in effects)
+        found = stand.evidence[first:]
+        limit_ms = STANDBY_SLOWER_MS if stand.short else STANDBY_MS
+        killed = [effect for each in found for effect in each.effects("kill the judge")]
+        stopped = [effect for each in found for effect in each.effects("stop the judge")]
+        complaints += too_long("the judge killed", killed, limit_ms)
+        complaints += too_long("the judge stopped", stopped, HUNG_MS + limit_ms)
+        return {
+            "inspect with a standby: without READY ms": spread(effect.without_ms for effect in killed),
+            "inspect stopped with a standby: without READY ms": spread(effect.without_ms for effect in stopped),
+        }
+
+    @staticmethod
+    def _strike_judge(line: Line, what: str, how: signal.Signals, wait_s: float) -> None:
+        """Once the other one is fit; go on when it judges."""
+        line.box.forgive()
+        fit = line.until(lambda: (beat := line.beat(STANDBY)) is not None and beat.health is Health.READY)
+        assert fit, f"no standby is READY: {line.box.tail()}"
+        line.rest(wait_s)
+        judge = line.beat("inspect")
+        assert judge is not None
+        strike = line.strike(what, partial(os.kill, judge.pid, how))
+        assert line.until_back("inspect", judge), f"no other judge: {line.box.tail()}"
+        line.flow(2)
+        line.until(lambda: line.ready() and line.now_ns() - strike.at_ns > SEEN_NS)
 
     def _kill(self, line: Line, names: tuple[str, ...], wait_s: float) -> dict[str, float]:
         """Kill them at a drawn instant; return the seconds until each one's next process said it is ready."""
@@ -104,6 +129,16 @@ class Kill:
             line.until_ready(strikes[0])
         line.flow(2)
         return took
+
+
+def too_long(what: str, effects: Sequence[Effect], limit_ms: float) -> list[str]:
+    """What is wrong with how long READY was away where a second judge stood by."""
+    if not effects:
+        return [f"with a standby, {what}: it was not"]
+    if any(effect.ready_ms == NEVER for effect in effects):
+        return [f"with a standby, {what}: READY did not come back"]
+    worst = max(effect.without_ms for effect in effects)
+    return [f"with a standby, {what}: {worst:.0f} ms without READY"] if worst > limit_ms else []
 
 
 def _figures(name: str, found: list[Evidence], back_s: list[float]) -> dict[str, object]:

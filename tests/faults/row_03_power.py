@@ -82,7 +82,13 @@ def _figures(outcomes: list[tuple[str, Outcome]]) -> dict[str, object]:
 
 
 def _complaints(outcomes: list[tuple[str, Outcome]]) -> tuple[str, ...]:
-    return tuple(f"{one.act}, {how} at {words}" for how, one in outcomes for words in one.neither)
+    found = [f"{one.act}, {how} at {words}" for how, one in outcomes for words in one.neither]
+    found += [
+        f"{one.act}, {how}: {one.old} times the old, {one.new} times the new: nothing was stopped in the middle"
+        for how, one in outcomes
+        if not one.neither and not one.holds
+    ]
+    return tuple(found)
 
 
 ROWS = (Power(), Update())

@@ -12,6 +12,8 @@ from .row import Finding, Stand
 STRUCK_PERCENT = 15.0
 LASTING_S = 1.5
 FEWEST = 40
+UNSAID = ("lost", "fault")
+"""Why of the ledger that says little without a reason beside it."""
 AFTER = 30
 """Parts that come once it is mended."""
 RATE = 12.0
@@ -45,6 +47,8 @@ class _Struck:
         asked = 0
         complaints: list[str] = []
         whys = {int(str(line["part"])): str(line["why"]) for line in evidence.ledger}
+        unsaid = (line for line in evidence.ledger if line["why"] in UNSAID and not (line["reasons"] or line["missed"]))
+        silent = {int(str(line["part"])) for line in unsaid}
         for kind, parts in sorted(evidence.struck().items()):
             passed = [part.number for part in parts if part.disposition == "ok"]
             said = Counter(whys.get(part.number or 0, "not triggered") for part in parts)
@@ -53,6 +57,8 @@ class _Struck:
             figures[f"{kind}: rejected as"] = dict(said)
             if passed:
                 complaints.append(f"{kind}: an OK for {passed}")
+            if mute := sorted(silent.intersection(part.number for part in parts)):
+                complaints.append(f"{kind}: the ledger has no reason for {mute}")
         if not asked:
             complaints.append("no part was struck while READY: let more come")
         # The first struck part itself must not pass: nothing needs a second one to be told.

@@ -6,11 +6,12 @@ import os
 import struct
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from okng.bus.channel import Subscriber, records_state_address
 from okng.bus.messages import RecordsState
+from okng.simline.judge import JoinedPart
 
 from .disks import answers, compared, slower
 from .evidence import Evidence
@@ -20,6 +21,9 @@ from .row import Finding, Stand
 SOURCE = Path(__file__).with_name("wallclock.c")
 DAY_NS = 86_400 * 10**9
 BELIEVED_S = 20.0
+LATE_SHARE, OVERKILL_SHARE = 0.005, 0.05
+"""Parts that may be late on a host that does other things, and good ones that the model may call NG: shares, and one
+part of each in any case."""
 
 
 class WallClock:
@@ -98,7 +102,7 @@ class Clock:
         both = (evidence, line.evidence)
         fell = sum(fallen(each) for each in both)
         before, during = answers(evidence, 0, first_ns), answers(evidence, first_ns)
-        changed = sum(part.disposition not in ("ok", "ng") for each in both for part in each.parts if part.written_ns)
+        unjudged, wronged = changed([part for each in both for part in each.parts], complaints)
         if wrong := slower(before, during):
             complaints.append(wrong)
         if fell:
@@ -106,10 +110,25 @@ class Clock:
         figures: dict[str, object] = {
             **compared(before, during),
             "READY fell": fell,
-            "parts with neither OK nor NG": changed,
+            "parts with neither OK nor NG": unjudged,
+            "good parts called NG": wronged,
             "said at 1970": told or "nothing",
         }
         return Finding(figures, tuple(complaints), ("lock-outs under set clocks: tests/records/test_lockout.py",))
+
+
+def changed(parts: Sequence[JoinedPart], complaints: list[str]) -> tuple[int, int]:
+    """Parts taken that got neither OK nor NG, and good ones that got NG; a complaint where they are too many."""
+    taken = [part for part in parts if part.trigger == "accepted"]
+    unjudged = sum(part.disposition not in ("ok", "ng") for part in taken)
+    wronged = sum(part.label == "good" and part.disposition == "ng" for part in taken)
+    if not taken:
+        complaints.append("no part was taken")
+    if unjudged > 1 + LATE_SHARE * len(taken):
+        complaints.append(f"{unjudged} of {len(taken)} parts got neither OK nor NG")
+    if wronged > 1 + OVERKILL_SHARE * len(taken):
+        complaints.append(f"{wronged} good parts of {len(taken)} were called NG")
+    return unjudged, wronged
 
 
 def fallen(evidence: Evidence) -> int:

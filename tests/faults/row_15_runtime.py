@@ -11,7 +11,7 @@ from okng.models.bundle import open_bundle
 from okng.models.detector import Detector
 
 from .disks import instead
-from .evidence import spread
+from .evidence import NEVER, Evidence, spread
 from .line import Line
 from .lost_device import LOSE, STARVE, STARVE_S
 from .row import Finding, Stand
@@ -48,6 +48,7 @@ class Runtime:
         for kind in KINDS:
             effects = [one for one in line.evidence.effects(kind) if one.ready_ms]
             figures[f"{kind}: READY again ms"] = spread(one.ready_ms for one in effects)
+        complaints += unfelt(line.evidence)
         if not states or states[-1].state not in ("ready", "done"):
             complaints.append("READY did not come back")
         silent = self._fallback(stand)
@@ -76,6 +77,30 @@ class Runtime:
         except OkngError as error:
             return f"refused: {error}"
         return ""
+
+
+def unfelt(evidence: Evidence) -> list[str]:
+    """What is wrong with what the line saw: a device that was lost must be missed, and READY must come back.
+
+    A process at the limit of its address space may have all it needs: nobody has to feel that.
+    """
+    found = []
+    ends = [strike.at_ns for strike in evidence.strikes[1:]] + [evidence.stopped_ns]
+    for kind in KINDS:
+        spans = [(strike.at_ns, end) for strike, end in zip(evidence.strikes, ends, strict=True) if strike.what == kind]
+        effects = evidence.effects(kind)
+        missed = any(
+            part.trigger == "accepted" and part.disposition not in ("ok", "ng") and begin <= part.written_ns < end
+            for part in evidence.parts
+            if part.written_ns is not None
+            for begin, end in spans
+        )
+        fell = any(effect.detect_ms != NEVER for effect in effects)
+        if kind != "address space" and not (fell or missed):
+            found.append(f"{kind}: READY stayed and every part was judged: nothing was lost")
+        if any(effect.ready_ms == NEVER for effect in effects):
+            found.append(f"{kind}: READY did not come back")
+    return found
 
 
 def _narrow(pid: int) -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from .evidence import Evidence
 from .line import Line
 from .row import Finding, Stand
+from .row_14_clock import fallen
 
 WARM_S = 1.0
 RATIO, FLOOR_MS = 2.0, 10.0
@@ -59,8 +60,7 @@ class Hammered:
         complaints = [] if up else ["the screens did not answer before anything was done to them"]
         if not after:
             complaints.append(f"the screens do not answer {AFTER_S:g} s after")
-        if ratio["p50"] > RATIO and _at(under, 0.5) - _at(quiet, 0.5) > FLOOR_MS:
-            complaints.append(f"trigger to result took {ratio['p50']:.1f} times as long")
+        complaints += noticed(evidence, quiet, under)
         if codes["stream 503"] == 0:
             complaints.append("no stream was refused with 503")
         if codes["500"]:
@@ -96,6 +96,17 @@ def _ms(evidence: Evidence, spans: list[tuple[int, int]]) -> list[float]:
         and part.read_ns is not None
         and any(begin <= part.written_ns < end for begin, end in spans)
     )
+
+
+def noticed(evidence: Evidence, quiet: list[float], under: list[float]) -> list[str]:
+    """What the line noticed of it."""
+    found = [f"no part came {when}" for when, times in (("unhammered", quiet), ("hammered", under)) if not times]
+    before, with_it = _at(quiet, 0.5), _at(under, 0.5)
+    if with_it > RATIO * before and with_it - before > FLOOR_MS:
+        found.append(f"trigger to result took {with_it / before:.1f} times as long")
+    if fell := fallen(evidence):
+        found.append(f"READY fell {fell} times")
+    return found
 
 
 def _at(ordered: list[float], share: float) -> float:

@@ -9,11 +9,17 @@ from typing import Any
 import pytest
 
 from okng.records.check import Balance
+from okng.tests.powercut.points import Outcome
 
-from .evidence import NEVER, Evidence, Strike, effect, spread, states_of
+from .evidence import NEVER, Effect, Evidence, Strike, effect, spread, states_of
 from .matrix import all_rows, run_row
 from .report import Report, Result, as_json, page, write
 from .row import Finding, Stand
+from .row_01_kill import too_long
+from .row_03_power import _complaints
+from .row_14_clock import changed
+from .row_15_runtime import unfelt
+from .row_20_screens import noticed
 
 MS = 1_000_000
 Lines = list[dict[str, Any]]
@@ -140,6 +146,72 @@ def test_what_the_plc_never_saw_is_said_to_be_never() -> None:
     gone = box(("ready", 0, 0), ("dead", 1300, 1000))
     assert effect(states_of(gone, 2**63), Strike("kill", 1000 * MS), 2**63).ready_ms == NEVER
     assert spread([1.0, NEVER, 3.0, 2.0]) == {"n": 3, "p50": 2.0, "max": 3.0, "never": 1}
+
+
+def with_states(*changes: tuple[str, int, int], strikes: tuple[Strike, ...] = ()) -> Evidence:
+    made = logs()
+    return Evidence(**{**made, "plc": [*box(*changes), *made["plc"][1:]]}, strikes=strikes, stopped_ns=9000 * MS)
+
+
+def test_a_row_of_the_screens_fails_where_the_line_noticed_or_nothing_was_compared() -> None:
+    calm, fell = with_states(("ready", 0, 0)), with_states(("ready", 0, 0), ("dead", 500, 200), ("ready", 900, 890))
+    assert noticed(calm, [10.0], [12.0]) == []
+    assert noticed(calm, [], [12.0]) == ["no part came unhammered"]
+    assert noticed(calm, [10.0], []) == ["no part came hammered"]
+    assert noticed(calm, [10.0], [31.0]) == ["trigger to result took 3.1 times as long"]
+    assert noticed(fell, [10.0], [10.0]) == ["READY fell 1 times"]
+
+
+def test_a_kill_beside_a_standby_fails_where_ready_is_away_too_long() -> None:
+    strike = Strike("kill the judge", 0)
+    fell, never_fell = Effect(strike, 100.0, 0.0, 700.0), Effect(strike, NEVER, 0.0, 0.0)
+    assert too_long("the judge killed", [never_fell, fell], 600.0) == []
+    assert too_long("the judge killed", [never_fell, fell], 599.0) == [
+        "with a standby, the judge killed: 600 ms without READY"
+    ]
+    gone = Effect(strike, 100.0, 0.0, NEVER)
+    assert too_long("the judge killed", [gone], 600.0) == ["with a standby, the judge killed: READY did not come back"]
+    assert too_long("the judge killed", [], 600.0) == ["with a standby, the judge killed: it was not"]
+
+
+def test_an_act_that_was_never_stopped_in_the_middle_does_not_hold() -> None:
+    halves = [Outcome("an act", 5, old=2, new=3), Outcome("an act", 5, new=5), Outcome("an act", 5, old=5)]
+    assert [one.holds for one in halves] == [True, False, False]
+    said = _complaints([("kill", one) for one in halves])
+    assert [words.partition(": ")[2].partition(":")[0] for words in said] == [
+        "0 times the old, 5 times the new",
+        "5 times the old, 0 times the new",
+    ]
+    assert _complaints([("cut", Outcome("an act", 2, 1, 0, ["2 of 2: torn"]))]) == ("an act, cut at 2 of 2: torn",)
+
+
+def test_a_row_of_the_clock_fails_where_verdicts_change() -> None:
+    def found(spoil: Callable[[Lines], object]) -> list[str]:
+        made, complaints = logs(), list[str]()
+        spoil(made["plc"])
+        changed(Evidence(**made).parts, complaints)
+        return complaints
+
+    def all_are(disposition: str) -> Callable[[Lines], object]:
+        return lambda plc: [line.update(disposition=disposition) for line in plc[1:]]
+
+    assert found(lambda plc: None) == []
+    assert found(all_are("late")) == ["10 of 10 parts got neither OK nor NG"]
+    assert found(all_are("ng")) == ["8 good parts of 10 were called NG"]
+    assert found(lambda plc: [line.update(trigger="missed") for line in plc[1:]]) == ["no part was taken"]
+
+
+def test_a_row_of_the_runtime_fails_where_nothing_was_lost_or_it_never_came_back() -> None:
+    struck = (Strike("device lost", 50 * MS), Strike("device starved", 2000 * MS))
+    quiet = with_states(("ready", 0, 0), strikes=struck)
+    words = "READY stayed and every part was judged: nothing was lost"
+    assert unfelt(quiet) == [f"device lost: {words}", f"device starved: {words}"]
+    felt = (("not_ready", 60, 50), ("ready", 500, 490), ("not_ready", 2100, 2090))
+    assert unfelt(with_states(("ready", 0, 0), *felt, strikes=struck)) == ["device starved: READY did not come back"]
+    assert unfelt(with_states(("ready", 0, 0), *felt, ("ready", 2500, 2490), strikes=struck)) == []
+    made = logs()
+    made["plc"][1].update(disposition="unjudged", action="reject")
+    assert unfelt(Evidence(**made, strikes=(struck[0],), stopped_ns=9000 * MS)) == [f"device starved: {words}"]
 
 
 class Broken:

@@ -165,3 +165,28 @@ def test_another_run_of_io_with_another_job_is_followed() -> None:
     room.steady(2)
     room.until(lambda _: room.bench.active.number == 2)
     assert room.bench._at_hand == [room.bench.active]
+
+
+def test_the_job_of_the_line_is_tried_again_until_it_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    room = Room()
+    room.load.error = MemoryError("no room for it")
+    assert room.steady(2) is None
+    room.until(lambda _: bool(room.bench.unfit))
+    assert "no room for it" in room.bench.unfit
+    assert room.bench.lacking
+    assert room.steady(2) is None
+    assert room.load.loads == [2], "not at every turn"
+    monkeypatch.setattr("okng.inspect.bench.RETRY_NS", 0)
+    room.load.error = None
+    room.until(lambda _: room.bench.active.number == 2)
+    assert (room.bench.unfit, room.bench.lacking) == ("", False)
+
+
+def test_a_refused_change_makes_nobody_unfit() -> None:
+    room = Room()
+    room.load.error = BadBundle("model.onnx: damaged")
+    room.hear()
+    room.until(lambda report: report is not None)
+    assert (room.bench.unfit, room.bench.lacking) == ("", False)
+    room.steady(1)
+    assert (room.bench.unfit, room.bench.lacking) == ("", False)

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,14 +22,14 @@ from okng.bus.channel import Publisher, Subscriber
 from okng.bus.clock import now_ns
 from okng.bus.errors import Refused
 from okng.bus.heartbeat import Heartbeat, Pulse
-from okng.bus.messages import FrameReady, Health, InspectState, Job
+from okng.bus.messages import FrameReady, Health, InspectState, Job, JobOrder, JobPhase
 from okng.bus.part import Outcome, Verdict
 from okng.bus.ring import RingShelf
 from okng.bus.stop import Stop
 from okng.inspect.bench import Bench
 from okng.inspect.inspector import Inspector
 from okng.inspect.options import InspectOptions
-from okng.inspect.process import _Loop
+from okng.inspect.process import _Loop, run
 from okng.inspect.standby import ASIDE, JUDGE, RUN_DIR, STANDBY, Role
 from okng.inspect.standby_seat import Seat
 
@@ -215,17 +216,20 @@ class Bus:
     """What the loop hears and says."""
 
     def __init__(self) -> None:
-        self.coming: deque[FrameReady] = deque()
+        self.coming: deque[FrameReady | JobOrder] = deque()
         self.said: list[Any] = []
 
     def wait(self, timeout_ms: int) -> None:
         time.sleep(0.002)
 
-    def receive(self, timeout_ms: int) -> FrameReady | None:
+    def receive(self, timeout_ms: int) -> FrameReady | JobOrder | None:
         return self.coming.popleft() if self.coming else None
 
 
-def test_the_standby_hears_everything_says_nothing_and_answers_only_what_was_not(tmp_path: Path) -> None:
+def test_the_standby_hears_everything_says_nothing_and_answers_only_what_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("okng.inspect.process.REHEARSE_NS", 0)
     judge = Seat(tmp_path, CAMERAS)
     assert judge.take()
     role, bus, made = Role(tmp_path, CAMERAS), Bus(), Plain()
@@ -265,6 +269,144 @@ def test_the_standby_hears_everything_says_nothing_and_answers_only_what_was_not
     assert len(states) >= 5, "and again at each turn"
     assert made.seen[0] == 4, "it rehearsed with the newest frame"
     role.close()
+
+
+def test_a_standby_that_cannot_have_the_job_of_the_line_ends_and_leaves_the_seat_to_one_that_can(
+    tmp_path: Path,
+) -> None:
+    judge = Seat(tmp_path, CAMERAS)
+    judge.take()
+    role, bus = Role(tmp_path, CAMERAS), Bus()
+
+    def no_room(number: int, job: Job | None) -> Inspector:
+        raise MemoryError("no room for it")
+
+    bench = Bench(cast(Inspector, Plain()), no_room)
+    bus.coming.append(JobOrder("run", 1, JobPhase.STEADY, 2, replace(JOB, recipe="lid"), 0, None))
+    publisher = cast(Publisher, SimpleNamespace(send=bus.said.append))
+    loop = _Loop(bench, InspectOptions(), role, publisher, cast(Subscriber, bus), cast(RingShelf, None))
+    asked = iter(range(2000))
+    stop = SimpleNamespace(asked=SimpleNamespace(is_set=lambda: next(asked) > 1000))
+    assert loop.go(cast(Stop, stop)) == 70
+    assert not role.judges
+    assert bus.said == []
+    role.close()
+    judge.close()
+
+
+def test_beside_a_judge_that_is_behind_the_standby_takes_no_time_for_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("okng.inspect.process.REHEARSE_NS", 0)
+    judge, bus, made = Seat(tmp_path, CAMERAS), Bus(), Plain()
+    judge.take()
+    role, at = Role(tmp_path, CAMERAS), now_ns()
+    bus.coming += [frame(1, at - 2), frame(2, at - 1, "side")]
+    bench = Bench(cast(Inspector, made), lambda number, job: cast(Inspector, made))
+    options = InspectOptions.model_construct(golden_every_s=0)
+    publisher = cast(Publisher, SimpleNamespace(send=bus.said.append))
+    loop = _Loop(bench, options, role, publisher, cast(Subscriber, bus), cast(RingShelf, None))
+    turns = iter(range(100))
+
+    def asked() -> bool:
+        turn = next(turns)
+        if turn == 20:
+            assert (made.seen, made.proved) == ([], 0)
+            judge.answered(frame(1, at - 2))
+        return turn > 30
+
+    assert loop.go(cast(Stop, SimpleNamespace(asked=SimpleNamespace(is_set=asked)))) == 0
+    assert set(made.seen) == {2}
+    assert made.proved > 0
+    role.close()
+    judge.close()
+
+
+def test_the_first_rehearsal_is_some_time_after_the_start(tmp_path: Path) -> None:
+    judge, bus, made = Seat(tmp_path, CAMERAS), Bus(), Plain()
+    judge.take()
+    role = Role(tmp_path, CAMERAS)
+    bus.coming.append(frame(1, now_ns()))
+    bench = Bench(cast(Inspector, made), lambda number, job: cast(Inspector, made))
+    publisher = cast(Publisher, SimpleNamespace(send=bus.said.append))
+    loop = _Loop(bench, InspectOptions(), role, publisher, cast(Subscriber, bus), cast(RingShelf, None))
+    turns = iter(range(100))
+    assert loop.go(cast(Stop, SimpleNamespace(asked=SimpleNamespace(is_set=lambda: next(turns) > 20)))) == 0
+    assert made.seen == []
+    role.close()
+    judge.close()
+
+
+def test_a_judge_whose_model_failed_gives_the_seat_to_a_standby_that_is_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role, made, pulse = Role(tmp_path, CAMERAS), Plain(), Pulse(tmp_path)
+    made.trouble = "the device is lost"
+    went_on: list[bool] = []
+
+    def close() -> None:
+        """The failed model is built anew by a thread that takes its time to end."""
+        went_on.append(until(lambda: pulse.beats()[JUDGE].pid == other.pid, 5))
+
+    made.close = close  # type: ignore[method-assign]
+    turns = iter(range(2000))
+    alone, ends = (SimpleNamespace(asked=SimpleNamespace(is_set=lambda m=m: next(turns) > m)) for m in (20, 1500))
+    bench = Bench(cast(Inspector, made), lambda number, job: cast(Inspector, made))
+    publisher = cast(Publisher, SimpleNamespace(send=lambda _: None))
+    loop = _Loop(bench, InspectOptions(), role, publisher, cast(Subscriber, Bus()), cast(RingShelf, None))
+    assert loop.go(cast(Stop, alone)) == 0, "where nobody waits it keeps the seat, and builds its model anew"
+    with another(tmp_path) as other:
+        monkeypatch.setattr("okng.inspect.process.Inspector", lambda *_: made)
+        monkeypatch.setattr("okng.inspect.process.Stop", lambda: ends)
+        assert run(1, cast(Any, lambda _: None), InspectOptions(), CAMERAS, tmp_path, role) == 70
+        assert went_on == [True]
+    pulse.close()
+
+
+def test_a_standby_without_a_fit_model_or_the_job_of_the_line_is_not_called_ready(tmp_path: Path) -> None:
+    judge, bus, made, pulse = Seat(tmp_path, CAMERAS), Bus(), Plain(), Pulse(tmp_path)
+    judge.take()
+    role = Role(tmp_path, CAMERAS)
+    role.heartbeat.health = Health.READY
+    bench = Bench(cast(Inspector, made), lambda number, job: cast(Inspector, made))
+    publisher = cast(Publisher, SimpleNamespace(send=bus.said.append))
+    loop = _Loop(bench, InspectOptions(), role, publisher, cast(Subscriber, bus), cast(RingShelf, None))
+    turns, said = iter(range(100)), list[Health]()
+
+    def asked() -> bool:
+        turn = next(turns)
+        said.append(pulse.beats()[STANDBY].health)
+        made.trouble = "the device is lost" if turn in range(5, 10) else ""
+        if turn == 15:
+            bench.lacking = True  # as while the new job of the line is still being loaded
+        if turn == 20:
+            judge.close()
+        return turn > 25
+
+    assert loop.go(cast(Stop, SimpleNamespace(asked=SimpleNamespace(is_set=asked)))) == 0
+    assert [said[turn] for turn in (4, 9, 14, 19)] == [Health.READY, Health.STARTING, Health.READY, Health.STARTING]
+    assert pulse.beats()[JUDGE].health is Health.READY
+    role.close()
+    pulse.close()
+
+
+def test_a_seat_that_was_taken_away_is_nobodys_and_its_standby_ends(tmp_path: Path) -> None:
+    judge, bus, made = Seat(tmp_path, CAMERAS), Bus(), Plain()
+    judge.take()
+    role = Role(tmp_path, CAMERAS)
+    (tmp_path / "inspect.seat").unlink()
+    judge.close()
+    next_one = Seat(tmp_path, CAMERAS)
+    assert next_one.take()
+    bench = Bench(cast(Inspector, made), lambda number, job: cast(Inspector, made))
+    publisher = cast(Publisher, SimpleNamespace(send=bus.said.append))
+    loop = _Loop(bench, InspectOptions(), role, publisher, cast(Subscriber, bus), cast(RingShelf, None))
+    turns = iter(range(100))
+    assert loop.go(cast(Stop, SimpleNamespace(asked=SimpleNamespace(is_set=lambda: next(turns) > 20)))) == 70
+    assert not role.judges, "two would judge"
+    assert bus.said == []
+    role.close()
+    next_one.close()
 
 
 def test_a_proof_of_the_standby_ends_where_the_judge_dies(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def panel(box: Box, chromium: Browser) -> Iterator[Page]:
 
 
 def go(page: Page, box: Box, path: str) -> None:
-    page.goto(box.url + path, wait_until="commit")
+    page.goto(box.url + path, wait_until="domcontentloaded")
     page.wait_for_load_state("domcontentloaded")
 
 

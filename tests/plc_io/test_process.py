@@ -55,6 +55,7 @@ def test_ng_unjudged_lost_late_and_foreign_are_rejected(line: Line) -> None:
     again = line.trigger(6)
     line.box.inspect.send(replace(verdict_of(again), triggered_at_ns=other.at_ns))
     assert line.result()[5:7] == [6, WireCode.LATE]
+    assert [line.record(part).lost for part in (1, 3, 4)] == ["", "no picture: timeout", ""]
     whys = [line.record(part).disposition.why for part in range(1, 7)]
     assert whys == [Why.NG, Why.LOST, Why.LOST, Why.LATE, Why.LATE, Why.LATE]
     line.until("the counters", lambda: state_of(line).counters.confirmed == 6)

@@ -198,10 +198,11 @@ def test_a_lost_picture_rejects_at_once() -> None:
     trigger = desk.trigger(3)
     desk.station.lost(3, trigger.at_ns - 1, desk.now)
     assert Status.RESULT_VALID not in desk.look().status
-    desk.station.lost(3, trigger.at_ns, desk.now)
+    desk.station.lost(3, trigger.at_ns, desk.now, "top", "black")
     assert desk.look().disposition is WireCode.UNJUDGED
     desk.ack()
-    assert desk.record(3).disposition.why is Why.LOST
+    record = desk.record(3)
+    assert (record.disposition.why, record.verdict, record.lost) == (Why.LOST, None, "no picture: black")
 
 
 def test_the_core_says_when_it_has_to_be_called() -> None:

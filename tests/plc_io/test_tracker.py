@@ -173,6 +173,15 @@ def test_a_gate_with_less_than_nothing_is_refused(name: str) -> None:
         replace(GATES[0], **{name: -1.0})  # type: ignore[arg-type]
 
 
+def test_a_part_without_a_picture_is_recorded_with_the_reason(run: Run) -> None:
+    run.go(20)
+    part = run.part()
+    run.tracker.lost(part.part, part.at_ns, run.now, reason="gap")
+    run.go(500)
+    assert run.dispositions() == [(Action.REJECT, Why.LOST)]
+    assert [event.lost for event in run.events if isinstance(event, Record)] == ["no picture: gap"]
+
+
 def test_a_verdict_of_two_views_needs_both(run: Run) -> None:
     tracker = Tracker(BELT, StopRules(), views=("top", "side"), deadline_ns=10_000 * MS)
     tracker.belt_is_clear()

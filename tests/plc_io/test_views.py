@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from okng.bus.messages import Agreement, FrameReady
 from okng.bus.part import CodeRead, HeatMap, ImageHealth, Measurement, Outcome, Placement, Verdict, Vote
-from okng.plc_io.views import Views
+from okng.plc_io.views import Views, no_picture
 
 CAMERAS = ("top", "side", "back")
 
@@ -64,6 +64,15 @@ def test_a_missing_view_is_unjudged_and_names_the_camera() -> None:
     assert merged is not None
     assert (merged.outcome, merged.reasons) == (Outcome.UNJUDGED, ("no picture by camera side",))
     assert Views(CAMERAS).lost("top") is None
+
+
+def test_a_missing_view_says_why_there_is_no_picture() -> None:
+    views = Views(CAMERAS)
+    views.add(verdict("top"))
+    merged = views.lost("side", no_picture("overexposed"))
+    assert merged is not None
+    assert merged.reasons == ("no picture by camera side", "no picture: overexposed")
+    assert no_picture("") == ""
 
 
 def test_a_view_speaks_once_and_a_foreign_one_never() -> None:

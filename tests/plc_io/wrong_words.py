@@ -80,7 +80,7 @@ class UnjudgedIsOk(Tracker):
 class LostIgnored(Tracker):
     """Word that there is no picture goes nowhere."""
 
-    def lost(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "") -> None:
+    def lost(self, part: int, triggered_at_ns: int, now_ns: int, camera: str = "", reason: str = "") -> None:
         """Nothing."""
 
 

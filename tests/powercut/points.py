@@ -24,7 +24,7 @@ class Outcome:
     @property
     def holds(self) -> bool:
         """Old or new each time, and at least one of each: else nothing was stopped in the middle."""
-        return not self.neither and self.points > 0
+        return not self.neither and self.old > 0 and self.new > 0
 
 
 def stopped_everywhere(act: Act, folder: Path, disk: CutDisk | None = None, most: int = 0) -> Outcome:

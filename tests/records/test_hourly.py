@@ -108,6 +108,41 @@ def test_a_copy_that_does_not_verify_gets_no_name(
     assert room.trail() == ["backup failed"]
 
 
+def test_a_byte_that_is_no_text_any_more_is_told_and_the_next_copy_is_due(room: Any, tmp_path: Path) -> None:
+    """SQLite finds nothing wrong with it."""
+    room.staff()
+    room.ledger.rest()
+    data = (room.store / "ledger.db").read_bytes()
+    room.ledger.close()
+    (room.store / "ledger.db").write_bytes(data.replace(b'"user created"', b'"user \xffreated"'))
+    room.open()
+    made = one_copy(room, tmp_path)
+    assert "no ledger of okng" in made.trouble
+    assert copies(tmp_path) == []
+    assert room.rows("select 1 from audit where body like '%backup failed%'") == [(1,)]
+
+
+def test_copies_of_a_clock_that_ran_ahead_do_not_push_out_the_new_ones(room: Any, tmp_path: Path) -> None:
+    for day in (1, 2, 3):
+        (tmp_path / f"ledger-2099010{day}T000000000000Z.db").write_bytes(b"x")
+    for _ in range(3):
+        assert one_copy(room, tmp_path, backups_kept=3).trouble == ""
+        assert copies(tmp_path)[-1].name < "ledger-2099"
+    assert [one.name[:11] for one in copies(tmp_path)] != []
+    assert not list(tmp_path.glob("ledger-2099*"))
+    assert len(copies(tmp_path)) == 3
+
+
+def test_whatever_ends_a_copy_is_told(room: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Path) -> None:
+        raise RuntimeError("never thought of")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hourly, "looked_at", broken)
+        assert one_copy(room, tmp_path).trouble == "never thought of"
+    assert one_copy(room, tmp_path).trouble == ""
+
+
 def test_a_restored_copy_balances_though_pictures_on_disk_are_newer(
     room: Any, maker: ModuleType, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Retention as records runs it: a kill -9 at any moment costs nothing, rows of the line go first, the state is said."""
 
+import os
 import random
 import subprocess
 import sys
@@ -76,6 +77,35 @@ def test_a_ledger_that_is_stuck_is_told_and_nothing_is_deleted(store: Store, cap
             errands.serve(_Broken())  # type: ignore[arg-type]
         _wait(lambda: "not looked after" in caplog.text)
         assert store.rows("select 1 from part where picture_kept") != []
+    finally:
+        keeper.close()
+
+
+def test_one_bad_file_does_not_end_the_care_of_the_store(store: Store) -> None:
+    folder = store.folder / "pictures" / "2026"
+    folder.mkdir(parents=True)
+    for name in ("99999999999999999999-1-a.png", "1-99999999999999999999-a.png"):
+        (folder / name).write_bytes(b"x")
+        os.utime(folder / name, (OLD.timestamp(),) * 2)
+    retention = Retention(store.folder, RetentionOptions(), store.write)
+    for _ in range(50):
+        if not retention.step():
+            break
+    assert store.rows("select count(*) as n from ledger_since") == [{"n": 1}]
+
+
+def test_whatever_a_step_ends_with_the_next_one_comes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+
+    def step(_: Retention) -> bool:
+        steps.append(1)
+        raise RuntimeError("never thought of")
+
+    monkeypatch.setattr("okng.records.keeper._TROUBLE_S", 0.01)
+    monkeypatch.setattr(Retention, "step", step)
+    keeper = Keeper(Retention(store.folder, RetentionOptions(), store.write), Errands(), begin_s=0.0)
+    try:
+        _wait(lambda: len(steps) > 2)
     finally:
         keeper.close()
 

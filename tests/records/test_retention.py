@@ -4,12 +4,15 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from okng.bus.clock import SECOND, now_ns
 from okng.records import retention as module
+from okng.records import sweep
 from okng.records.check import check
 from okng.records.ledger import Ripe
 from okng.records.retention import Retention
@@ -169,6 +172,23 @@ def test_what_the_cloud_is_owed_goes_over_the_hard_cap_only_and_is_counted(store
     assert (gone["class"], gone["pictures"], gone["unsent"]) == ("reject", 2, 1)
 
 
+def test_while_rows_are_rescued_every_reject_may_be_owed(store: Store, tmp_path: Path) -> None:
+    """Parts come in before their events: the outbox says nothing of them yet."""
+    for _ in range(3):
+        store.add("reject", NOW - 400 * DAY)
+    notes, options = cloud(tmp_path / "sync", 3), RetentionOptions(rows_days=365, reject_gb=0)
+    damaged = store.folder / f"{FILE}.corrupt-20261001T000000000000Z"
+    damaged.write_bytes(b"x")
+    settle(looking(store, options, cloud=notes))
+    assert kept(store) == [1, 2, 3]
+    store.write(lambda db: db.execute("update part set picture_kept = 0").fetchall())
+    settle(looking(store, options, cloud=None))
+    assert store.rows("select count(*) as n from part") == [{"n": 3}]
+    damaged.unlink()
+    settle(looking(store, options, cloud=notes))
+    assert store.rows("select count(*) as n from part") == [{"n": 0}]
+
+
 def test_a_note_of_another_ledger_says_nothing_of_this_one(store: Store, tmp_path: Path) -> None:
     store.add("reject", NOW - 400 * DAY)
     settle(looking(store, cloud=cloud(tmp_path / "sync", 1, lineage=2)))
@@ -221,6 +241,46 @@ def test_the_sweep_gives_a_file_that_no_row_names_its_time(store: Store) -> None
     assert stray["n"] == 4
 
 
+def stray(store: Store, name: str, at: datetime) -> Path:
+    """A file that no row names."""
+    folder = store.folder / "pictures" / "2026"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(b"x")
+    os.utime(folder / name, (at.timestamp(),) * 2)
+    return folder / name
+
+
+def test_no_file_is_stray_by_a_clock_that_is_not_believed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = [stray(store, "9-9-cam0.png", NOW - 60 * DAY), stray(store, "8-8-cam0.png.tmp", NOW - DAY)]
+    doubt, now = ["the clock stood at 1970"], [datetime(1970, 1, 1, tzinfo=UTC)]
+    retention = looking(store, doubt=lambda: doubt[0])
+    retention._now = lambda: now[0]
+    settle(retention)
+    assert store.rows("select * from ledger_since") == []
+    doubt[0], now[0] = "", NOW
+    settle(retention)
+    assert all(file.exists() for file in left)  # one that is being written by the wrong time seems old
+    monkeypatch.setattr(sweep, "now_ns", lambda: now_ns() + 601 * SECOND)
+    settle(retention)
+    assert [file.exists() for file in left] == [True, False]
+    assert store.rows("select at from ledger_since")[0]["at"].startswith("2026")
+
+
+def test_what_no_row_names_stays_as_long_as_a_rescue_may_name_it(store: Store) -> None:
+    file = stray(store, "9-9-cam0.png", NOW - 60 * DAY)
+    damaged = store.folder / f"{FILE}.corrupt-20261001T000000000000Z"
+    damaged.write_bytes(b"x")
+    settle(looking(store))
+    for days in (1, 20):
+        later = looking(store)
+        later._now = partial(NOW.__add__, days * DAY)
+        settle(later)
+    assert file.exists()
+    damaged.unlink()
+    settle(Retention(store.folder, RetentionOptions(), store.write, disk=lambda: ROOMY, now=lambda: NOW + 21 * DAY))
+    assert not file.exists()
+
+
 def test_rows_go_when_asked_for_and_the_sums_and_the_balance_stay(store: Store, maker: ModuleType) -> None:
     for n in range(6):
         store.add(("ok", "reject")[n % 2], NOW - (100 - n) * DAY)
@@ -242,6 +302,16 @@ def test_rows_go_when_asked_for_and_the_sums_and_the_balance_stay(store: Store, 
     assert any(f"part seq {young}" in text for text in verify(store.folder / FILE).problems)
     sums = store.rows("select sum(ok) as ok, sum(ng) as ng from run")
     assert sums == [{"ok": 3, "ng": 5}]
+
+
+def test_what_was_said_of_a_part_and_taken_back_goes_with_its_row(store: Store) -> None:
+    seq = store.add("reject", NOW - 500 * DAY)
+    store.label(seq)
+    store.write(lambda db: db.execute("update label set undone_at = at, undone_by = who").fetchall())
+    settle(looking(store, RetentionOptions(rows_days=400)))
+    assert store.rows("select seq from part") == []
+    assert store.rows("select * from label") == []
+    assert not [text for text in check(store.folder).problems if "labelled" in text]
 
 
 def test_rows_stay_for_ever_unless_somebody_says_otherwise(store: Store) -> None:

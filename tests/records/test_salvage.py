@@ -3,7 +3,10 @@
 import json
 import random
 import shutil
+import signal
+import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,7 +20,8 @@ from okng.bus.errors import BadLedger
 from okng.bus.part import Why
 from okng.records import ledger as ledger_module
 from okng.records import salvage, salvage_shapes, schema, soundness
-from okng.records.audit import audit_problems
+from okng.records.audit import Deed, audit_problems
+from okng.records.bookkeeping import audit
 from okng.records.check import check
 from okng.records.ledger import LedgerDamaged, LedgerStuck, Ripe
 from okng.records.read import LedgerReader
@@ -258,6 +262,21 @@ def test_by_hand(filled: Any, maker: ModuleType) -> None:
     assert again["tables"]["part"]["rescued"] == told["tables"]["part"]["rescued"]
 
 
+def test_what_is_rescued_again_long_after_doubles_nothing(filled: Any) -> None:
+    spoil(filled.store / schema.FILE, "header")
+    filled.open()
+    rescue(filled)
+    runs = dump(filled.store, "select * from run order by n")
+    assert runs
+    with filled.ledger.transaction() as db:
+        for _ in range(1001):
+            audit(db, Deed("signed in", {}, "ann"))
+    filled.ledger.close()
+    salvage_now(filled.store, again=True)
+    assert dump(filled.store, "select * from run order by n") == runs
+    assert check(filled.store).problems == []
+
+
 def test_every_table_is_rescued_or_left_on_purpose() -> None:
     known = salvage_shapes.all_tables() - {"sqlite_sequence", "sqlite_stat1", "sqlite_stat4"}
     said = {*salvage_shapes.RESCUED, *salvage_shapes.READ, *salvage_shapes.LEFT}
@@ -281,6 +300,37 @@ def test_damage_that_is_found_behind_the_line_is_put_aside_too(
     assert len(put_aside(filled.store)) == 1
     monkeypatch.undo()
     assert rescue(filled)["tables"]["part"]["rescued"] > PARTS // 2
+
+
+def test_the_check_of_a_file_that_was_put_aside_says_nothing_of_the_fresh_one(
+    filled: Any, maker: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line met the damage before the check behind it did."""
+    looks, real = threading.Event(), apsw.Connection
+
+    def slow(*args: Any, **named: Any) -> apsw.Connection:
+        if threading.current_thread().name == "soundness":
+            looks.wait(20)
+            raise apsw.CorruptError("of the old file")
+        return real(*args, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(soundness, "_STEPS", 1)
+        patched.setattr(ledger_module, "CHECK_S", -1.0)
+        patched.setattr("okng.records.soundness.apsw.Connection", slow)
+        filled.open()
+    filled.ledger.rest()
+    spoil(filled.store / schema.FILE, "header")
+    filled.ledger.reopen()
+    assert len(put_aside(filled.store)) == 1
+    looks.set()
+    end = time.monotonic() + 1
+    while not (found := filled.ledger.look_on()) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert found == ""
+    fill(filled, maker, 1, 1, "run-9")
+    filled.ledger.reopen()
+    assert len(put_aside(filled.store)) == 1
 
 
 def test_a_file_that_is_refused_twice_running_is_put_aside_though_it_looks_sound(
@@ -347,6 +397,64 @@ def test_a_reader_that_fails_is_told_and_one_that_met_a_full_disk_is_tried_again
     assert len(unfinished(filled.store)) == 1
     monkeypatch.undo()
     assert rescue(filled)["tables"]["part"]["rescued"] == PARTS
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_reader_that_is_killed_reads_again(
+    filled: Any, how: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop of the unit ends every process of it, a lack of memory the largest: nothing is wrong with the file."""
+    spoil(filled.store / schema.FILE, "header")
+    filled.open()
+    sleeps = tmp_path / "sleeps"
+    sleeps.write_text("#!/bin/sh\nexec sleep 60\n")
+    sleeps.chmod(0o755)
+    work = Salvage(filled.ledger, filled.store)
+    with monkeypatch.context() as patched:
+        patched.setattr("okng.records.salvage.sys.executable", str(sleeps))
+        work.turn(idle=True)
+    assert work.reading
+    assert work._work is not None
+    assert work._work.child is not None
+    work._work.child.send_signal(how)
+    end = time.monotonic() + 20
+    while work.busy and time.monotonic() < end:
+        work.turn(idle=True)
+        time.sleep(0.002)
+    assert len(unfinished(filled.store)) == 1
+    assert "could not be read yet" in work.waits
+    assert rescue(filled)["tables"]["part"]["rescued"] == PARTS
+
+
+@pytest.mark.parametrize("table", ["part", "view", "seal", "audit", "run", "outbox"])
+def test_what_was_read_is_damaged_before_it_is_taken_over(
+    filled: Any, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read again, and the ledger, in whose transactions it is asked, is not blamed for it."""
+    spoil(filled.store / schema.FILE, "header")
+    filled.open()
+    work, end, spoilt = Salvage(filled.ledger, filled.store), time.monotonic() + 40, 0
+    while unfinished(filled.store) and time.monotonic() < end:
+        if work.taking and not spoilt and work._work is not None:
+            staged = work._work.staged
+            with closing(apsw.Connection(str(staged))) as db:
+                ((page,),) = db.execute("select rootpage from sqlite_schema where name = ?", (table,)).fetchall()
+                ((size,),) = db.execute("pragma page_size").fetchall()
+            with staged.open("rb+") as handle:
+                handle.seek((int(str(page)) - 1) * int(str(size)))
+                handle.write(b"\xff" * int(str(size)))
+            spoilt += 1
+        work.turn(idle=True)
+        time.sleep(0.0005)
+        if spoilt:
+            work._look_ns = 0
+    assert spoilt
+    filled.ledger.reopen()
+    (damaged,) = put_aside(filled.store)
+    told = json.loads(report_of(damaged).read_text())
+    assert (told["state"], told["tables"]["part"]) == ("done", {"found": PARTS, "rescued": PARTS, "lost": 0})
+    assert filled.trail().count("ledger salvaged") == 1
+    assert check(filled.store).problems == []
 
 
 def test_a_damaged_ledger_from_elsewhere(filled: Any, tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Nothing that was sealed can be changed, taken out, put in or moved without being named."""
 
+import json
 import math
+import os
 import random
+import time
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +13,9 @@ from typing import Any
 import apsw
 import pytest
 
-from okng.bus.errors import BadLedger
+from okng.bus.asks import Ask, new_id
+from okng.bus.clock import now_ns
+from okng.bus.errors import BadData, BadLedger
 from okng.bus.messages import FrameReady
 from okng.bus.part import ImageHealth, Why
 from okng.identity.box_key import BoxKey
@@ -25,9 +30,11 @@ from okng.records.rows import Kept
 from okng.records.seal import KEYED, parts_among, seal_older
 from okng.records.seal_audit import Asked, audit_store, ledger_of
 from okng.records.seal_content import CHANGES, COUNTERS, HEALTH, PART, TRIGGER, VIEW, Kind, linked
-from okng.records.seal_heads import FILE, Head, append_head, read_heads, sign_head
+from okng.records.seal_heads import FILE, KEY_FILE, PUBLIC_FILE, Head, append_head, read_heads, sign_head
 from okng.records.seal_prune import Pruner
+from okng.records.seal_retired import Runs, runs_of
 from okng.records.seal_verify import Verified, verify
+from okng.records.sealing import Sealing
 from okng.records.views import FIGURES, Sight
 
 PARTS = 40
@@ -125,6 +132,10 @@ def test_what_was_written_is_sound(store: Path) -> None:
         ("delete from seal where n between 20 and 22", "links 20..22 of the seal were removed"),
         ("update head set body = replace(body, 'daily', 'asked')", "was not signed, or was changed"),
         ("delete from seal", "the seal was removed: it has no beginning"),
+        ("update seal set hash = 'abc' where kind = 3 and a = 1 and b = 15", "trigger 15 of run 1: is not what was"),
+        ("update seal set hash = 7 where kind = 3 and a = 1 and b = 15", "trigger 15 of run 1: is not what was"),
+        ("update part set why = x'6e67' where seq = 6", "part seq 6: is not what was sealed"),
+        ("update view set camera = x'6e67' where seq = 6", "part seq 6: is not what was sealed"),
     ],
 )
 def test_a_change_is_found_and_the_row_is_named(store: Path, sql: str, said: str) -> None:
@@ -151,6 +162,26 @@ def test_a_row_that_was_put_in_is_named(store: Path) -> None:
     assert look(store).problems == [
         "part seq 99: was put in by hand: no link seals it",
         "trigger 998 of run 1: was put in by hand: no link seals it",
+    ]
+
+
+def test_a_row_that_was_put_in_under_a_number_that_none_has_is_named(store: Path) -> None:
+    """Below all others, by an old time, or the last counters of a run that never ended."""
+    names = ", ".join(name for name in PART if name not in ("seq", "number"))
+    counted = ", ".join(name for name in COUNTERS if name not in ("epoch", "number"))
+    change(
+        store,
+        f"insert into part (seq, number, {names}, picture_kept) select -7, 999, {names}, 1 from part where seq = 4",
+        "insert into trigger select epoch, 998, part, station, at_ns, encoder, deadline_ns, recipe, missed, boot_id,"
+        " '2001-01-01T00:00:00.000Z' from trigger where number = 1",
+        "insert into journal values (-3, '2026-11-26', 'lot', '', 'begun', 'eve', '{}')",
+        f"insert into counter_snapshot (epoch, number, {counted}) select 7, 1, {counted} from counter_snapshot",
+    )
+    assert look(store).problems == [
+        "part seq -7: was put in by hand: no link seals it",
+        "trigger 998 of run 1: was put in by hand: no link seals it",
+        "journal entry -3: was put in by hand: no link seals it",
+        "last counters of run 7: was put in by hand: no link seals it",
     ]
 
 
@@ -282,6 +313,46 @@ def test_a_file_of_heads_that_a_power_cut_ended_is_read_to_there(store: Path) ->
     assert look(store).sound
 
 
+def test_a_torn_line_among_heads_ends_no_proof(store: Path) -> None:
+    """A cut of power ended a line, and the box went on; another was not written to its end by an older okng."""
+    file = store / FILE
+    heads = read_heads(file)
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(lines[0] + lines[1][:40] + lines[2] + b"\0\xff\n" + lines[3][:200])
+    append_head(store, heads[3])
+    assert read_heads(file) == [heads[0], heads[3]]
+    found = look(store)
+    assert (found.problems, found.heads) == ([], 4)
+    assert [text.partition(": ")[2][:15] for text in found.notes if "no head" in text] == [
+        f"line {n}: no head" for n in (2, 3, 4)
+    ]
+    file.write_bytes(b"no heads at all\n")
+    with pytest.raises(BadData, match="line 1: no head"):
+        read_heads(file)
+
+
+def test_a_head_that_the_disk_did_not_take_leaves_nothing_of_itself(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, real = (store / FILE).read_bytes(), os.write
+    head = read_heads(store / FILE)[0]
+    left = [100]
+
+    def short(handle: int, data: bytes) -> int:
+        if not left[0]:
+            raise OSError(28, "No space left on device")
+        taken, left[0] = left[0], 0
+        return real(handle, data[:taken])
+
+    with monkeypatch.context() as patched:
+        patched.setattr("okng.records.seal_heads.os.write", short)
+        with pytest.raises(OSError, match="No space"):
+            append_head(store, head)
+    assert (store / FILE).read_bytes() == before
+    append_head(store, head)
+    assert len(read_heads(store / FILE)) == 5
+
+
 def test_a_restored_copy_is_explained(store: Path, tmp_path: Path, maker: ModuleType) -> None:
     copy = tmp_path / "copy.db"
     copy.write_bytes((store / schema.FILE).read_bytes())
@@ -301,6 +372,35 @@ def test_a_restored_copy_is_explained(store: Path, tmp_path: Path, maker: Module
     assert found.problems == []
     assert f"seal: the head of {late.utc} knows {late.link_n} of lineage 1; the file was restored" in str(found.notes)
     assert audit_store(Asked(copy, None)).problems == []
+    change(store, "update part set why = 'ok' where seq = 3")
+    assert len(look(store).problems) == 1
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_a_file_that_another_took_the_place_of_is_explained(
+    store: Path, tmp_path: Path, maker: ModuleType, damaged: bool
+) -> None:
+    """Damage and then a copy that is put back, or two copies one after the other: heads of the file between remain."""
+    copy = tmp_path / "copy.db"
+    copy.write_bytes((store / schema.FILE).read_bytes())
+    if damaged:
+        (store / schema.FILE).write_bytes(b"x" * 8192)
+    else:
+        restore(store, copy)
+    for turn in (1, 2):
+        ledger = Ledger(store)
+        fill(ledger, maker, 41, 50, f"run-{turn}")
+        with ledger.transaction() as db:
+            head = sign_head(db, BoxKey.load_or_make(tmp_path / "key"), "asked")
+        append_head(store, head)
+        ledger.close()
+        assert head.lineage == turn + 1
+        if turn == 1:
+            restore(store, copy)
+    found = look(store)
+    assert found.problems == []
+    assert "1 heads are of lineage 2, which is not in this file: look at the file that was put aside" in found.notes
+    assert found.heads == 5
     change(store, "update part set why = 'ok' where seq = 3")
     assert len(look(store).problems) == 1
 
@@ -354,6 +454,29 @@ def test_parts_from_before_the_seal_are_told_and_then_sealed_in_blocks(tmp_path:
     assert look(tmp_path).problems == ["parts 1..30, sealed together by link 12: was changed"]
 
 
+def test_what_was_stored_before_the_seal_is_known_by_its_number_and_not_by_its_time(
+    tmp_path: Path, maker: ModuleType
+) -> None:
+    ledger = Ledger(tmp_path)
+    fill(ledger, maker, 1, 30)
+    ledger.store([Ripe(maker.counters_entry(61, ok=20, ng=10))])
+    ledger.close()
+    ahead = "update trigger set stored_at = '2099-01-01T00:00:00.000Z'"
+    change(tmp_path, "delete from seal", "delete from head", ahead)
+    ledger = Ledger(tmp_path)
+    fill(ledger, maker, 31, 33, "run-2")
+    ledger.close()
+    assert look(tmp_path).problems == []
+    # A seal that was begun by an okng that did not note them yet goes by the time.
+    change(
+        tmp_path,
+        "update seal set body = json_remove(body, '$.unsealed.trigger', '$.unsealed.counters') where n = 1",
+        "update trigger set stored_at = '2001-01-01T00:00:00.000Z' where epoch = 1",
+    )
+    anew(tmp_path, 1)
+    assert look(tmp_path).problems == []
+
+
 def test_heads_tell_how_far_all_had_come(store: Path) -> None:
     heads: list[Head] = read_heads(store / FILE)
     assert [head.part for head in heads] == [10, 20, 30, 40]
@@ -393,6 +516,7 @@ def test_rows_that_retention_deleted_are_lawful_and_their_links_go(tmp_path: Pat
     kept = look(tmp_path)
     assert (kept.problems, kept.parts, kept.retired, kept.heads) == ([], 30, 120, 2)
     with ledger.transaction() as db:
+        assert pruner.step(db) == 0  # learns what went
         assert pruner.step(db) == 240
     with ledger.transaction() as db:
         assert pruner.step(db) == 0
@@ -415,7 +539,105 @@ def test_more_than_retention_told_of_is_found(tmp_path: Path, maker: ModuleType)
     ledger.close()
     assert look(tmp_path).sound
     change(tmp_path, "delete from part where seq = 9")
-    assert look(tmp_path).problems == ["20 parts are gone from the ranges of which retention deleted 19"]
+    assert look(tmp_path).problems == ["part seq 9: was removed (link 19 of the seal)"]
+
+
+def test_after_links_went_too_one_more_that_is_taken_out_is_named(tmp_path: Path, maker: ModuleType) -> None:
+    ledger, pruner = Ledger(tmp_path), Pruner()
+    fill(ledger, maker, 1, 400)
+    went = [seq for seq in range(1, 381) if seq not in (60, 150, 300)]
+    with ledger.transaction() as db:
+        for some in (went[:190], went[190:]):
+            delete_rows(db, some, "2027-01-01T00:00", "2027-01-01T00:00")
+    change(tmp_path, "delete from part where seq = 300")
+    for _ in range(8):
+        with ledger.transaction() as db:
+            pruner.step(db)
+    ledger.close()
+    (said,) = look(tmp_path).problems
+    assert said.startswith("part seq 300: was removed")
+    change(tmp_path, "delete from part where seq = 60", "delete from trigger where number = 299")
+    assert [text.partition(" (")[0] for text in look(tmp_path).problems] == [
+        "part seq 60: was removed",
+        "trigger 299 of run 1: was removed",
+        "part seq 300: was removed",
+    ]
+    assert look(tmp_path).links < 600
+
+
+def test_while_pictures_are_looked_at_the_ledger_goes_on_and_retention_too(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The WAL can be folded back, and a picture that goes meanwhile is no finding."""
+    change(store, "update part set picture_kept = seq in (2, 3)", "update view set picture_kept = 0")
+    change(store, "insert into given_up values ('2026-11-26', 'ok', 99, 10, 0)")
+    ledger, real, told = Ledger(store), Path.open, []
+
+    def opened(path: Path, *more: Any, **named: Any) -> Any:
+        if path.name == "p2.png":
+            with ledger.transaction() as db:
+                db.execute("update part set picture_kept = 0 where seq = 2")
+            with closing(apsw.Connection(str(store / schema.FILE))) as other:
+                ((busy, left, done),) = other.execute("pragma wal_checkpoint(truncate)").fetchall()
+                told.append((busy, left, done))
+        return real(path, *more, **named)
+
+    monkeypatch.setattr(Path, "open", opened)
+    asked, shares = ledger_of(store), list[float]()
+    found = audit_store(Asked(asked.file, asked.store, (), "", full=True), shares.append)
+    ledger.close()
+    assert told == [(0, 0, 0)]
+    assert found.problems == ["part seq 3: its picture p3.png is not there"]
+    assert len(shares) > 1
+
+
+def test_the_box_proves_a_copy_that_was_put_back_on_a_new_disk(room: Any, maker: ModuleType) -> None:
+    """Its heads are of the key before: that is told, and is no finding."""
+    room.staff()
+    fill(room.ledger, maker, 1, 10)
+    Sealing(room.ledger, room.store).sign("daily")
+    for key in (KEY_FILE, PUBLIC_FILE):
+        (room.store / key).unlink()
+    after = Sealing(room.ledger, room.store)
+    after.sign("daily")
+    after.prove(Ask(new_id(), "audit.verify", "ann", "audit.read"))
+    end = time.monotonic() + 20
+    while not (kept := room.rows("select body from keep where name = 'audit.verify'")) and time.monotonic() < end:
+        after.settle(now_ns())
+        time.sleep(0.01)
+    after.close()
+    told = json.loads(kept[0][0])
+    assert (told["problems"], told["heads"]) == ([], 2)
+    assert "the box has another key now" in str(told["notes"])
+
+
+def test_one_more_that_is_taken_out_of_a_block_is_found(tmp_path: Path, maker: ModuleType) -> None:
+    ledger = Ledger(tmp_path)
+    fill(ledger, maker, 1, 60)
+    ledger.close()
+    change(tmp_path, "delete from seal", "delete from head")
+    ledger = Ledger(tmp_path)
+    with ledger.transaction() as db:
+        seal_older(db)
+        delete_rows(db, list(range(1, 20)), "2027-01-01T00:00", "2027-01-01T00:00")
+    ledger.close()
+    assert look(tmp_path).problems == []
+    change(tmp_path, "delete from part where seq = 40")
+    assert look(tmp_path).problems == ["parts 1..60, sealed together by link 2: 40 are there of 60"]
+
+
+def test_numbers_are_kept_as_runs() -> None:
+    pick = random.Random(5)
+    for _ in range(60):
+        numbers = set(pick.sample(range(1, 200), pick.randrange(1, 120))) | set(range(1, 90, pick.randrange(1, 6)))
+        made = Runs()
+        for part in (0, 1):
+            for first, last, step in runs_of(one for one in numbers if one % 2 == part):
+                made.add(first, last, step)
+        assert {one for one in range(-5, 210) if one in made} == numbers
+        least, most = pick.randrange(-5, 100), pick.randrange(50, 220)
+        assert made.count(least, most) == sum(1 for one in numbers if least <= one <= most)
+    assert runs_of(range(1, 400, 2)) == [[1, 399, 2]]
 
 
 def test_bytes_that_are_no_text_any_more_are_named_like_any_other_change(tmp_path: Path, maker: ModuleType) -> None:

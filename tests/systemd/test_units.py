@@ -166,6 +166,12 @@ def test_io_never_gives_up_and_the_others_have_a_budget() -> None:
             assert found["LimitCORE"] == ["0"]
 
 
+def test_the_ledger_is_not_written_beneath_the_disk_that_it_belongs_on() -> None:
+    said = settings_of(UNITS / "okng-records.service")
+    store = next(path for path in said["ReadWritePaths"][0].split() if path.endswith("/store"))
+    assert said["RequiresMountsFor"] == [store]
+
+
 def test_only_four_processes_write_outside_the_run_folder() -> None:
     writes = {unit.name: settings_of(unit)["ReadWritePaths"] for unit in PROCESSES}
     assert writes.pop("okng-records.service") == ["/run/okng /var/lib/okng/store -/var/lib/okng/backup"]

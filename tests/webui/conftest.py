@@ -165,7 +165,7 @@ def sign_in_as(there: FlaskClient | Page, name: str, url: str = "") -> None:
         return
     base = url or "/".join(there.url.split("/")[:3])
     there.context.clear_cookies(name="okng-session")  # whoever was signed in before
-    there.goto(f"{base}/sign-in?who={name}", wait_until="commit")
+    there.goto(f"{base}/sign-in?who={name}", wait_until="domcontentloaded")
     dots = there.locator("#secret")
     for typed, digit in enumerate(pin, 1):
         there.locator(f'[data-digit="{digit}"]').tap()

@@ -72,7 +72,7 @@ def challenge(studio: Studio) -> None:
     The belt knows nothing of a test, and its next good part would end it: it must be slow.
     """
     page = studio.page("lead")
-    page.goto(f"{studio.url}/challenge/samples", wait_until="commit")
+    page.goto(f"{studio.url}/challenge/samples", wait_until="domcontentloaded")
     page.wait_for_load_state("domcontentloaded")
     if not page.locator(".alarm-what").count():
         page.locator("input[name=name]").first.check(force=True)
@@ -82,7 +82,7 @@ def challenge(studio: Studio) -> None:
     for name, path in (("challenge-running", "/challenge"), ("run-challenge", "/")):
         for language in studio.languages.split(","):
             page = studio.page("operator", language)
-            page.goto(studio.url + path, wait_until="commit")
+            page.goto(studio.url + path, wait_until="domcontentloaded")
             page.wait_for_timeout(1500)
             _start_test(studio)
             page.wait_for_function("() => document.body.dataset.mode === 'challenge'", polling="raf", timeout=20_000)
@@ -118,10 +118,10 @@ def bypass(studio: Studio) -> None:
 def teach(studio: Studio) -> None:
     """A product taught by fingers, then the change-over to it, which is broken off at its last step."""
     page = studio.page("lead")
-    page.goto(f"{studio.url}/teach/new", wait_until="commit")
+    page.goto(f"{studio.url}/teach/new", wait_until="domcontentloaded")
     studio.shot("teach-1-name", "/teach/new", "lead")
     page = studio.page("lead")
-    page.goto(f"{studio.url}/teach/new", wait_until="commit")
+    page.goto(f"{studio.url}/teach/new", wait_until="domcontentloaded")
     page.locator("[data-word]").first.tap()
     for sign in f"{time.time_ns() // 10**9 % 900 + 100}":
         page.locator(f"[data-sign='{sign}']").tap()
@@ -130,20 +130,20 @@ def teach(studio: Studio) -> None:
     draft = page.url.partition("/teach/")[2].partition("?")[0]
     steps = f"/teach/{draft}?step="
     studio.shot("teach-2-places", steps + "places", "lead")
-    page.goto(studio.url + steps + "pictures", wait_until="commit")
+    page.goto(studio.url + steps + "pictures", wait_until="domcontentloaded")
     count, end = page.locator("#count-good"), time.monotonic() + 120
     while int(count.get_attribute("data-n") or 0) < 24 and time.monotonic() < end:
         page.locator("#shutter:enabled").tap()
         page.wait_for_timeout(450)
     studio.shot("teach-3-pictures", steps + "pictures", "lead")
-    page.goto(studio.url + steps + "teach", wait_until="commit")
+    page.goto(studio.url + steps + "teach", wait_until="domcontentloaded")
     studio.shot("teach-4-teach", steps + "teach", "lead")
-    page.goto(studio.url + steps + "teach", wait_until="commit")
+    page.goto(studio.url + steps + "teach", wait_until="domcontentloaded")
     page.locator("#begin").tap()
     page.wait_for_url(re.compile("scores"), timeout=240_000)
     for name in ("5-scores", "6-promise", "7-challenge", "8-release"):
         studio.shot(f"teach-{name}", steps + name[2:], "lead")
-    page.goto(studio.url + steps + "release", wait_until="commit")
+    page.goto(studio.url + steps + "release", wait_until="domcontentloaded")
     page.locator("#begin, #release").first.tap()
     page.get_by_text("Released as job").wait_for(timeout=120_000)
     number = int(re.findall(r"job (\d+)", page.locator(".teach-huge").inner_text())[0])
@@ -161,7 +161,7 @@ def _change(studio: Studio, number: int) -> None:
     studio.shot("change-4-apply", "/change-over", "lead")
     studio.command("change.step", {"step": 4})
     page = studio.page("lead")
-    page.goto(f"{studio.url}/change-over", wait_until="commit")
+    page.goto(f"{studio.url}/change-over", wait_until="domcontentloaded")
     page.get_by_role("button", name="Release").wait_for(timeout=90_000)
     studio.shot("change-6-release", "/change-over", "lead")
     studio.command("change.abort", {})

@@ -19,7 +19,7 @@ SLOW = ("run", "camera", "trends", "image", "timing", "regions")
 
 def sign_in(page: Page, url: str, person: str) -> None:
     """As one of the demonstration's people, on the page itself."""
-    page.goto(f"{url}/sign-in?who={person}", wait_until="commit")
+    page.goto(f"{url}/sign-in?who={person}", wait_until="domcontentloaded")
     for digit in PEOPLE[person][1]:
         page.locator(f'[data-digit="{digit}"]').tap()
     page.locator(".pad-key.go").tap()
@@ -84,7 +84,7 @@ class Studio:
             page = self.page(person, language)
             page.context.add_cookies([{"name": "okng-theme", "value": theme, "url": self.url}])
             page.set_viewport_size({"width": size[0], "height": size[1]})
-            answer = page.goto(self.url + path.format(ng=self.ng), wait_until="commit")
+            answer = page.goto(self.url + path.format(ng=self.ng), wait_until="domcontentloaded")
             if answer is None or answer.status >= 400:
                 raise SystemExit(f"{name}: {path} answers {answer.status if answer else 'nothing'}")
             page.wait_for_load_state("domcontentloaded")

@@ -496,7 +496,7 @@ PATIENCE_MS = 15_000
 
 def open_screens(page: Page, url: str) -> list[str]:
     """Addresses of all screens of the menu."""
-    page.goto(url + "/menu", wait_until="commit")
+    page.goto(url + "/menu", wait_until="domcontentloaded")
     page.locator(".menu-keys a").first.wait_for()
     hrefs = page.eval_on_selector_all(".menu-keys a, .nav a", "all => all.map((a) => a.getAttribute('href'))")
     return [str(href) for href in hrefs] + ["/menu", "/sign-in", "/nowhere"]
@@ -509,7 +509,7 @@ class TestInTheBrowser:
         self, page: Page, plant: Any, sign_in: SignIn
     ) -> None:
         _, server = plant
-        page.goto(server.url + "/sign-in?who=op", wait_until="commit")
+        page.goto(server.url + "/sign-in?who=op", wait_until="domcontentloaded")
         assert page.locator("#secret").get_attribute("inputmode") == "none"
         sign_in(page, "op", server.url)
         assert "Otto Operator" in page.locator("#user").inner_text()
@@ -517,20 +517,20 @@ class TestInTheBrowser:
     def test_a_badge_signs_in_from_every_screen_and_slow_typing_does_not(self, page: Page, plant: Any) -> None:
         _, server = plant
         page.set_default_timeout(PATIENCE_MS)
-        page.goto(server.url + "/help", wait_until="commit")
+        page.goto(server.url + "/help", wait_until="domcontentloaded")
         expect(page.locator("#state-word")).not_to_have_text("unknown")
         page.keyboard.type("badge-lead", delay=120)
         page.keyboard.press("Enter")
         page.wait_for_timeout(500)
         expect(page.locator("body")).to_have_attribute("data-user", "")
         for path in ("/help", "/rejects/", "/change-over/"):  # the last two take scanned codes themselves
-            page.goto(server.url + path, wait_until="commit")
+            page.goto(server.url + path, wait_until="domcontentloaded")
             expect(page.locator("#state-word")).not_to_have_text("unknown")
             wedge(page, "badge-lead")
             expect(page.locator("body"), path).to_have_attribute("data-user", "lead")
             assert page.url.startswith(server.url + path), path
             page.context.clear_cookies()
-        page.goto(server.url + "/help", wait_until="commit")
+        page.goto(server.url + "/help", wait_until="domcontentloaded")
         expect(page.locator("#state-word")).not_to_have_text("unknown")
         wedge(page, "badge-of-nobody")
         expect(page.locator("#wrong")).to_be_visible()
@@ -538,7 +538,7 @@ class TestInTheBrowser:
     def test_a_screen_may_take_a_code_and_a_field_keeps_what_is_scanned_into_it(self, page: Page, plant: Any) -> None:
         _, server = plant
         page.set_default_timeout(PATIENCE_MS)
-        page.goto(server.url + "/help", wait_until="commit")
+        page.goto(server.url + "/help", wait_until="domcontentloaded")
         expect(page.locator("#state-word")).not_to_have_text("unknown")
         listen = "document.addEventListener('okng:scan', (e) => { window.scanned = e.detail; e.preventDefault(); })"
         page.evaluate(listen)
@@ -562,7 +562,7 @@ class TestInTheBrowser:
         line.forced = ("lamp",)
         try:
             for path in screens:
-                page.goto(server.url + path, wait_until="commit")
+                page.goto(server.url + path, wait_until="domcontentloaded")
                 expect(page.locator("#mode-frame"), path).to_be_visible()
                 expect(page.locator("#top-mode"), path).to_have_text(re.compile("BYPASS.*1[12] min left"))
                 expect(page.locator("#forced-text"), path).to_have_text("Set by hand: lamp")
@@ -577,7 +577,7 @@ class TestInTheBrowser:
 
     def test_a_silent_shift_process_is_told_and_takes_no_mode_away(self, page: Page, plant: Any) -> None:
         line, server = plant
-        page.goto(server.url + "/menu", wait_until="commit")
+        page.goto(server.url + "/menu", wait_until="domcontentloaded")
         expect(page.locator("#lot")).to_have_text(line.lot)
         expect(page.locator("#unwatched")).to_be_hidden()
         line.mode = LineMode(Mode.BYPASS, "lead", "", 0)
@@ -597,7 +597,7 @@ class TestInTheBrowser:
         screens = open_screens(page, server.url)
         page.clock.install()
         for path in screens:
-            page.goto(server.url + path, wait_until="commit")
+            page.goto(server.url + path, wait_until="domcontentloaded")
             expect(page.locator("#clock"), path).not_to_have_text("--:--:--", timeout=PATIENCE_MS)
             expect(page.locator("#stale"), path).to_be_hidden()
             page.evaluate("dispatchEvent(new Event('pagehide'))")  # gives the stream back, as a hidden page does
@@ -621,16 +621,16 @@ class TestInTheBrowser:
 
     def test_night_is_dark_and_stays(self, page: Page, plant: Any) -> None:
         _, server = plant
-        page.goto(server.url + "/menu", wait_until="commit")
+        page.goto(server.url + "/menu", wait_until="domcontentloaded")
         page.locator('button[name="theme"][value="night"]').tap()
         expect(page.locator("html")).to_have_attribute("data-theme", "night")
-        page.goto(server.url + "/", wait_until="commit")
+        page.goto(server.url + "/", wait_until="domcontentloaded")
         expect(page.locator("html")).to_have_attribute("data-theme", "night")
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(29, 33, 37)"
 
     def test_the_help_key_and_the_question_mark_open_the_page_of_the_screen(self, page: Page, plant: Any) -> None:
         _, server = plant
-        page.goto(server.url + "/rejects/", wait_until="commit")
+        page.goto(server.url + "/rejects/", wait_until="domcontentloaded")
         expect(page.locator("#clock")).not_to_have_text("--:--:--")
         page.keyboard.press("?")
         page.wait_for_url(re.compile(r"/help.*rejects"))
@@ -640,7 +640,7 @@ class TestInTheBrowser:
         sign_in(page, "admin", server.url)
         page.set_viewport_size({"width": 390, "height": 844})
         for path in ("/", "/menu", "/sign-in", "/rejects/", "/admin/", "/admin/users", "/admin/roles"):
-            page.goto(server.url + path, wait_until="commit")
+            page.goto(server.url + path, wait_until="domcontentloaded")
             page.locator(".nav").wait_for()
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
 
@@ -671,7 +671,7 @@ def test_signing_in_takes_a_glove_also_under_an_alarm(
     bad: list[str] = []
 
     def look(path: str) -> None:
-        page.goto(server.url + path, wait_until="commit")
+        page.goto(server.url + path, wait_until="domcontentloaded")
         expect(page.locator("#clock")).not_to_have_text("--:--:--")
         expect(page.locator("#band"), path).to_be_visible()
         expect(page.locator("#forced"), path).to_be_visible()
@@ -696,7 +696,7 @@ def test_signing_in_takes_a_glove_also_under_an_alarm(
 @pytest.mark.ui
 def test_first_boot_makes_the_administrator_on_the_screen(page: Page, line: Any, serve: Any) -> None:
     server = serve(line.run_dir)
-    page.goto(server.url + "/sign-in", wait_until="commit")
+    page.goto(server.url + "/sign-in", wait_until="domcontentloaded")
     expect(page.locator("#clock")).not_to_have_text("--:--:--")
     assert [*checks.clipped_texts(page), *checks.small_targets(page, 15, 5.0), *checks.axe_problems(page)] == []
     for field, text in (("#password", "long enough"), ("#again", "long enough"), ("#pin", "4321")):

@@ -313,7 +313,7 @@ def test_every_tab_fits_and_takes_a_finger(
         sign_in(page, "admin", server.url)
         page.context.add_cookies([{"name": "okng-language", "value": language, "url": server.url}])
         for tab in PAGES:
-            page.goto(f"{server.url}/admin/{tab}", wait_until="commit")
+            page.goto(f"{server.url}/admin/{tab}", wait_until="domcontentloaded")
             expect(page.locator("#clock")).not_to_have_text("--:--:--")
             found = [*checks.clipped_texts(page), *checks.small_targets(page, 15, 5.0)]
             if width == 1280:

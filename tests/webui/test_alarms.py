@@ -162,7 +162,7 @@ def screen(page: Page, plant: tuple[Any, Any]) -> Iterator[Page]:
 
 def opened(page: Page, server: Any, path: str, language: str = "en") -> None:
     page.context.add_cookies([{"name": "okng-language", "value": language, "url": server.url}])
-    page.goto(server.url + path, wait_until="commit")
+    page.goto(server.url + path, wait_until="domcontentloaded")
     expect(page.locator("#clock")).not_to_have_text("--:--:--")
 
 

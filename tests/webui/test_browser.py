@@ -79,7 +79,7 @@ def screen(page: Page, plant: tuple[Any, Any]) -> Iterator[Page]:
 
 def open_page(page: Page, server: Any, path: str = "/", language: str = "en") -> None:
     page.context.add_cookies([{"name": "okng-language", "value": language, "url": server.url}])
-    page.goto(server.url + path, wait_until="commit")
+    page.goto(server.url + path, wait_until="domcontentloaded")
     # What is judged while nobody watches has no picture, so the page has to be there first.
     expect(page.locator("#clock")).not_to_have_text("--:--:--", timeout=PATIENCE_MS)
 
@@ -351,7 +351,7 @@ def test_too_many_screens_say_so(context: BrowserContext, line: Any, serve: Any)
     server = serve(line.run_dir, max_streams=1)
     first, second = context.new_page(), context.new_page()
     open_page(first, server)
-    second.goto(server.url, wait_until="commit")
+    second.goto(server.url, wait_until="domcontentloaded")
     second.bring_to_front()
     expect(second.locator("#stale-text")).to_contain_text("Too many screens", timeout=PATIENCE_MS)
     first.close()

@@ -142,7 +142,7 @@ def test_values_are_tried_live_and_reverted(
 ) -> None:
     made, _ = screens
     camera.inspecting = True
-    page.goto(f"{made.url}/camera/", wait_until="commit")
+    page.goto(f"{made.url}/camera/", wait_until="domcontentloaded")
     page.locator(".feature").first.wait_for()
     assert page.locator("#f-ExposureTime").is_disabled()
     page.locator("#live").click()

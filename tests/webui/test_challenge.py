@@ -188,7 +188,7 @@ def test_the_page_follows_the_run_by_itself(page: Page, plant: Any, sign_in: Any
     sign_in(page, "lead", server.url)
     try:
         line.challenge = ChallengeState("off", "", "", SAMPLES)
-        page.goto(f"{server.url}/challenge/", wait_until="commit")
+        page.goto(f"{server.url}/challenge/", wait_until="domcontentloaded")
         expect(page.locator(".test-now")).to_have_attribute("data-phase", "off")
         for phase in ("running", "unsigned", "failed"):
             current, hold = ("C1" if phase == "running" else ""), (utc_now() if phase == "failed" else "")

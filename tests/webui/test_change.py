@@ -157,7 +157,7 @@ def test_every_step_fits_gloves_and_says_where_one_is(page: Page, plant: Any, si
     page.set_default_timeout(PATIENCE_MS)
     page.context.add_cookies([{"name": "okng-language", "value": language, "url": server.url}])
     sign_in(page, "lead", server.url)
-    page.goto(f"{server.url}/change-over/", wait_until="commit")
+    page.goto(f"{server.url}/change-over/", wait_until="domcontentloaded")
     try:
         for change in STEPS:
             line.change = change
@@ -165,7 +165,7 @@ def test_every_step_fits_gloves_and_says_where_one_is(page: Page, plant: Any, si
             assert small_targets(page, 20, 5.0) == []
             assert clipped_texts(page) == []
         line.change, line.mode = ChangeOver(), LineMode(Mode.BYPASS, "lead", "trial parts", now_ns() + 10**12)
-        page.goto(f"{server.url}/bypass/", wait_until="commit")
+        page.goto(f"{server.url}/bypass/", wait_until="domcontentloaded")
         expect(page.locator("[data-until]").first).to_contain_text("16 min")
         assert small_targets(page, 20, 5.0) == []
         assert clipped_texts(page) == []
@@ -183,7 +183,7 @@ def test_a_scanner_types_wherever_the_focus_is_and_a_lot_is_touched_in(
         server = serve(line.run_dir)
         page.set_default_timeout(PATIENCE_MS)
         sign_in(page, "lead", server.url)
-        page.goto(f"{server.url}/change-over/", wait_until="commit")
+        page.goto(f"{server.url}/change-over/", wait_until="domcontentloaded")
         expect(page.locator("input[data-scan]")).to_be_visible()
         page.evaluate("document.activeElement.blur()")
         scan(page, room)
@@ -198,7 +198,7 @@ def test_a_scanner_types_wherever_the_focus_is_and_a_lot_is_touched_in(
         assert room.state is not None
         assert room.state.change.lot == "77-2"
         expect(page.locator(".steps .now b")).to_have_text("4")  # the answer to the last touch is there
-        page.goto(f"{server.url}/bypass/", wait_until="commit")
+        page.goto(f"{server.url}/bypass/", wait_until="domcontentloaded")
         page.locator('[data-by="10"]').tap()
         expect(page.locator(".stepper output")).to_have_text("40 min")
 

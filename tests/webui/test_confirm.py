@@ -152,7 +152,7 @@ def test_six_labels_by_one_hand_with_a_bounce_an_undo_and_a_silent_ledger(
     for _ in range(8):
         line.judge(Outcome.NG)
     sign_in(page, "op", server.url)
-    page.goto(server.url + "/confirm/", wait_until="commit")
+    page.goto(server.url + "/confirm/", wait_until="domcontentloaded")
     confirm = page.locator("#confirm")
     for seq, truth in enumerate(("defect", "good", "unsure"), 1):
         expect(confirm).to_have_attribute("data-seq", str(seq))
@@ -204,7 +204,7 @@ def test_two_taps_from_run_say_what_a_reject_was(page: Page, people: Any, serve:
     line.judge(Outcome.NG)
     line.judge(Outcome.NG)
     sign_in(page, "op", server.url)
-    page.goto(server.url, wait_until="commit")
+    page.goto(server.url, wait_until="domcontentloaded")
     page.locator(".film .tile[href]").nth(1).tap()
     expect(page.locator("#confirm")).to_have_attribute("data-seq", "1")
     page.locator("#key-more").tap()

@@ -128,7 +128,7 @@ def test_a_support_bundle_is_made_and_fetched(screens: Pages, run_dir: Path, pag
         return {"work": {"state": "done", "share": 1.0}, "result": {"size": 5000}}
 
     with trail(run_dir), owner(run_dir, "workshop", {"support.bundle": bundle, "work.status": status}):
-        page.goto(f"{screens.url}/diagnostics/", wait_until="commit")
+        page.goto(f"{screens.url}/diagnostics/", wait_until="domcontentloaded")
         page.wait_for_selector("#diagnostics[data-ready]")
         page.locator("#bundle").click()
         expect(page.locator("#bundle-file")).to_be_visible()

@@ -80,7 +80,7 @@ def visit(browser: Browser, filled: Any, serve: Any, sign_in: Callable[..., None
             listener = checks.Listener(page, server.url)
             sign_in(page, person, server.url)
             for name, path in pages_of(group).items():
-                page.goto(server.url + path, wait_until="commit")
+                page.goto(server.url + path, wait_until="domcontentloaded")
                 page.wait_for_load_state("domcontentloaded")
                 page.locator("body:not([data-inspecting=unknown])").wait_for()
                 if name == "run":
@@ -202,7 +202,7 @@ def test_a_page_that_stands_still_says_so_in_both_languages(
     server = serve(filled.run_dir, sign_ins_a_minute=1000)
     sign_in(page, "eng", server.url)
     for path in ("/", "/alarms", "/diagnostics"):
-        page.goto(server.url + path, wait_until="commit")
+        page.goto(server.url + path, wait_until="domcontentloaded")
         page.locator("body:not([data-inspecting=unknown])").wait_for()
     stopped = [server.process.pid, *_children(server.process.pid)]
     _tell(stopped, signal.SIGSTOP)

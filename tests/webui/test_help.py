@@ -69,7 +69,7 @@ def test_a_picture_is_shown_only_where_there_is_one(client: FlaskClient, monkeyp
 def test_the_help_key_opens_the_page_of_the_screen_one_is_on(page: Page, plant: Any, language: str) -> None:
     _, server = plant
     page.context.add_cookies([{"name": "okng-language", "value": language, "url": server.url}])
-    page.goto(f"{server.url}/alarms/", wait_until="commit")
+    page.goto(f"{server.url}/alarms/", wait_until="domcontentloaded")
     page.locator(".nav-help").tap()
     page.wait_for_url("**/help/alarms")
     expect(page.locator("h1")).to_contain_text("Alarms" if language == "en" else "报警")

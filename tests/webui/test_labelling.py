@@ -138,7 +138,7 @@ def test_brush_box_undo_and_what_is_kept(page: Page, people: Any, serve: Any, si
     page.set_default_timeout(PATIENCE_MS)
     line.judge(Outcome.NG)
     sign_in(page, "eng", server.url)
-    page.goto(server.url + "/labelling/1", wait_until="commit")
+    page.goto(server.url + "/labelling/1", wait_until="domcontentloaded")
     expect(page.locator("#draw")).to_have_attribute("data-ready", "yes")
     stage = page.locator("#stage").bounding_box()
     assert stage is not None
@@ -176,7 +176,7 @@ def test_brush_box_undo_and_what_is_kept(page: Page, people: Any, serve: Any, si
     page.locator("[data-tool=eraser]").tap()
     drag(500, 400, 510, 400)
     page.locator("#undo").tap()
-    page.goto(server.url + "/labelling/1", wait_until="commit")
+    page.goto(server.url + "/labelling/1", wait_until="domcontentloaded")
     expect(page.locator("#count")).to_have_text("1 boxes, 1 painted classes")
     drag(10, 10, 11, 11)
     page.locator("#undo").tap()

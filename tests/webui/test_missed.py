@@ -90,7 +90,7 @@ def test_three_touches_and_a_scan_report_a_defect(page: Page, people: Any, serve
     for number in range(3):
         line.judge(Outcome.OK, serial=f"SCANNED-{number}")
     sign_in(page, "op", server.url)
-    page.goto(server.url + "/missed/", wait_until="commit")
+    page.goto(server.url + "/missed/", wait_until="domcontentloaded")
     expect(page.locator(".card")).to_have_count(3)
     page.locator("[data-what=dent]").tap()
     expect(page.locator("#told")).to_contain_text("Choose the part first")

@@ -95,7 +95,7 @@ def test_the_register_map_comes_as_a_file(screens: Pages) -> None:
 
 @pytest.mark.ui
 def test_an_output_is_forced_in_two_steps(screens: Pages, io: Io, page: Any) -> None:
-    page.goto(f"{screens.url}/plc/", wait_until="commit")
+    page.goto(f"{screens.url}/plc/", wait_until="domcontentloaded")
     page.wait_for_selector("#plc[data-done=true]")
     expect(page.locator("#out [data-name=READY]")).to_contain_text("1")
     expect(page.locator("#in [data-name=encoder]")).to_contain_text("4711")

@@ -113,7 +113,7 @@ def view_of(page: Any) -> dict[str, Any]:
 
 
 def open_page(page: Any, screens: Pages) -> None:
-    page.goto(f"{screens.url}/regions/", wait_until="commit")
+    page.goto(f"{screens.url}/regions/", wait_until="domcontentloaded")
     page.wait_for_selector("#regions[data-now][data-picture]")
 
 

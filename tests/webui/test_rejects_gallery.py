@@ -152,7 +152,7 @@ def test_filter_and_marking_by_finger(page: Page, people: Any, serve: Any, sign_
     for score in (4.2, 9.0, 12.0):
         line.judge(Outcome.NG, score=score)
     sign_in(page, "op", server.url)
-    page.goto(server.url + "/rejects/", wait_until="commit")
+    page.goto(server.url + "/rejects/", wait_until="domcontentloaded")
     expect(page.locator(".card")).to_have_count(3)
     page.locator("#key-filter").tap()
     page.locator(".pick", has_text="far above it").tap()
@@ -165,7 +165,7 @@ def test_filter_and_marking_by_finger(page: Page, people: Any, serve: Any, sign_
     expect(page.locator("#marked-told")).to_have_text("Saved")
     page.locator("#mark-end").tap()
     assert set(PeopleReader(line.store).reviewed([1, 2, 3])) == {3}
-    page.goto(server.url + "/rejects/2", wait_until="commit")
+    page.goto(server.url + "/rejects/2", wait_until="domcontentloaded")
     page.locator("#key-reviewed").tap()
     expect(page.locator("#key-reviewed")).to_have_text("Saved")
     assert set(PeopleReader(line.store).reviewed([1, 2, 3])) == {2, 3}

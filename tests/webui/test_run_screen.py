@@ -121,11 +121,11 @@ def test_stop_by_finger_is_done_when_the_line_says_so(
 ) -> None:
     line, server = people, serve(people.run_dir, sign_ins_a_minute=1000)
     page.set_default_timeout(PATIENCE_MS)
-    page.goto(server.url, wait_until="commit")
+    page.goto(server.url, wait_until="domcontentloaded")
     page.locator("#key-stop").tap()
     expect(page).to_have_url(f"{server.url}/sign-in?next=/")
     sign_in(page, "op", server.url)
-    page.goto(server.url, wait_until="commit")
+    page.goto(server.url, wait_until="domcontentloaded")
     line.judge(Outcome.NG)
     expect(page.locator("#verdict")).to_have_attribute("data-part", str(line.part))
     stop, frequent = page.locator("#key-stop").bounding_box(), page.locator("#key-zoom").bounding_box()
@@ -150,7 +150,7 @@ def test_stop_by_finger_is_done_when_the_line_says_so(
 def test_picture_overlay_and_verdict_always_carry_one_part_number(page: Page, people: Any, serve: Any) -> None:
     line, server = people, serve(people.run_dir, hold_ng_s=0.2)
     page.set_default_timeout(PATIENCE_MS)
-    page.goto(server.url, wait_until="commit")
+    page.goto(server.url, wait_until="domcontentloaded")
     expect(page.locator("#clock")).not_to_have_text("--:--:--")
     page.evaluate(
         """() => {

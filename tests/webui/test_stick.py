@@ -107,7 +107,7 @@ def test_rejects_go_onto_the_stick_by_touch(screens: Pages, run_dir: Path, page:
     }
     page.set_viewport_size({"width": 1280, "height": 800})
     with trail(run_dir), owner(run_dir, "workshop", handlers) as heard:
-        page.goto(f"{screens.url}/rejects/", wait_until="commit")
+        page.goto(f"{screens.url}/rejects/", wait_until="domcontentloaded")
         page.wait_for_load_state("domcontentloaded")  # by then every script has run
         page.locator("#key-mark").click()
         assert page.locator("#mark-stick").is_disabled()
@@ -153,7 +153,7 @@ def test_the_keys_and_the_dialog_are_large_and_whole(
         made.who[0] = somebody(role)
         for language in ("en", "zh"):
             page.context.add_cookies([{"name": "okng-language", "value": language, "url": made.url}])
-            page.goto(made.url + path, wait_until="commit")
+            page.goto(made.url + path, wait_until="domcontentloaded")
             page.wait_for_load_state("domcontentloaded")  # by then every script has run
             if path == "/rejects/":
                 page.locator("#key-mark").click()
@@ -177,7 +177,7 @@ def test_a_pdf_that_was_made_goes_onto_the_stick_by_its_name(screens: Pages, run
     page.route("**/report/**", lambda route: route.fulfill(json={"look": "/papers/shift-A-ab12.json"}))
     page.route("**/papers/*.json", lambda route: route.fulfill(json=made))
     with trail(run_dir), owner(run_dir, "workshop", handlers) as heard:
-        page.goto(f"{screens.url}/report", wait_until="commit")
+        page.goto(f"{screens.url}/report", wait_until="domcontentloaded")
         page.wait_for_load_state("domcontentloaded")  # by then every script has run
         assert page.locator("#paper-stick").is_hidden()
         page.locator("form.paper-order button").click()

@@ -97,7 +97,7 @@ def test_a_product_is_taught_with_taps_alone_and_goes_on_after_a_kill(
         found = checks.small_targets(page, 20, 5) + checks.clipped_texts(page) + checks.axe_problems(page)
         bad.extend(f"{step}: {one}" for one in found)
 
-    page.goto(f"{base}/teach/new", wait_until="commit")
+    page.goto(f"{base}/teach/new", wait_until="domcontentloaded")
     look("new")
     for word in ("cap", "left"):
         page.locator(f'[data-word="{word}"]').tap()
@@ -118,7 +118,7 @@ def test_a_product_is_taught_with_taps_alone_and_goes_on_after_a_kill(
     expect(page.locator("#film .teach-thumb")).to_have_count(13, timeout=8000)
     page.locator('[data-choose="defect"]').tap()
     shoot(page, people, Outcome.NG, more=3)
-    page.reload(wait_until="commit")
+    page.reload(wait_until="domcontentloaded")
     page.wait_for_load_state("load")
     page.locator("#past-key").tap()
     page.locator('[data-choose="good"]').tap()
@@ -130,7 +130,7 @@ def test_a_product_is_taught_with_taps_alone_and_goes_on_after_a_kill(
     page.locator("#shutter").tap()
     expect(page.locator("#trouble-text")).to_contain_text("may or may not be done", timeout=8000)
     workshop.start()
-    page.goto(f"{base}/teach/", wait_until="commit")
+    page.goto(f"{base}/teach/", wait_until="domcontentloaded")
     look("list")
     page.locator(".teach-draft").tap()
     expect(page.locator("#count-defect")).to_have_text("3")
@@ -163,7 +163,7 @@ def test_a_product_is_taught_with_taps_alone_and_goes_on_after_a_kill(
 def test_who_may_not_teach_is_led_to_the_sign_in(page: Page, people: Any, serve: Any, sign_in: Any) -> None:
     server = serve(people.run_dir, language="en")
     sign_in(page, "op", server.url)
-    answer = page.goto(f"{server.url}/teach/", wait_until="commit")
+    answer = page.goto(f"{server.url}/teach/", wait_until="domcontentloaded")
     assert answer is not None
     assert answer.status == 403
 
@@ -183,7 +183,7 @@ def test_an_engineer_looks_ahead_and_saves_a_threshold(
     product(workshop)
     page = screen("eng")
     base = page.url.split("/sign-in")[0].rstrip("/")
-    page.goto(f"{base}/models/?job=2", wait_until="commit")
+    page.goto(f"{base}/models/?job=2", wait_until="domcontentloaded")
     expect(page.locator(".models-used")).to_have_count(1)
     page.locator(".models-threshold input").fill("-50")
     page.locator('[data-preview="plate"]').tap()
@@ -197,13 +197,13 @@ def test_an_engineer_looks_ahead_and_saves_a_threshold(
     page.locator("#confirm-do").tap()
     expect(page.locator("#done-text")).to_contain_text("magnetic-tile.r0002.yaml")
     assert read_settings(workshop.settings).recipes[2].name == "magnetic-tile.r0002.yaml"
-    page.goto(f"{base}/models/?job=2", wait_until="commit")
+    page.goto(f"{base}/models/?job=2", wait_until="domcontentloaded")
     page.locator("#back").tap()
     page.locator("#confirm-do").tap()
     expect(page.locator("#done")).to_be_visible(timeout=30_000)
     assert read_settings(workshop.settings).recipes[2].name == "magnetic-tile.r0001.yaml"
     with page.expect_popup() as popup:
-        page.goto(f"{base}/models/?job=2", wait_until="commit")
+        page.goto(f"{base}/models/?job=2", wait_until="domcontentloaded")
         page.get_by_role("link", name="Report").tap()
     expect(popup.value.locator("h1").first).to_contain_text("what was taught")
 
@@ -218,7 +218,7 @@ def test_a_second_person_proves_to_be_there_before_a_model_is_taken_back(
     people.ask("account.create", {"name": "eva", "full_name": "Eva", "role": "engineer", "pin": "5555"})
     page = screen("eng")
     base = page.url.split("/sign-in")[0].rstrip("/")
-    page.goto(f"{base}/models/?job=2", wait_until="commit")
+    page.goto(f"{base}/models/?job=2", wait_until="domcontentloaded")
     page.locator("#back").tap()
     assert page.locator("#second option").all_inner_texts() == ["", "Eva"], "nobody without the right, and not oneself"
     page.locator("#confirm-do").tap()

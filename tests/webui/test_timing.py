@@ -184,7 +184,7 @@ def test_a_pulse_is_in_the_trail_whatever_the_page_calls_it(
 
 @pytest.mark.ui
 def test_a_pulse_lasts_as_long_as_the_hand(screens: Pages, box: Box, page: Any) -> None:
-    page.goto(f"{screens.url}/timing/", wait_until="commit")
+    page.goto(f"{screens.url}/timing/", wait_until="domcontentloaded")
     page.wait_for_selector("#timing[data-fits=true]")
     expect(page.locator("[data-gate]")).to_have_count(1)
     key = page.locator("[data-gate=gate-1]")
@@ -205,7 +205,7 @@ def test_a_pulse_lasts_as_long_as_the_hand(screens: Pages, box: Box, page: Any) 
 
 @pytest.mark.ui
 def test_the_sum_follows_what_is_typed_on_the_pad(screens: Pages, page: Any) -> None:
-    page.goto(f"{screens.url}/timing/", wait_until="commit")
+    page.goto(f"{screens.url}/timing/", wait_until="domcontentloaded")
     page.wait_for_selector("#timing[data-fits=true]")
     page.locator("#tab-3").tap()
     page.locator("#eye_to_gate_mm").tap()
