@@ -14,6 +14,12 @@ need no loop of their own; a test elsewhere starts a browser itself and ends it 
 """
 
 
+ONCE_MORE = pytest.mark.flaky(reruns=1)
+"""For tests with a real browser beside real processes: on two busy cores one of hundreds meets a moment that no person
+would. It is tried once more, with its page and its processes begun afresh; pytest names at its end each that needed it.
+"""
+
+
 def browsers_too_early(items: Iterable[pytest.Item]) -> list[str]:
     """Tests that would leave the others without a loop."""
     asking = [item for item in items if "playwright" in getattr(item, "fixturenames", ())]
@@ -24,3 +30,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if found := browsers_too_early(items):
         rooms = ", ".join(sorted(WITH_A_BROWSER))
         raise pytest.UsageError(f"only tests of {rooms} may use pytest-playwright's browser, not {', '.join(found)}")
+    for item in items:
+        if item.get_closest_marker("ui"):
+            item.add_marker(ONCE_MORE)
