@@ -128,6 +128,11 @@ class Conveyor:
         """Return whether every part is in the bin or past the confirm eye."""
         return self._next_confirm == len(self.parts)
 
+    def room_mm(self, passed: int) -> float:
+        """Return how far the belt may move before more than so many parts have passed the eye."""
+        at = max(passed, self._next_eye)
+        return self._at[at] - self.travel_mm if at < len(self._at) else math.inf
+
     @property
     def valve_open(self) -> bool:
         """Return whether air flows."""

@@ -61,7 +61,7 @@ class Belt:
     pitch_mm: float = _bounded(60.0, 10.0, 2000.0, "mm")
     """From leading edge to leading edge."""
     pitch_jitter_mm: float = _bounded(3.0, 0.0, 500.0, "mm")
-    speed_mm_s: float = _bounded(300.0, 10.0, 3000.0, "mm/s")
+    speed_mm_s: float = _bounded(300.0, 10.0, 6000.0, "mm/s")
     ramp_mm_s2: float = _bounded(2000.0, 100.0, 20000.0, "mm/s2")
     profile: str = _chosen("steady", "steady", "varying")
     """`varying`: seeded changes between 40 and 100 % of the speed, and stops."""
@@ -123,6 +123,9 @@ class Plan:
     first_part: int = _bounded(1, 1, 2**32 - 1)
     wait_ready_s: float = _bounded(60.0, 0.0, 3600.0, "s")
     """The belt starts when the box says READY; 0: at once. Past this the run ends with an error."""
+    metered: bool = False
+    """A stop before the eye lets the next part in when the box is READY and the trigger's channel free: the line goes
+    as fast as box and PLC take parts, and no part comes unasked. The belt's time stands still meanwhile."""
     realtime: bool = False
     """Ask for SCHED_FIFO: world and PLC stand for hardware of their own. Without permission it is skipped."""
     source: Source = field(default_factory=Source)

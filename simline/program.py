@@ -105,6 +105,12 @@ class Program:
         return sum(each.trigger == "accepted" and each.disposition is None for each in self._by_number.values())
 
     @property
+    def permitted(self) -> int:
+        """Return how many parts may have passed a stop before the eye: one more while the box would take it."""
+        free = self._channel is Channel.IDLE and self.linked and not self.dead and not self._stopping
+        return self.tally.parts + (free and bool(self.status & READY))
+
+    @property
     def beat_ns(self) -> int:
         """When the box's heartbeat was last seen to change; 0: never."""
         return self._box_moved_ns or 0

@@ -38,6 +38,7 @@ class Word(enum.IntEnum):
     PLC_STATE = 19  # PLC: a PlcState
     TRIGGERED = 20  # PLC: parts whose trigger the box took
     OKS = 21  # PLC: parts it let pass
+    PERMIT = 22  # PLC: so many parts may have passed the stop before the eye (`metered`)
     STOP = 32  # parent: 1 asks both to end
 
 

@@ -31,6 +31,8 @@ AHEAD = 8
 """So many pictures are decoded before their part comes."""
 ENDS_WITH_VIEW = ("drop", "incomplete", "freeze", "repeat", "late")
 BOUNCE_MM = 0.2
+NEAR_NS = 1000
+"""A part that is stopped stands so far from the eye."""
 
 
 class World:
@@ -100,7 +102,14 @@ class World:
             return 0
         step_ns = min(passed_ns, round(self._plan.step_ms * 1e6))
         self._slowed_ns += passed_ns - step_ns
-        return step_ns
+        return self._let_in(step_ns) if self._plan.metered else step_ns
+
+    def _let_in(self, step_ns: int) -> int:
+        """Shorten a step to what may pass the stop before the eye."""
+        room_s = self.conveyor.room_mm(self._wires[Word.PERMIT]) / self._plan.belt.speed_mm_s
+        if room_s * 1e9 > step_ns + NEAR_NS:
+            return step_ns
+        return max(0, round(room_s * 1e9) - NEAR_NS)
 
     def _see(self, edge: Edge, now_ns: int) -> None:
         wires, part = self._wires, edge.part

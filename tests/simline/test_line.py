@@ -173,7 +173,7 @@ def test_a_folder_without_pictures_fails_by_name(tmp_path: Path, write_plan: Any
     ("over", "said"),
     [
         ({"speed": 3}, "speed: unknown key, expected one of out, scenes"),
-        ({"belt": {"speed_mm_s": 5000}}, "belt.speed_mm_s = 5000.0: expected 10.0..3000.0 mm/s"),
+        ({"belt": {"speed_mm_s": 7000}}, "belt.speed_mm_s = 7000.0: expected 10.0..6000.0 mm/s"),
         ({"belt": {"profil": "steady"}}, "belt.profil: unknown key"),
         ({"trigger": "radio"}, "trigger = 'radio': expected one of software, line0"),
         ({"seed": "x"}, "seed = 'x': expected int"),

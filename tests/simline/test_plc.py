@@ -1,5 +1,6 @@
 """The PLC against boxes that behave and boxes that do not: whatever the box does, nothing passes without its OK."""
 
+import itertools
 import tempfile
 import time
 from collections.abc import Callable
@@ -59,6 +60,29 @@ def test_the_numbers_start_where_told_and_wrap_round_past_zero(core: Any, make_p
     box = core(answer=sevenths)
     assert virtually(make_plan(count=6, first_part=2**32 - 3), box).judgement.clean
     assert box.parts == [2**32 - 3, 2**32 - 2, 2**32 - 1, 1, 2, 3]
+
+
+def test_a_stop_before_the_eye_waits_for_a_slow_box_and_without_it_parts_come_unasked(
+    core: Any, make_plan: Any, virtually: Any
+) -> None:
+    """The box exposes for longer than a part takes to come: pitch 50 mm at 3 m/s is 17 ms."""
+    quick = {"speed_mm_s": 3000.0, "ramp_mm_s2": 20000.0, "eye_to_gate_mm": 1000.0, "commit_mm": 200.0, "jet_mm": 2.0}
+    slow, stopped = core(answer=sevenths, exposure_s=0.03), core(answer=sevenths, exposure_s=0.03)
+    free = virtually(make_plan(count=60, belt=quick), slow)
+    assert free.tally["accepted"] < 50, "else the box was not slow"
+    metered = virtually(make_plan(count=60, belt=quick, metered=True), stopped)
+    assert metered.judgement.clean
+    assert metered.tally["accepted"] == metered.tally["results"] == 60
+    assert stopped.parts == list(range(1, 61))
+    eyes = [each["eye_ns"] for each in metered.world if each["kind"] == "part"]
+    assert min(later - earlier for earlier, later in itertools.pairwise(sorted(eyes))) >= 30_000_000
+
+
+def test_nothing_passes_the_stop_while_the_box_is_not_ready(core: Any, make_plan: Any, virtually: Any) -> None:
+    box = core(answer=sevenths, ready=False)
+    with pytest.raises(AssertionError, match="does not end"):
+        virtually(make_plan(count=3, metered=True, wait_ready_s=0.0), box, limit_s=5.0)
+    assert (box.parts, box.missed) == ([], 0)
 
 
 @pytest.mark.parametrize(
