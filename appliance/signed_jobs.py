@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..bus.errors import OkngError
-from ..records.seal_read import SealReader, missing
+from ..records.seal_read import SealReader, missing, short_of
 from .jobs import Jobs
 
 
@@ -16,10 +16,14 @@ def unsigned_by(jobs: Jobs, store: Path, required: tuple[str, ...]) -> Callable[
         if not required:
             return ""
         try:
-            revision = jobs.recipe(number).revision
-            lacking = missing(reader.signatures("recipe", digest=revision), required, who)
+            active = jobs.recipe(number)
+            lacking = missing(reader.signatures("recipe", digest=active.digest), required, who)
+            old = reader.signatures("recipe", digest=short_of(active.digest)) if lacking else []
         except OkngError as error:
             return f"whether the recipe of job {number} is signed cannot be told: {error}"
-        return f"recipe {revision} of job {number} is not signed as {', '.join(lacking)}" if lacking else ""
+        if not lacking:
+            return ""
+        said = f"recipe {active.revision} of job {number} is not signed as {', '.join(lacking)}"
+        return f"{said}: signatures over its first {len(old[0].digest)} digits count no more" if old else said
 
     return why

@@ -29,6 +29,7 @@ __all__ = ["ActiveRecipe", "CameraSection", "Recipe", "Region", "Rules", "read_r
 
 
 VERSION = 1
+REVISION_DIGITS = 12
 """Of a recipe's form: the only one that is read. Older files are brought up to it: `appliance/migrations.py`."""
 
 
@@ -192,8 +193,13 @@ class ActiveRecipe:
 
     recipe: Recipe
     path: Path
-    revision: str
-    """First 12 hex digits of the sha256 of the file, and of every file beside it that it takes."""
+    digest: str
+    """sha256 of the file, and of every file beside it that it takes, 64 hex digits: what a signature is bound to."""
+
+    @property
+    def revision(self) -> str:
+        """The first 12 digits of it: what is shown, sent and kept with each part."""
+        return self.digest[:REVISION_DIGITS]
 
     @property
     def folder(self) -> Path:
@@ -242,10 +248,10 @@ def read_recipe(path: Path) -> ActiveRecipe:
         recipe = Recipe.model_validate(content)
     except ValidationError as error:
         raise BadRecipe(f"{complain(path, error)}{hint(path)}") from error
-    return ActiveRecipe(recipe, path, _revision(path, raw, recipe.files))
+    return ActiveRecipe(recipe, path, _digest(path, raw, recipe.files))
 
 
-def _revision(path: Path, raw: bytes, files: tuple[str, ...]) -> str:
+def _digest(path: Path, raw: bytes, files: tuple[str, ...]) -> str:
     """A changed flat field or golden picture is another revision, as a changed line of the recipe is."""
     digest = hashlib.sha256(raw)
     for name in files:
@@ -257,4 +263,4 @@ def _revision(path: Path, raw: bytes, files: tuple[str, ...]) -> str:
             ) from error
         digest.update(f"\n{name} {len(content)}\n".encode())
         digest.update(content)
-    return digest.hexdigest()[:12]
+    return digest.hexdigest()

@@ -20,6 +20,8 @@ HEADS_FILE = _FILE
 KEEP = "audit.verify"
 CONTEXT = b"okng signature 1\n"
 MOST = 1000
+SHORT_DIGITS = 12
+"""So many digits of a recipe's digest were signed once: such a signature is shown as what it is, and counts no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,18 @@ class Signature:
     """model, recipe, report."""
     name: str
     digest: str
+    """SHA-256 of what was signed, 64 hex digits; of recipes signed long ago the first 12 of them."""
     reason: str
     place: str
     secret: str
     """pin, password: what was given again."""
     box: str
     """The box's signature over the rest, base64; empty: it had no key."""
+
+    @property
+    def whole(self) -> bool:
+        """It is bound to all of the content and not to the first digits of its digest alone."""
+        return len(self.digest) == 2 * 32
 
     def holds(self, public_pem: str) -> bool:
         """True when the box of that key wrote just this."""
@@ -101,7 +109,15 @@ class SealReader:
             return ""
 
 
+def short_of(digest: str) -> str:
+    """What of a recipe's digest was signed once."""
+    return digest[:SHORT_DIGITS]
+
+
 def missing(signatures: Iterable[Signature], required: Iterable[str], besides: str = "") -> list[str]:
-    """Meanings that nobody has signed yet, by persons who may. besides: who puts it in place approves nothing of it."""
-    there = {one.meaning for one in signatures if one.meaning != "approved" or one.who != besides}
+    """Meanings that nobody has signed yet, by persons who may. besides: who puts it in place approves nothing of it.
+
+    A signature over the first digits alone is none: two contents may share those.
+    """
+    there = {one.meaning for one in signatures if one.whole and (one.meaning != "approved" or one.who != besides)}
     return [meaning for meaning in required if meaning not in there]

@@ -23,7 +23,7 @@ from .lockout import count_try, forgive
 from .rows import as_json, unpack_json
 from .seal import seal_row
 from .seal_content import Kind
-from .seal_read import CONTEXT
+from .seal_read import CONTEXT, short_of
 from .secret import ELSEWHERE, HERE, MOST, fits, keyed
 from .sign_in import REMOTE, WRONG
 
@@ -42,7 +42,8 @@ class Sign(Body):
     meaning: Meaning
     kind: Literal["model", "recipe", "report"]
     name: str = Field(min_length=1, max_length=200)
-    digest: str = Field(pattern=r"^[0-9a-f]{12,64}$")
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """SHA-256 of what is signed, all of it."""
     panel: bool | str = False
     """As in signing in."""
     address: str = Field(default="", max_length=MOST)
@@ -100,9 +101,13 @@ def _signed(db: apsw.Connection, ask: Ask, body: Sign, key: BoxKey | None) -> di
     if not person or MAY_SIGN[body.kind] not in unpack_json(person[0][1]):
         raise Refused(f"{body.who} has not the right {MAY_SIGN[body.kind]}, which signing a {body.kind} needs")
     # By what it is, not by what whoever signs calls it.
-    before = rows(db, "select who, meaning from signature where kind = ? and digest = ?", (body.kind, body.digest))
-    mine = {str(meaning) for who, meaning in before if who == body.who}
-    if body.meaning in mine:
+    before = rows(
+        db,
+        "select who, meaning, digest from signature where kind = ? and digest in (?, ?)",
+        (body.kind, body.digest, short_of(body.digest)),
+    )
+    mine = {str(meaning) for who, meaning, _ in before if who == body.who}
+    if any((who, meaning, digest) == (body.who, body.meaning, body.digest) for who, meaning, digest in before):
         raise Refused(f"{body.who} has signed this as {body.meaning} already")
     if "authored" in mine and body.meaning in ("reviewed", "approved"):
         raise Refused(f"{body.who} is the author: another person has to sign this as {body.meaning}")

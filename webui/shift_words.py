@@ -35,6 +35,10 @@ SAYINGS = (
     saying(r"^no challenge test is running$", N_("No challenge test is running")),
     saying(r"^no test part waits for a confirmation$", N_("No test part waits for an answer")),
     saying(
+        r"^recipe (?P<name>\S+) of job \d+ is not signed as .+ digits count no more$",
+        N_("Recipe %(name)s has signatures over the first digits of it alone: they count no more, sign it again"),
+    ),
+    saying(
         r"^recipe (?P<name>\S+) of job \d+ is not signed as ",
         N_("Recipe %(name)s still needs a signature: on Models, Signatures of the recipe shows whose"),
     ),

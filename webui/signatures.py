@@ -3,6 +3,7 @@
 A name alone never signs: the PIN (from elsewhere the password) is given again each time, also by who is signed in.
 """
 
+import re
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -11,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from ..bus.errors import BadLedger
 from ..records.figures_read import FiguresReader
+from ..records.seal_read import short_of
 from .access import needs_one_of, person, require
 from .answered import ASKING
 from .asking import ask
@@ -29,6 +31,7 @@ MEANINGS = {
     "approved": N_("Approved"),
     "released": N_("Released"),
 }
+_WHOLE = re.compile(r"[0-9a-f]{64}")
 _SAYINGS = (
     saying(r"^not signed: name or secret is wrong$", N_("Name or secret is wrong.")),
     saying(r"^from here it takes a password$", N_("From here it takes a password.")),
@@ -58,7 +61,10 @@ def signature_views(web: Web) -> Blueprint:
             abort(404)
         require(MAY_SIGN[kind])
         if kind != "report":
-            return kind, name, request.values.get("digest", "")[:64], ""
+            digest = request.values.get("digest", "")
+            if not _WHOLE.fullmatch(digest):
+                abort(404)
+            return kind, name, digest, ""
         try:
             period = period_of(name, reader, web.watch)
             if period is None:
@@ -76,7 +82,8 @@ def signature_views(web: Web) -> Blueprint:
         if kind == "report":  # also those of what it said before
             made = signatures_of(web.store, kind, name=name)
         else:
-            made = signatures_of(web.store, kind, digest=digest)
+            short = signatures_of(web.store, kind, digest=short_of(digest)) if kind == "recipe" else []
+            made = sorted([*short, *signatures_of(web.store, kind, digest=digest)], key=lambda one: one.n)
         page = render_template(
             "signatures/page.html",
             kind=kind,

@@ -44,6 +44,7 @@ def models_of(box: Box) -> dict[str, Any]:
                 "name": active.recipe.name,
                 "file": path.name,
                 "revision": active.revision,
+                "digest": active.digest,
                 "active": number == box.active_job,
                 "trouble": "",
                 "regions": regions,

@@ -30,7 +30,8 @@ def test_a_good_recipe_comes_in_whole(tmp_path: Path) -> None:
     assert [region.name for region in active.recipe.regions] == ["rim", "body"]
     assert active.recipe.regions[0].threshold == 3.5
     assert active.bundles == {"models/cap": tmp_path / "models" / "cap"}
-    assert len(active.revision) == 12
+    assert len(active.digest) == 64
+    assert active.revision == active.digest[:12]
 
 
 def test_the_revision_follows_the_bytes(tmp_path: Path) -> None:

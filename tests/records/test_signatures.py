@@ -11,7 +11,7 @@ from okng.identity.box_key import BoxKey
 from okng.records import schema
 from okng.records.seal_audit import audit_store, ledger_of
 from okng.records.seal_heads import FILE, KEY_FILE, PUBLIC_FILE, read_heads
-from okng.records.seal_read import SealReader, missing
+from okng.records.seal_read import SealReader, missing, short_of
 
 MODEL = {"kind": "model", "name": "cap", "digest": "ab" * 32, "panel": "panel"}
 
@@ -75,6 +75,33 @@ def test_both_components_are_asked_for_and_a_wrong_one_counts(staffed: Any) -> N
     trail = staffed.trail()
     assert trail.count("signature failed") == 5
     assert trail.count("signature refused") == 1
+
+
+def old_signature(room: Any, who: str, meaning: str, digest: str) -> None:
+    """As an okng wrote it that signed the first digits of a recipe alone."""
+    with room.ledger.transaction() as db:
+        db.execute(
+            "insert into signature (at, who, full_name, meaning, kind, name, digest, reason, place, secret, box)"
+            " values ('2026-01-02T03:04:05.000000Z', ?, ?, ?, 'recipe', 'cap', ?, 'seen', 'panel', 'pin', '')",
+            (who, who, meaning, digest),
+        )
+
+
+def test_a_signature_over_the_first_digits_is_shown_and_counts_no_more(staffed: Any) -> None:
+    recipe = {"kind": "recipe", "digest": "0123456789ab" + "c" * 52}
+    for digest in ("0123456789ab", "0123456789ab" + "c" * 51, "0123456789AB" + "c" * 52):
+        answer = sign(staffed, "eve", "authored", **{**recipe, "digest": digest})
+        assert not answer.done
+        assert "digest" in answer.detail
+    old_signature(staffed, "eve", "authored", short_of(recipe["digest"]))
+    reader = SealReader(staffed.store)
+    (old,) = reader.signatures("recipe", digest="0123456789ab")
+    assert (old.who, old.whole) == ("eve", False)
+    assert missing([old], ("authored",)) == ["authored"]
+    assert reader.signatures("recipe", digest=recipe["digest"]) == []
+    assert "eve is the author" in sign(staffed, "eve", "approved", **recipe).detail, "she stays who wrote it"
+    assert sign(staffed, "eve", "authored", **recipe).done, "and signs it again, whole"
+    assert missing(reader.signatures("recipe", digest=recipe["digest"]), ("authored",)) == []
 
 
 def test_a_repeat_of_the_same_ask_signs_once(staffed: Any) -> None:

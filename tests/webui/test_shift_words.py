@@ -38,6 +38,8 @@ REFUSALS = [
     "the challenge test is not passed yet",
     "no product of the settings has the code 'TILE-1'",
     "io does not answer: the line cannot be tested",
+    "recipe 0123456789ab of job 7 is not signed as approved",
+    "recipe 0123456789ab of job 7 is not signed as approved: signatures over its first 12 digits count no more",
     "the inspection is stopped by op: start it first",
     "records does not answer: it is not written down, so it was not done",
     "it cannot be written down, so it was not done: too many wait",

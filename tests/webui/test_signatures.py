@@ -59,6 +59,24 @@ def test_a_model_is_signed_with_the_pin_given_again(as_: Any, people: Any) -> No
     assert "eng is the author: another person has to sign." in text_of(again)
 
 
+def test_an_old_signature_over_the_first_digits_is_shown_and_said_to_count_no_more(as_: Any, people: Any) -> None:
+    recipe = {"kind": "recipe", "name": "cap.yaml", "digest": "0123456789ab" + "c" * 52}
+    with people.ledger.transaction() as db:
+        db.execute(
+            "insert into signature (at, who, full_name, meaning, kind, name, digest, reason, place, secret, box)"
+            " values ('2026-01-02T03:04:05.000000Z', 'x', 'Xu Old', 'approved', 'recipe', 'cap', ?, 'r', 'panel',"
+            " 'pin', 'AA==')",
+            (recipe["digest"][:12],),
+        )
+    eng = as_("eng")
+    page = text_of(eng.get("/signatures/", query_string=recipe))
+    assert "Xu Old" in page
+    assert "its first digits alone: counts no more" in page
+    assert recipe["digest"] in page
+    for short in (recipe["digest"][:12], recipe["digest"].upper(), ""):
+        assert eng.get("/signatures/", query_string={**recipe, "digest": short}).status_code == 404
+
+
 def test_who_may_not_release_may_not_sign(as_: Any) -> None:
     assert as_("lead").get("/signatures/", query_string=MODEL).status_code == 403
     assert as_("eng").get("/signatures/", query_string={"kind": "lunch", "name": "x"}).status_code == 404

@@ -15,6 +15,7 @@ from okng.workshop.box import Box
 from okng.workshop.signed import must_be_signed
 
 DIGEST = "ab" * 32
+RECIPE = "0123456789abcdef" * 4
 Sign = Callable[..., None]
 
 
@@ -41,6 +42,7 @@ def sign(store: Path) -> Any:
         body = {"who": who, "secret": "2580", "meaning": meaning, "kind": kind, "name": "cap", "digest": digest}
         done("signature.make", who, reason="seen", **body, panel="panel")
 
+    make.ledger = ledger  # type: ignore[attr-defined]
     yield make
     ledger.close()
 
@@ -73,7 +75,7 @@ class Jobs:
     def recipe(self, number: int) -> Any:
         if number != 7:
             raise BadSettings("there is no such job")
-        return type("Active", (), {"revision": "0123456789ab"})()
+        return type("Active", (), {"revision": RECIPE[:12], "digest": RECIPE})()
 
 
 def test_a_change_over_waits_for_the_signatures_of_its_recipe(store: Path, sign: Sign) -> None:
@@ -81,7 +83,23 @@ def test_a_change_over_waits_for_the_signatures_of_its_recipe(store: Path, sign:
     assert unsigned_by(jobs, store, ())(7, "lea") == ""
     why = unsigned_by(jobs, store, ("approved",))
     assert why(7, "lea") == "recipe 0123456789ab of job 7 is not signed as approved"
-    sign("ed", "approved", kind="recipe", digest="0123456789ab")
+    sign("ed", "approved", kind="recipe", digest=RECIPE[:12] + "f" * 52)
+    assert why(7, "lea") == "recipe 0123456789ab of job 7 is not signed as approved", "it is another with these digits"
+    sign("ed", "approved", kind="recipe", digest=RECIPE)
     assert why(7, "lea") == ""
     assert why(7, "ed") == "recipe 0123456789ab of job 7 is not signed as approved"
     assert "cannot be told: there is no such job" in why(8, "lea")
+
+
+def test_signatures_over_the_first_digits_are_said_to_count_no_more(store: Path, sign: Any) -> None:
+    with sign.ledger.transaction() as db:
+        db.execute(
+            "insert into signature (at, who, full_name, meaning, kind, name, digest, reason, place, secret, box)"
+            " values ('2026-01-02T03:04:05Z', 'ed', 'ed', 'approved', 'recipe', 'cap', ?, 'x', 'panel', 'pin', '')",
+            (RECIPE[:12],),
+        )
+    jobs: Any = Jobs()
+    why = unsigned_by(jobs, store, ("approved",))(7, "lea")
+    assert why == (
+        "recipe 0123456789ab of job 7 is not signed as approved: signatures over its first 12 digits count no more"
+    )
