@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..bus.active_job import active_job_file, kept_job
-from ..bus.errors import BadSettings, Refused
+from ..bus.errors import BadRecipe, BadSettings, Refused
 from ..bus.messages import Job
 from ..camera.profiles import Setup
 from ..inspect.job import job_of, model_of
 from ..inspect.recipe import ActiveRecipe, read_recipe
 from ..plc_io.commissioning import blocker, read_commissioned
 from ..plc_io.job_desk import JobTable, ReadJob
+from ..records.signed_list import unsigned
 from ..settings import LAST_JOB, Settings, read_settings
 from .profile_of import setup_of
 from .way_of import way_of
@@ -59,6 +60,7 @@ class Jobs:
         self._cameras = settings.cameras
         self._start, self._check = settings.plc.job_number, settings.plc.check
         self._recipes = settings.recipes
+        self._store, self._required = settings.records.store, settings.records.signatures_required
 
     @property
     def recipes(self) -> dict[int, Path]:
@@ -101,18 +103,35 @@ class Jobs:
         return job_of(self.recipe(number), self._cameras)
 
     def read(self, number: int) -> ReadJob:
-        """The same with why READY must stay off by it. BadSettings, BadRecipe, BadBundle."""
+        """The same with why READY must stay off by it. BadSettings, BadRecipe, BadBundle.
+
+        BadRecipe also where its recipe lacks a signature that the settings ask for, whoever wants it: the PLC too.
+        """
+        read = self._read(number)
+        if lacking := read.lacks():
+            raise BadRecipe(lacking)
+        return read
+
+    def _read(self, number: int) -> ReadJob:
         active, options = self.recipe(number), self._check
         for camera in self._cameras:
             active.recipe.section(camera)
         saved = read_commissioned(options.file).get(active.revision)
         why = blocker(way_of(active.recipe, options), saved, required=options.required)
-        return ReadJob(job_of(active, self._cameras), (why,) if why else ())
+
+        def lacks() -> str:
+            lacking = unsigned(self._store, active.digest, self._required)
+            return f"recipe {active.revision} of job {number} {lacking}" if lacking else ""
+
+        return ReadJob(job_of(active, self._cameras), (why,) if why else (), lacks)
 
     def table(self) -> JobTable:
-        """All of it for io. BadSettings, BadRecipe, BadBundle: of the job to begin with."""
+        """All of it for io. BadSettings, BadRecipe, BadBundle: of the job to begin with.
+
+        That one keeps READY off until it is signed: the box comes up, and says why nothing passes.
+        """
         number = self.active()
-        return JobTable(number, self.read(number), Numbers(self._recipes), self.read)
+        return JobTable(number, self._read(number), Numbers(self._recipes), self.read)
 
     def setup(self, number: int, camera: str) -> Setup:
         """What that camera is set up for. BadSettings, BadRecipe."""

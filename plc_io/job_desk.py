@@ -7,13 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..bus.active_job import keep_job
-from ..bus.clock import MS
+from ..bus.clock import MS, SECOND
 from ..bus.errors import OkngError
 from ..bus.messages import Job, JobOrder
 
 _LOG = logging.getLogger(__name__)
 ORDER_NS, ORDER_CHANGING_NS = 250 * MS, 100 * MS
 """So often the order is repeated, and while the job is changed."""
+LOOK_NS = 2 * SECOND
+"""So often it is looked whether what the job lacked is there now."""
+
+
+def nothing() -> str:
+    """No signature is asked for."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,8 @@ class ReadJob:
     job: Job
     blockers: tuple[str, ...] = ()
     """Why READY must stay off while this job is active, whatever else is well: its commissioning check."""
+    lacks: Callable[[], str] = nothing
+    """Why READY must stay off by it now, and may come once that has changed: a signature. May read files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +58,12 @@ class JobDesk:
         self._ordered_ns = 0
         self._reading: set[asyncio.Task[None]] = set()
         self._known: dict[tuple[int, Job], tuple[str, ...]] = {}  # why READY stays off: the active job and the next
+        self._lacking = ""
+        self._looked_ns: int | None = None
+        self._looking = False
         if table is not None:
             self._known[table.number, table.first.job] = table.first.blockers
+            self._lacking = table.first.lacks()
 
     def is_due(self, order: JobOrder, at_ns: int, *, changing: bool) -> bool:
         """True when the order has to be said, now."""
@@ -62,7 +75,20 @@ class JobDesk:
 
     def blockers(self, number: int, job: Job) -> tuple[str, ...]:
         """Why READY must stay off while this very job is active."""
-        return self._known.get((number, job), ())
+        known = self._known.get((number, job), ())
+        table = self._table
+        if table is None or not self._lacking or (number, job) != (table.number, table.first.job):
+            return known
+        return (*known, self._lacking)
+
+    def look(self, at_ns: int) -> None:
+        """Look in a thread whether what the job lacked that the box came up with is there by now."""
+        if not self._lacking or self._looking or (self._looked_ns is not None and at_ns - self._looked_ns < LOOK_NS):
+            return
+        self._looked_ns, self._looking = at_ns, True
+        task = asyncio.get_running_loop().create_task(self._look_again())
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
 
     def read(self, change: int, number: int, told: Callable[[int, Job | str], None]) -> None:
         """Read the recipe of a job in a thread: a disk that hangs costs the change-over, not the heartbeat.
@@ -98,6 +124,13 @@ class JobDesk:
         else:
             self._remember(number, found)
             told(change, found.job)
+
+    async def _look_again(self) -> None:
+        try:
+            if self._table is not None:
+                self._lacking = await asyncio.to_thread(self._table.first.lacks)
+        finally:
+            self._looking = False
 
     def _remember(self, number: int, found: ReadJob) -> None:
         """The active job stays known: it may be taken back."""

@@ -304,6 +304,7 @@ class _Io:
         changing = self.station.jobs.change is not None
         beats = self._pulse.beats()
         self._ready = self._watch.look(beats, at, changing=changing)
+        self._desk.look(at)
         blockers = (*self._ready.blockers, *self._desk.blockers(self.station.job_number, self.station.job))
         if not self.link.connected:
             blockers = (f"PLC: nothing is connected to {self.link.place}", *blockers)

@@ -30,6 +30,7 @@ from .seal_audit import Asked, audit_store
 from .seal_heads import KEY_FILE, PUBLIC_FILE, Head, append_head, sign_head
 from .seal_prune import Pruner
 from .seal_verify import Verified
+from .signed_writer import SignedWriter
 
 log = logging.getLogger(__name__)
 DAY_S = 24 * 3600
@@ -48,6 +49,7 @@ class Sealing:
     def __init__(self, ledger: Ledger, store: Path) -> None:
         self._ledger, self._store = ledger, store
         self.key, self.trouble = _key(store)
+        self.signed = SignedWriter(ledger, store)
         self._signed_ns = 0
         self._pruner = Pruner()
         self._thread: threading.Thread | None = None
@@ -98,7 +100,8 @@ class Sealing:
         return {"finished": self._thread is None}
 
     def settle(self, now: int) -> None:
-        """Write down what a proof found, sign the day's head, seal older parts. LedgerStuck, LedgerDamaged."""
+        """Write down what a proof found, sign the day's head, list what is signed. LedgerStuck, LedgerDamaged."""
+        self.signed.look(now)
         if self._thread is not None and not self._thread.is_alive() and self._found is not None:
             self._write_down(*self._found)
             self._thread = self._found = None

@@ -46,7 +46,14 @@ def records_desk(
         return told
 
     own["account.sign_in"] = signed_in
-    own["signature.make"] = lambda ask: sign(ledger, ask, seals.key)
+
+    def signed(ask: Ask) -> dict[str, Any]:
+        told = sign(ledger, ask, seals.key)
+        with suppress(LedgerStuck, LedgerDamaged):  # it is signed; the list for io is written at the next look
+            seals.signed.write()
+        return told
+
+    own["signature.make"] = signed
     own["audit.head"], own["audit.verify"] = seals.head, seals.prove
     own["account.own_secret"] = lambda ask: accounts.own_secret(ledger, ask, pin_digits)
     own["backup.make"] = (backups or Backups(ledger, store)).make

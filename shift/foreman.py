@@ -97,6 +97,11 @@ class Foreman:
         elif isinstance(message, JobAnswer) and message.who == HOLDER and message.token == self._token:
             self.changes.answered(message)
             self._token = 0
+        elif isinstance(message, JobAnswer) and message.who != HOLDER and not message.done:
+            # Asked for by the PLC or the MES: it stands in the journal, sealed, as what people ask for does.
+            active = 0 if self.sources.station is None else self.sources.station.job_number
+            body = {"from": active, "to": message.number, "step": 0, "why": message.detail}
+            self.note("change", "refused", message.who, body)
         elif isinstance(message, InspectState):
             self._hear_judge(message)
 

@@ -164,6 +164,16 @@ ALARMS = (
         N_("Wait until it has ended. Parts are rejected until then."),
     ),
     saying(
+        r"^job change refused: recipe (?P<recipe>\S+) of job (?P<number>\d+) (?:is not signed|cannot be told to be)",
+        N_("Job %(number)s was refused: its recipe %(recipe)s still needs a signature"),
+        N_("The old job stays active. On Models, Signatures of the recipe shows whose signature is missing."),
+    ),
+    saying(
+        r"^recipe (?P<recipe>\S+) of job (?P<number>\d+) (?:is not signed|cannot be told to be signed)",
+        N_("Recipe %(recipe)s of job %(number)s still needs a signature: nothing passes until then"),
+        N_("On Models, Signatures of the recipe shows whose signature is missing. The line goes on by itself then."),
+    ),
+    saying(
         r"^job change refused: (?P<why>.+)$",
         N_("The job change was refused: %(why)s"),
         N_("The old job stays active. Let the machine take its request back, then ask again."),

@@ -12,6 +12,9 @@ from okng.records import schema
 from okng.records.seal_audit import audit_store, ledger_of
 from okng.records.seal_heads import FILE, KEY_FILE, PUBLIC_FILE, read_heads
 from okng.records.seal_read import SealReader, missing, short_of
+from okng.records.signed_list import FILE as LIST
+from okng.records.signed_list import read_signed
+from okng.records.signed_writer import EVERY_NS, SignedWriter
 
 MODEL = {"kind": "model", "name": "cap", "digest": "ab" * 32, "panel": "panel"}
 
@@ -102,6 +105,36 @@ def test_a_signature_over_the_first_digits_is_shown_and_counts_no_more(staffed: 
     assert "eve is the author" in sign(staffed, "eve", "approved", **recipe).detail, "she stays who wrote it"
     assert sign(staffed, "eve", "authored", **recipe).done, "and signs it again, whole"
     assert missing(reader.signatures("recipe", digest=recipe["digest"]), ("authored",)) == []
+
+
+def test_the_list_for_io_follows_the_ledger(staffed: Any) -> None:
+    recipe = {"kind": "recipe", "digest": "01" * 32}
+    assert sign(staffed, "eve", "authored", **recipe).done
+    assert sign(staffed, "ed", "approved", **recipe).done
+    assert sign(staffed, "eve", "authored").done, "of a model: none of io's"
+    assert read_signed(staffed.store) == {recipe["digest"]: {"authored", "approved"}}
+    (staffed.store / LIST).unlink()
+    writer = SignedWriter(staffed.ledger, staffed.store)
+    writer.look(0)
+    assert read_signed(staffed.store) == {recipe["digest"]: {"authored", "approved"}}
+    old_signature(staffed, "ed", "reviewed", "02" * 32)
+    old_signature(staffed, "ed", "reviewed", "02" * 6)
+    writer.look(EVERY_NS - 1)
+    assert "02" * 32 not in read_signed(staffed.store)
+    writer.look(EVERY_NS)
+    assert read_signed(staffed.store).keys() == {"01" * 32, "02" * 32}
+
+
+def test_a_list_that_cannot_be_written_is_written_later(staffed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("okng.records.signed_writer.write_signed", full)
+        assert sign(staffed, "eve", "authored", kind="recipe").done, "it is signed: the ledger has it"
+    writer = SignedWriter(staffed.ledger, staffed.store)
+    writer.look(0)
+    assert read_signed(staffed.store) == {"ab" * 32: {"authored"}}
 
 
 def test_a_repeat_of_the_same_ask_signs_once(staffed: Any) -> None:

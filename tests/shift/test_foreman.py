@@ -209,6 +209,17 @@ def test_a_stop_that_was_lost_with_shift_can_still_be_ended() -> None:
     assert one.ask("inspection.start").detail == "the inspection is not stopped by a person"
 
 
+def test_a_job_that_the_plc_may_not_have_stands_in_the_journal() -> None:
+    one = hall()
+    one.settle()
+    why = "recipe bbbbbbbbbbbb of job 2 is not signed as approved"
+    one.foreman.hear(JobAnswer(2, 5, False, why, "plc"), one.now, UTC)
+    one.foreman.hear(JobAnswer(2, 6, True, "", "plc"), one.now, UTC)
+    one.settle()
+    (entry,) = [ask.body for ask in one.records.asks if ask.body.get("stream") == "change"]
+    assert (entry["event"], entry["body"]["to"], entry["body"]["why"]) == ("refused", 2, why)
+
+
 def test_a_change_over_with_a_test() -> None:
     one = hall("changeover")
     one.settle()
