@@ -340,6 +340,8 @@ class RecordsState:
     """Classes of pictures that go before their time for want of room, and in about how many days."""
     backup: str = ""
     """Why the last backup failed; empty: it did not."""
+    away: str = ""
+    """Why the folder of the store is not on its disk, so that nothing is written; empty: it is."""
 
 
 @dataclass(frozen=True, slots=True)

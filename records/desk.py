@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -54,8 +54,9 @@ class _Job:
 class PictureDesk:
     """Takes pictures from the catching thread, writes them in a thread of its own, answers the rows' thread."""
 
-    def __init__(self, store: Path, options: RecordsOptions) -> None:
-        self._store, self._options = store, options
+    def __init__(self, store: Path, options: RecordsOptions, gone: Callable[[], str] = lambda: "") -> None:
+        """gone: why the folder is not on the disk of the store now; no picture is kept meanwhile."""
+        self._store, self._options, self._gone = store, options, gone
         self._shelf = PictureShelf(store)
         self._change = threading.Condition()
         self._jobs: OrderedDict[Key, _Job] = OrderedDict()
@@ -162,6 +163,7 @@ class PictureDesk:
             written[key] = self._write(job)
         try:
             self._shelf.settle()
+            self._stand()
         except OSError as error:
             self._complain(str(error))
             written = dict.fromkeys(written)
@@ -178,6 +180,7 @@ class PictureDesk:
     def _write(self, job: _Job) -> Kept | None:
         kind: Format = self._options.ng_format if job.important else "jpeg"
         try:
+            self._stand()
             free = os.statvfs(self._store)
             if free.f_bavail * free.f_frsize < self._options.min_free_mb << 20:
                 raise OSError(f"less than {self._options.min_free_mb} MB free")
@@ -191,6 +194,10 @@ class PictureDesk:
             log.info("pictures are kept again after %.1f s", (now_ns() - self._trouble_ns) / SECOND)
             self._trouble_ns = 0
         return kept
+
+    def _stand(self) -> None:
+        if gone := self._gone():
+            raise OSError(gone)
 
     def _complain(self, text: str) -> None:
         self.refused += 1

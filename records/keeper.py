@@ -82,9 +82,18 @@ class Keeper:
     """Runs retention until `close`."""
 
     def __init__(
-        self, retention: Retention, errands: Errands, note: Note | None = None, begin_s: float = _BEGIN_S
+        self,
+        retention: Retention,
+        errands: Errands,
+        note: Note | None = None,
+        begin_s: float = _BEGIN_S,
+        gone: Callable[[], str] = lambda: "",
     ) -> None:
-        """note: what digests stand for is written down too. begin_s: the line comes up first."""
+        """note: what digests stand for is written down too. begin_s: the line comes up first.
+
+        gone: why the folder is not on the disk of the store now; nothing that lies there is touched meanwhile.
+        """
+        self._gone = gone
         self._retention, self._errands, self._note, self._begin_s = retention, errands, note, begin_s
         self._stop = threading.Event()
         self._trouble = ""
@@ -100,6 +109,9 @@ class Keeper:
     def _work(self) -> None:
         wait = self._begin_s
         while not self._stop.wait(wait):
+            if self._gone():
+                wait = _IDLE_S
+                continue
             try:
                 wait = _BUSY_S if self._retention.step() else _IDLE_S
                 if self._note is not None:

@@ -24,6 +24,7 @@ from .bookkeeping import Ripe as Ripe
 from .bookkeeping import audit, insert_part, put_counters, put_part, put_trigger, reached_event, rows
 from .durable import make_folder
 from .furnish import furnish
+from .ground import LOCK, Ground, same_store
 from .lineage import Lineage, read_lineage, write_lineage
 from .migrate import commit_large, copy_before, migrate, prune
 from .rows import recovered_columns
@@ -88,9 +89,11 @@ class Ledger:
         self._condemned = self._suspect = ""
         self._doubted = False
         self._lock = -1
+        self._known: Lineage | None = None
+        self.ground = Ground(store)
         try:
             make_folder(store)
-            self._lock = _locked(store)
+            self._hold()
         except OSError as error:
             raise LedgerStuck(f"{store}: {error}") from error
         try:
@@ -107,10 +110,33 @@ class Ledger:
     def reopen(self) -> None:
         """Drop the connection, whose file descriptor may no longer be trusted after an error, and open afresh.
 
-        LedgerStuck, BadLedger as at first.
+        LedgerStuck, BadLedger as at first; LedgerStuck also where the folder is not on the disk of this ledger now.
         """
         self._drop()
+        if self.ground.gone() or self._lock < 0:
+            self._come_back()
         self._open()
+
+    def look(self) -> None:
+        """See whether the folder is still on the disk of this ledger. LedgerStuck: it is not."""
+        if gone := self.ground.gone():
+            raise LedgerStuck(gone)
+
+    def _come_back(self) -> None:
+        """Take the lock again where the folder is another one now, if the ledger in it is this one. LedgerStuck."""
+        handle, self._lock = self._lock, -1
+        if handle >= 0:
+            os.close(handle)  # nothing of ours keeps the disk busy that somebody takes away
+        if self._known is not None and (other := same_store(self._store, self._known)):
+            raise LedgerStuck(other)
+        try:
+            self._hold()
+        except OSError as error:
+            raise LedgerStuck(f"{self._store}: {error}") from error
+
+    def _hold(self) -> None:
+        self._lock = _locked(self._store)
+        self.ground.stand(self._lock)
 
     def store(self, batch: Sequence[Ripe]) -> None:
         """Write all entries in one transaction. When this returns they are on disk; when it raises none is.
@@ -192,6 +218,8 @@ class Ledger:
 
     def _open(self) -> None:
         lineage = read_lineage(self._store)
+        if lineage is not None and self._known is not None and lineage.box == self._known.box:
+            lineage = max(lineage, self._known, key=lambda one: (one.lineage, one.reached))
         try:
             if not self.path.exists():
                 # A WAL left beside a new file would be replayed into it.
@@ -284,7 +312,11 @@ class Ledger:
                 log.warning("%s is an older copy: its outbox goes on under lineage %d", self.path, number)
         seal_lineage(db)
         # Beside the file first: a cut in between leaves a gap in the lineages, never one used twice.
-        write_lineage(self._store, Lineage(box, number, reached, _newest(db)))
+        self._note(Lineage(str(box), number, reached, _newest(db)))
+
+    def _note(self, lineage: Lineage) -> None:
+        write_lineage(self._store, lineage)
+        self._known = lineage
 
     def mark(self) -> None:
         """Note beside the file how far the outbox has come: a file that stands lower later is a restored one.
@@ -292,9 +324,10 @@ class Ledger:
         LedgerStuck.
         """
         with self._reading() as db:
+            self.look()
             box, number = rows(db, "select box, lineage from meta")[0]
             try:
-                write_lineage(self._store, Lineage(str(box), int(number), reached_event(db), _newest(db)))
+                self._note(Lineage(str(box), int(number), reached_event(db), _newest(db)))
             except OSError as error:
                 raise LedgerStuck(f"{self._store}: {error}") from error
 
@@ -308,6 +341,7 @@ class Ledger:
     def transaction(self) -> Iterator[apsw.Connection]:
         """Do all of it or, when anything is raised, none. LedgerStuck, LedgerDamaged."""
         with self._reading() as db:
+            self.look()
             db.execute("begin immediate")
             with _ended(db):
                 yield db
@@ -400,7 +434,7 @@ def locked(store: Path) -> Iterator[None]:
 
 def _locked(store: Path) -> int:
     """Hold the store for this writer; the kernel lets go of it when the process dies."""
-    handle = os.open(store / "ledger.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    handle = os.open(store / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

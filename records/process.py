@@ -22,6 +22,7 @@ from .backup import Backups
 from .catcher import Catcher
 from .clock_watch import ClockWatch
 from .desk import PictureDesk
+from .ground import beneath
 from .keeper import Errands, Keeper
 from .known import Gather, Note
 from .ledger import Ledger, LedgerDamaged, LedgerStuck
@@ -41,7 +42,7 @@ DRAIN_NS = 2 * SECOND
 ASKS = 4
 """Answered in one turn of the loop at most: signing in takes 50 ms and more, and the rows of the line go on between."""
 LOST = 75
-"""Exit code: the disk did not let us begin; try again later."""
+"""Exit code: the disk did not let us begin, or only a fresh start sees the one that is there now; try again later."""
 
 
 class People(NamedTuple):
@@ -72,7 +73,7 @@ def run(
     cloud: Path | None = None,
     gather: Gather | None = None,
 ) -> int:
-    """Run until SIGTERM or SIGINT; return the exit code (75: the disk did not let us begin).
+    """Run until SIGTERM or SIGINT; return the exit code (75: the disk did not let us begin, or we are to begin afresh).
 
     cameras: names whose frames may end up in the ledger. cloud: folder that sync keeps its notes in; None: the box owes
     nothing to any cloud. gather: reads what recipes, models and cameras are now. BadLedger: the file is of a newer
@@ -83,13 +84,17 @@ def run(
     with contextlib.suppress(OSError):
         os.nice(max(0, 5 - os.nice(0)))
     heartbeat = Heartbeat(run_dir, "records")
+    if why := beneath(run_dir, options.store):
+        log.error("no ledger is begun: %s", why)
+        heartbeat.close()
+        return LOST
     try:
         ledger = Ledger(options.store, serial_span_h=options.serial_span_h, alive=heartbeat.turn)
     except LedgerStuck:
         log.exception("the ledger cannot be opened")
         heartbeat.close()
         return LOST
-    desk = PictureDesk(options.store, options)
+    desk = PictureDesk(options.store, options, ledger.ground.gone)
     catcher = Catcher(cameras, run_dir, desk, options)
     recorder = Recorder(ledger, desk, catcher, cameras, run_dir, options)
     door = EntryReceiver(records_address(run_dir))
@@ -101,16 +106,17 @@ def run(
     )
     upkeep = Upkeep(ledger, options)
     clock = ClockWatch.of(ledger)
-    voices = Voices(salvage=upkeep.salvage_text, clock=lambda: clock.doubt, backup=upkeep.backup_trouble)
+    voices = Voices(upkeep.salvage_text, lambda: clock.doubt, upkeep.backup_trouble, ledger.ground.gone)
     errands = Errands()
     retention = Retention(options.store, options.retention, errands.write, cloud, doubt=voices.clock)
     teller = StateTeller(run_dir, options.store, options.min_free_mb << 20, voices)
-    keeper = Keeper(retention, errands, Note(LedgerReader(options.store), gather, errands.write) if gather else None)
+    note = Note(LedgerReader(options.store), gather, errands.write) if gather else None
+    keeper = Keeper(retention, errands, note, gone=ledger.ground.gone)
     log.info("ready: %s", ledger.path)
     heartbeat.health = Health.READY
     try:
         held = Store(errands, retention, teller, Reserve(options.store), desk, upkeep, clock)
-        _loop(recorder, ledger, door, People(asks, clerks, backups, sealing), held, heartbeat, stop)
+        return _loop(recorder, ledger, door, People(asks, clerks, backups, sealing), held, heartbeat, stop)
     finally:
         keeper.close()
         upkeep.close()
@@ -128,7 +134,6 @@ def run(
         ledger.rest()
         ledger.close()
         heartbeat.close()
-    return 0
 
 
 def _loop(
@@ -139,7 +144,7 @@ def _loop(
     store: Store,
     heartbeat: Heartbeat,
     stop: Stop,
-) -> None:
+) -> int:
     chores_due = mark_due = 0
     rested, stop_by, quiet_since = True, 0, now_ns()
     while True:
@@ -147,7 +152,7 @@ def _loop(
         if stop.asked.is_set():
             stop_by = stop_by or now + DRAIN_NS
             if now >= stop_by or (recorder.idle and now - quiet_since > 200 * MS):
-                return
+                return 0
         heartbeat.health = Health.FAULT if recorder.stuck else Health.READY
         heartbeat.turn(oldest_ns=recorder.oldest_ns())
         if not recorder.is_full():
@@ -175,6 +180,14 @@ def _loop(
         if now >= chores_due:
             chores_due = now + SECOND
             store.clock.look()
+            if hidden := ledger.ground.hidden():
+                log.error("records begins afresh: %s; entries stay with io", hidden)
+                return LOST
+            if not recorder.stuck:
+                try:
+                    ledger.look()
+                except LedgerStuck as error:
+                    recorder.get_stuck(error)
             recorder.recover()
             if recorder.stuck:
                 store.reserve.rescue()

@@ -29,6 +29,8 @@ class Voices:
     """Why the wall clock is not believed."""
     backup: Callable[[], str] = nothing
     """Why the last backup failed."""
+    away: Callable[[], str] = nothing
+    """Why the folder of the store is not on its disk."""
 
 
 @dataclass(slots=True)
@@ -50,6 +52,7 @@ class StateTeller:
         self._last: RecordsState | None = None
         self._said_ns = self._looked_ns = 0
         self._free_percent, self._none = 100.0, False
+        self._away = ""
         self._shed = _Shed()
 
     def tell(self, health: Health, stuck: str, desk: PictureDesk, told: Told) -> RecordsState:
@@ -69,6 +72,7 @@ class StateTeller:
             clock=self.voices.clock(),
             soon=dict(told.soon),
             backup=self.voices.backup(),
+            away=self._away,
         )
         if state != self._last or now - self._said_ns >= SECOND:
             self._last, self._said_ns = state, now
@@ -80,6 +84,10 @@ class StateTeller:
         self._speaker.close()
 
     def _look(self) -> None:
+        self._away = self.voices.away()
+        if self._away:
+            self._none = True  # what is free is that of another disk
+            return
         try:
             disk = disk_of(self._store)
         except OSError:

@@ -110,6 +110,7 @@ _ALL = (
         "Ask the administrator to lower the retention of pictures or to make room.",
         on_ns=5 * SECOND,
         deadband=2.0,
+        explained_by=("records.away",),
     ),
     Kind(
         "verdict.late",
@@ -211,13 +212,22 @@ _ALL = (
         on_ns=5 * SECOND,
     ),
     Kind(
+        "records.away",
+        2,
+        "The disk of the records is not there",
+        "The line goes on; entries wait in memory, and are written once it is back. %(detail)s",
+        "Call the administrator: the disk has to be mounted again. To begin on another one, restart the box.",
+        on_ns=2 * SECOND,
+        explained_by=("records.silent",),
+    ),
+    Kind(
         "records.stuck",
         2,
         "The disk takes no records",
         "The ledger cannot be written. The line goes on; entries wait in memory.",
         "Call the administrator: the disk is full or broken.",
         on_ns=2 * SECOND,
-        explained_by=("records.silent",),
+        explained_by=("records.silent", "records.away"),
     ),
     Kind(
         "records.lost",
@@ -272,7 +282,7 @@ _ALL = (
         "The disk is too full or takes nothing: %(free)s %% are free. Rows of parts are still written.",
         "Call the administrator: room has to be made before the records stop too.",
         on_ns=5 * SECOND,
-        explained_by=("records.stuck", "records.silent"),
+        explained_by=("records.away", "records.stuck", "records.silent"),
     ),
     Kind(
         "unsent.lost",

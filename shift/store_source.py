@@ -44,6 +44,8 @@ class StoreSource:
         state = self._state
         if state is None or now_ns - self._at_ns >= STALE_NS:
             return found
+        if state.away:
+            found["records.away"] = {"detail": state.away}
         if state.pictures == "shedding":
             found["pictures.shed"] = {"free": f"{state.free_percent:.1f}"}
         elif state.pictures == "none":

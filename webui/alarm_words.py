@@ -126,6 +126,11 @@ KIND_WORDS: dict[str, tuple[str, str, str]] = {
         N_("The process records does not move any more. The line goes on; entries wait in memory."),
         N_("Call the administrator if it is not back in a minute."),
     ),
+    "records.away": (
+        N_("The disk of the records is not there"),
+        N_("The line goes on; entries wait in memory, and are written once it is back. %(detail)s"),
+        N_("Call the administrator: the disk has to be mounted again. To begin on another one, restart the box."),
+    ),
     "records.stuck": (
         N_("The disk takes no records"),
         N_("The ledger cannot be written. The line goes on; entries wait in memory."),

@@ -64,11 +64,12 @@ def told_of(error: Exception, where: str) -> list[Exception]:
         clock=stub(look=nothing),
         reserve=stub(hold=nothing, rescue=nothing),
     )
+    ledger = stub(mark=doing["mark"], rest=nothing, look=nothing, ground=stub(hidden=nothing))
     heartbeat = stub(health=None, turn=nothing)
     stop = stub(asked=stub(is_set=lambda: next(turns, True)))
     process.DRAIN_NS, before = 0, process.DRAIN_NS
     try:
-        process._loop(recorder, stub(mark=doing["mark"], rest=nothing), stub(), people, store, heartbeat, stop)
+        process._loop(recorder, ledger, stub(), people, store, heartbeat, stop)
     finally:
         process.DRAIN_NS = before
     return told

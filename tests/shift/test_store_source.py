@@ -63,3 +63,11 @@ def test_the_shift_hears_it() -> None:
     sources = Sources(AlarmOptions(), ("top",), 0)
     sources.hear(replace(WELL, pictures="shedding"), SECOND)
     assert "pictures.shed" in sources.causes(2 * SECOND)
+
+
+def test_a_disk_that_is_not_there_is_named_and_explains_what_follows_from_it() -> None:
+    away = replace(WELL, health=Health.FAULT, away="/store: its disk is not mounted there", pictures="none")
+    found = told(away)
+    assert found["records.away"] == {"detail": "/store: its disk is not mounted there"}
+    for follows in ("records.stuck", "pictures.none", "disk.low"):
+        assert "records.away" in KINDS[follows].explained_by
