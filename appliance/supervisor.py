@@ -33,7 +33,7 @@ WINDOW_NS = 60 * SECOND
 RETRY_NS = 60 * SECOND
 SILENT_NS = 2 * SECOND
 """A process that was READY and whose loop has not turned for this long is killed (WatchdogSec of the units)."""
-PATIENCE_NS = {"records": 10 * SECOND, "shift": 5 * SECOND, "workshop": 20 * SECOND}
+PATIENCE_NS = {"records": 10 * SECOND, "shift": 5 * SECOND, "web": 10 * SECOND, "workshop": 20 * SECOND}
 """Who may wait for a disk gets longer, as its unit says: to kill it makes no disk quicker."""
 OPENING_NS = 15 * SECOND
 """A camera process that is starting or lost may be inside its maker's library this long: it looks for cameras on every
@@ -45,6 +45,8 @@ by itself; where it ends the same way without having been READY, or soon, it wai
 BACK_OFF_NS = tuple(int(s * SECOND) for s in (0.2, 0.5, 1, 2, 5))
 SHORT_LIFE_NS = 2 * SECOND
 STOP_GRACE_S = 6.0
+WEB_PARENT = "web-parent"
+"""Heartbeat of the process that starts the one which serves the screens: `webui.arbiter.PARENT`, without gunicorn."""
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -67,6 +69,8 @@ class Child:
     is READY. None: not watched until it is READY."""
     silent_ns: int = SILENT_NS
     """How long one turn may take once it is READY."""
+    beat: str = ""
+    """Name of its heartbeat where it is not its own: of the screens that of the worker is named so."""
     process: subprocess.Popen[bytes] | None = None
     starts: deque[int] = field(default_factory=deque)
     due_ns: int = 0
@@ -138,7 +142,8 @@ class Supervisor:
                 child.process.send_signal(signal.SIGABRT)  # faulthandler leaves the stacks in the log
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.process.wait(0.2)
-                child.process.kill()
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.process.pid, signal.SIGKILL)  # a child of its own would keep what it holds
 
     def _silent_ns(self, child: Child, pid: int, beat: Beat | None, at: int) -> int:
         """For how long it has not moved although it should; 0: all is well."""
@@ -226,7 +231,7 @@ class Supervisor:
 def _beat_of(child: Child, beats: dict[str, Beat]) -> Beat | None:
     """Its heartbeat. The two judges change names with roles: theirs is the one with the process's own number."""
     if child.name not in (JUDGE, STANDBY) or child.process is None:
-        return beats.get(child.name)
+        return beats.get(child.beat or child.name)
     mine = (beats.get(name) for name in (JUDGE, STANDBY))
     return next((beat for beat in mine if beat is not None and beat.pid == child.process.pid), beats.get(child.name))
 
@@ -258,10 +263,11 @@ def box_children(
     children += [Child(name, [*door, name, *rest]) for name in names]
     for child in children:
         child.silent_ns = PATIENCE_NS.get(child.name, SILENT_NS)
+        child.beat = WEB_PARENT if child.name == "web" else ""
     return children
 
 
-def wait_until(ready: "Readiness", timeout_s: float, supervisor: Supervisor | None = None) -> bool:
+def wait_until(ready: Callable[[], bool], timeout_s: float, supervisor: Supervisor | None = None) -> bool:
     """Watch until ready() is True; False after timeout_s."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:

@@ -21,6 +21,7 @@ from .api.exports import AT_ONCE
 from .api.views import STREAMS
 from .api.webhooks import Courier
 from .app import create_app
+from .arbiter import TurningArbiter
 from .closeup_views import WAITING
 from .options import WebOptions
 from .products import Products, no_products
@@ -91,6 +92,14 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set("certfile", str(tls.place))
             self.cfg.set("do_handshake_on_connect", True)
             self.cfg.set("ssl_context", lambda _config, _default: tls)
+
+    def run(self) -> None:
+        """Serve until a signal ends it, by SystemExit."""
+        arbiter = TurningArbiter(self, self._run_dir)
+        try:
+            arbiter.run()
+        finally:
+            arbiter.close()
 
     def load(self) -> Any:
         """Make the application, in the worker."""

@@ -275,7 +275,7 @@ def test_who_may_wait_for_a_disk_gets_the_time_that_its_unit_gives_it() -> None:
     """A sync of some seconds is no hang of records; io, which waits for nothing, is killed after two seconds."""
     units = Path(__file__).parent.parent.parent / "systemd"
     children = {child.name: child for child in box_children(Path("okng.toml"), ("top",))}
-    for name in ("io", "inspect", "records", "shift", "workshop"):
+    for name in ("io", "inspect", "records", "shift", "web", "workshop"):
         said = re.search(r"^WatchdogSec=(\d+)s$", (units / f"okng-{name}.service").read_text(), re.MULTILINE)
         assert said is not None
         assert children[name].silent_ns == int(said.group(1)) * SECOND

@@ -1,6 +1,8 @@
 """The web process as it is served: caps, stop, a port in use."""
 
 import http.client
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -11,9 +13,13 @@ from typing import Any
 
 import pytest
 
+from okng.appliance.supervisor import Supervisor, box_children, wait_until
+from okng.bus.clock import SECOND
 from okng.bus.errors import BadSettings
 from okng.bus.heartbeat import Pulse
+from okng.bus.messages import Health
 from okng.bus.part import Outcome
+from okng.webui.arbiter import PARENT
 from okng.webui.options import WebOptions
 from okng.webui.process import RECEIVE_S, run, threads_of
 
@@ -129,6 +135,74 @@ def test_killed_worker_comes_back_and_shows_the_line(line: Any, serve: Any) -> N
     while server.get("/frame.jpg?after=0")[0] != 200:
         assert time.monotonic() < until
     assert server.process.poll() is None
+
+
+def test_a_parent_that_hangs_is_ended_with_its_worker_and_both_come_back(run_dir: Path) -> None:
+    """The worker answers on and beats on: only the parent's own heartbeat tells."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    script = str(Path(__file__).with_name("serve.py"))
+    (child,) = (each for each in box_children(Path("okng.toml"), ()) if each.name == "web")
+    child.command = [sys.executable, script, str(run_dir), str(run_dir / "store"), str(port), "top"]
+    child.silent_ns = 3 * SECOND
+    supervisor, beats = Supervisor([child], run_dir), Pulse(run_dir)
+
+    def up(but: int = 0) -> bool:
+        found = beats.beats()
+        worker, parent = found.get("web"), found.get(PARENT)
+        if worker is None or parent is None or parent.health is not Health.READY or parent.pid == but:
+            return False
+        return worker.health is Health.READY and parent.pid == supervisor.pids().get("web") and worker.pid != but
+
+    supervisor.start()
+    try:
+        assert wait_until(up, 30, supervisor)
+        assert wait_until(lambda: child.was_ready, 5, supervisor)
+        worker, parent = beats.beats()["web"].pid, supervisor.pids()["web"]
+        assert worker != parent
+        os.kill(parent, signal.SIGSTOP)
+        assert wait_until(lambda: up(parent) and beats.beats()["web"].pid != worker, 40, supervisor)
+        assert child.restarts == 1, "the port was free at once"
+        assert not Path(f"/proc/{worker}").exists()
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().status == 200
+        connection.close()
+    finally:
+        supervisor.stop()
+        beats.close()
+    assert beats_of(run_dir)[PARENT] == Health.LOST
+
+
+def test_the_service_manager_is_told_that_the_parent_turns(
+    run_dir: Path, serve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(run_dir / "notify"))
+        manager.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        manager.settimeout(20)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(run_dir / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "4000000")
+        server = serve(run_dir)
+        said, who = b"", 0
+        while said != b"WATCHDOG=1":
+            said, about, _, _ = manager.recvmsg(1024, 64)
+            who = int.from_bytes(about[0][2][:4], sys.byteorder)
+        assert who == server.process.pid
+
+
+def beats_of(run_dir: Path) -> dict[str, Health]:
+    pulse = Pulse(run_dir)
+    try:
+        return {name: beat.health for name, beat in pulse.beats().items()}
+    finally:
+        pulse.close()
+
+
+def test_the_supervisor_knows_the_heartbeat_of_the_parent() -> None:
+    (child,) = (each for each in box_children(Path("okng.toml"), ()) if each.name == "web")
+    assert child.beat == PARENT
 
 
 def test_without_a_line_the_pages_are_there(run_dir: Path, serve: Any) -> None:
