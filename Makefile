@@ -19,7 +19,7 @@ SHOTS ?=
 FAULTS ?=
 # Further arguments for the power cuts, for example POWERCUT='--seed 7'.
 POWERCUT ?=
-# Further arguments for the soak, for example SOAK='--parts 100000 --every 10000'.
+# Further arguments for the soak, for example SOAK='--parts 100000 --every 10000', or SOAK='--minutes 20'.
 SOAK ?=
 # Arguments for pytest, for example PYTEST='-k judge'.
 PYTEST ?=
@@ -169,8 +169,8 @@ test-deb: setup-test deb  ## The package in a bare Debian: installed, upgraded, 
 	$(VENV)/bin/pytest -m deb tests/packaging $(PYTEST)
 
 .PHONY: soak
-soak: setup-test  ## 1,000,000 parts through every process of the box as fast as it takes them, and what grows; hours
-	@$(PY) -m okng.tests.soak --rate 60 --json docs/soak.json $(SOAK)
+soak: setup-test  ## 1,000,000 parts through every process of the box as fast as it takes them, and what grows; an hour or so; goes on where it was stopped
+	@$(PY) -m okng.tests.soak --json docs/soak.json $(SOAK)
 
 .PHONY: nth
 nth: setup-test  ## Every operation of disk, database, shared memory and sockets of records and bus made to fail in turn; a quarter of an hour

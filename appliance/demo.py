@@ -123,7 +123,7 @@ class Demonstration:
         self.others = {name: f"SN000{at + 1}" for at, name in enumerate(OTHERS[: options.cameras - 1])}
         """Serial numbers of the further cameras by name."""
         self.cameras = (CAMERA, *self.others)
-        self.space = make_workspace(options.out, keep_model=options.keep_model)
+        self.space = self._workspace()
         self.outcome: Outcome | None = None
 
     def say(self, text: str) -> None:
@@ -168,6 +168,9 @@ class Demonstration:
             self.options.json_file.write_text(json.dumps(self.outcome.as_json(), indent=2), encoding="utf-8")
             self.say(f"results in {self.options.json_file}")
         return 0 if self.outcome.holds else 1
+
+    def _workspace(self) -> Workspace:
+        return make_workspace(self.options.out, keep_model=self.options.keep_model)
 
     def _plan(self) -> dict[str, Any]:
         """What the simulated line is told."""

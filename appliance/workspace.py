@@ -5,6 +5,7 @@ import json
 import shutil
 import socket
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,11 +129,22 @@ def make_workspace(out: Path, *, keep_model: bool) -> Workspace:
             continue
         shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
     (out / MARK).touch()
+    return open_workspace(out)
+
+
+def open_workspace(out: Path) -> Workspace:
+    """Take a folder as it is, with a run folder of its own: an earlier run's ledger is gone on with.
+
+    BadSettings: out is no folder of a demonstration.
+    """
+    out = out.resolve()
+    if not (out / MARK).exists():
+        raise BadSettings(f"{out}: expected the folder of an earlier demo")
     shm = Path("/dev/shm")
     run_dir = Path(tempfile.mkdtemp(prefix="okng-", dir=shm if shm.is_dir() else None))
     made = Workspace(out, run_dir)
     made.scenes.mkdir()
-    made.line_log.mkdir()
+    made.line_log.mkdir(exist_ok=True)
     return made
 
 
@@ -145,8 +157,13 @@ def write_settings(
     producer: Path,
     bench: bool,
     others: dict[str, str],
+    keep: Mapping[str, float] | None = None,
 ) -> None:
-    """Write the box's settings of this demonstration. others: serial numbers of the further cameras by name."""
+    """Write the box's settings of this demonstration. others: serial numbers of the further cameras by name.
+
+    keep: further keys of `[records.retention]`.
+    """
+    kept = "".join(f"{key} = {value}\n" for key, value in (keep or {}).items())
     further = "".join(
         f'[camera.{name}]\ndriver = "gentl"\nproducer = "{producer}"\nserial = "{serial}"\nring_slots = 32\n\n'
         for name, serial in others.items()
@@ -186,7 +203,7 @@ ok_sample_percent = {0.0 if bench else 2.0}
 low_percent = 97
 high_percent = 98
 hard_cap_percent = 99
-
+{kept}
 [web]
 host = "127.0.0.1"
 port = {web_port}

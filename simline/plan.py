@@ -123,9 +123,10 @@ class Plan:
     first_part: int = _bounded(1, 1, 2**32 - 1)
     wait_ready_s: float = _bounded(60.0, 0.0, 3600.0, "s")
     """The belt starts when the box says READY; 0: at once. Past this the run ends with an error."""
-    metered: bool = False
-    """A stop before the eye lets the next part in when the box is READY and the trigger's channel free: the line goes
-    as fast as box and PLC take parts, and no part comes unasked. The belt's time stands still meanwhile."""
+    metered: int = _bounded(0, 0, 1000)
+    """Above 0: a stop before the eye lets the next part in when the box is READY, the trigger's channel free, and fewer
+    parts than this wait for their result: the line goes as fast as box and PLC take parts, and no part comes unasked.
+    The belt's time stands still meanwhile. 0: no stop."""
     realtime: bool = False
     """Ask for SCHED_FIFO: world and PLC stand for hardware of their own. Without permission it is skipped."""
     source: Source = field(default_factory=Source)

@@ -44,6 +44,8 @@ WITHDRAW_NS = 150 * MS
 """A trigger raised while READY was on is withdrawn when nothing acknowledges it this long."""
 WITHDRAW_READS = 2
 """A trigger raised while READY was off is withdrawn after so many reads: the box has counted it as missed."""
+OWED_NS = 1000 * MS
+"""A result that has not come for so long will not: the next part may pass the stop."""
 RESET_ON_NS, RESET_EVERY_NS = 100 * MS, 500 * MS
 
 
@@ -74,6 +76,8 @@ class Program:
     """When the last result was read."""
     _parts: deque[Tracked] = field(default_factory=deque)
     _by_number: dict[int, Tracked] = field(default_factory=dict)
+    _owed: dict[int, int] = field(default_factory=dict)
+    """Parts the box owes a result, in order, with the moment the trigger was raised."""
     _next_number: int = 0
     _channel: Channel = Channel.IDLE
     _raised: Tracked | None = None
@@ -108,7 +112,8 @@ class Program:
     def permitted(self) -> int:
         """Return how many parts may have passed a stop before the eye: one more while the box would take it."""
         free = self._channel is Channel.IDLE and self.linked and not self.dead and not self._stopping
-        return self.tally.parts + (free and bool(self.status & READY))
+        few = len(self._owed) < self.plan.metered
+        return self.tally.parts + (free and few and bool(self.status & READY))
 
     @property
     def beat_ns(self) -> int:
@@ -179,6 +184,7 @@ class Program:
             lost.trigger = "unanswered" if lost.written_ns is not None else "untriggered: link lost"
             self._count_trigger(lost)
         self._raised, self._channel = None, Channel.LOWERED
+        self._owed.clear()
 
     def _is_dead(self, at_ns: int) -> bool:
         return self._box_moved_ns is None or at_ns - self._box_moved_ns > BOX_DEAD_NS
@@ -187,6 +193,8 @@ class Program:
         dead = self._is_dead(now_ns)
         self.tally.box_deaths += dead and not self.dead
         self.dead = dead
+        while self._owed and now_ns - next(iter(self._owed.values())) > OWED_NS:
+            del self._owed[next(iter(self._owed))]
 
     def _shake_hands(self, exchange: Exchange) -> None:
         acknowledged = bool(self.status & TRIG_ACK)
@@ -203,6 +211,7 @@ class Program:
         self._reads += 1
         if acknowledged:
             part.trigger = "accepted"
+            self._owed[part.number] = exchange.read_ns
         elif (self.status & MISSED_TRIG and not self._raised_missed) or (
             not self._raised_ready and self._reads >= WITHDRAW_READS
         ):
@@ -252,6 +261,7 @@ class Program:
                 part.usable = False
             return
         part.disposition, part.seq, part.read_ns = said, seq, read_ns
+        self._owed.pop(number, None)
         if part.action is not None:
             self.tally.late_results += 1
         if self._is_dead(read_ns) or part.raised_ns is None:

@@ -70,7 +70,7 @@ def test_a_stop_before_the_eye_waits_for_a_slow_box_and_without_it_parts_come_un
     slow, stopped = core(answer=sevenths, exposure_s=0.03), core(answer=sevenths, exposure_s=0.03)
     free = virtually(make_plan(count=60, belt=quick), slow)
     assert free.tally["accepted"] < 50, "else the box was not slow"
-    metered = virtually(make_plan(count=60, belt=quick, metered=True), stopped)
+    metered = virtually(make_plan(count=60, belt=quick, metered=9), stopped)
     assert metered.judgement.clean
     assert metered.tally["accepted"] == metered.tally["results"] == 60
     assert stopped.parts == list(range(1, 61))
@@ -78,10 +78,28 @@ def test_a_stop_before_the_eye_waits_for_a_slow_box_and_without_it_parts_come_un
     assert min(later - earlier for earlier, later in itertools.pairwise(sorted(eyes))) >= 30_000_000
 
 
+def test_no_more_parts_are_under_way_than_the_stop_lets_in(core: Any, make_plan: Any, virtually: Any) -> None:
+    """Results take 0.1 s: with two under way at most, 20 parts take a second."""
+    quick = {"speed_mm_s": 3000.0, "ramp_mm_s2": 20000.0, "eye_to_gate_mm": 1500.0, "commit_mm": 200.0, "jet_mm": 2.0}
+    run = virtually(make_plan(count=40, belt=quick, metered=2), core(answer=lambda part: ("OK", 0.1)))
+    assert run.judgement.clean
+    eyes = sorted(each["eye_ns"] for each in run.world if each["kind"] == "part")
+    assert min(third - first for first, third in zip(eyes, eyes[2:], strict=False)) >= 100_000_000
+
+
+def test_results_that_never_come_stop_the_line_for_a_second_and_not_for_ever(
+    core: Any, make_plan: Any, virtually: Any
+) -> None:
+    box = core(answer=lambda part: ("NONE", 0) if part == 3 else ("OK", 0.02))
+    run = virtually(make_plan(count=8, metered=1), box)
+    assert box.parts == list(range(1, 9))
+    assert (run.judgement.hit, run.judgement.passed) == (1, 7)
+
+
 def test_nothing_passes_the_stop_while_the_box_is_not_ready(core: Any, make_plan: Any, virtually: Any) -> None:
     box = core(answer=sevenths, ready=False)
     with pytest.raises(AssertionError, match="does not end"):
-        virtually(make_plan(count=3, metered=True, wait_ready_s=0.0), box, limit_s=5.0)
+        virtually(make_plan(count=3, metered=9, wait_ready_s=0.0), box, limit_s=5.0)
     assert (box.parts, box.missed) == ([], 0)
 
 

@@ -3,49 +3,56 @@
 Time is compressed by the belt alone: deadlines, heartbeats and the handshake stay in real time, as the promise does.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
+import psutil
 from rich.console import Console
 
 from okng.appliance.demo import DEADLINE_MS, Demonstration, DemoOptions
 from okng.appliance.simulation import Presenter, SimulatedLine
-from okng.appliance.supervisor import Supervisor, box_children
-from okng.appliance.workspace import RecipeFacts, free_port, write_plan, write_recipe, write_settings
+from okng.appliance.supervisor import Readiness, Supervisor, box_children, wait_until
+from okng.appliance.workspace import (
+    RecipeFacts,
+    Workspace,
+    free_port,
+    make_workspace,
+    open_workspace,
+    write_plan,
+    write_recipe,
+    write_settings,
+)
+from okng.bus.clock import utc_now
 from okng.bus.errors import OkngError
+from okng.bus.heartbeat import Pulse
 from okng.bus.stop import Stop
 from okng.records.check import check
 from okng.simline.build import build
 
+from .belt import MODEL_PX, belt_of, plan_of
+from .options import SoakOptions
+from .segments import Course, Segment, read_course
 from .tally import tallied
-from .vitals import Sample, Sampler
+from .verdict import SIMULATED
+from .vitals import Sample, Sampler, last_epoch
 
-VIEW_PX, MODEL_PX = 96, 64
-LAST = 2**32 - 1
-"""The largest part number: after it comes 1."""
+KEEP = {"ok_gb": 0.01, "uncertain_gb": 0.01, "reject_gb": 0.04, "thumb_gb": 0.01}
+"""Quotas of `[records.retention]`: pictures of some ten thousand parts stay, and a million make retention work."""
+START_S = 40.0
+STALL_S = 60.0
+"""A line that brings no part for so long has failed."""
 Told = Callable[[Sample], None]
-
-
-@dataclass(frozen=True, slots=True)
-class SoakOptions:
-    """What was asked of `make soak`."""
-
-    parts: int = 1_000_000
-    every: int = 100_000
-    rate: float = 40.0
-    out: Path = Path("soak-out")
-    seed: int = 1
-    keep_model: bool = False
 
 
 class Soak(Demonstration):
     """A demonstration that nobody watches, sampled all the way."""
 
-    def __init__(self, options: SoakOptions, told: Told, console: Console) -> None:
+    def __init__(self, options: SoakOptions, told: Told, console: Console, *, afresh: bool = False) -> None:
+        """BadSettings: the folder holds another soak that is not through."""
         asked = DemoOptions(
             headless=True,
             count=options.parts,
@@ -57,94 +64,135 @@ class Soak(Demonstration):
             keep_model=options.keep_model,
             people=False,
         )
+        found = read_course(options.out, options.kept(), afresh=afresh)
+        self._goes_on = found is not None
         super().__init__(asked, console)
         self.soak, self.told = options, told
-        self.samples: list[Sample] = []
-        self.objections: list[str] = []
-        self.restarts: dict[str, int] = {}
-        self.seconds = 0.0
-        """From the first part to the last."""
+        self.belt = belt_of(options.rate, DEADLINE_MS)
+        self.course = found or Course(options.kept())
+        self.segment: Segment | None = None
 
-    def _plan(self) -> dict[str, Any]:
-        plan = super()._plan()
-        source = {"kind": "rendered", "defect_percent": 5.0}
-        # Half the parts come before the number wraps.
-        first = LAST - self.soak.parts // 2
-        return {**plan, "source": source, "width": VIEW_PX, "height": VIEW_PX, "first_part": first, "scan_ms": 2.0}
+    def _workspace(self) -> Workspace:
+        if self._goes_on:
+            return open_workspace(self.options.out)
+        return make_workspace(self.options.out, keep_model=self.options.keep_model)
 
-    def _belt(self, supervisor: Supervisor, plan: dict[str, Any], stop: Stop) -> None:
-        sampler = Sampler(self.space.run_dir, self.space.store)
-        every = self.soak.every
+    def go(self) -> None:
+        """Teach unless that was done, run one segment, compare the three accounts. OkngError: the line does not run."""
+        os.environ["OKNG_SIM"] = str(self.space.scenes)
+        self.modbus_port = free_port()
+        try:
+            self.segment = self.course.begin(utc_now(), last_epoch(self.space.store) + 1)
+            log = self.space.line_log / f"{self.segment.number:04d}"
+            log.mkdir(exist_ok=True)
+            parts = self.soak.parts - self.segment.before
+            line = plan_of(parts, self.segment.given, self.soak.parts)
+            plan = {**super()._plan(), **line, "out": str(log), "belt": self.belt, "modbus": {"port": self.modbus_port}}
+            write_settings(
+                self.space,
+                modbus_port=self.modbus_port,
+                web_port=free_port(),
+                language="en",
+                producer=build(),
+                bench=False,
+                others={},
+                keep=KEEP,
+            )
+            if not self._goes_on:
+                self._begin(plan)
+            self.course.write(self.space.out)
+            write_plan(self.space, plan)
+            self._run_segment(self.segment)
+            self._close_accounts(self.segment)
+        finally:
+            self.space.close()
+
+    def _begin(self, plan: dict[str, Any]) -> None:
+        """Photograph the goods, teach a model of them, commission."""
+        write_plan(self.space, {**plan, "count": None, "metered": 0} | {"count": plan["source"].get("pool", 240)})
+        with Presenter(self.space.plan) as presenter:
+            recipe = RecipeFacts("soak", presenter.view, presenter.colour, DEADLINE_MS)
+            write_recipe(self.space, recipe, self.belt)
+            self._teach(presenter, "soak")
+        write_recipe(self.space, replace(recipe, health=self._commission()), self.belt)
+
+    def _run_segment(self, segment: Segment) -> None:
+        stop = Stop()
+        with self.space.log.open("ab") as said:
+            children = box_children(self.space.settings, self.cameras, web=True, standby=self.soak.standby)
+            supervisor = Supervisor(children, self.space.run_dir, said)
+            supervisor.start()
+            try:
+                # The camera is there once the world has drawn what it sees; the belt waits for READY by itself.
+                names = tuple(one.name for one in children if not one.name.startswith("camera-"))
+                ready = Readiness(self.space.run_dir, names)
+                if not wait_until(ready, START_S, supervisor):
+                    raise OkngError(f"not all READY in {START_S:g} s: {_health(self.space)}; see {self.space.log}")
+                self._bring(segment, supervisor, stop)
+            finally:
+                supervisor.stop()
+        again = {child.name: child.restarts for child in supervisor.children if child.restarts}
+        segment.objections += [f"{name} was started again {times} times" for name, times in again.items()]
+
+    def _bring(self, segment: Segment, supervisor: Supervisor, stop: Stop) -> None:
+        """Bring parts until all are through, the time is up, or somebody says stop."""
+        sampler = Sampler(self.space.run_dir, self.space.store, segment.before)
+        due = every = self.soak.every
         with SimulatedLine(self.space.plan, self.space.line_log / "line.log") as line:
-            begun, due = 0.0, every
+            begun = moved = 0.0
+            parts = 0
             while not stop.asked.is_set() and line.running:
                 supervisor.watch()
-                begun = begun or (time.monotonic() if line.parts else 0.0)
+                now = time.monotonic()
+                if line.parts != parts:
+                    begun, moved, parts = begun or now, now, line.parts
                 if line.parts >= due:
                     due += every
-                    self._sample(sampler, supervisor, time.monotonic() - begun)
-                stop.asked.wait(0.05)
-            self.seconds = time.monotonic() - begun if begun else 0.0
+                    self._sample(segment, sampler, supervisor, now - begun)
+                if moved and now - moved > STALL_S:
+                    segment.objections.append(f"no part came for {STALL_S:g} s: {line.state}")
+                    break
+                if begun and 0 < self.soak.minutes * 60 < now - begun:
+                    break
+                stop.asked.wait(0.1)
+            segment.seconds = time.monotonic() - begun if begun else 0.0
             line.stop()
             end = time.monotonic() + 3.0
             while time.monotonic() < end:
                 supervisor.watch()
                 time.sleep(0.05)
             if line.parts > due - every // 2:  # else the last sample saw nearly all
-                self._sample(sampler, supervisor, self.seconds)
-        self.restarts = {child.name: child.restarts for child in supervisor.children if child.restarts}
-        if stop.asked.is_set():
-            self.objections.append("broken off")
-        elif line.code not in (0, None):
+                self._sample(segment, sampler, supervisor, segment.seconds)
+        if line.code not in (0, None):
             raise OkngError(f"the simulated line failed: {line.why or line.code}; see {self.space.line_log}/line.log")
 
-    def _sample(self, sampler: Sampler, supervisor: Supervisor, seconds: float) -> None:
-        self.samples.append(sampler.take(supervisor.pids(), seconds))
-        self.told(self.samples[-1])
+    def _sample(self, segment: Segment, sampler: Sampler, supervisor: Supervisor, seconds: float) -> None:
+        segment.samples.append(sampler.take({**supervisor.pids(), **_ours()}, seconds))
+        self.course.write(self.space.out)
+        self.told(segment.samples[-1])
 
-    def go(self) -> None:
-        """Teach, run, compare the three accounts. OkngError: the line does not run."""
-        os.environ["OKNG_SIM"] = str(self.space.scenes)
-        try:
-            plan = self._plan()
-            producer = build()
-            write_plan(self.space, plan)
-            with Presenter(self.space.plan) as presenter:
-                self.modbus_port = free_port()
-                write_settings(
-                    self.space,
-                    modbus_port=self.modbus_port,
-                    web_port=free_port(),
-                    language="en",
-                    producer=producer,
-                    bench=False,
-                    others={},
-                )
-                recipe = RecipeFacts("soak", presenter.view, presenter.colour, DEADLINE_MS)
-                write_recipe(self.space, recipe, self.belt)
-                self._teach(presenter, "soak")
-            write_recipe(self.space, replace(recipe, health=self._commission()), self.belt)
-            self._soak({**plan, "belt": self.belt, "modbus": {"port": self.modbus_port}})
-        finally:
-            self.space.close()
+    def _close_accounts(self, segment: Segment) -> None:
+        balance = check(self.space.store)
+        names = ("triggers", "ok", "ng", "unjudged", "late", "missed", "pictures", "epochs")
+        segment.ledger = {name: getattr(balance, name) for name in names}
+        segment.tally = tallied(self.space.line_log / f"{segment.number:04d}", self.space.store, segment.first_epoch)
+        segment.objections += [f"ledger: {problem}" for problem in balance.problems]
+        if balance.open:
+            segment.objections.append(f"ledger: {balance.open} triggers without a disposition")
+        segment.objections += segment.tally.objections
+        segment.ended_at = utc_now()
+        self.course.write(self.space.out)
 
-    def _soak(self, plan: dict[str, Any]) -> None:
-        write_plan(self.space, plan)
-        stop = Stop()
-        with self.space.log.open("ab") as said:
-            children = box_children(self.space.settings, self.cameras, web=True)
-            supervisor = Supervisor(children, self.space.run_dir, said)
-            supervisor.start()
-            try:
-                self._belt(supervisor, plan, stop)
-            finally:
-                supervisor.stop()
-        self.balance = check(self.space.store)
-        self.tally = tallied(self.space.line_log, self.space.store)
-        self.objections += [f"ledger: {problem}" for problem in self.balance.problems]
-        if self.balance.open:
-            self.objections.append(f"ledger: {self.balance.open} triggers without a disposition")
-        self.objections += self.tally.objections
-        self.objections += [f"{name} was started again {times} times" for name, times in self.restarts.items()]
-        if self.tally.wrapped != (self.soak.parts > 2):
-            self.objections.append("the part number did not wrap")
+
+def _health(space: Workspace) -> str:
+    return ", ".join(f"{name} {beat.health}" for name, beat in sorted(Pulse(space.run_dir).beats().items()))
+
+
+def _ours() -> dict[str, int]:
+    """The simulated world and PLC while they run, and this program itself: what measures must not grow either."""
+    found = {"soak itself": os.getpid()}
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            words = child.cmdline()
+            found |= {f"{SIMULATED} {name}": child.pid for name in ("world", "plc") if f"okng.simline.{name}" in words}
+    return found

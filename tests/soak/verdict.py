@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .slopes import growth, slope
+from .slopes import PER_PARTS, pooled
 from .vitals import Sample, Vital
 
 MB = 1 << 20
@@ -12,6 +12,10 @@ LONG = 10_000
 """Parts of a run whose latency says something."""
 WARM_UP_SAMPLES = 1
 """The first is left out: caches fill, and a process loads on first use what it then keeps."""
+SIMULATED = "simulated"
+"""Begins the names of world and PLC: they end with the last part, so the last samples may be without them."""
+FEWEST = 3
+"""Samples of a segment that tell a slope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,30 +104,51 @@ FIGURES: tuple[tuple[str, Callable[[Vital], float]], ...] = (
 
 
 def verdict(samples: Sequence[Sample], limits: Limits) -> Verdict:
-    """Judge the samples of one run; those of the warm-up are left out."""
+    """Judge the samples of one segment; those of the warm-up are left out."""
+    return over_all([samples], limits)
+
+
+def over_all(segments: Sequence[Sequence[Sample]], limits: Limits) -> Verdict:
+    """Judge several segments together: processes by pairs of samples within one, the line's latency by all of them.
+
+    A segment with too few samples says nothing of growth.
+    """
     told = Verdict([])
-    seen = samples[WARM_UP_SAMPLES:]
-    if len(seen) < 3:
-        told.objections.append(f"{len(samples)} samples: expected at least {WARM_UP_SAMPLES + 3}")
+    seen = [one[WARM_UP_SAMPLES:] for one in segments if len(one) >= WARM_UP_SAMPLES + FEWEST]
+    if not seen:
+        most = max((len(one) for one in segments), default=0)
+        told.objections.append(f"{most} samples: expected at least {WARM_UP_SAMPLES + FEWEST}")
         return told
-    parts = [float(one.parts) for one in seen]
-    names = sorted({name for one in seen for name in one.processes})
-    for name in names:
-        lives = {one.processes[name].pid for one in samples if name in one.processes}
-        if len(lives) > 1 or any(name not in one.processes for one in seen):
+    for name in sorted({name for one in seen for sample in one for name in sample.processes}):
+        if not all(_lived(name, one) for one in segments):
             told.objections.append(f"{name} did not live through the run")
             continue
         for figure, of in FIGURES:
             limit = {"rss": limits.rss, "pss": limits.rss, "fds": limits.fds, "threads": limits.threads}[figure]
-            told.growths.append(_grown(name, figure, parts, [of(one.processes[name]) for one in seen], limit))
-    told.growths.append(_grown("box", "shared", parts, [one.shared for one in seen], limits.shared))
+            stretches = [
+                [(one.parts, of(one.processes[name])) for one in each if name in one.processes] for each in seen
+            ]
+            told.growths.append(_grown(name, figure, stretches, limit))
     told.growths.append(
-        _grown("line", "latency p50 ms", parts, [one.latency_p50_ms for one in seen], limits.latency_p50_ms)
+        _grown("box", "shared", [[(one.parts, one.shared) for one in each] for each in seen], limits.shared)
     )
-    if (most := max(one.wal for one in samples)) > limits.wal:
-        told.objections.append(f"WAL of {most / MB:.1f} MB: expected at most {limits.wal / MB:.0f}")
+    latency = [(one.parts, one.latency_p50_ms) for each in seen for one in each]
+    told.growths.append(_grown("line", "latency p50 ms", [latency], limits.latency_p50_ms))
+    if (most_wal := max(one.wal for each in segments for one in each)) > limits.wal:
+        told.objections.append(f"WAL of {most_wal / MB:.1f} MB: expected at most {limits.wal / MB:.0f}")
     return told
 
 
-def _grown(of: str, figure: str, parts: list[float], values: list[float], limit: float) -> Growth:
-    return Growth(of, figure, values[0], values[-1], slope(parts, values), growth(parts, values), limit)
+def _lived(name: str, samples: Sequence[Sample]) -> bool:
+    """There in all samples of a segment, and never started again."""
+    while name.startswith(SIMULATED) and samples and name not in samples[-1].processes:
+        samples = samples[:-1]
+    lives = [one.processes[name].pid if name in one.processes else 0 for one in samples]
+    return 0 not in lives and len(set(lives)) <= 1
+
+
+def _grown(of: str, figure: str, stretches: Sequence[Sequence[tuple[float, float]]], limit: float) -> Growth:
+    columns = [([at for at, _ in one], [value for _, value in one]) for one in stretches]
+    per_100k = pooled(columns)
+    parts = sum(one[-1] - one[0] for one, _ in columns)
+    return Growth(of, figure, stretches[0][0][1], stretches[-1][-1][1], per_100k, per_100k * parts / PER_PARTS, limit)
