@@ -14,6 +14,12 @@ from .images import InImage
 from .signals import NO_COMMAND, NO_STATUS, Command, FaultCode, Status
 
 LAST_SEQ = 65535
+# As numbers: an operation of two flags takes ten times as long, and this goes on in the path of every answer.
+_READY, _TRIG_ACK, _BUSY, _RESULT_VALID, _FAULT = map(
+    int, (Status.READY, Status.TRIG_ACK, Status.BUSY, Status.RESULT_VALID, Status.FAULT)
+)
+_ENABLED = int(Command.TRIG_ENABLE)
+_NEEDED = int(Command.TRIG_ENABLE | Command.JOB_EXEC)
 _JOB_WORDS = {
     NO_STATUS: "it has to fall and rise again",
     Status.JOB_BUSY: "a job change is under way",
@@ -256,6 +262,8 @@ class Handshake:
 
     def reasons(self) -> tuple[str, ...]:
         """Why no trigger is allowed, as far as the PLC and the dialogue go."""
+        if not self.fault and self.alive and int(self.command) & _NEEDED == _ENABLED:
+            return ()
         checks = (
             (bool(self.fault), f"FAULT {self.fault.value}: {self.fault.words}; then set FAULT_RESET"),
             (not self.alive, "PLC: its heartbeat does not change"),
@@ -271,15 +279,15 @@ class Handshake:
 
     def status(self, *, ready: bool, busy: bool) -> Status:
         """The bits that follow from the dialogue; the result bits are the station's."""
-        bits = self._flags | self._job
+        bits = int(self._flags) | int(self._job)
         if self.fault:
-            return bits | Status.FAULT
+            return Status(bits | _FAULT)
         if ready:
-            bits |= Status.READY
+            bits |= _READY
         if self.acquiring:
-            bits |= Status.TRIG_ACK
+            bits |= _TRIG_ACK
         if busy or self.acquiring:
-            bits |= Status.BUSY
+            bits |= _BUSY
         if self.seq:
-            bits |= Status.RESULT_VALID
-        return bits
+            bits |= _RESULT_VALID
+        return Status(bits)

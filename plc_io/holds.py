@@ -43,6 +43,8 @@ class Holds:
 
     def reasons(self, now_ns: int) -> tuple[str, ...]:
         """Why READY is held off, by holder; empty: nobody holds."""
+        if not self._awaited and not self._held:
+            return ()
         unheard = tuple(f"{who} has not spoken yet: the line waits for it" for who in sorted(self._awaited))
         return unheard + tuple(
             f"{who} holds the line: {reason or 'no reason given'}"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntFlag, StrEnum
 from functools import cache
+from operator import attrgetter
 
 from .images import InImage, OutImage
 from .signals import Command, Status, WireCode
@@ -184,6 +185,10 @@ COMMAND_MASK = sum(Command)
 """Command bits that mean something; the others read as 0."""
 _INPUT = points(Table.INPUT)
 _HOLDING = points(Table.HOLDING)
+_NARROW = tuple(point for point in _INPUT if point.field and point.kind.words == 1)
+_NARROW_AT = tuple(point.address for point in _NARROW)
+_NARROW_OF = attrgetter(*(point.field for point in _NARROW))
+_WIDE = tuple(point for point in _INPUT if point.field and point.kind.words == 2)
 
 
 def _halves(kind: Kind, value: float, order: WordOrder) -> tuple[int, ...]:
@@ -215,10 +220,22 @@ def bits(table: Table, word: int) -> dict[str, bool]:
 
 def pack_out(image: OutImage, order: WordOrder = WordOrder.HIGH_FIRST) -> tuple[int, ...]:
     """Return input registers 0..33 of an image."""
+    words = list(_constants(order))
+    for address, value in zip(_NARROW_AT, _NARROW_OF(image), strict=True):
+        whole = int(value)
+        words[address] = whole if 0 <= whole <= 0xFFFF else min(max(whole, 0), 0xFFFF)
+    for point in _WIDE:
+        words[point.address : point.address + 2] = _halves(point.kind, getattr(image, point.field), order)
+    return tuple(words)
+
+
+@cache
+def _constants(order: WordOrder) -> tuple[int, ...]:
+    """Input registers with nothing but the constants in them."""
     words = [0] * size(Table.INPUT)
     for point in _INPUT:
-        value = getattr(image, point.field) if point.field else point.fixed
-        words[point.address : point.last + 1] = _halves(point.kind, value, order)
+        if not point.field:
+            words[point.address : point.last + 1] = _halves(point.kind, point.fixed, order)
     return tuple(words)
 
 
