@@ -56,6 +56,8 @@ class Drift:
         near = np.sqrt(cv2.blur(np.square(reference.spread), (3, 3), borderType=cv2.BORDER_REPLICATE))
         self._cell_spread = np.maximum(reference.spread, near)
         self._alarms: tuple[Alarm, ...] = ()
+        self._limits: dict[tuple[str, float], float] = {}
+        """By figure and stray of the span: the same for every part."""
 
     @property
     def alarms(self) -> tuple[Alarm, ...]:
@@ -97,13 +99,14 @@ class Drift:
         spots, marks = self._places(found)
 
         def change(name: str, limit: float, figures: Sequence[str], by: Callable[[_Span], float]) -> Change:
-            seen = max((Change(by(span), span.limit(limit, figures), False) for span in found), key=_share)
+            seen = max((Change(by(span), self._limit(span, name, limit, figures), False) for span in found), key=_share)
             losing = name in _ONE_WAY
             over = seen.by if losing else abs(seen.by)
             on = math.isfinite(over) and over > seen.limit * (_BACK if self._on.get(name, False) else 1.0)
             self._on[name] = on
             return Change(seen.by, seen.limit, on)
 
+        shift_x_px, shift_y_px = found[0].shift()
         return Changes(
             light=change("light", options.brightness_change, ["background"], lambda s: s.share("background")),
             shape=change("shape", options.uniformity_change, _SLOPES, _Span.shape),
@@ -115,13 +118,19 @@ class Drift:
             saturation=change("saturation", options.saturation_change, ["saturation"], lambda s: s.moved("saturation")),
             part=change("part", options.product_change, ["part"], lambda s: s.share("part")),
             shift=change("shift", options.shift_px, ["shift_x_px", "shift_y_px"], lambda s: math.hypot(*s.shift())),
-            shift_x_px=found[0].shift()[0],
-            shift_y_px=found[0].shift()[1],
+            shift_x_px=shift_x_px,
+            shift_y_px=shift_y_px,
             angle=change("angle", options.angle_deg, ["angle_deg"], lambda s: s.moved("angle_deg")),
             lost=change("lost", _LOST, [], lambda s: 1 - s.middle("position")),
             spots=spots,
             marks=marks,
         )
+
+    def _limit(self, span: "_Span", name: str, wanted: float, figures: Sequence[str]) -> float:
+        known = self._limits.get((name, span.stray))
+        if known is None:
+            known = self._limits[name, span.stray] = span.limit(wanted, figures)
+        return known
 
     def _stray(self, span: int) -> float:
         """How much the middle of so many parts strays against the commissioned one, as a share of one part's spread."""
