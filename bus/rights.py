@@ -87,6 +87,13 @@ COMMANDS: dict[str, Command] = {
     **_of(
         "records",
         account__sign_in="",
+        account__sign_in_second="",
+        account__second_begin="",
+        account__second_confirm="",
+        account__second_codes="",
+        account__second_off="",
+        account__second_demand="user.edit",
+        account__second_take_off="user.edit",
         account__sign_out="",
         account__first="",
         account__own_secret="",

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -75,6 +77,11 @@ class BoxKey:
     def sign(self, data: bytes) -> bytes:
         """The signature over some bytes, 64 bytes long."""
         return self._key.sign(data)
+
+    def derived(self, purpose: str) -> bytes:
+        """A key of 32 bytes for one purpose (HKDF, RFC 5869): who has it learns nothing of this one."""
+        own = self._key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        return HKDF(SHA256(), 32, None, f"okng {purpose} 1".encode()).derive(own)
 
 
 def credential() -> Path | None:

@@ -65,6 +65,15 @@ def forgive(db: apsw.Connection, keys: list[Key]) -> None:
     db.executemany("delete from attempt where kind = ? and name = ?", keys)
 
 
+def take_back(db: apsw.Connection, keys: list[Key]) -> None:
+    """The try was right as far as it went, and another secret has to follow: it does not count, those before do."""
+    # Nor does the other one wait for it: what was waited for before this try has been waited for.
+    db.executemany(
+        "update attempt set fails = max(0, fails - 1), last_ns = last_ns - ? where kind = ? and name = ?",
+        [(WAITS_S[-1] * SECOND, *key) for key in keys],
+    )
+
+
 def _tries(db: apsw.Connection, key: Key) -> Tries:
     found = rows(db, "select fails, last_ns, boot_id from attempt where kind = ? and name = ?", key)
     return Tries(*found[0]) if found else Tries(0, 0, "")

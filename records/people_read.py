@@ -52,7 +52,11 @@ class PeopleReader:
         return self._persons(" order by p.name", [])
 
     def _persons(self, ending: str, values: list[object]) -> list[Person]:
-        found = self._all("select p.*, r.rights from person p join role r on r.name = p.role" + ending, values)
+        found = self._all(
+            "select p.*, r.rights, (select since from second_factor s where s.person = p.name) as second_since"
+            " from person p join role r on r.name = p.role" + ending,
+            values,
+        )
         return [
             Person(
                 row["name"],
@@ -64,6 +68,7 @@ class PeopleReader:
                 row["language"],
                 frozenset(kind for kind in ("pin", "password", "badge") if row[f"{kind}_hash"]),
                 row["made_at"],
+                row["second_since"] or "",
             )
             for row in found
         ]
@@ -76,6 +81,15 @@ class PeopleReader:
         """Rights by role."""
         found = self._all("select name, rights from role order by name")
         return {row["name"]: frozenset(json.loads(row["rights"])) for row in found}
+
+    def second_demanded(self) -> frozenset[str]:
+        """Roles that do not get in from elsewhere without a second factor."""
+        return frozenset(row["role"] for row in self._all("select role from second_demand"))
+
+    def recovery_left(self, name: str) -> int:
+        """How many recovery codes a person has left."""
+        sql = "select count(*) as n from recovery_code where person = ? and used_at is null"
+        return int(self._all(sql, [name])[0]["n"])
 
     def labels(self, seqs: Iterable[int], *, undone: bool = False) -> list[Label]:
         """What people said of these parts, oldest first. undone: also what was taken back."""

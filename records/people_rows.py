@@ -24,6 +24,8 @@ class Person:
     secrets: frozenset[str] = frozenset()
     """Of `pin`, `password`, `badge`: what they have."""
     made_at: str = ""
+    second_since: str = ""
+    """UTC since when they have a second factor; empty: they have none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,14 @@ def run(
     backups = Backups(ledger, options.store)
     sealing = Sealing(ledger, options.store)
     clerks = records_desk(
-        ledger, options.store, lambda: recorder.stuck_why, recorder.get_stuck, backups, options.pin_digits, sealing
+        ledger,
+        options.store,
+        lambda: recorder.stuck_why,
+        recorder.get_stuck,
+        backups,
+        options.pin_digits,
+        sealing,
+        lambda: clock.doubt,
     )
     upkeep = Upkeep(ledger, options)
     clock = ClockWatch.of(ledger)

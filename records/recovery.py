@@ -44,6 +44,8 @@ def recover_keeper(store: Path, name: str, password: str) -> str:
                 " where name = ?",
                 (hashed, role, name),
             )
+            db.execute("delete from second_factor where person = ?", (name,))
+            db.execute("delete from recovery_code where person = ?", (name,))
             forgive(db, [("person", keyed(db, use, name)) for use in (HERE, ELSEWHERE)])
             audit(db, Deed("administrator recovered", {"name": name}, CONSOLE, old=found[0][0], new=role))
     finally:

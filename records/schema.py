@@ -8,6 +8,7 @@ from .schema_gallery import GALLERY
 from .schema_keep import KEEP
 from .schema_people import PEOPLE
 from .schema_seal import SEAL
+from .schema_second import SECOND
 
 FILE = "ledger.db"
 """Name of the ledger inside the store; SQLite puts `-wal` and `-shm` beside it."""
@@ -159,7 +160,7 @@ alter table part add column measures text not null default '[]';  -- JSON list
 """
 """What was measured on each part, with its limits."""
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _VIEWS, _MEASURES, PEOPLE, GALLERY, FIGURES, KEEP, SEAL)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _VIEWS, _MEASURES, PEOPLE, GALLERY, FIGURES, KEEP, SEAL, SECOND)
 """SQL that takes a file from user_version n to n + 1, for n = 0, 1, ..."""
 VERSION = len(MIGRATIONS)
 """What this okng writes and reads."""

@@ -1,11 +1,11 @@
 """Signing in: the try is counted and on disk, then the secret is looked at, then the outcome is written and told.
 
-A PIN or a badge does at a panel only; from elsewhere it takes a password.
+A PIN or a badge does at a panel only; from elsewhere it takes a password, and of who has a second factor its code.
 """
 
 import unicodedata
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import apsw
 from pydantic import Field
@@ -17,12 +17,14 @@ from .audit import Deed
 from .bookkeeping import audit, rows
 from .clerk import Body, answered, keep_answer, taken
 from .ledger import Ledger
-from .lockout import Key, count_try, forgive
+from .lockout import Key, count_try, forgive, take_back
 from .rows import unpack_json
+from .second import SecondFactors
 from .secret import ELSEWHERE, HERE, MOST, Kind, fits, hashed_badge, keyed
 
 WRONG = "not signed in: name or secret is wrong"
 """The same words whether there is such a person, they are disabled, or the secret is another."""
+LACKS = "your role needs a second factor: turn it on at the panel of the box first"
 REMOTE = "remote"
 
 
@@ -39,6 +41,14 @@ class SignIn(Body):
     address: str = Field(default="", max_length=MOST)
     """Where they are, when at no panel: tries are counted by it."""
 
+    elsewhere: bool = False
+    """They are not at the box, though their PIN may do as if they were (`[web] remote_pin`)."""
+
+    @property
+    def away(self) -> bool:
+        """True: a second factor is asked for."""
+        return self.remote or self.elsewhere
+
     @property
     def remote(self) -> bool:
         """True: not at a panel."""
@@ -53,6 +63,26 @@ class SignIn(Body):
 
 
 @dataclass(frozen=True, slots=True)
+class Awaited:
+    """A sign-in whose password was right and whose code has to follow."""
+
+    kind: str
+    place: str
+    keys: list[Key]
+    generation: int
+    """Of the person then."""
+
+
+class Second(Protocol):
+    """What this needs of `second_desk.SecondDesk`."""
+
+    factors: SecondFactors
+
+    def ticket(self, name: str, awaited: Awaited) -> str:
+        """See there."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
     """Whom a try is about, by what was typed."""
 
@@ -62,8 +92,11 @@ class _Found:
     keys: list[Key]
 
 
-def sign_in(ledger: Ledger, ask: Ask) -> dict[str, Any]:
-    """Let a person in, or say why not. Refused. Lost: it could not be written, so nobody is let in."""
+def sign_in(ledger: Ledger, ask: Ask, second: Second) -> dict[str, Any]:
+    """Let a person in, or say why not. Refused. Lost: it could not be written, so nobody is let in.
+
+    Of who is elsewhere and has a second factor only a `ticket` is told: the code has to follow.
+    """
     body = taken(SignIn, ask)
     if body.remote and body.kind != "password":
         # Before anything is looked at: the answer must not tell whether the PIN was the right one.
@@ -77,13 +110,22 @@ def sign_in(ledger: Ledger, ask: Ask) -> dict[str, Any]:
         right = found.name is not None
     else:
         right = fits(body.secret, found.known) and found.name is not None
-    detail = "" if right else WRONG
+    detail, ticket = "" if right else WRONG, ""
     with ledger.transaction() as db:
-        told = _person(db, str(found.name)) if right else {}
+        told = person_told(db, str(found.name)) if right else {}
         if right and not told:  # disabled in between
             right, detail = False, WRONG
         about: dict[str, object] = {"kind": body.kind, "place": body.place}
-        if right:
+        if right and body.away and second.factors.has(db, str(found.name)):
+            take_back(db, found.keys)
+            awaited = Awaited(body.kind, body.place, found.keys, int(told["generation"]))
+            ticket, told = second.ticket(str(found.name), awaited), {"second": "code"}
+            audit(db, Deed("second factor asked for", about, str(found.name)))
+        elif right and body.away and second.factors.demanded(db, str(found.name)):
+            take_back(db, found.keys)
+            right, detail, told = False, LACKS, {}
+            audit(db, Deed("sign-in failed", {**about, "person": found.name, "second": "none"}, str(found.name)))
+        elif right:
             forgive(db, found.keys)
             audit(db, Deed("signed in", about, str(found.name)))
         else:
@@ -92,7 +134,7 @@ def sign_in(ledger: Ledger, ask: Ask) -> dict[str, Any]:
         keep_answer(db, ask, done=right, detail=detail, body=told)
     if not right:
         raise Refused(detail)
-    return told
+    return {**told, "ticket": ticket} if ticket else told  # told once: the kept answer is without it
 
 
 def _find(db: apsw.Connection, body: SignIn) -> _Found:
@@ -114,7 +156,7 @@ def _find(db: apsw.Connection, body: SignIn) -> _Found:
     return _Found(found[0][0], found[0][1], keys) if found else _Found(None, None, keys)
 
 
-def _person(db: apsw.Connection, name: str) -> dict[str, Any]:
+def person_told(db: apsw.Connection, name: str) -> dict[str, Any]:
     """What a screen needs of who has signed in; empty: they are no longer enabled."""
     found = rows(
         db,

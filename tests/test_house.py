@@ -55,7 +55,7 @@ HELD_BY: dict[str, str | set[str]] = {
     "harvesters": "camera.gentl",
     "genicam": "camera.gentl",
     "gi": "camera",
-    "zxingcpp": "imaging.codes",
+    "zxingcpp": {"imaging.codes", "imaging.qr"},
     "onnxruntime": "models",
     "pymodbus": "plc_io",
     "serial": "plc_io",

@@ -11,6 +11,7 @@ from ..records.people_read import Person
 from .access import needs
 from .asking import ask
 from .refusals import refusal
+from .session import at_panel
 from .web import Web
 
 Answered = str | Response | tuple[str, int]
@@ -59,6 +60,12 @@ def _users(views: Blueprint, web: Web) -> None:
     def sign_out_all(name: str) -> Answered:
         return _done(web, "account.sign_out_all", {"name": name}, _found(web, name))
 
+    @views.post("/users/<name>/second")
+    @needs("user.edit")
+    def take_off_second(name: str) -> Answered:
+        """They lost the phone."""
+        return _done(web, "account.second_take_off", {"name": name, "panel": at_panel(request)}, _found(web, name))
+
 
 def _done(web: Web, command: str, body: dict[str, Any], person: Person | None) -> Answered:
     answer = ask(web, command, body, reason=request.form.get("reason", "")[:500])
@@ -95,6 +102,12 @@ def _roles(views: Blueprint, web: Web) -> None:
             answer = ask(web, "role.change", {"name": name, "rights": sorted(wanted)}, reason=reason)
             if not answer.done:
                 return _roles_page(web, refusal(answer.detail))
+        before = _demanded(web)
+        demanded = (before - set(request.form.getlist("role"))) | set(request.form.getlist("second"))
+        if demanded != before:
+            answer = ask(web, "account.second_demand", {"roles": sorted(demanded)}, reason=reason)
+            if not answer.done:
+                return _roles_page(web, refusal(answer.detail))
         return redirect(url_for("admin.roles", saved=1), 303)
 
     @views.post("/roles/new")
@@ -118,8 +131,24 @@ def _roles_page(web: Web, wrong: str = "") -> tuple[str, int]:
     roles = _roles_of(web)
     free = [name for name in roles if name not in taken]
     saved = "saved" in request.args
-    made = render_template("admin/roles.html", roles=roles, rights=list(RIGHTS), free=free, wrong=wrong, saved=saved)
+    made = render_template(
+        "admin/roles.html",
+        roles=roles,
+        rights=list(RIGHTS),
+        demanded=_demanded(web),
+        free=free,
+        wrong=wrong,
+        saved=saved,
+    )
     return made, 409 if wrong else 200
+
+
+def _demanded(web: Web) -> frozenset[str]:
+    """Roles that need a second factor from elsewhere."""
+    try:
+        return web.people.second_demanded()
+    except BadLedger:
+        abort(503)
 
 
 def _people(web: Web) -> list[Person]:

@@ -25,7 +25,10 @@ OPEN_TO_PROGRAMS = frozenset(("api.document", "api.about"))
 """Of the API: what anybody may read from anywhere. How the line does is no more to be seen there than on a page."""
 MOST_OF_NOBODY, MOST_SENT = 64 << 10, 40 << 20
 """Bytes of a request, by who is not signed in and by who is: labels that come back in a file are the largest."""
-SIGNING_IN = ("access.sign_in", "access.badge", "access.first", "access.own_secret")
+SIGNING_IN = (
+    *("access.sign_in", "access.code", "access.badge", "access.first", "access.own_secret"),
+    *("access.second_confirm", "access.second_codes", "access.second_off"),
+)
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 

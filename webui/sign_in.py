@@ -10,12 +10,14 @@ from flask import Blueprint, abort, current_app, jsonify, redirect, render_templ
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
+from ..bus.asks import Answer
 from ..bus.errors import BadLedger
 from ..records.people_read import Person
 from .access import open_to_all, person
 from .asking import ask
 from .catalogue import LOCALES
-from .refusals import refusal
+from .refusals import is_late, refusal
+from .second import add_own_second, code_page
 from .session import Sessions, at_panel
 from .web import Web
 
@@ -30,6 +32,7 @@ def sign_in_views(web: Web, sessions: Sessions) -> Blueprint:
     _pages(views, web, sessions)
     _first(views, web, sessions)
     _own(views, web, sessions)
+    add_own_second(views, web, sessions)
     return views
 
 
@@ -59,6 +62,18 @@ def _pages(views: Blueprint, web: Web, sessions: Sessions) -> None:
             abort(400)
         body = {"who": request.form.get("who", ""), "secret": request.form.get("secret", ""), "kind": kind}
         return _try(web, sessions, body)
+
+    @views.post("/sign-in/code")
+    @open_to_all
+    def code() -> Answered:
+        """The second factor, after the password."""
+        ticket = request.form.get("ticket", "")[:128]
+        answer = ask(web, "account.sign_in_second", {"ticket": ticket, "code": request.form.get("code", "")[:64]})
+        if answer.done:
+            return _begin(sessions, answer)
+        if is_late(answer.detail):
+            return _page(web, refusal(answer.detail), 403)
+        return code_page(ticket, own_path(request.form.get("next", "/")), refusal(answer.detail), _code_of(answer))
 
     @views.post("/sign-in/badge")
     @open_to_all
@@ -129,10 +144,20 @@ def _try(web: Web, sessions: Sessions, body: dict[str, Any]) -> Answered:
     place = (
         {"panel": "panel" if at_panel(request) else request.remote_addr or "elsewhere"} if here else {"panel": False}
     )
-    answer = ask(web, "account.sign_in", {**body, **place, "address": request.remote_addr or ""})
+    away = {"elsewhere": not at_panel(request), "address": request.remote_addr or ""}
+    answer = ask(web, "account.sign_in", {**body, **place, **away})
     if not answer.done:
-        locked = answer.detail.startswith("locked")
-        return _page(web, refusal(answer.detail), 429 if locked else 403)
+        return _page(web, refusal(answer.detail), _code_of(answer))
+    if "second" in answer.body:
+        return code_page(str(answer.body.get("ticket", "")), own_path(request.form.get("next", "/")))
+    return _begin(sessions, answer)
+
+
+def _code_of(answer: Answer) -> int:
+    return 429 if answer.detail.startswith("locked") else 403
+
+
+def _begin(sessions: Sessions, answer: Answer) -> Answered:
     sessions.begin(answer.body)
     gone = redirect(own_path(request.form.get("next", "/")), 303)
     if answer.body.get("language") in LOCALES:

@@ -40,6 +40,10 @@ _SAYINGS = (
     saying(r"^(?P<who>.+) is the author: another person", N_("%(who)s is the author: another person has to sign.")),
     saying(r"^(?P<who>.+) has signed this as .+: the author", N_("%(who)s has looked at it: the author is another.")),
     saying(r"^(?P<who>.+) has signed this as \w+ already$", N_("%(who)s has signed this already.")),
+    saying(
+        r"^(?P<who>.+) has a second factor: from elsewhere",
+        N_("%(who)s has to sign in here before signing, with the second factor."),
+    ),
     saying(r"^(?P<who>.+) has not the right ", N_("%(who)s may not sign this.")),
     *ASKING,
 )
