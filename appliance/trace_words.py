@@ -45,6 +45,8 @@ def _said(one: Trace) -> Iterable[tuple[str, str]]:
         yield "label", f"{label.truth} {label.kind}".strip() + f", {label.who}, {label.at}{back}"
     if one.reviewed_by:
         yield "looked at", one.reviewed_by
+    if one.golden:
+        yield "golden", f"{one.golden.why}, {one.golden.who}, {one.golden.at}"
     for escape in one.escapes:
         yield "found later", f"{escape['what']} {escape['found_at']}, {escape['who']}, {escape['at']}"
     for alarm in one.alarms:

@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from .people_rows import Escape, Label, label_of_row
+from .golden import BY_STUDY
+from .people_rows import Escape, Golden, Label, label_of_row
 from .read import Ask, LedgerReader, PartRow, condition, part_rows
 from .schema_gallery import NEARNESS
 
@@ -35,6 +36,8 @@ class Wanted:
     """Only what nobody has marked or labelled."""
     kept: bool = False
     """Only parts whose picture is there."""
+    golden: bool = False
+    """Only parts that a person marked as golden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class Story:
     escapes: tuple[Escape, ...]
     moments: dict[str, int | None]
     """When it went from hand to hand, ns on the monotonic clock."""
+    golden: Golden | None = None
+    """Who marked it as golden; None: nobody."""
 
 
 class GalleryReader:
@@ -162,7 +167,13 @@ class GalleryReader:
             labels = tuple(label_of_row(row) for row in said)
             review = ask.first("select who, at from review where seq = ?", [seq]) or {"who": "", "at": ""}
             escapes = tuple(Escape(**row) for row in ask('select * from "escape" where seq = ? order by n', [seq]))
-            return Story(labels, review["who"], review["at"], escapes, part)
+            return Story(labels, review["who"], review["at"], escapes, part, golden_of(ask, seq))
+
+
+def golden_of(ask: Ask, seq: int) -> Golden | None:
+    """Who marked a part as golden; None: nobody did. BadLedger."""
+    found = ask.first(f"select * from marked where seq = ? and not {BY_STUDY}", [seq])
+    return Golden(**found) if found else None
 
 
 def driver(
@@ -178,7 +189,10 @@ def driver(
     if wanted.near and wanted.near not in NEAR:
         raise ValueError(f"near {wanted.near!r}: expected one of {', '.join(NEAR)}")
     terms: list[tuple[str, list[object]]] = []
-    if wanted.unreviewed:
+    if wanted.golden:
+        table = "marked"
+        terms.append((f"not {BY_STUDY}", []))
+    elif wanted.unreviewed:
         table = "unreviewed"
     elif wanted.kind:
         table = "part_kind"
@@ -213,6 +227,8 @@ def _rest(wanted: Wanted) -> tuple[str, list[object]]:
         terms.append(("exists (select 1 from part_kind k where k.kind = ? and k.seq = p.seq)", [wanted.kind]))
     if wanted.near:
         terms.append((f"{NEARNESS} = ?", [wanted.near]))
+    if wanted.golden and wanted.unreviewed:
+        terms.append(("exists (select 1 from unreviewed u where u.seq = p.seq)", []))
     if wanted.kept:
         terms.append(("p.picture_kept", []))
     if wanted.since:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..bus.clock import utc_text
+from .gallery_read import golden_of
 from .known import Known, known, known_then
-from .people_rows import Label, label_of_row
+from .people_rows import Golden, Label, label_of_row
 from .read import Ask, LedgerReader, PartRow, part_rows
 from .rows import thumb_path
 
@@ -86,6 +87,8 @@ class Trace:
     signed_in: tuple[SignedIn, ...]
     others: tuple[int, ...] = field(default=())
     """Other readings of the same serial number, by `seq`."""
+    golden: Golden | None = None
+    """Who marked it as golden, so that it stays; None: nobody."""
 
     def as_json(self) -> dict[str, Any]:
         """All of it as JSON knows it. Heat maps are left out, they are pictures."""
@@ -147,6 +150,7 @@ class Tracer:
                 alarms=tuple(_alarms(ask, part.taken_at)),
                 signed_in=tuple(_signed_in(ask, part.taken_at)),
                 others=tuple(int(row["seq"]) for row in others),
+                golden=golden_of(ask, seq),
             )
         object.__setattr__(made, "pictures", tuple(self._pictures(part, verify=verify)))
         return made

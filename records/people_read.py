@@ -9,9 +9,11 @@ from typing import Any
 from ..bus.errors import BadLedger
 from ..bus.rights import KEEPER
 from .audit import audit_problems
+from .golden import BY_STUDY
 from .people_rows import AuditRow as AuditRow
 from .people_rows import Drawing as Drawing
 from .people_rows import Escape as Escape
+from .people_rows import Golden as Golden
 from .people_rows import JournalRow as JournalRow
 from .people_rows import Kept as Kept
 from .people_rows import Label as Label
@@ -138,6 +140,11 @@ class PeopleReader:
         """Parts that something is drawn on, newest part first."""
         found = self._all("select seq from drawing order by seq desc limit ?", [_bounded(limit)])
         return [int(row["seq"]) for row in found]
+
+    def golden(self, limit: int = MOST, before: int | None = None) -> list[Golden]:
+        """Parts that people marked as golden, newest part first. before: only below that number."""
+        sql = f"select * from marked where not {BY_STUDY} and seq < ? order by seq desc limit ?"
+        return [Golden(**row) for row in self._all(sql, [before or 2**62, _bounded(limit)])]
 
     def audit_page(self, before_n: int | None = None, limit: int = 100, text: str = "") -> list[AuditRow]:
         """Lines of the trail, newest first. text: only lines that hold these letters (reads every line)."""

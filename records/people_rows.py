@@ -61,6 +61,16 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
+class Golden:
+    """Somebody marked a part as golden."""
+
+    seq: int
+    who: str
+    at: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Escape:
     """A defect that was found downstream."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bus.asks import Ask, Desk, Handler
-from . import accounts, journal, labels, programs, second_tasks, studies
+from . import accounts, golden, journal, labels, programs, second_tasks, studies
 from .backup import Backups
 from .clerk import Clerk, Task, Unwritable
 from .ledger import Ledger, LedgerDamaged, LedgerStuck
@@ -21,6 +21,7 @@ TASKS: Mapping[str, Task] = {
     **accounts.TASKS,
     **second_tasks.TASKS,
     **labels.TASKS,
+    **golden.TASKS,
     **journal.TASKS,
     **programs.TASKS,
     **studies.TASKS,

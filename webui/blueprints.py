@@ -15,6 +15,7 @@ from .change import change_views
 from .closeup_views import closeup_views
 from .confirm import confirm_views
 from .diagnostics import diagnostic_views
+from .golden import golden_views
 from .help import help_views
 from .labelling import labelling_views
 from .missed import missed_views
@@ -52,6 +53,7 @@ BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = (
     region_views,
     paper_views,
     history_views,
+    golden_views,
     trend_views,
     teach_views,
     model_views,

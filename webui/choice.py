@@ -33,6 +33,8 @@ class Choice:
     near: str = ""
     open: str = ""
     """`1`: only what nobody has looked at."""
+    golden: str = ""
+    """`1`: only what was marked as golden."""
     since: str = ""
     until: str = ""
     """UTC, of a page that leads here; in place of span and lot."""
@@ -50,6 +52,7 @@ def chosen(args: Mapping[str, str]) -> Choice | None:
     """Read an address; None: a word in it is none."""
     choice = Choice(**{name: args.get(name, "")[:MOST_LETTERS] for name in Choice.__dataclass_fields__})
     choice = replace(choice, show=choice.show or "rejects", open="1" if choice.open else "")
+    choice = replace(choice, golden="1" if choice.golden else "")
     right = choice.show in SHOWS and choice.span in ("", *HOURS) and choice.near in ("", *NEAR)
     return choice if right else None
 
@@ -64,7 +67,9 @@ def wanted_of(choice: Choice, watch: Watch, gallery: GalleryReader) -> Wanted:
         since, until = max(since, lot.since), min(filter(None, (until, lot.until)), default="")
     if choice.span:
         since = max(since, since_of(choice.span, watch))
-    return Wanted(choice.show, since, until, choice.kind, choice.near, bool(choice.open))
+    return Wanted(
+        choice.show, since, until, choice.kind, choice.near, unreviewed=bool(choice.open), golden=bool(choice.golden)
+    )
 
 
 def lots_of(gallery: GalleryReader) -> list[Lot]:

@@ -26,9 +26,9 @@ PICTURE: bytes = _PICTURE.tobytes()
 class Store:
     """One store. `write` is what retention writes through."""
 
-    def __init__(self, folder: Path, maker: ModuleType) -> None:
+    def __init__(self, folder: Path, maker: ModuleType, ledger: Ledger | None = None) -> None:
         self.folder, self._maker = folder, maker
-        self.ledger = Ledger(folder)
+        self.ledger = ledger or Ledger(folder)
         self._shelf = PictureShelf(folder)
         self._number = 0
 

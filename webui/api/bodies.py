@@ -75,6 +75,10 @@ class Escape(Said):
     what: str = Field(default="", max_length=200)
 
 
+class Golden(Seq):
+    """A part that stays. `reason` has to be given."""
+
+
 class Drawing(Seq):
     """Masks and boxes drawn on a picture, in sensor pixels."""
 
@@ -304,6 +308,8 @@ BODIES: dict[str, type[Said]] = {
     "part.reviewed": Seqs,
     "escape.set": Escape,
     "drawing.set": Drawing,
+    "golden.set": Golden,
+    "golden.end": Golden,
     "inspection.stop": Said,
     "inspection.start": Begun,
     "challenge.start": Said,

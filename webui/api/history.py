@@ -38,7 +38,7 @@ class Traces(Shape):
 
     parts: list[dict[str, Any]] = Field(
         description="Each with part, verdict, lot, sequence, published_ms, acked_ms, pictures (state, sound), recipe,"
-        " model and cameras (their text), labels, escapes, alarms, signed_in, others."
+        " model and cameras (their text), labels, golden, escapes, alarms, signed_in, others."
     )
 
 

@@ -86,6 +86,14 @@ def _people(views: Blueprint, spec: SpecTree, web: Web) -> None:
         """Defects that were found downstream."""
         return _rows(lambda: people.escapes())
 
+    @views.get("/golden")
+    @needs("part.review")
+    @spec.validate(query=PageQuery, resp=answers(Rows, HTTP_422=Problem), tags=("golden",), operation_id="golden")
+    def golden() -> Answered:
+        """Parts that people marked as golden, newest part first."""
+        asked = PageQuery.model_validate(request.args.to_dict())
+        return _rows(lambda: people.golden(asked.limit, asked.before))
+
     @views.get("/audit")
     @needs("audit.read")
     @spec.validate(query=PageQuery, resp=answers(Rows, HTTP_422=Problem), tags=("audit",), operation_id="audit")
