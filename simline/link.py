@@ -31,6 +31,7 @@ class Link:
         self._order: Order | None = None
         self._exchanges: deque[Exchange] = deque()
         self._wake, self._stop = threading.Event(), threading.Event()
+        self._ended = threading.Event()
         self._map_fits = False
         self._wait_s = 0.0
         self._losses = 0
@@ -48,6 +49,11 @@ class Link:
         while self._exchanges:
             found.append(self._exchanges.popleft())
         return found
+
+    def wait(self, seconds: float) -> None:
+        """Return when a cycle has ended since the last call, or after so long."""
+        self._ended.wait(seconds)
+        self._ended.clear()
 
     def close(self) -> None:
         """End the thread and the connection. A second call does nothing."""
@@ -70,6 +76,7 @@ class Link:
                 self._client.close()
             else:
                 self._wait_s = 0.0
+            self._ended.set()
 
     def _connect(self) -> bool:
         if self._stop.wait(self._wait_s):

@@ -127,6 +127,9 @@ class Plan:
     """Above 0: a stop before the eye lets the next part in when the box is READY, the trigger's channel free, and fewer
     parts than this wait for their result: the line goes as fast as box and PLC take parts, and no part comes unasked.
     The belt's time stands still meanwhile. 0: no stop."""
+    prompt: bool = False
+    """A scan begins as soon as a cycle of the communication module is through, and `scan_ms` later at the latest; the
+    next cycle begins at once where the scan has something new to say, else `scan_ms` after the last."""
     realtime: bool = False
     """Ask for SCHED_FIFO: world and PLC stand for hardware of their own. Without permission it is skipped."""
     source: Source = field(default_factory=Source)

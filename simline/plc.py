@@ -44,13 +44,18 @@ class Controller:
         self._wires, self._link, self._journal = wires, link, journal
         self._ended_ns: int | None = None
         self._box: PlcState | None = None
+        self._posted: tuple[Order | None, int] = None, 0
+        self._every_ns = round(plan.scan_ms * 1e6) if plan.prompt else 0
 
     def cycle(self, now_ns: int) -> bool:
         """Scan once. Returns False when the world is done, or stopped, and the box owes nothing more."""
         wires, program = self._wires, self.program
         edges = [record[0] for record in wires.eye.take()]
         confirms = [record[0] for record in wires.confirm.take()]
-        self._link.post(program.scan(now_ns, wires[Word.ENCODER], edges, confirms, self._link.take()))
+        order = program.scan(now_ns, wires[Word.ENCODER], edges, confirms, self._link.take())
+        if order != self._posted[0] or now_ns - self._posted[1] >= self._every_ns:
+            self._posted = order, now_ns
+            self._link.post(order)
         for window in program.windows:
             wires.windows.put(window.number, window.start, window.end)
         program.windows.clear()
@@ -92,7 +97,7 @@ class Controller:
         self._wires[Word.PLC_STATE] = PlcState.DONE
 
 
-def run(plan: Plan, wires: Wires, link: Module, journal: Journal) -> None:
+def run(plan: Plan, wires: Wires, link: Link, journal: Journal) -> None:
     """Scan every `scan_ms` until there is nothing more to do."""
     controller = Controller(plan, wires, link, journal)
     period_ns = round(plan.scan_ms * 1e6)
@@ -100,7 +105,10 @@ def run(plan: Plan, wires: Wires, link: Module, journal: Journal) -> None:
     while controller.cycle(time.monotonic_ns()):
         due_ns += period_ns
         late_ns = time.monotonic_ns() - due_ns
-        if late_ns < 0:
+        if late_ns < 0 and plan.prompt:
+            link.wait(-late_ns / 1e9)
+            due_ns = time.monotonic_ns()
+        elif late_ns < 0:
             time.sleep(-late_ns / 1e9)
         elif late_ns > period_ns:
             due_ns += late_ns  # cycles the host took away are not caught up

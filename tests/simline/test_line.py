@@ -53,6 +53,23 @@ def test_a_run_ends_by_itself_and_adds_up(tmp_path: Path, core: Any, modbus_box:
     assert found.passed + found.ok_but_hit >= 40
 
 
+def test_a_metered_line_goes_as_fast_as_the_box_takes_parts_and_misses_none(
+    tmp_path: Path, core: Any, modbus_box: Any, write_plan: Any
+) -> None:
+    """The belt alone would bring 40 parts a second; the box takes 20."""
+    box = modbus_box(core(exposure_s=0.05))
+    quick = FAST | {"speed_mm_s": 2000.0, "eye_to_gate_mm": 1000.0, "commit_mm": 300.0}
+    line = start(write_plan(count=60, modbus={"port": box.port}, belt=quick, metered=4, prompt=True, scan_ms=2.0))
+    said, complaints = line.communicate(timeout=50)
+    assert (line.returncode, complaints) == (0, "")
+    assert json.loads(said.splitlines()[-1])["parts"] == 60
+    assert box.core.parts == list(range(1, 61))
+    assert box.core.missed == 0
+    found = judged(tmp_path, box.core.ledger)
+    assert found.passed_without_ok == found.no_disposition == found.two_dispositions == found.unseen == 0
+    assert found.passed >= 40
+
+
 def test_line0_is_pulsed_for_every_part_and_faults_reach_the_scene(
     tmp_path: Path, core: Any, modbus_box: Any, write_plan: Any
 ) -> None:

@@ -44,4 +44,5 @@ def plan_of(parts: int, given: int, of: int) -> dict[str, Any]:
         "scan_ms": 1.0,
         "tick_ms": 1.0,
         "metered": UNDER_WAY,
+        "prompt": True,
     }
