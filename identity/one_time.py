@@ -29,15 +29,9 @@ def secret_text(secret: bytes) -> str:
 
 def address_of(secret: bytes, person: str, box: str) -> str:
     """What a phone scans: the `otpauth` address."""
-    asked = {
-        "secret": base64.b32encode(secret).decode("ascii"),
-        "issuer": box,
-        "algorithm": "SHA1",
-        "digits": DIGITS,
-        "period": PERIOD_S,
-    }
     box = box.replace(":", " ")  # it parts box and person
-    asked["issuer"] = box
+    # SHA-1, six digits and 30 s are what an app takes where nothing is said: the code to be scanned is the smaller.
+    asked = {"secret": base64.b32encode(secret).decode("ascii"), "issuer": box}
     return f"otpauth://totp/{quote(f'{box}:{person}', safe=':')}?{urlencode(asked, quote_via=quote)}"
 
 

@@ -9,6 +9,7 @@ from okng.bus.asks import Ask, new_id
 from okng.bus.clock import SECOND, now_ns
 from okng.identity.one_time import PERIOD_S, code_of, step_at
 from okng.records import lockout, second, second_desk
+from okng.records.recovery import recover_keeper
 from okng.records.second import hashed_code
 from okng.records.secret import hashed_password
 from okng.records.tasks import records_desk
@@ -241,6 +242,16 @@ def test_who_edits_users_takes_it_off_who_lost_the_phone(phone: Phone) -> None:
     assert room.people.recovery_left("eve") == 0
     assert password(room)["name"] == "eve"
     assert "second factor taken off" in room.trail()
+
+
+def test_who_is_helped_at_the_console_has_none_any_more(phone: Phone) -> None:
+    room = phone.room
+    turn_on(phone, "ann")
+    room.ledger.close()
+    recover_keeper(room.store, "ann", "another one")
+    room.open()
+    assert room.people.person("ann").second_since == ""
+    assert room.done("account.sign_in", who="ann", secret="another one", **AWAY)["name"] == "ann"
 
 
 def test_ones_own_is_taken_off_at_the_box_alone(phone: Phone) -> None:

@@ -238,7 +238,7 @@ def test_a_person_turns_it_on_with_fingers(language: str, page: Page, people: An
     secret = b32decode(page.locator("#typed-secret").inner_text().replace(" ", ""))
     page.fill("#code", code_of(secret, step_at(second.wall_s())))
     page.fill("#secret", "3333")
-    page.locator(".enrol .key.go").click()
+    page.locator(".page-foot .key.go").click()
     expect(page.locator(".codes li")).to_have_count(10)
     looked_at()
     page.locator(".page-foot .key.go").click()
