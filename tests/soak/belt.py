@@ -30,17 +30,17 @@ def belt_of(rate: float, deadline_ms: int) -> dict[str, Any]:
     }
 
 
-def plan_of(parts: int, given: int, of: int) -> dict[str, Any]:
+def plan_of(parts: int, before: int, of: int) -> dict[str, Any]:
     """What the line of one segment is told beyond its belt.
 
-    given: part numbers used before. of: parts of the whole soak; half of them come before the number wraps.
+    before: parts of the segments before. of: parts of the whole soak; half of them come before the number wraps.
     """
     return {
         "source": {"kind": "rendered", "defect_percent": 5.0},
         "count": parts,
         "width": VIEW_PX,
         "height": VIEW_PX,
-        "first_part": (LAST - of // 2 + given - 1) % LAST + 1,
+        "first_part": (LAST - of // 2 + before - 1) % LAST + 1,
         "scan_ms": 1.0,
         "tick_ms": 1.0,
         "metered": UNDER_WAY,

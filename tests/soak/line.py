@@ -5,7 +5,9 @@ Time is compressed by the belt alone: deadlines, heartbeats and the handshake st
 
 import contextlib
 import os
+import shutil
 import time
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -74,6 +76,8 @@ class Soak(Demonstration):
 
     def _workspace(self) -> Workspace:
         if self._goes_on:
+            known = tomllib.loads((self.options.out / "okng.toml").read_text(encoding="utf-8"))
+            shutil.rmtree(known["box"]["run_dir"], ignore_errors=True)  # of one that was killed
             return open_workspace(self.options.out)
         return make_workspace(self.options.out, keep_model=self.options.keep_model)
 
@@ -86,7 +90,7 @@ class Soak(Demonstration):
             log = self.space.line_log / f"{self.segment.number:04d}"
             log.mkdir(exist_ok=True)
             parts = self.soak.parts - self.segment.before
-            line = plan_of(parts, self.segment.given, self.soak.parts)
+            line = plan_of(parts, self.segment.before, self.soak.parts)
             plan = {**super()._plan(), **line, "out": str(log), "belt": self.belt, "modbus": {"port": self.modbus_port}}
             write_settings(
                 self.space,

@@ -65,9 +65,11 @@ def _segment(one: Segment) -> dict[str, Any]:
 def cpu_ms(segments: list[Segment]) -> dict[str, float]:
     """Milliseconds of a core for a part, by process, of the longest segment; `total` of all but this program."""
     longest = max((one.samples for one in segments), key=len, default=[])
-    if len(longest) < 2:
+    names = set(longest[0].processes) if longest else set()
+    whole = [one for one in longest if names <= set(one.processes)]  # the last ones may be without the line
+    if len(whole) < 2:
         return {}
-    found = longest[-1].cpu_ms(longest[0])
+    found = whole[-1].cpu_ms(whole[0])
     found.pop("soak itself", None)
     return {**found, "total": round(sum(found.values()), 3)}
 

@@ -15,8 +15,6 @@ from .tally import Tally
 from .vitals import Sample, Vital
 
 NAME = "segments.json"
-SKIPPED = 100_000
-"""Part numbers left out after a segment that was killed: how many it gave is not known exactly."""
 
 
 @dataclass(slots=True)
@@ -29,8 +27,6 @@ class Segment:
     """Runs of io from this one on are its own, up to the next segment's."""
     before: int
     """Parts counted before it."""
-    given: int
-    """Part numbers used before it."""
     samples: list[Sample] = field(default_factory=list)
     ended_at: str = ""
     """Empty: it was killed, or runs."""
@@ -65,18 +61,13 @@ class Course:
         return sum(one.parts for one in self.segments)
 
     @property
-    def given(self) -> int:
-        """Part numbers that are used up."""
-        return sum(one.parts if one.ended else SKIPPED for one in self.segments)
-
-    @property
     def finished(self) -> bool:
         """All parts that were asked for are through."""
         return self.parts >= int(self.asked["parts"])
 
     def begin(self, at: str, first_epoch: int) -> Segment:
-        """A new segment."""
-        made = Segment(len(self.segments) + 1, at, first_epoch, self.parts, self.given)
+        """A new segment. After one that was killed its numbers are given again: another run of io keeps them apart."""
+        made = Segment(len(self.segments) + 1, at, first_epoch, self.parts)
         self.segments.append(made)
         return made
 

@@ -14,9 +14,10 @@ import pytest
 
 from okng.bus.errors import BadSettings
 from okng.tests.soak.__main__ import UNFINISHED
+from okng.tests.soak.belt import plan_of
 from okng.tests.soak.options import SoakOptions
 from okng.tests.soak.report import judged
-from okng.tests.soak.segments import SKIPPED, Course, read_course
+from okng.tests.soak.segments import Course, read_course
 from okng.tests.soak.slopes import pooled, slope
 from okng.tests.soak.tally import Tally, tallied
 from okng.tests.soak.verdict import MB, Limits, over_all, verdict
@@ -143,7 +144,8 @@ def test_a_soak_goes_on_as_it_was_asked_and_what_was_killed_does_not_count(tmp_p
     assert found is not None
     assert found.segments[0] == first
     third = found.begin("then", 3)
-    assert (third.number, third.before, third.given) == (3, 600, 600 + SKIPPED)
+    assert (third.number, third.before) == (3, 600)
+    assert plan_of(400, 600, 1000)["first_part"] == 100, "after 2**32 - 1 comes 1"
     assert judged(found).objections[-1] == "600 of 1000 parts are through"
     with pytest.raises(BadSettings, match="afresh"):
         read_course(tmp_path, SoakOptions(parts=999).kept(), afresh=False)
@@ -191,10 +193,10 @@ def test_a_short_soak_of_the_whole_line_in_two_segments_grows_nothing_wraps_and_
     assert first["parts"] == through
     assert second["parts"] == PARTS - through
     assert first["tally"]["wrapped"] or second["tally"]["wrapped"]
-    for name in ("parts", "triggered", "rendered"):
-        assert first["tally"][name] + second["tally"][name] == PARTS
+    for name in ("triggered", "rendered"):  # the one at the eye may have been stopped before
+        assert PARTS - 1 <= first["tally"][name] + second["tally"][name] <= PARTS
     assert first["tally"]["judged"] + second["tally"]["judged"] > 0.9 * PARTS
-    assert second["ledger"]["triggers"] == PARTS
+    assert second["ledger"]["triggers"] == first["tally"]["triggered"] + second["tally"]["triggered"]
     assert len(second["samples"]) >= 5
     assert {"io", "camera-top", "inspect", "inspect-standby", "records", "web", "shift"} <= set(
         second["samples"][-1]["processes"]
