@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import time
 import tomllib
 import zipfile
+from base64 import b32decode
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,15 @@ import pytest
 from click.testing import CliRunner
 
 from okng.appliance.support_door import support_bundle
+from okng.bus.asks import Ask, new_id
 from okng.bus.degraded import give_up
 from okng.bus.heartbeat import Heartbeat
+from okng.bus.rights import COMMANDS
 from okng.bus.stacks import stacks_folder
+from okng.identity.one_time import code_of, step_at
+from okng.records.bookkeeping import rows
+from okng.records.ledger import Ledger
+from okng.records.tasks import records_desk
 from okng.settings import Settings
 from okng.workshop.support_archive import Archive
 from okng.workshop.support_secrets import STRUCK, cleaned, shown_settings, struck_out
@@ -126,6 +135,35 @@ def test_no_planted_secret_is_in_it_and_what_helps_is(box: Path) -> None:
     assert processes["processes"]["io"]["health"] == "lost"
     assert processes["given_up"][0]["name"] == "web"
     assert "see trouble.txt" in said
+
+
+def test_nothing_of_a_second_factor_is_in_it(box: Path) -> None:
+    """The ledger is whole here: its facts are in, and neither secret nor codes nor what is kept of them."""
+    store = box / "store"
+    (store / "ledger.db").unlink()
+    with closing(Ledger(store)) as ledger:
+        desk = records_desk(ledger, store, lambda: "", lambda _: None)
+
+        def done(command: str, by: str, **body: object) -> dict[str, Any]:
+            answer = desk.answer(Ask(new_id(), command, by, COMMANDS[command].right, "", body))
+            assert answer.done, answer.detail
+            return answer.body
+
+        done("account.first", "", name="ann", password="correct horse")
+        told = done("account.second_begin", "ann")
+        secret = told["secret"].replace(" ", "")
+        with (box / "okng.log").open("a", encoding="utf-8") as log:
+            log.write(f"who scanned {told['address']} did well\n")
+        code = code_of(b32decode(secret), step_at(time.time()))
+        codes = done("account.second_confirm", "ann", code=code, secret="correct horse")["codes"]
+        with ledger.transaction() as db:
+            kept = [str(value) for row in rows(db, "select secret, key from second_factor") for value in row]
+            kept += [str(value) for (value,) in rows(db, "select hash from recovery_code")]
+    _, parts = made(box)
+    assert json.loads(parts["ledger.json"])["counts"], "it was read"
+    whole = b"\n".join(parts.values()).decode()
+    assert "did well" in whole
+    assert [hidden for hidden in (secret, *codes, *kept) if hidden in whole] == []
 
 
 def test_it_is_whole_in_itself_and_names_what_could_not_be_had(box: Path) -> None:
