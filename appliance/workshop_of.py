@@ -23,5 +23,6 @@ def box_of(settings_file: Path) -> Box:
         authorities=tuple(folder / file for file in settings.sync.authorities) if settings.sync else (),
         options=settings.workshop,
         signatures_required=settings.records.signatures_required,
+        papers_days=settings.records.retention.papers_days,
         settings_model=Settings,
     )

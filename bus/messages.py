@@ -342,6 +342,10 @@ class RecordsState:
     """Why the last backup failed; empty: it did not."""
     away: str = ""
     """Why the folder of the store is not on its disk, so that nothing is written; empty: it is."""
+    papers: int = 0
+    """Back-ups that will be deleted by their age."""
+    papers_days: int = 0
+    """Until the first of them is."""
 
 
 @dataclass(frozen=True, slots=True)

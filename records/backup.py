@@ -20,12 +20,12 @@ from .audit import Deed
 from .bookkeeping import audit
 from .clerk import allowed, answered, keep_answer
 from .copies import copy_ledger, finished, ledger_bytes
+from .copy_names import FOLDER
 from .durable import make_folder
 from .ledger import Ledger
 from .schema import FILE
 
 log = logging.getLogger(__name__)
-FOLDER = "backups"
 _SOON_S = 0.1
 """A small copy is waited for; of a large one the trail tells."""
 

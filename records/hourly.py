@@ -6,7 +6,6 @@ under the empty place where the medium is mounted.
 
 import logging
 import os
-import re
 import shutil
 import threading
 from contextlib import suppress
@@ -22,12 +21,13 @@ from .audit import Deed
 from .backup import Made
 from .bookkeeping import audit
 from .copies import copy_ledger, finished, ledger_bytes
+from .copy_names import copies as copies
+from .copy_names import made_at
 from .ledger import Ledger
 from .options import RecordsOptions
 from .restore import looked_at
 
 log = logging.getLogger(__name__)
-_NAMED = re.compile(r"ledger-(\d{8}T\d{6})\d*Z\.db")
 _HOUR_NS = 3600 * SECOND
 _AGAIN_NS = 600 * SECOND
 """After one that failed."""
@@ -137,13 +137,6 @@ class Hourly:
         return [one.name for one in gone]
 
 
-def copies(folder: Path) -> list[Path]:
-    """Finished copies in a folder, oldest first: those of a time to come were made before the clock was set back."""
-    now = f"ledger-{utc_stamp()}.db"
-    found = (one for one in folder.glob("ledger-*.db") if _NAMED.fullmatch(one.name))
-    return sorted(found, key=lambda one: (one.name <= now, one.name))
-
-
 def _first_ns(options: RecordsOptions) -> int:
     """How long until the first one is due, by the newest there is: a restart begins no new hour."""
     folder = options.backup_to
@@ -151,9 +144,9 @@ def _first_ns(options: RecordsOptions) -> int:
         kept = copies(folder) if folder is not None else []
     except OSError:
         kept = []
-    if not kept or (named := _NAMED.fullmatch(kept[-1].name)) is None:
+    if not kept:
         return 0
-    made = datetime.strptime(named[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    made = made_at(kept[-1])
     age_s = (datetime.now(UTC) - made).total_seconds()
     log.info("the newest backup in %s is of %s", folder, utc_text(made))
     whole = options.backup_every_h * _HOUR_NS

@@ -8,6 +8,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ..bus.clock import utc_text
+from .copy_names import FOLDER as BACKUPS
+from .copy_names import copies, made_at
 from .owed import NOTHING
 from .read import LedgerReader
 from .retention_growth import growth
@@ -45,6 +47,16 @@ class Shelf:
 
 
 @dataclass(frozen=True, slots=True)
+class Backups:
+    """Copies of the ledger in the store."""
+
+    copies: int
+    bytes: int
+    oldest_at: str
+    """UTC; empty: there is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Storage:
     """All of it."""
 
@@ -71,6 +83,13 @@ class StorageReader:
             return RetentionOptions.model_validate_json(said) if said else RetentionOptions()
         except ValidationError:  # noted by another version
             return RetentionOptions()
+
+    def backups(self) -> Backups:
+        """Back-ups that were made by hand. OSError."""
+        kept = copies(self._reader.store / BACKUPS)
+        sizes = [one.stat().st_size for one in kept if one.exists()]
+        oldest_at = utc_text(min(map(made_at, kept))) if kept else ""
+        return Backups(len(kept), sum(sizes), oldest_at)
 
     def storage(self, options: RetentionOptions, disk: Disk, now: datetime | None = None) -> Storage:
         """What there is now. BadLedger."""

@@ -19,6 +19,7 @@ from ..bus.clock import utc_text
 from .audit import Deed
 from .bookkeeping import audit
 from .owed import NOTHING, Owed, owed
+from .papers import Due, Papers
 from .read import LedgerReader
 from .rescued import waiting
 from .retention_growth import Grown, growth
@@ -72,6 +73,8 @@ class Told:
     """Pictures that the cloud had not taken when they went, since the ledger was made."""
     soon: Mapping[str, int] = field(default_factory=dict)
     """Classes whose pictures go before their time, and in about how many days."""
+    papers: Due = field(default_factory=Due)
+    """Back-ups that go by their age."""
 
 
 def disk_of(store: Path) -> Disk:
@@ -102,6 +105,7 @@ class Retention:
         self._now, self._doubt = now, doubt
         self._reader = LedgerReader(store)
         self._sweep = Sweep(store, options.stray_days, write, doubt)
+        self._papers = Papers(store, options, write, doubt)
         self._draining = self._said = False
         self._run: Counter[tuple[str, str]] = Counter()
         self._run_bytes = 0
@@ -128,6 +132,7 @@ class Retention:
             return True
         if self._rows():
             return True
+        self._papers.step(self._now())
         self._tell()
         return self._sweep.step(self._now())
 
@@ -157,7 +162,8 @@ class Retention:
             if self._grown_at is None or (now - self._grown_at).total_seconds() > GROWN_S:
                 self._grown, self._grown_at = growth(ask, now), now
         self._draining = self._draining and (wish is not None or disk.used_percent > options.high_percent)
-        self.told = Told(disk.used_percent, self._draining, left.unsent, given_up, self._soon(held, first, disk, now))
+        soon = self._soon(held, first, disk, now)
+        self.told = Told(disk.used_percent, self._draining, left.unsent, given_up, soon, self._papers.due)
         return wish, victims
 
     def _soon(

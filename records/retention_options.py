@@ -36,6 +36,9 @@ class RetentionOptions(BaseModel):
     thumb_gb: Gb = 0.0
     rows_days: Days = 0
     """Rows of parts. 0: never deleted. Their sums stay in any case, and so do rows that a person said something of."""
+    papers_days: Days = 365
+    """Papers that the box has made: back-ups made by hand (the last one stays for ever), support bundles, exports and
+    reports. Back-ups are announced `warn_days` before, and never deleted sooner after that."""
     high_percent: float = Field(default=85.0, ge=10.0, le=99.0)
     """A disk that is so full gives up pictures before their time: of passed parts first, of rejects last."""
     low_percent: float = Field(default=75.0, ge=5.0, le=98.0)

@@ -73,6 +73,8 @@ class StateTeller:
             soon=dict(told.soon),
             backup=self.voices.backup(),
             away=self._away,
+            papers=told.papers.papers,
+            papers_days=told.papers.days,
         )
         if state != self._last or now - self._said_ns >= SECOND:
             self._last, self._said_ns = state, now

@@ -266,6 +266,15 @@ _ALL = (
         explained_by=("pictures.shed", "disk.low"),
     ),
     Kind(
+        "papers.soon",
+        4,
+        "Old back-ups will be deleted in about %(days)s days",
+        "%(count)s back-ups are older than the settings keep them. The last one stays.",
+        "Copy those that are still needed elsewhere, or let papers be kept longer: Administration, Storage.",
+        on_ns=60 * SECOND,
+        off_ns=600 * SECOND,
+    ),
+    Kind(
         "pictures.shed",
         3,
         "Pictures are given up to make room",

@@ -52,6 +52,8 @@ class StoreSource:
             found["pictures.none"] = {"free": f"{state.free_percent:.1f}"}
         for kind, days in state.soon.items():
             found[f"pictures.soon:{kind}"] = {"kind": kind, "days": str(days)}
+        if state.papers:
+            found["papers.soon"] = {"count": str(state.papers), "days": str(state.papers_days)}
         if state.clock:
             found["clock.doubt"] = {"detail": state.clock}
         if state.backup:

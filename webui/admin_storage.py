@@ -20,7 +20,7 @@ from .web import Web
 
 Answered = str | Response | tuple[str, int]
 SECTION = "records.retention"
-RULES = ("high_percent", "low_percent", "hard_cap_percent", "warn_days", "stray_days", "rows_days")
+RULES = ("high_percent", "low_percent", "hard_cap_percent", "warn_days", "stray_days", "rows_days", "papers_days")
 """Keys that are of no class."""
 BACKUPS = 20
 
@@ -71,6 +71,7 @@ def _page(web: Web, reader: StorageReader, wrong: str = "") -> tuple[str, int]:
         disk = _disk(web)
         found = reader.storage(options, disk)
         told = web.people.audit_page(None, BACKUPS, "backup ")
+        held = reader.backups()
     except (BadLedger, OSError):
         abort(503)
     made = next((row for row in told if row.what == "backup made"), None)
@@ -87,6 +88,7 @@ def _page(web: Web, reader: StorageReader, wrong: str = "") -> tuple[str, int]:
         sha256=known.body.get("sha256", "") if known is not None and known.done else "",
         editable=bool(known is not None and known.done),
         backup=made,
+        backups=held,
         failed=failed,
         wrong=wrong,
         saved="saved" in request.args,
@@ -115,5 +117,6 @@ def _rule(key: str) -> str:
         "warn_days": gettext("warn … days before"),
         "stray_days": gettext("files without a row: days"),
         "rows_days": gettext("rows of parts: days (0: for ever)"),
+        "papers_days": gettext("back-ups, bundles, exports, reports: days (0: for ever)"),
     }
     return str(words[key])

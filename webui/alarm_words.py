@@ -156,6 +156,11 @@ KIND_WORDS: dict[str, tuple[str, str, str]] = {
         N_("The disk or their quota does not last for as long as the settings promise. Class: %(kind)s."),
         N_("Ask the administrator to make room, or to keep fewer days: Administration, Storage."),
     ),
+    "papers.soon": (
+        N_("Old back-ups will be deleted in about %(days)s days"),
+        N_("%(count)s back-ups are older than the settings keep them. The last one stays."),
+        N_("Copy those that are still needed elsewhere, or let papers be kept longer: Administration, Storage."),
+    ),
     "pictures.shed": (
         N_("Pictures are given up to make room"),
         N_("%(free)s %% of the disk are free. Pictures of passed parts go first, those of rejects last; rows stay."),

@@ -6,6 +6,8 @@ from flask import Blueprint, Response, abort, current_app, jsonify, redirect, re
 from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
+from ..bus.errors import BadLedger
+from ..records.keep_read import StorageReader
 from .access import needs
 from .press import Press
 from .spans import in_own_zone
@@ -19,7 +21,15 @@ _CSS = Path(__file__).parent / "static" / "css"
 def paper_views(web: Web) -> Blueprint:
     """Make the blueprint."""
     views = Blueprint("papers", __name__, url_prefix="/papers")
-    press = Press(web.run_dir)
+    reader = StorageReader(web.store)
+
+    def days() -> int:
+        try:
+            return reader.rules().papers_days
+        except BadLedger:
+            return 0
+
+    press = Press(web.run_dir, days)
     views.record_once(lambda state: state.app.extensions.__setitem__("okng-press", press))
     views.add_app_template_filter(date_minute, "date_minute")
     views.add_app_template_global(paper_styles, "paper_styles")

@@ -10,7 +10,9 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
 from .paper import WITHOUT
@@ -26,7 +28,9 @@ _NAME = re.compile(r"^[A-Za-z0-9._-]{1,120}$")
 class Press:
     """Makes PDFs in the background. May be shared by threads."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, days: Callable[[], int] = lambda: 0) -> None:
+        """days: so long PDFs are kept; 0: by their number alone."""
+        self._days = days
         self._folder = run_dir / FOLDER
         self._lock = threading.Lock()
         self._busy = ""
@@ -93,5 +97,7 @@ class Press:
 
     def _clear(self) -> None:
         held = sorted(self._folder.glob("*.pdf"), key=lambda file: file.stat().st_mtime_ns)
-        for file in held[:-KEPT]:
-            file.unlink(missing_ok=True)
+        old_s = time.time() - self._days() * 86_400 if self._days() else 0.0
+        for place, file in enumerate(held):
+            if place < len(held) - KEPT or file.stat().st_mtime < old_s:
+                file.unlink(missing_ok=True)

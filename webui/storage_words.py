@@ -10,6 +10,7 @@ CLASSES = {
     "golden": N_("labelled and marked parts"),
     "thumb": N_("small pictures of rejects"),
     "stray": N_("files that no row names"),
+    "paper": N_("back-ups"),
     "row": N_("rows of parts"),
 }
 """By the names of `records.schema_keep`, and of `given_up`."""

@@ -32,6 +32,8 @@ class Box:
     options: WorkshopOptions
     signatures_required: tuple[str, ...] = ()
     """Electronic signatures a model needs before it is put in place, as `[records]` says."""
+    papers_days: int = 0
+    """So long results of finished work are kept, as `[records.retention]` says; 0: by their number alone."""
     settings_model: type[BaseModel] | None = None
     """What the settings are made of: a support bundle shows what they say is no secret. None: nothing of them."""
 

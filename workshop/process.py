@@ -4,9 +4,11 @@ Nothing on the line waits for it. It may be killed at any time: drafts, recipes,
 """
 
 import logging
+import time
 
 from ..bus.asks import Desk
 from ..bus.channel import AskDoor, Publisher, ask_address, workshop_address
+from ..bus.clock import SECOND, now_ns
 from ..bus.heartbeat import Heartbeat
 from ..bus.messages import Health
 from ..bus.stop import Stop
@@ -25,6 +27,7 @@ from .works import Works, command_of
 log = logging.getLogger(__name__)
 OWNER = "workshop"
 _WAIT_MS = 50
+_TIDY_NS = 3600 * SECOND
 
 
 def run(box: Box, read_box: ReadBox) -> int:
@@ -52,9 +55,14 @@ def run(box: Box, read_box: ReadBox) -> int:
     )
     heartbeat.health = Health.READY
     log.info("workshop in %s: %d drafts", options.folder, len(drafts.all()))
+    tidy_ns = now_ns()
     try:
         while not stop.asked.is_set():
             heartbeat.turn(done=door.serve(desk, _WAIT_MS))
+            if now_ns() >= tidy_ns:
+                tidy_ns = now_ns() + _TIDY_NS
+                for one in works.forget_older(box.papers_days, time.time()):
+                    log.info("%s of %s, made for %s, is older than papers_days: deleted", one.what, one.about, one.who)
             eye.listen()
             ended = works.turn()
             if ended is not None:

@@ -26,6 +26,8 @@ from .whole import put, put_json
 _LOG = logging.getLogger(__name__)
 ORDER, RESULT, STATE, SAID = "order.json", "result.json", "state.json", "said.log"
 BROKEN_OFF = "broken off: the workshop was ended meanwhile; begin again"
+PAPERS = frozenset(("bundle", "export"))
+"""Works whose results are files that somebody takes away: support bundles, exported labels."""
 _STOP_MS = 2000
 _TOLD_MS = 200
 """Progress is told at most so often."""
@@ -230,6 +232,21 @@ class Works:
         for id_ in finished[: max(0, len(finished) - self._kept)]:
             del self._works[id_]
             shutil.rmtree(self._folder / id_, ignore_errors=True)
+
+    def forget_older(self, days: int, now_s: float) -> list[Work]:
+        """Let go of files for people (`PAPERS`) that are so many days old; return their works. days 0: of none."""
+        finished = [one for one in self._works.values() if one.what in PAPERS and one.state in ("done", "failed")]
+        gone = [one for one in finished if days and now_s - self._ended_s(one, now_s) > days * 86_400]
+        for one in gone:
+            del self._works[one.id]
+            shutil.rmtree(self._folder / one.id, ignore_errors=True)
+        return gone
+
+    def _ended_s(self, one: Work, unknown_s: float) -> float:
+        try:
+            return (self._folder / one.id / STATE).stat().st_mtime
+        except OSError:
+            return unknown_s
 
     def _read(self) -> list[Work]:
         """What an earlier workshop left, in order of time. What is not whole is removed."""

@@ -71,3 +71,7 @@ def test_a_disk_that_is_not_there_is_named_and_explains_what_follows_from_it() -
     assert found["records.away"] == {"detail": "/store: its disk is not mounted there"}
     for follows in ("records.stuck", "pictures.none", "disk.low"):
         assert "records.away" in KINDS[follows].explained_by
+
+
+def test_back_ups_that_will_go_are_told_in_time() -> None:
+    assert told(replace(WELL, papers=3, papers_days=6)) == {"papers.soon": {"count": "3", "days": "6"}}

@@ -56,6 +56,24 @@ def test_it_tells_what_is_kept_and_what_was_given_up(client: FlaskClient, people
         assert ">41<" in page(client)
 
 
+def test_back_ups_are_counted_and_what_will_go_is_told(client: FlaskClient, people: Any) -> None:
+    folder = people.store / "backups"
+    folder.mkdir()
+    for day in ("20240101", "20250101"):
+        (folder / f"ledger-{day}T120000000000Z.db").write_bytes(bytes(2_000_000))
+    found = page(client)
+    assert "2 in the store, 4.0 MB, the oldest of 2024-01-01" in found
+    assert "will be deleted" not in found
+    assert ">365<" in found  # how long they are kept
+    with Publisher(records_state_address(people.run_dir)) as said:
+        for _ in range(100):
+            said.send(RecordsState(Health.READY, "", 60.0, "kept", papers=1, papers_days=6))
+            if "will be deleted, the first in about 6 days" in page(client):
+                break
+            time.sleep(0.05)
+        assert "1 old back-ups will be deleted, the first in about 6 days" in page(client)
+
+
 def test_the_rules_are_set_as_settings_are(client: FlaskClient, people: Any, tmp_path: Path) -> None:
     values = tomllib.loads("[records.retention]\nreject_days = 100\n")
     known = {"text": "", "sha256": "cd" * 32, "values": values, "file": "okng.toml", "backups": []}

@@ -1,6 +1,7 @@
 """Trends, report and study without a browser: one truth on all pages, PDFs in both languages, rights."""
 
 import json
+import os
 import re
 import time
 import zlib
@@ -212,6 +213,22 @@ def test_a_pdf_that_cannot_be_made_is_said(run_dir: Path, monkeypatch: pytest.Mo
         time.sleep(0.02)
     assert press.state(name) == "failed"
     assert press.file(name) is None
+
+
+def test_pdfs_go_by_number_and_by_age(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("okng.webui.press.KEPT", 2)
+    days = [0]
+    press = Press(run_dir, lambda: days[0])
+    folder = run_dir / "papers"
+    folder.mkdir()
+    for age in (0, 5, 40):
+        (folder / f"d{age}.pdf").touch()
+        os.utime(folder / f"d{age}.pdf", (time.time() - age * 86_400,) * 2)
+    press._clear()
+    assert sorted(file.name for file in folder.iterdir()) == ["d0.pdf", "d5.pdf"]
+    days[0] = 3
+    press._clear()
+    assert [file.name for file in folder.iterdir()] == ["d0.pdf"]
 
 
 def test_bars_add_up_and_moments_are_local() -> None:
