@@ -39,7 +39,7 @@ def read_signed(store: Path) -> dict[str, frozenset[str]]:
         return {str(digest): frozenset(map(str, meanings)) for digest, meanings in content["recipes"].items()}
     except OSError as error:
         raise BadLedger(f"{path}: {error.strerror}: records writes it at its start") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadLedger(f"{path}: is no list of signatures ({error!r}): records writes it at its next start") from error
 
 

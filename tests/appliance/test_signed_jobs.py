@@ -120,7 +120,9 @@ def test_without_the_rule_no_list_is_asked_for(jobs: Jobs, tmp_path: Path) -> No
     assert free.table().first.lacks() == ""
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"version": 2, "recipes": {}}', '{"version": 1, "recipes": []}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"version": 2, "recipes": {}}', '{"version": 1, "recipes": []}', "[" * 100_000]
+)
 def test_a_list_that_does_not_read_counts_for_nothing(content: str, tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(content)
     with pytest.raises(BadLedger, match=r"records writes it|expected 1"):
