@@ -28,7 +28,7 @@ def camera_findings(name: str, options: CameraOptions, run_dir: Path) -> list[Fi
         return [_folder_finding(name, options.folder)]
     if options.driver in ("video", "aravis"):
         return [_driver_finding(name, options)]
-    producer = _producer_finding(name, options.producer)
+    producer = _producer_finding(name, options)
     if producer.ok is False:
         return [producer]
     return [producer, _seen_finding(name, options, run_dir)]
@@ -64,13 +64,27 @@ def _driver_finding(name: str, options: CameraOptions) -> Finding:
     return Finding(what, True, f"{address.kind} {address.name}")
 
 
-def _producer_finding(name: str, producer: Path | None) -> Finding:
-    what = f"camera {name}: driver"
+def _unnamed() -> list[Path]:
+    """Producers that a camera without one of its own is looked for with; a link and its file are one."""
+    return sorted({file.resolve() for file in producers_in_path()})
+
+
+def _producer_finding(name: str, options: CameraOptions) -> Finding:
+    what, producer = f"camera {name}: driver", options.producer
     if producer is None:
-        files = producers_in_path()
-        if len(files) != 1:
+        files = _unnamed()
+        if not files:
             advice = f"Install the camera maker's GenTL producer and set camera.{name}.producer to its .cti file."
-            return Finding(what, False, f"{len(files)} producers in {PATH}, none named in the settings", advice)
+            return Finding(what, False, f"0 producers in {PATH}, none named in the settings", advice)
+        if len(files) > 1:
+            names = ", ".join(file.name for file in files)
+            found = f"{len(files)} producers in {PATH}, none named in the settings: {names}"
+            if not options.serial:
+                advice = f"Set camera.{name}.producer to the .cti of its maker, or camera.{name}.serial."
+                return Finding(what, False, found, advice)
+            # What runs asks all of them for the serial number: it works, and takes longer.
+            advice = f"Set camera.{name}.producer to the .cti of its maker: the others are not loaded then."
+            return Finding(what, None, found, advice)
         producer = files[0]
     if not producer.is_file():
         advice = f"Install the camera maker's GenTL producer, or mend camera.{name}.producer."
@@ -86,8 +100,16 @@ def _seen_finding(name: str, options: CameraOptions, run_dir: Path) -> Finding:
     if beat is not None and beat.has_moved(now_ns(), _MOVING_NS, _MOVING_NS):
         # Looking loads the producer anew, and some tear the open camera away.
         return Finding(what, True, f"held by okng camera {name} (process {beat.pid}), which says {beat.health}")
+    troubles: tuple[str, ...] = ()
     try:
-        cameras = look(options.producer)
+        files = [] if options.producer else _unnamed()
+        if len(files) > 1:
+            from .discovery import list_cameras
+
+            listing = list_cameras(files)
+            cameras, troubles = [*listing.cameras], listing.troubles
+        else:
+            cameras = look(options.producer)
     except OkngError as error:
         return Finding(what, False, str(error), "Ask the camera maker for a producer that fits this system.")
     seen = ", ".join(f"{each.vendor} {each.model} {each.serial}".strip() for each in cameras) or "none"
@@ -95,7 +117,7 @@ def _seen_finding(name: str, options: CameraOptions, run_dir: Path) -> Finding:
     if not chosen:
         wanted = options.serial or "any"
         advice = "Look at its power and its cable, and whether its network card has an address in its network."
-        return Finding(what, False, f"camera {wanted} is not seen; seen: {seen}", advice)
+        return Finding(what, False, "; ".join((f"camera {wanted} is not seen; seen: {seen}", *troubles)), advice)
     if len(chosen) > 1:
         advice = f"Set camera.{name}.serial to the serial number of the right one."
         return Finding(what, False, f"more than one is seen: {seen}", advice)

@@ -58,6 +58,28 @@ def test_a_producer_nobody_named_is_asked_for(tmp_path: Path, monkeypatch: pytes
     assert "0 producers" in driver.found
 
 
+@pytest.mark.usefixtures("two_cameras")
+def test_of_several_that_nobody_named_the_one_that_sees_the_camera_does(
+    producer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As what runs: all are asked for the serial number. That is worth a word and no fault."""
+    (tmp_path / "bad.cti").write_bytes(b"nothing of the kind")
+    (tmp_path / "link.cti").symlink_to(producer)
+    monkeypatch.setenv("GENICAM_GENTL64_PATH", f"{producer.parent}:{tmp_path}")
+    driver, camera = camera_findings("top", CameraOptions(serial="SN0001"), tmp_path)
+    assert driver.ok is None
+    assert "2 producers" in driver.found
+    assert "bad.cti" in driver.found
+    assert camera.ok is True
+    _, camera = camera_findings("top", CameraOptions(serial="SN9"), tmp_path)
+    assert camera.ok is False
+    assert "camera SN9 is not seen" in camera.found
+    assert "bad.cti" in camera.found, "one that does not load is named"
+    (driver,) = camera_findings("top", CameraOptions(), tmp_path)
+    assert driver.ok is False, "nothing tells which camera is meant"
+    assert "camera.top.serial" in driver.advice
+
+
 def test_a_file_that_is_no_producer_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "bad.cti").write_bytes(b"nothing of the kind")
     _, camera = camera_findings("top", CameraOptions(producer=tmp_path / "bad.cti"), tmp_path)
