@@ -3,6 +3,7 @@
 import contextlib
 import json
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -118,6 +119,11 @@ class SimulatedLine:
             self.state, self.why = str(said.get("state", "")), str(said.get("why", ""))
         self.code = self._process.poll()
         return self.code is None
+
+    def hold(self, on: bool) -> None:
+        """Close the stop before the eye of a metered line, or open it."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGUSR1 if on else signal.SIGUSR2)
 
     def stop(self) -> None:
         """Ask the line to stop and wait."""

@@ -5,6 +5,7 @@
 Each line on stdout is JSON, at least two a second:
 `{"state": "running", "parts": 12, "of": 100, "hit": 2, "passed": 7, "speed_mm_s": 300.0, "plc": "ready", ...}`;
 the last one has the state `done`, `stopped` or `failed`. SIGTERM and SIGINT stop the line, and that is no failure.
+SIGUSR1 closes the stop before the eye of a metered line, SIGUSR2 opens it again.
 """
 
 import json
@@ -48,7 +49,7 @@ def progress(wires: Wires, state: str | None = None) -> dict[str, object]:
     }
 
 
-def run(plan: Plan, plan_path: Path, stop: Event) -> int:
+def run(plan: Plan, plan_path: Path, stop: Event, hold: Event) -> int:
     """Run the line. Returns 0 when it ended by itself or was stopped, 1 or 78 when it failed."""
     wires_path = make_wires()
     wires = Wires(wires_path)
@@ -58,7 +59,7 @@ def run(plan: Plan, plan_path: Path, stop: Event) -> int:
         each: subprocess.Popen([sys.executable, "-m", f"{__package__}.{each}", *rest]) for each in ("world", "plc")
     }
     try:
-        why = _watch(plan, wires, children, stop)
+        why = _watch(plan, wires, children, stop, hold)
         wires[Word.STOP] = 1
         for name, child in children.items():
             try:
@@ -85,13 +86,16 @@ def run(plan: Plan, plan_path: Path, stop: Event) -> int:
     return BAD_SETTINGS if BAD_SETTINGS in codes else 1
 
 
-def _watch(plan: Plan, wires: Wires, children: dict[str, "subprocess.Popen[bytes]"], stop: Event) -> str | None:
+def _watch(
+    plan: Plan, wires: Wires, children: dict[str, "subprocess.Popen[bytes]"], stop: Event, hold: Event
+) -> str | None:
     """Say how it goes until the world is done. Returns why it failed, None if it did not."""
     waiting_since = None
     while not stop.wait(PROGRESS_S):
         for name, child in children.items():
             if child.poll() not in (None, 0):
                 return f"{name} ended with {child.returncode}"
+        wires[Word.HOLD] = hold.is_set()
         say(progress(wires))
         state = wires[Word.STATE]
         if state == State.DONE and children["plc"].poll() == 0:
@@ -114,10 +118,12 @@ def main(arguments: list[str] | None = None) -> int:
     except BadPlan as why:
         sys.stderr.write(f"{why}\n")
         return BAD_SETTINGS
-    stop = Event()
+    stop, hold = Event(), Event()
+    signal.signal(signal.SIGUSR1, lambda *_: hold.set())
+    signal.signal(signal.SIGUSR2, lambda *_: hold.clear())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    return run(plan, path, stop)
+    return run(plan, path, stop, hold)
 
 
 if __name__ == "__main__":

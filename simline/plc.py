@@ -121,7 +121,7 @@ def _show(program: Program, wires: Wires, scans: int) -> None:
     wires[Word.BELT_RUN] = program.belt_run
     wires[Word.TRIGGERED] = program.tally.accepted
     wires[Word.OKS] = program.tally.passed
-    wires[Word.PERMIT] = program.permitted
+    wires[Word.PERMIT] = program.tally.parts if wires[Word.HOLD] else program.permitted
     if not program.linked:
         state = PlcState.NO_LINK
     elif not program.map_fits:

@@ -40,6 +40,7 @@ class Word(enum.IntEnum):
     OKS = 21  # PLC: parts it let pass
     PERMIT = 22  # PLC: so many parts may have passed the stop before the eye (`metered`)
     STOP = 32  # parent: 1 asks both to end
+    HOLD = 33  # parent: 1 lets no part past the stop before the eye
 
 
 class State(enum.IntEnum):

@@ -70,6 +70,27 @@ def test_a_metered_line_goes_as_fast_as_the_box_takes_parts_and_misses_none(
     assert found.passed >= 40
 
 
+def test_a_metered_line_stands_while_it_is_told_to(core: Any, modbus_box: Any, write_plan: Any) -> None:
+    box = modbus_box(core())
+    line = start(write_plan(count=400, modbus={"port": box.port}, belt=FAST, metered=4))
+    assert line.stdout is not None
+    try:
+        while json.loads(line.stdout.readline())["parts"] < 5:
+            pass
+        line.send_signal(signal.SIGUSR1)
+        time.sleep(1.0)
+        stood = len(box.core.parts)
+        time.sleep(1.0)
+        assert len(box.core.parts) == stood < 100
+        line.send_signal(signal.SIGUSR2)
+        time.sleep(1.5)
+        assert len(box.core.parts) > stood
+    finally:
+        line.terminate()
+        line.communicate(timeout=30)
+    assert line.returncode == 0
+
+
 def test_line0_is_pulsed_for_every_part_and_faults_reach_the_scene(
     tmp_path: Path, core: Any, modbus_box: Any, write_plan: Any
 ) -> None:

@@ -36,6 +36,7 @@ from okng.records.check import check
 from okng.simline.build import build
 
 from .belt import MODEL_PX, belt_of, plan_of
+from .brake import Brake
 from .options import SoakOptions
 from .segments import Course, Segment, read_course
 from .tally import tallied
@@ -44,6 +45,8 @@ from .vitals import Sample, Sampler, last_epoch
 
 KEEP = {"ok_gb": 0.01, "uncertain_gb": 0.01, "reject_gb": 0.04, "thumb_gb": 0.01}
 """Quotas of `[records.retention]`: pictures of some ten thousand parts stay, and a million make retention work."""
+DRAIN_S, QUIET_S = 60.0, 3.0
+"""After the last part: as long as the ledger may take, and so long without a new row it is through."""
 START_S = 40.0
 STALL_S = 60.0
 """A line that brings no part for so long has failed."""
@@ -145,11 +148,15 @@ class Soak(Demonstration):
         with SimulatedLine(self.space.plan, self.space.line_log / "line.log") as line:
             begun = moved = 0.0
             parts = 0
+            brake = Brake(line, sampler)
             while not stop.asked.is_set() and line.running:
                 supervisor.watch()
                 now = time.monotonic()
                 if line.parts != parts:
                     begun, moved, parts = begun or now, now, line.parts
+                brake.look(now)
+                if brake.on:
+                    moved = max(moved, brake.moved)
                 if line.parts >= due:
                     due += every
                     self._sample(segment, sampler, supervisor, now - begun)
@@ -160,15 +167,23 @@ class Soak(Demonstration):
                     break
                 stop.asked.wait(0.1)
             segment.seconds = time.monotonic() - begun if begun else 0.0
+            segment.held_s = brake.held_s
             line.stop()
-            end = time.monotonic() + 3.0
-            while time.monotonic() < end:
-                supervisor.watch()
-                time.sleep(0.05)
+            self._drain(supervisor, sampler)
             if line.parts > due - every // 2:  # else the last sample saw nearly all
                 self._sample(segment, sampler, supervisor, segment.seconds)
         if line.code not in (0, None):
             raise OkngError(f"the simulated line failed: {line.why or line.code}; see {self.space.line_log}/line.log")
+
+    def _drain(self, supervisor: Supervisor, sampler: Sampler) -> None:
+        """Wait until the ledger gets nothing more: the last receipts come, and it may be behind."""
+        rows, since = sampler.rows(), time.monotonic()
+        end = since + DRAIN_S
+        while time.monotonic() < min(end, since + QUIET_S):
+            supervisor.watch()
+            time.sleep(0.1)
+            if sampler.rows() != rows:
+                rows, since = sampler.rows(), time.monotonic()
 
     def _sample(self, segment: Segment, sampler: Sampler, supervisor: Supervisor, seconds: float) -> None:
         segment.samples.append(sampler.take({**supervisor.pids(), **_ours()}, seconds))

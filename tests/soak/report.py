@@ -54,6 +54,7 @@ def _segment(one: Segment) -> dict[str, Any]:
         "ended_at": one.ended_at or "killed: its parts do not count",
         "parts": one.parts,
         "seconds": round(one.seconds, 1),
+        "held_s": round(one.held_s, 1),
         "unjudged": sum(sample.unjudged for sample in one.samples),
         "tally": asdict(one.tally),
         "ledger": one.ledger,
@@ -106,5 +107,6 @@ def summary(course: Course) -> str:
     costs = ", ".join(f"{name} {ms:.2f}" for name, ms in cpu_ms([last]).items())
     return (
         f"segment {last.number}: {last.parts} parts at {reached:.1f} a second (a million takes {hours:.1f} h so); "
-        f"{course.parts} of {course.asked['parts']} in all, {unjudged} UNJUDGED\nms of a core for a part: {costs}"
+        f"{course.parts} of {course.asked['parts']} in all, {unjudged} UNJUDGED; "
+        f"the belt stood {last.held_s:.0f} s for the ledger\nms of a core for a part: {costs}"
     )

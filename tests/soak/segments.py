@@ -32,6 +32,8 @@ class Segment:
     """Empty: it was killed, or runs."""
     seconds: float = 0.0
     """From its first part to its last."""
+    held_s: float = 0.0
+    """The belt stood so long because the ledger was far behind."""
     tally: Tally = field(default_factory=Tally)
     ledger: dict[str, int] = field(default_factory=dict)
     """What the ledger came to at its end, all segments together."""

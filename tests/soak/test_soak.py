@@ -15,6 +15,7 @@ import pytest
 from okng.bus.errors import BadSettings
 from okng.tests.soak.__main__ import UNFINISHED
 from okng.tests.soak.belt import plan_of
+from okng.tests.soak.brake import Brake
 from okng.tests.soak.options import SoakOptions
 from okng.tests.soak.report import judged
 from okng.tests.soak.segments import Course, read_course
@@ -158,6 +159,27 @@ def test_a_soak_goes_on_as_it_was_asked_and_what_was_killed_does_not_count(tmp_p
     assert judged(found).objections[-1] == "segment 3: web was started again 1 times"
     found.write(tmp_path)
     assert read_course(tmp_path, asked, afresh=False) is None, "that one is through"
+
+
+def test_the_belt_stands_while_the_ledger_is_far_behind_and_goes_on_when_it_has_caught_up() -> None:
+    class Both:
+        def __init__(self) -> None:
+            self.parts, self.stored, self.told = 0, 0, list[bool]()
+
+        def hold(self, on: bool) -> None:
+            self.told.append(on)
+
+        def rows(self) -> int:
+            return self.stored
+
+    both = Both()
+    brake = Brake(both, both)
+    for now, parts, stored in ((10, 100, 90), (20, 2000, 400), (20.5, 2000, 1999), (30, 2000, 1000), (40, 2000, 1990)):
+        both.parts, both.stored = parts, stored
+        brake.look(now)
+        assert brake.on == (20 <= now < 40)
+    assert both.told == [True, False]
+    assert (brake.held_s, brake.moved) == (20.0, 40.0)
 
 
 def soaked(folder: Path, *more: str) -> tuple[int, Any]:

@@ -110,7 +110,8 @@ class Sampler:
     def __init__(self, run_dir: Path, store: Path, before: int) -> None:
         """before: parts counted before the segment."""
         self._run_dir, self._store = run_dir, store
-        self._parts, self._seq = before, last_row(store)
+        self._parts = before
+        self._seq = self._first = last_row(store)
 
     def take(self, pids: Mapping[str, int], seconds: float) -> Sample:
         """Look once. The latencies are those of the rows that came since."""
@@ -127,6 +128,10 @@ class Sampler:
             latency_p99_ms=_at(late, 0.99),
             unjudged=unjudged,
         )
+
+    def rows(self) -> int:
+        """Rows that came since the segment began."""
+        return last_row(self._store) - self._first
 
     def _rows(self) -> tuple[list[float], int]:
         with _ledger(self._store) as db:
