@@ -121,7 +121,9 @@ def test_without_the_rule_no_list_is_asked_for(jobs: Jobs, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", '{"version": 2, "recipes": {}}', '{"version": 1, "recipes": []}', "[" * 100_000]
+    "content",
+    ["", "[]", '{"version": 2, "recipes": {}}', '{"version": 1, "recipes": []}', "[" * 100_000],
+    ids=["empty", "list", "version", "recipes", "deep"],
 )
 def test_a_list_that_does_not_read_counts_for_nothing(content: str, tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(content)
