@@ -47,7 +47,7 @@ KEEP = {"ok_gb": 0.01, "uncertain_gb": 0.01, "reject_gb": 0.04, "thumb_gb": 0.01
 """Quotas of `[records.retention]`: pictures of some ten thousand parts stay, and a million make retention work."""
 DRAIN_S, QUIET_S = 60.0, 3.0
 """After the last part: as long as the ledger may take, and so long without a new row it is through."""
-START_S = 40.0
+START_S = 120.0
 STALL_S = 60.0
 """A line that brings no part for so long has failed."""
 Told = Callable[[Sample], None]
