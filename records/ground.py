@@ -124,20 +124,36 @@ def mount_point(folder: Path) -> Path:
     return here
 
 
+def note(run_dir: Path, store: Path) -> None:
+    """Write down where the store lies, for the next start in this boot: the run folder is gone after one.
+
+    Never raises.
+    """
+    with suppress(OSError):
+        known = read_lineage(store)
+        about = {"store": str(store), "mount": str(mount_point(store)), "box": known.box if known else ""}
+        file = run_dir / NOTE
+        waiting = file.with_name(NOTE + ".tmp")
+        waiting.write_text(json.dumps(about), encoding="utf-8")
+        waiting.replace(file)
+
+
 def beneath(run_dir: Path, store: Path) -> str:
     """Why a ledger begun now would lie beneath the disk it was on earlier in this boot; empty: it would not.
 
-    Otherwise note where it lies, for the next start: the run folder is gone after a boot. Never raises.
+    Whoever moved the store to the disk above has its ledger there, and may go on. Never raises.
     """
-    note = run_dir / NOTE
+    file = run_dir / NOTE
     with suppress(OSError, ValueError, TypeError, KeyError):
-        point = mount_point(store)
-        with suppress(OSError, ValueError, TypeError, KeyError):
-            before = json.loads(note.read_text(encoding="utf-8"))
-            was = Path(before["mount"])
-            if Path(before["store"]) == store and point != was and point in was.parents:
-                return f"{store}: the disk that was mounted at {was} is not there; nothing is written beneath it"
-        waiting = note.with_name(NOTE + ".tmp")
-        waiting.write_text(json.dumps({"store": str(store), "mount": str(point)}), encoding="utf-8")
-        waiting.replace(note)
+        before = json.loads(file.read_text(encoding="utf-8"))
+        was, point = Path(before["mount"]), mount_point(store)
+        if Path(before["store"]) != store or point == was or point not in was.parents:
+            return ""
+        known = read_lineage(store)
+        if known is not None and known.box == before["box"] and (store / FILE).is_file():
+            return ""
+        return (
+            f"{store}: the disk that was mounted at {was} is not there, and nothing is written beneath it: mount it, or"
+            f" remove {file} where the ledger is to begin anew here"
+        )
     return ""

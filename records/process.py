@@ -22,7 +22,7 @@ from .backup import Backups
 from .catcher import Catcher
 from .clock_watch import ClockWatch
 from .desk import PictureDesk
-from .ground import beneath
+from .ground import beneath, note
 from .keeper import Errands, Keeper
 from .known import Gather, Note
 from .ledger import Ledger, LedgerDamaged, LedgerStuck
@@ -94,6 +94,7 @@ def run(
         log.exception("the ledger cannot be opened")
         heartbeat.close()
         return LOST
+    note(run_dir, options.store)
     desk = PictureDesk(options.store, options, ledger.ground.gone)
     catcher = Catcher(cameras, run_dir, desk, options)
     recorder = Recorder(ledger, desk, catcher, cameras, run_dir, options)
@@ -117,8 +118,8 @@ def run(
     errands = Errands()
     retention = Retention(options.store, options.retention, errands.write, cloud, doubt=voices.clock)
     teller = StateTeller(run_dir, options.store, options.min_free_mb << 20, voices)
-    note = Note(LedgerReader(options.store), gather, errands.write) if gather else None
-    keeper = Keeper(retention, errands, note, gone=ledger.ground.gone)
+    known = Note(LedgerReader(options.store), gather, errands.write) if gather else None
+    keeper = Keeper(retention, errands, known, gone=ledger.ground.gone)
     log.info("ready: %s", ledger.path)
     heartbeat.health = Health.READY
     try:

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from okng.records.ground import NOTE
 from okng.tests.powercut.disk import CutDisk, NoDisk
 
 from .box import Box
@@ -44,6 +45,7 @@ def small_disk(box: Box, megabytes: int) -> Iterator[Path]:
     finally:
         box.stop()
         subprocess.run(["umount", "-l", store], check=True)
+        _meant(box)
 
 
 @contextlib.contextmanager
@@ -58,6 +60,12 @@ def own_disk(stand: Stand, megabytes: int = 192) -> Iterator[CutDisk]:
     finally:
         box.stop()
         disk.close()
+        _meant(box)
+
+
+def _meant(box: Box) -> None:
+    """The disk is not there any more, and that is meant: the next ledger is to begin beneath it."""
+    (box.space.run_dir / NOTE).unlink(missing_ok=True)
 
 
 def fill(folder: Path) -> Path:

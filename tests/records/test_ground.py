@@ -18,7 +18,7 @@ from okng.bus.messages import Health
 from okng.bus.part import Outcome, Why
 from okng.records import ground
 from okng.records.check import check
-from okng.records.ground import Ground, beneath, mount_at, mounts_of, same_store
+from okng.records.ground import Ground, beneath, mount_at, mounts_of, note, same_store
 from okng.records.ledger import Ledger, LedgerStuck
 from okng.records.lineage import Lineage, write_lineage
 from okng.records.options import RecordsOptions
@@ -146,11 +146,18 @@ def test_the_next_start_in_a_boot_knows_that_there_was_a_disk(
     points = {"now": tmp_path / "disk"}
     monkeypatch.setattr(ground, "mount_point", lambda _: points["now"])
     assert beneath(run_dir, store) == ""
+    note(run_dir, store)
     assert beneath(run_dir, store) == ""
     points["now"] = Path("/")
     assert "nothing is written beneath it" in beneath(run_dir, store)
     assert "nothing is written beneath it" in beneath(run_dir, store)
     assert beneath(run_dir, tmp_path / "elsewhere") == ""  # another folder was set: people know what they do
+    Ledger(store).close()
+    assert "nothing is written beneath it" in beneath(run_dir, store)  # one of another time
+    points["now"] = tmp_path / "disk"
+    note(run_dir, store)
+    points["now"] = Path("/")
+    assert beneath(run_dir, store) == ""  # the ledger was moved here
     (run_dir / ground.NOTE).write_text("[torn")
     assert beneath(run_dir, store) == ""
 
