@@ -158,16 +158,18 @@ def write_settings(
     bench: bool,
     others: dict[str, str],
     keep: Mapping[str, float] | None = None,
+    cloud: bool = True,
 ) -> None:
     """Write the box's settings of this demonstration. others: serial numbers of the further cameras by name.
 
-    keep: further keys of `[records.retention]`.
+    keep: further keys of `[records.retention]`. cloud: False: nothing is owed to one, so pictures may go unsent.
     """
     kept = "".join(f"{key} = {value}\n" for key, value in (keep or {}).items())
     further = "".join(
         f'[camera.{name}]\ndriver = "gentl"\nproducer = "{producer}"\nserial = "{serial}"\nring_slots = 32\n\n'
         for name, serial in others.items()
     )
+    sync = '[sync]\ntarget = "cloud"\n' if cloud else ""
     text = f"""\
 # Settings of the demonstration, written by `okng demo`. A real box has /etc/okng/okng.toml.
 recipe = "recipe.yaml"
@@ -209,9 +211,7 @@ host = "127.0.0.1"
 port = {web_port}
 language = "{language}"
 
-[sync]
-target = "cloud"
-"""
+{sync}"""
     space.settings.write_text(text, encoding="utf-8")
 
 

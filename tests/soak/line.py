@@ -104,6 +104,7 @@ class Soak(Demonstration):
                 bench=False,
                 others={},
                 keep=KEEP,
+                cloud=False,
             )
             if not self._goes_on:
                 self._begin(plan)
