@@ -18,6 +18,7 @@ from okng.tests.soak.belt import plan_of
 from okng.tests.soak.brake import Brake
 from okng.tests.soak.options import SoakOptions
 from okng.tests.soak.report import judged
+from okng.tests.soak.section import section
 from okng.tests.soak.segments import Course, read_course
 from okng.tests.soak.slopes import pooled, slope
 from okng.tests.soak.tally import Tally, tallied
@@ -225,3 +226,10 @@ def test_a_short_soak_of_the_whole_line_in_two_segments_grows_nothing_wraps_and_
     )
     assert second["samples"][-1]["parts"] == PARTS
     assert found["cpu_ms_per_part"]["total"] > 0
+    told = section(found)
+    assert f"## Soak: {PARTS} parts" in told
+    assert "2 segment(s)" in told
+    assert "Verdict: holds." in told
+    assert "| records | rss, MB |" in told
+    wrong = section({**found, "holds": False, "objections": ["segment 1: escapes: 3"]})
+    assert "does NOT hold: segment 1: escapes: 3" in wrong
