@@ -23,7 +23,7 @@ class Endless:
         parts = stand.many(240, 100_000)
         told = stand.folder / "soak.json"
         command = [sys.executable, "-m", "okng.tests.soak", "--parts", str(parts), "--every", str(parts // 6 or 1)]
-        command += ["--rate", "40", "--out", str(stand.folder / "soak"), "--json", str(told), "--seed", str(stand.seed)]
+        command += ["--afresh", "--out", str(stand.folder / "soak"), "--json", str(told), "--seed", str(stand.seed)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
         if not told.exists():
             return Finding({}, (f"the soak broke off: {done.stderr[-1000:]}",))
@@ -34,9 +34,9 @@ class Endless:
             if not one["holds"]
         ]
         figures: dict[str, object] = {
-            "parts": found["tally"]["parts"],
+            "parts": found["parts"],
             "parts a second": found["parts_per_s"],
-            "UNJUDGED": found["ledger"]["unjudged"],
+            "UNJUDGED": sum(one["unjudged"] for one in found["segments"]),
         }
         for figure, unit in (("rss", 1 << 20), ("fds", 1), ("threads", 1)):
             most = max((one for one in found["growth"] if one["figure"] == figure), key=lambda one: one["over_run"])
