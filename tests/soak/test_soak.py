@@ -25,7 +25,7 @@ from okng.tests.soak.tally import Tally, tallied
 from okng.tests.soak.verdict import MB, Limits, over_all, verdict
 from okng.tests.soak.vitals import Sample, Vital
 
-PARTS = 600
+PARTS = 2400
 
 
 def sample(at: int, **over: float) -> Sample:
@@ -185,12 +185,12 @@ def test_the_belt_stands_while_the_ledger_is_far_behind_and_goes_on_when_it_has_
 
 def soaked(folder: Path, *more: str) -> tuple[int, Any]:
     """One segment; its exit status and figures."""
-    command = [sys.executable, "-m", "okng.tests.soak", "--parts", str(PARTS), "--every", "50", *more]
+    command = [sys.executable, "-m", "okng.tests.soak", "--parts", str(PARTS), "--every", "150", *more]
     done = subprocess.run(
         [*command, "--out", folder / "soak", "--json", folder / "soak.json"],
         capture_output=True,
         text=True,
-        timeout=55,
+        timeout=150,
         check=False,
     )
     assert done.stdout, done.stderr[-2000:]
@@ -198,7 +198,7 @@ def soaked(folder: Path, *more: str) -> tuple[int, Any]:
 
 
 @pytest.mark.line
-@pytest.mark.timeout(115)
+@pytest.mark.timeout(300)
 def test_a_short_soak_of_the_whole_line_in_two_segments_grows_nothing_wraps_and_balances(tmp_path: Path) -> None:
     """The part's number goes past 2**32 - 1 in the middle."""
     code, found = soaked(tmp_path, "--minutes", "0.02")
@@ -224,10 +224,10 @@ def test_a_short_soak_of_the_whole_line_in_two_segments_grows_nothing_wraps_and_
     assert {"io", "camera-top", "inspect", "inspect-standby", "records", "web", "shift"} <= set(
         second["samples"][-1]["processes"]
     )
-    assert second["samples"][-1]["parts"] == PARTS
+    assert PARTS - 150 < second["samples"][-1]["parts"] <= PARTS  # no part is at the eye any more, some are still judged
     assert found["cpu_ms_per_part"]["total"] > 0
     told = section(found)
-    assert f"## Soak: {PARTS} parts" in told
+    assert f"## Soak: {PARTS:,} parts" in told
     assert "2 segment(s)" in told
     assert "Verdict: holds." in told
     assert "| records | rss, MB |" in told
