@@ -15,9 +15,12 @@ need no loop of their own; a test elsewhere starts a browser itself and ends it 
 
 
 ONCE_MORE = pytest.mark.flaky(reruns=1)
-"""For tests with a real browser beside real processes: on two busy cores one of hundreds meets a moment that no person
-would. It is tried once more, with its page and its processes begun afresh; pytest names at its end each that needed it.
+"""For tests of what people see, with browsers and living processes around them: on two busy cores one of hundreds meets a
+moment that no person would. It is tried once more, begun afresh, and pytest names at its end each that needed it. Where a
+single failure is a finding (the line, its wires, cameras, ledger, faults) nothing is tried twice.
 """
+WITH_PEOPLE = {"webui", "workshop", "shift"}
+"""Rooms of such tests, beside all that drive a browser."""
 
 
 def browsers_too_early(items: Iterable[pytest.Item]) -> list[str]:
@@ -31,5 +34,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         rooms = ", ".join(sorted(WITH_A_BROWSER))
         raise pytest.UsageError(f"only tests of {rooms} may use pytest-playwright's browser, not {', '.join(found)}")
     for item in items:
-        if item.get_closest_marker("ui"):
+        if item.get_closest_marker("ui") or item.path.relative_to(TESTS).parts[0] in WITH_PEOPLE:
             item.add_marker(ONCE_MORE)

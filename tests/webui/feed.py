@@ -155,6 +155,12 @@ class Line:
             if name not in self.dead:
                 beat.turn()
 
+    def die(self, name: str) -> None:
+        """The process is gone, and its heartbeat with it."""
+        with self._lock:
+            self.dead.add(name)
+            self.beats.pop(name).close()
+
     def say_state(self) -> None:
         if "io" in self.dead:
             return

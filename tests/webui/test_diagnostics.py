@@ -33,9 +33,7 @@ def lamp(text: str, process: str) -> str:
 
 @pytest.mark.parametrize("dead", BEATS)
 def test_it_works_with_any_process_dead(screens: Pages, line: Any, dead: str) -> None:
-    line.beats[dead].close()
-    line.beats.pop(dead)
-    line.dead.add(dead)
+    line.die(dead)
     answer = screens.get("/diagnostics/")
     assert answer.status_code == 200
     assert lamp(answer.text, dead) == "bad"
