@@ -15,9 +15,9 @@ need no loop of their own; a test elsewhere starts a browser itself and ends it 
 
 
 ONCE_MORE = pytest.mark.flaky(reruns=1)
-"""For tests of what people see, with browsers and living processes around them: on two busy cores one of hundreds meets
-a moment that no person would. It is tried once more, begun afresh, and pytest names at its end each that needed it. Where
-a single failure is a finding (the line, its wires, cameras, ledger, faults) nothing is tried twice.
+"""For tests of what people see, with browsers and living processes around them: on two busy cores one of hundreds
+meets a moment that no person would. It is tried once more, begun afresh, and pytest names each that needed it.
+Where a single failure is a finding (the line, its wires, cameras, ledger, faults) nothing is tried twice.
 """
 WITH_PEOPLE = {"webui", "workshop", "shift"}
 """Rooms of such tests, beside all that drive a browser."""

@@ -224,7 +224,7 @@ def test_a_short_soak_of_the_whole_line_in_two_segments_grows_nothing_wraps_and_
     assert {"io", "camera-top", "inspect", "inspect-standby", "records", "web", "shift"} <= set(
         second["samples"][-1]["processes"]
     )
-    assert PARTS - 150 < second["samples"][-1]["parts"] <= PARTS  # no part is at the eye any more, some are still judged
+    assert PARTS - 150 < second["samples"][-1]["parts"] <= PARTS
     assert found["cpu_ms_per_part"]["total"] > 0
     told = section(found)
     assert f"## Soak: {PARTS:,} parts" in told
