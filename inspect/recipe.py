@@ -28,8 +28,8 @@ from .tool_section import Tool
 __all__ = ["ActiveRecipe", "CameraSection", "Recipe", "Region", "Rules", "read_recipe"]
 
 
-VERSION = 1
 REVISION_DIGITS = 12
+VERSION = 1
 """Of a recipe's form: the only one that is read. Older files are brought up to it: `appliance/migrations.py`."""
 
 

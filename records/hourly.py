@@ -21,8 +21,7 @@ from .audit import Deed
 from .backup import Made
 from .bookkeeping import audit
 from .copies import copy_ledger, finished, ledger_bytes
-from .copy_names import copies as copies
-from .copy_names import made_at
+from .copy_names import copies, made_at
 from .ledger import Ledger
 from .options import RecordsOptions
 from .restore import looked_at

@@ -15,6 +15,7 @@ from .ledger import Ledger
 from .lockout import forgive
 from .rows import unpack_json
 from .schema import FILE
+from .second import drop_second
 from .secret import ELSEWHERE, HERE, hashed_password, keyed
 
 CONSOLE = "console"
@@ -44,8 +45,7 @@ def recover_keeper(store: Path, name: str, password: str) -> str:
                 " where name = ?",
                 (hashed, role, name),
             )
-            db.execute("delete from second_factor where person = ?", (name,))
-            db.execute("delete from recovery_code where person = ?", (name,))
+            drop_second(db, name)
             forgive(db, [("person", keyed(db, use, name)) for use in (HERE, ELSEWHERE)])
             audit(db, Deed("administrator recovered", {"name": name}, CONSOLE, old=found[0][0], new=role))
     finally:

@@ -48,10 +48,6 @@ class SecondFactors:
     doubt: Callable[[], str] = field(default=lambda: "")
     """Why the wall clock is not believed; empty: it is."""
 
-    def has(self, db: apsw.Connection, name: str) -> bool:
-        """That person turned it on."""
-        return bool(rows(db, "select 1 from second_factor where person = ?", (name,)))
-
     def demanded(self, db: apsw.Connection, name: str) -> bool:
         """Their role needs it."""
         return bool(
@@ -78,11 +74,6 @@ class SecondFactors:
             "insert into recovery_code values (?, ?, null)", [(name, hashed_code(name, code)) for code in made]
         )
         return made
-
-    def drop(self, db: apsw.Connection, name: str) -> None:
-        """Take it off."""
-        db.execute("delete from second_factor where person = ?", (name,))
-        db.execute("delete from recovery_code where person = ?", (name,))
 
     def take(self, db: apsw.Connection, name: str, typed: str) -> Taken:
         """Take a code, once. Refused: it is wrong, was used, or cannot be looked at; the text says which."""
@@ -127,6 +118,17 @@ class SecondFactors:
         if not db.changes():
             raise Refused(WRONG_CODE)
         return Taken("recovery code", _left(db, name))
+
+
+def has_second(db: apsw.Connection, name: str) -> bool:
+    """That person turned it on."""
+    return bool(rows(db, "select 1 from second_factor where person = ?", (name,)))
+
+
+def drop_second(db: apsw.Connection, name: str) -> None:
+    """Take it off, and its recovery codes with it."""
+    db.execute("delete from second_factor where person = ?", (name,))
+    db.execute("delete from recovery_code where person = ?", (name,))
 
 
 def wall_s() -> float:

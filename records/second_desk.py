@@ -21,7 +21,7 @@ from .bookkeeping import audit, rows
 from .clerk import Body, answered, keep_answer, taken
 from .ledger import Ledger
 from .lockout import Key, count_try, forgive
-from .second import SecondFactors, Taken
+from .second import SecondFactors, Taken, drop_second, has_second
 from .secret import HERE, MOST, fits, keyed
 from .sign_in import Awaited, person_told
 
@@ -121,7 +121,7 @@ class SecondDesk:
         body = taken(Begin, ask)
         with self._ledger.transaction() as db:
             _enabled(db, ask.who)
-            if self.factors.has(db, ask.who):
+            if has_second(db, ask.who):
                 raise Refused("the second factor is on already: turn it off first")
         if self.factors.key is None:
             raise Refused("the box has no key of its own, so no second factor can be kept")
@@ -140,7 +140,7 @@ class SecondDesk:
             begun = self._begun.get(ask.who)
             if begun is None or now_ns() - begun[1] >= BEGUN_NS:
                 raise Refused("it took too long: begin again")
-            if self.factors.has(db, ask.who):
+            if has_second(db, ask.who):
                 raise Refused("the second factor is on already: turn it off first")
             return self.factors.keep(db, ask.who, begun[0], "".join(body.code.split()))
 
@@ -164,7 +164,7 @@ class SecondDesk:
             if self.factors.demanded(db, ask.who):
                 raise Refused("your role needs a second factor: it stays on")
             self.factors.take(db, ask.who, body.code)
-            self.factors.drop(db, ask.who)
+            drop_second(db, ask.who)
             return []
 
         return self._own(ask, "second factor turned off", drop)

@@ -5,6 +5,7 @@ from typing import Any
 from ..bus.errors import Refused
 from .clerk import Body, Task, Turn
 from .lockout import forgive
+from .second import drop_second, has_second
 from .secret import ELSEWHERE, HERE, keyed
 
 
@@ -29,7 +30,7 @@ def demand(turn: Turn) -> dict[str, Any]:
         raise Refused(f"second factor: unknown roles {unknown}: expected of {sorted(known)}")
     old = sorted(str(role) for (role,) in turn.rows("select role from second_demand"))
     mine = turn.rows("select role from person where name = ?", turn.ask.who)
-    if mine and mine[0][0] in wanted and not turn.rows("select 1 from second_factor where person = ?", turn.ask.who):
+    if mine and mine[0][0] in wanted and not has_second(turn.db, turn.ask.who):
         raise Refused("turn on your own second factor first: your role would need it")
     turn.db.execute("delete from second_demand")
     turn.db.executemany("insert into second_demand values (?)", [(role,) for role in wanted])
@@ -47,10 +48,9 @@ def take_off(turn: Turn) -> dict[str, Any]:
     body = turn.take(TakeOff)
     if body.name == turn.ask.who and not body.panel:
         raise Refused("your own second factor: turn it off with a code of it, or at the panel of the box")
-    if not turn.rows("select 1 from second_factor where person = ?", body.name):
+    if not has_second(turn.db, body.name):
         raise Refused(f"{body.name} has no second factor")
-    turn.db.execute("delete from second_factor where person = ?", (body.name,))
-    turn.db.execute("delete from recovery_code where person = ?", (body.name,))
+    drop_second(turn.db, body.name)
     turn.db.execute("update person set generation = generation + 1 where name = ?", (body.name,))
     forgive(turn.db, [("person", keyed(turn.db, use, body.name)) for use in (HERE, ELSEWHERE)])
     turn.audit("second factor taken off", {"name": body.name})

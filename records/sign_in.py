@@ -19,7 +19,7 @@ from .clerk import Body, answered, keep_answer, taken
 from .ledger import Ledger
 from .lockout import Key, count_try, forgive, take_back
 from .rows import unpack_json
-from .second import SecondFactors
+from .second import SecondFactors, has_second
 from .secret import ELSEWHERE, HERE, MOST, Kind, fits, hashed_badge, keyed
 
 WRONG = "not signed in: name or secret is wrong"
@@ -116,7 +116,7 @@ def sign_in(ledger: Ledger, ask: Ask, second: Second) -> dict[str, Any]:
         if right and not told:  # disabled in between
             right, detail = False, WRONG
         about: dict[str, object] = {"kind": body.kind, "place": body.place}
-        if right and body.away and second.factors.has(db, str(found.name)):
+        if right and body.away and has_second(db, str(found.name)):
             take_back(db, found.keys)
             awaited = Awaited(body.kind, body.place, found.keys, int(told["generation"]))
             ticket, told = second.ticket(str(found.name), awaited), {"second": "code"}

@@ -24,6 +24,7 @@ from .rows import as_json, unpack_json
 from .seal import seal_row
 from .seal_content import Kind
 from .seal_read import CONTEXT, short_of
+from .second import has_second
 from .secret import ELSEWHERE, HERE, MOST, fits, keyed
 from .sign_in import REMOTE, WRONG
 
@@ -100,7 +101,7 @@ def _signed(db: apsw.Connection, ask: Ask, body: Sign, key: BoxKey | None) -> di
     )
     if not person or MAY_SIGN[body.kind] not in unpack_json(person[0][1]):
         raise Refused(f"{body.who} has not the right {MAY_SIGN[body.kind]}, which signing a {body.kind} needs")
-    if not body.panel and ask.who != body.who and rows(db, "select 1 from second_factor where person = ?", (body.who,)):
+    if not body.panel and ask.who != body.who and has_second(db, body.who):
         raise Refused(f"{body.who} has a second factor: from elsewhere they sign in themselves before they sign")
     # By what it is, not by what whoever signs calls it.
     before = rows(

@@ -11,7 +11,8 @@ import pytest
 from okng.bus.part import Why
 from okng.records import hourly
 from okng.records.check import check
-from okng.records.hourly import Hourly, copies
+from okng.records.copy_names import copies
+from okng.records.hourly import Hourly
 from okng.records.ledger import Ledger, Ripe
 from okng.records.options import RecordsOptions
 from okng.records.read import LedgerReader

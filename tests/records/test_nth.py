@@ -17,7 +17,8 @@ from okng.bus.errors import BadLedger, Lost, Refused
 from okng.bus.part import Why
 from okng.records import schema
 from okng.records.check import check
-from okng.records.hourly import Hourly, copies
+from okng.records.copy_names import copies
+from okng.records.hourly import Hourly
 from okng.records.ledger import Ledger, LedgerDamaged, LedgerStuck, Ripe
 from okng.records.options import RecordsOptions
 from okng.records.pictures import PictureShelf, adopt, picture_path

@@ -40,6 +40,15 @@ def page(client: FlaskClient) -> str:
     return str(answer.get_data(as_text=True))
 
 
+def tell(said: Publisher, state: RecordsState, client: FlaskClient, text: str) -> None:
+    """Say it until the page has heard it."""
+    for _ in range(100):
+        said.send(state)
+        if text in page(client):
+            return
+        time.sleep(0.05)
+
+
 def test_it_tells_what_is_kept_and_what_was_given_up(client: FlaskClient, people: Any) -> None:
     people.judge(Outcome.NG)
     people.judge(Outcome.UNJUDGED)
@@ -48,11 +57,12 @@ def test_it_tells_what_is_kept_and_what_was_given_up(client: FlaskClient, people
         assert word in found
     assert 'name="new:reject_days"' not in found  # nobody answers for the settings: nothing can be set
     with Publisher(records_state_address(people.run_dir)) as said:
-        for _ in range(100):
-            said.send(RecordsState(Health.READY, "", 9.0, "shedding", unsent=41, given_up=3))
-            if "given up to make room" in page(client):
-                break
-            time.sleep(0.05)
+        tell(
+            said,
+            RecordsState(Health.READY, "", 9.0, "shedding", unsent=41, given_up=3),
+            client,
+            "given up to make room",
+        )
         assert ">41<" in page(client)
 
 
@@ -66,11 +76,8 @@ def test_back_ups_are_counted_and_what_will_go_is_told(client: FlaskClient, peop
     assert "will be deleted" not in found
     assert ">365<" in found  # how long they are kept
     with Publisher(records_state_address(people.run_dir)) as said:
-        for _ in range(100):
-            said.send(RecordsState(Health.READY, "", 60.0, "kept", papers=1, papers_days=6))
-            if "will be deleted, the first in about 6 days" in page(client):
-                break
-            time.sleep(0.05)
+        state = RecordsState(Health.READY, "", 60.0, "kept", papers=1, papers_days=6)
+        tell(said, state, client, "will be deleted, the first in about 6 days")
         assert "1 old back-ups will be deleted, the first in about 6 days" in page(client)
 
 
