@@ -22,6 +22,7 @@ from .model_desk import ModelDesk
 from .recipe_desk import RecipeDesk
 from .stick_desk import StickDesk
 from .teach_desk import TeachDesk
+from .wall_clock import WallClock
 from .works import Works, command_of
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def run(box: Box, read_box: ReadBox) -> int:
     heartbeat = Heartbeat(box.run_dir, OWNER)
     publisher = Publisher(workshop_address(box.run_dir))
     door = AskDoor(ask_address(box.run_dir, OWNER))
-    eye = Eye(box.run_dir, box.cameras)
+    eye, clock = Eye(box.run_dir, box.cameras), WallClock(box.run_dir)
     options, settings_file = box.options, box.settings_file
     drafts = Drafts(box.drafts)
     drafts.tidy()
@@ -59,7 +60,8 @@ def run(box: Box, read_box: ReadBox) -> int:
     try:
         while not stop.asked.is_set():
             heartbeat.turn(done=door.serve(desk, _WAIT_MS))
-            if now_ns() >= tidy_ns:
+            clock.listen()
+            if now_ns() >= tidy_ns and clock.believed():
                 tidy_ns = now_ns() + _TIDY_NS
                 for one in works.forget_older(box.papers_days, time.time()):
                     log.info("%s of %s, made for %s, is older than papers_days: deleted", one.what, one.about, one.who)
@@ -69,6 +71,6 @@ def run(box: Box, read_box: ReadBox) -> int:
                 finish(ended, works, drafts)
     finally:
         works.close()
-        for held in (heartbeat, publisher, door, eye):
+        for held in (heartbeat, publisher, door, eye, clock):
             held.close()
     return 0

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from okng.records.schema import FILE
+
 from .matrix import all_rows, run_row
 from .report import Report, figure_words, table, write
 from .row import Stand
@@ -58,6 +60,9 @@ def _last_word(stand: Stand, console: Console) -> bool:
     if not stand.evidence:
         return True
     stand.afresh()
+    if not (stand.box.space.store / FILE).exists():
+        console.print("the last rows had disks of their own, and every line on them was checked there")
+        return True
     command = [sys.executable, "-m", "okng", "ledger", "check", "--full", "--json", "--store"]
     done = subprocess.run([*command, str(stand.box.space.store)], capture_output=True, text=True, check=False)
     found = json.loads(done.stdout) if done.stdout.startswith("{") else {"problems": [done.stderr]}

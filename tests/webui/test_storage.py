@@ -81,6 +81,18 @@ def test_back_ups_are_counted_and_what_will_go_is_told(client: FlaskClient, peop
         assert "1 old back-ups will be deleted, the first in about 6 days" in page(client)
 
 
+def test_no_pdf_goes_by_its_age_while_the_clock_is_not_believed(client: FlaskClient, people: Any) -> None:
+    kept_days = client.application.extensions["okng-press"]._days
+    assert kept_days() == 0  # records has not spoken yet
+    with Publisher(records_state_address(people.run_dir)) as said:
+        for clock, days in (("", 365), ("it stands before the build", 0), ("", 365)):
+            said_by = time.monotonic() + 10
+            while kept_days() != days and time.monotonic() < said_by:
+                said.send(RecordsState(Health.READY, "", 60.0, "kept", clock=clock))
+                time.sleep(0.02)
+            assert kept_days() == days
+
+
 def test_the_rules_are_set_as_settings_are(client: FlaskClient, people: Any, tmp_path: Path) -> None:
     values = tomllib.loads("[records.retention]\nreject_days = 100\n")
     known = {"text": "", "sha256": "cd" * 32, "values": values, "file": "okng.toml", "backups": []}
