@@ -33,6 +33,7 @@ from .devclock import Latch
 from .features import Feature, Kind, Value, Visibility
 from .producers import PATH, producers_in_path
 from .profiles import Profile
+from .register_write import RegisterWriter
 from .sfnc import Writer, name_of
 from .source import CameraInfo, RawGrab, Source
 
@@ -65,8 +66,33 @@ _NAMES: dict[int, str] = {int(code): str(name) for code, name in pfnc.dict_by_in
 """PFNC names by the 32 bits that travel."""
 _IMAGES = (gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_IMAGE, gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_CHUNK_DATA)
 
+_REFUSALS: dict[int, type[Exception]] = {
+    -1002: gentl.NotInitializedException,
+    -1003: gentl.NotImplementedException,
+    -1004: gentl.ResourceInUseException,
+    -1005: gentl.AccessDeniedException,
+    -1006: gentl.InvalidHandleException,
+    -1007: gentl.InvalidIdException,
+    -1008: gentl.NoDataException,
+    -1009: gentl.InvalidParameterException,
+    -1010: gentl.IoException,
+    -1011: gentl.TimeoutException,
+    -1012: gentl.AbortException,
+    -1013: gentl.InvalidBufferException,
+    -1014: gentl.NotAvailableException,
+    -1015: gentl.InvalidAddressException,
+    -1016: gentl.BufferTooSmallException,
+    -1017: gentl.InvalidIndexException,
+    -1019: gentl.InvalidValueException,
+    -1020: gentl.ResourceExhaustedException,
+    -1021: gentl.OutOfMemoryException,
+    -1022: gentl.BusyException,
+}
+"""What genicam raises for an error code of GenTL 1.6, chapter 6.1.1."""
+
 # Each incomplete frame and timeout would be a line there; they are counted here.
 logging.getLogger("harvesters").setLevel(logging.CRITICAL)
+_LOG = logging.getLogger(__name__)
 
 
 class _Incomplete(Callback):  # type: ignore[misc] # harvesters is untyped
@@ -79,6 +105,32 @@ class _Incomplete(Callback):  # type: ignore[misc] # harvesters is untyped
     def emit(self, context: Any | None = None) -> None:
         """Called by harvesters inside `try_fetch`."""
         self.seen += 1
+
+
+class _Port(genapi.AbstractPort):  # type: ignore[misc] # genicam is untyped
+    """What a camera's node map reads and writes registers by, in place of harvesters' own: see `register_write.py`."""
+
+    def __init__(self, port: Any, producer: Path) -> None:
+        """OSError, AttributeError: as RegisterWriter."""
+        super().__init__()
+        self._port, self._writer = port, RegisterWriter(producer, int(port.handle))
+
+    def get_access_mode(self) -> Any:
+        """Called by the node map."""
+        return genapi.EAccessMode.RW
+
+    def read(self, address: int, length: int) -> bytes:
+        """Called by the node map."""
+        data: bytes = self._port.read(address, length)[1]
+        return data
+
+    def write(self, address: int, value: bytes) -> None:
+        """Called by the node map; what is raised comes out where a feature was set."""
+        code, said = self._writer.write(address, value)
+        if code:
+            raise _REFUSALS.get(code, gentl.ErrorException)(
+                f"{said or 'a register could not be written'} (GenTL {code})"
+            )
 
 
 @contextlib.contextmanager
@@ -124,6 +176,7 @@ class GentlSource(Source):
         self._harvester: Any = None
         self._acquirer: Any = None
         self._nodes: Any = None
+        self._port: _Port | None = None
         self._dropped = _Incomplete()
         self._latch_names: tuple[str, str] | None = None
         self._tick_hz = SECOND
@@ -156,6 +209,7 @@ class GentlSource(Source):
                 self._acquirer = self._harvester.create(chosen[0])
                 self._acquirer.add_callback(self._acquirer.Events.INCOMPLETE_BUFFER, self._dropped)
                 self._nodes = self._acquirer.remote_device.node_map
+                self._connect()
                 self._find_latch()
         except BadSettings as error:
             self._close()
@@ -219,6 +273,16 @@ class GentlSource(Source):
             return bool(self._nodes.has_node(name)) and self._nodes.get_node(name).get_access_mode() >= min(_WRITABLE)
 
     # ---- the private half ----
+
+    def _connect(self) -> None:
+        """Put a port in the place of harvesters' that keeps no memory of what was written."""
+        port = self._acquirer.remote_device.port
+        try:
+            self._port = _Port(port, self._producer)  # the node map keeps no reference of its own
+        except (OSError, AttributeError) as error:
+            _LOG.warning("%s has no GCWritePort of its own, each write keeps 32 bytes: %s", self._producer, error)
+            return
+        self._nodes.connect(self._port, port.name)
 
     def _info(self, device: Any) -> CameraInfo:
         return CameraInfo(
@@ -322,6 +386,7 @@ class GentlSource(Source):
         if acquirer is not None:
             with contextlib.suppress(*_FOREIGN, AttributeError):
                 acquirer.destroy()
+        self._port = None
         if harvester is not None:
             with contextlib.suppress(*_FOREIGN, AttributeError, ValueError):
                 harvester.reset()
