@@ -32,7 +32,9 @@ def section(found: Mapping[str, Any]) -> str:
         f"{sums.get('judged', 0):,} judged, {sums.get('passed', 0):,} passed, {sums.get('hit', 0):,} blown off; "
         f"escapes {sums.get('escapes', 0)}, without a disposition {sums.get('no_disposition', 0)}, with two "
         f"{sums.get('two_dispositions', 0)}, unknown {sums.get('unknown', 0)}. "
-        f"UNJUDGED {sum(one['unjudged'] for one in ended)}.",
+        f"UNJUDGED {sum(one['unjudged'] for one in ended)}. Of the defective parts the small model called "
+        f"{sums.get('defective_passed', 0):,} OK, and {sums.get('good_rejected', 0):,} good ones NG: the soak looks at "
+        "accounts and growth, not at how well so coarse a model sees.",
         "",
         f"WAL at most {max((one['wal'] for one in samples), default=0) / MB:.1f} MB, ledger "
         f"{last.get('ledger', 0) / MB:.0f} MB, pictures {last.get('pictures', 0) / MB:.0f} MB (quotas), latency p50 "
