@@ -69,6 +69,8 @@ class Evidence:
     strikes: Sequence[Strike] = ()
     stopped_ns: int = 2**63
     """When the line was asked to stop: what the PLC saw from there on is nobody's fault."""
+    overlooked: frozenset[int] = frozenset()
+    """Defective parts, by the belt's count, that the model calls good also when nothing is hurt (`eyes.py`)."""
     parts: Sequence[JoinedPart] = field(init=False)
     judgement: Judgement = field(init=False)
 
@@ -105,7 +107,8 @@ class Evidence:
     @property
     def defective_passed(self) -> list[JoinedPart]:
         """Parts with a defect that the model finds whenever it is let, and that went on all the same."""
-        return [part for part in self.parts if part.label not in UNSEEN and part.end == "outfeed"]
+        bad = [part for part in self.parts if part.label not in UNSEEN and part.end == "outfeed"]
+        return [part for part in bad if part.index not in self.overlooked]
 
     @property
     def escapes(self) -> int:

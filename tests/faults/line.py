@@ -5,8 +5,10 @@ so that a row is judged by its own parts.
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from okng.simline.judge import read_log
 from .box import START_S, Box
 from .camera_spoiler import Spoiler
 from .evidence import BoxSeen, Evidence, Strike, states_of
+from .eyes import Eyes
 
 STRETCH = 1_000_000
 """Part numbers of one row."""
@@ -55,6 +58,11 @@ class Line:
         _ = self._run.running
         goal = self._run.parts + parts
         return bool(self.until(lambda: self._run.running and self._run.parts >= goal, timeout_s))
+
+    @property
+    def came(self) -> int:
+        """Parts that have come by the eye."""
+        return int(self._run.parts)
 
     @staticmethod
     def now_ns() -> int:
@@ -144,6 +152,11 @@ class Line:
             tuple(self.strikes),
             stopped_ns,
         )
+        if bad := self.evidence.defective_passed:
+            eyes = Eyes(self.box.space.plan, self.box.space.model)
+            scores = {each["part"]: each["score"] for each in ledger}
+            mine = {part.index for part in bad if eyes.overlook(part.index, scores.get(part.number, math.inf))}
+            self.evidence = replace(self.evidence, overlooked=frozenset(mine))
         return self.evidence
 
 

@@ -32,6 +32,9 @@ def run_row(row: Row, stand: Stand) -> Result:
         stand.afresh()
     evidence = stand.evidence[before:]
     complaints = told(finding, evidence)
+    notes = list(finding.notes)
+    if overlooked := sum(len(each.overlooked) for each in evidence):
+        notes.append(f"defective parts that the small model calls good also when nothing is hurt: {overlooked}")
     if complaints:
         stand.renew()  # a box that did not hold is no ground to hurt again
     return Result(
@@ -41,7 +44,7 @@ def run_row(row: Row, stand: Stand) -> Result:
         expected=row.expected,
         figures=finding.figures,
         complaints=complaints,
-        notes=list(finding.notes),
+        notes=notes,
         parts=sum(each.judgement.parts for each in evidence),
         escapes=sum(each.escapes for each in evidence),
         seconds=round(time.monotonic() - begun, 1),
