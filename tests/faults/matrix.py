@@ -24,6 +24,7 @@ def all_rows() -> list[Row]:
 def run_row(row: Row, stand: Stand) -> Result:
     """Run one row and judge it."""
     begun, before = time.monotonic(), len(stand.evidence)
+    stand.many_asked = False
     try:
         finding = row.run(stand)
     except Exception as error:
@@ -49,6 +50,7 @@ def run_row(row: Row, stand: Stand) -> Result:
         escapes=sum(each.escapes for each in evidence),
         seconds=round(time.monotonic() - begun, 1),
         short=stand.short,
+        times=stand.times if stand.many_asked else 0,
         seed=stand.seed,
         at=utc_now(),
         machine=machine(),

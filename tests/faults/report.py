@@ -15,7 +15,8 @@ Written by `make faults`; do not edit. Each row hurts a running line: every proc
 simulated GenICam camera behind GenTL, a PLC over Modbus TCP, a belt and a gate. After each row the outside judge
 compares the logs of world and PLC with the exported ledger, and the ledger's check proves the balance: escapes,
 parts with two dispositions or none, and unbalanced sums must be 0 in every row. Detection and recovery are what the PLC
-saw: READY fallen, heartbeat missed or link gone, and READY again.""".splitlines()
+saw: READY fallen, heartbeat missed or link gone, and READY again. `N of a kind` is a run with N injuries, or parts, of
+a kind, `full length` one with as many as the row has of itself.""".splitlines()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,19 @@ class Result:
     seconds: float = 0.0
     short: bool = True
     """The short form, as in the tests."""
+    times: int = 0
+    """Injuries of a kind, where another number was asked for than short form or full length have; 0: it was not."""
     seed: int = 1
     at: str = ""
     """UTC."""
     machine: str = ""
+
+    @property
+    def form(self) -> str:
+        """How long the run was."""
+        if self.times:
+            return f"{self.times:,} of a kind"
+        return "short form" if self.short else "full length"
 
     @property
     def holds(self) -> bool:
@@ -121,12 +131,10 @@ def page(report: Report) -> str:
     ]
     for row in report.rows:
         verdict = "holds" if row.holds else "**does not hold**"
-        form = "short form" if row.short else "full length"
-        lines.append(f"| {row.number} | {row.fault} | {form} | {row.parts} | {row.escapes} | {verdict} |")
+        lines.append(f"| {row.number} | {row.fault} | {row.form} | {row.parts} | {row.escapes} | {verdict} |")
     for row in report.rows:
-        form = "Short form: a few injuries of a kind, as in the tests" if row.short else "Full length"
         lines += ["", f"## {row.number}. {row.fault}", "", f"How: {row.how}.", "", f"Expected: {row.expected}.", ""]
-        lines += [f"{form}. {row.at}, seed {row.seed}, {row.seconds:.0f} s. {row.machine}.", ""]
+        lines += [f"Run: {row.form}. {row.at}, seed {row.seed}, {row.seconds:.0f} s. {row.machine}.", ""]
         lines += [f"* {words}" for words in figure_words(row.figures)]
         lines += [f"* **not as expected:** {words}" for words in row.complaints]
         lines += [f"* note: {words}" for words in row.notes]

@@ -62,6 +62,8 @@ class Stand:
     seed: int = 1
     times: int = 0
     """How many injuries of a kind, where the row has many; 0: what short or full length has."""
+    many_asked: bool = False
+    """Whether the row asked how many since this was last set to False."""
     evidence: list[Evidence] = field(default_factory=list)
     """Of every line of the row that runs."""
     _box: Box | None = None
@@ -80,6 +82,7 @@ class Stand:
 
     def many(self, short: int, full: int) -> int:
         """How many injuries of a kind."""
+        self.many_asked = True
         return self.times or (short if self.short else full)
 
     @contextlib.contextmanager

@@ -243,13 +243,13 @@ def test_a_row_that_does_not_hold_is_told_and_the_report_fails(
     text = (tmp_path / "faults.md").read_text(encoding="utf-8")
     assert "**does not hold**" in text
     assert f"**not as expected:** {said}" in text
-    assert "Short form" in text
+    assert "short form" in text
 
 
 def test_a_report_says_its_form_and_every_row(tmp_path: Path) -> None:
     good = Result(1, "kill", "SIGKILL", "READY", {"ready ms": spread([1.0, 2.0]), "kills": 2}, parts=10)
     text = page(Report([replace(good, short=False, seed=7, at="2026-11-26T15:00:00Z")]))
-    assert "Full length. 2026-11-26T15:00:00Z, seed 7" in text
+    assert "Run: full length. 2026-11-26T15:00:00Z, seed 7" in text
     assert "| 1 | kill | full length | 10 | 0 | holds |" in text
     assert "ready ms: p50 1.0, max 2.0 (n 2)" in text
 
@@ -272,3 +272,19 @@ def test_every_row_says_what_it_is() -> None:
         assert row.fault
         assert row.how
         assert row.expected
+
+
+class Many:
+    """A row that has many injuries of a kind."""
+
+    number, fault, how, expected = 98, "a fault", "somehow", "nothing"
+
+    def run(self, stand: Stand) -> Finding:
+        return Finding({"times": stand.many(1, 9)})
+
+
+def test_a_row_with_another_number_of_injuries_says_so(tmp_path: Path) -> None:
+    asked = Stand(tmp_path, short=False, times=4)
+    assert run_row(Many(), asked).form == "4 of a kind"
+    assert run_row(Many(), Stand(tmp_path, short=False)).form == "full length"
+    assert run_row(Broken(None), asked).form == "full length"  # it has no number of its own
