@@ -14,7 +14,7 @@ from okng.camera.register_write import RegisterWriter
 
 from .conftest import Rig
 
-CALLS = 2_000
+CALLS = 1_000
 LEAK = 32
 """Bytes that genicam 1.6.0 keeps of each write."""
 NAMES = (
