@@ -85,9 +85,8 @@ class Full:
         figures, wrong = told(line.evidence, strike.at_ns, end_ns)
         figures |= {"rows behind while full": behind, "written again s": again_s, "NG rows without a picture": shed}
         complaints = [wrong] if wrong else []
-        if (
-            not ill and behind > UNDER_WAY
-        ):  # pages that are free, and a log that is long enough, take rows without a byte
+        # Free pages and a log that is long enough take rows without a byte more: then there is nothing to say.
+        if not ill and behind > UNDER_WAY:
             complaints.append(f"{behind} rows were not written, and records did not say so")
         if again_s < 0:
             complaints.append("records did not write again after there was room")
