@@ -6,6 +6,7 @@ What is written around here, and why (harvesters 1.4.3 [m]: measured, see its is
 - a buffer is fetched raw, copied and given back at once: harvesters expands packed formats in numpy inside its fetch
   (67 ms for 5 MP), and giving a buffer back fills it with zeros, later frames overwrite it (#158). A raw buffer cannot
   be queued by itself (#506), its stream does that.
+- registers are written through a port of ours: genicam's keeps 32 bytes of each write for ever (`register_write.py`).
 - a lost camera only ever times out; that it is gone shows in a node read, so `probe` reads one.
 - `update()` unloads the producer under every open camera (#475), and a lost camera stays lost inside its Harvester:
   one process, one Harvester, one camera; after CameraLost the process starts afresh.

@@ -8,8 +8,8 @@ from .slopes import PER_PARTS, pooled
 from .vitals import Sample, Vital
 
 MB = 1 << 20
-LONG = 50_000
-"""Parts of a run whose latency and threads say something: at the pace of the box some minutes."""
+LONG = 10_000
+"""Parts of a run whose latency says something."""
 WARM_UP_SAMPLES = 1
 """The first is left out: caches fill, and a process loads on first use what it then keeps."""
 SIMULATED = "simulated"
