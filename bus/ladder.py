@@ -1,0 +1,99 @@
+"""A new model beside the one that decides: what sync orders, what inspect says of it, and how the two compare.
+
+    sync     PUB  sync.ipc      ChallengerOrder, at each change and every 250 ms
+    inspect  PUB  inspect.ipc   ChallengerState at each change and every 500 ms; Compared after each part
+
+Nothing of this reaches the PLC but by the judge's own verdict: in the shadow a challenger decides nothing, as a canary
+it can only take an OK away.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Rung(StrEnum):
+    """Where a bundle stands on this box. Each step is an audit entry and an event of the stream `ladder`."""
+
+    OFFERED = "OFFERED"
+    FETCHED = "FETCHED"
+    VERIFIED = "VERIFIED"
+    LOADED = "LOADED"
+    GOLDEN = "GOLDEN"
+    SHADOW = "SHADOW"
+    CANARY = "CANARY"
+    CHAMPION = "CHAMPION"
+    RETIRED = "RETIRED"
+    REFUSED = "REFUSED"
+    ROLLED_BACK = "ROLLED_BACK"
+
+
+class Role(StrEnum):
+    """What a challenger does on the line."""
+
+    NONE = "none"
+    """There is no challenger."""
+    SHADOW = "shadow"
+    """It looks at each part after the verdict is out, where there is time before the next part."""
+    CANARY = "canary"
+    """It looks before the verdict: only what both call OK is OK."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengerOrder:
+    """What sync wants of inspect for one job. Repeated, so whoever starts late hears it; without a word for 5 s a
+    challenger that is in the shadow goes on and one that is a canary goes on too: silence changes nothing."""
+
+    number: int
+    """Counts up with each change, across restarts of sync."""
+    job: int
+    """What the PLC calls the job, 1..65535; 0 with Role.NONE."""
+    recipe: str
+    """Revision of that job's recipe."""
+    bundle: str
+    """Digest of the challenger, 64 hex digits; empty with Role.NONE."""
+    folder: str
+    """Where it lies on this box."""
+    replaces: str
+    """Digest of the bundle that decides now and that it would take the place of."""
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengerState:
+    """How far inspect is with an order."""
+
+    number: int
+    """Of the order."""
+    bundle: str
+    role: Role
+    """In force now; NONE while it is being loaded or after it was dropped."""
+    ready: bool
+    """It is loaded, warm and proved."""
+    trouble: str
+    """Why inspect dropped it: it could not be loaded, gave NaN, was too slow. For people; empty: nothing."""
+    parts: int
+    """Parts it has looked at under this order."""
+    skipped: int
+    """Parts it had no time for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One part, seen by both."""
+
+    part: int
+    at_ns: int
+    """`Trigger.at_ns` of the part."""
+    camera: str
+    champion: str
+    """Digest of the bundle that decides."""
+    challenger: str
+    champion_outcome: str
+    """OK, NG or UNJUDGED, as decided by the champion alone."""
+    challenger_outcome: str
+    champion_score: float
+    """Share of the limit, 1.0: at the limit."""
+    challenger_score: float
+    took_ns: int
+    """Of the challenger alone."""
+    role: Role
