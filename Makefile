@@ -23,6 +23,8 @@ POWERCUT ?=
 SOAK ?=
 # Arguments for pytest, for example PYTEST='-k judge'.
 PYTEST ?=
+# Two processes, each with one half of the rooms (tests/conftest.py). HALVES= runs one test after the other.
+HALVES ?= -n 2 --dist loadgroup
 
 VENV := .venv
 # torch never enters the line's own environment: its libraries and pins are others.
@@ -57,8 +59,8 @@ demo: setup  ## The whole line, simulated, with the operator page on 127.0.0.1:8
 	@$(VENV)/bin/okng demo $(DEMO)
 
 .PHONY: test
-test: setup-test lint  ## All checks and all tests
-	@$(VENV)/bin/pytest $(PYTEST)
+test: setup-test lint  ## All checks and all tests: the line's half and the half beside it, at once
+	@$(VENV)/bin/pytest $(HALVES) $(PYTEST)
 
 .PHONY: test-units
 test-units: setup-test  ## The tests that start no line and no browser

@@ -21,6 +21,11 @@ Where a single failure is a finding (the line, its wires, cameras, ledger, fault
 """
 WITH_PEOPLE = {"webui", "workshop", "shift"}
 """Rooms of such tests, beside all that drive a browser."""
+BESIDE_THE_LINE = {"cloud", "fleet", "shift", "training", "training_data", "webui", "workshop"}
+"""The half of the rooms that one process of `make test` takes; the other one takes the line's.
+
+Each half keeps its order and runs one test at a time: what a test starts has one core for itself on two.
+"""
 
 
 def browsers_too_early(items: Iterable[pytest.Item]) -> list[str]:
@@ -34,5 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         rooms = ", ".join(sorted(WITH_A_BROWSER))
         raise pytest.UsageError(f"only tests of {rooms} may use pytest-playwright's browser, not {', '.join(found)}")
     for item in items:
+        half = "beside" if item.path.relative_to(TESTS).parts[0] in BESIDE_THE_LINE else "line"
+        item.add_marker(pytest.mark.xdist_group(half))
         if item.get_closest_marker("ui") or item.path.relative_to(TESTS).parts[0] in WITH_PEOPLE:
             item.add_marker(ONCE_MORE)
