@@ -24,7 +24,7 @@ SOAK ?=
 # Arguments for pytest, for example PYTEST='-k judge'.
 PYTEST ?=
 # Two processes, each with one half of the rooms (tests/conftest.py). HALVES= runs one test after the other.
-HALVES ?= -n 2 --dist loadgroup
+HALVES ?= -n 2 --dist loadscope
 
 VENV := .venv
 # torch never enters the line's own environment: its libraries and pins are others.

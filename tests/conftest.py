@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).parent
 WITH_A_BROWSER = {"training", "webui"}
@@ -28,6 +30,18 @@ Each half keeps its order and runs one test at a time: what a test starts has on
 """
 
 
+class Halves(LoadScopeScheduling):
+    """Two scopes for `pytest -n 2 --dist loadscope`: each process gets one half of the rooms."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "beside" if nodeid.split("/")[1] in BESIDE_THE_LINE else "line"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Halves | None:
+    return Halves(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
 def browsers_too_early(items: Iterable[pytest.Item]) -> list[str]:
     """Tests that would leave the others without a loop."""
     asking = [item for item in items if "playwright" in getattr(item, "fixturenames", ())]
@@ -39,7 +53,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         rooms = ", ".join(sorted(WITH_A_BROWSER))
         raise pytest.UsageError(f"only tests of {rooms} may use pytest-playwright's browser, not {', '.join(found)}")
     for item in items:
-        half = "beside" if item.path.relative_to(TESTS).parts[0] in BESIDE_THE_LINE else "line"
-        item.add_marker(pytest.mark.xdist_group(half))
         if item.get_closest_marker("ui") or item.path.relative_to(TESTS).parts[0] in WITH_PEOPLE:
             item.add_marker(ONCE_MORE)
