@@ -15,6 +15,7 @@ from .bus.form import FIRST, other_form
 from .bus.last_good import hint
 from .bus.outside import read_bounded
 from .camera.options import CameraOptions
+from .fleet.fleet_options import FleetOptions
 from .fleet.options import SyncOptions
 from .inspect.options import InspectOptions
 from .plc_io.mqtt_options import MqttOptions
@@ -77,6 +78,9 @@ class Settings(BaseModel):
     workshop: WorkshopOptions = WorkshopOptions()
     """`[workshop]`: where new products are taught, and what a model needs before it is put in place."""
     sync: SyncOptions | None = None
+    """`[sync]`: rejects go to a folder or a bucket; None: they do not."""
+    fleet: FleetOptions | None = None
+    """`[fleet]`: the fleet service; None: this box stands alone."""
     opcua: OpcuaOptions | None = None
     """`[opcua]`: results, states and jobs for the MES; None: no OPC UA."""
     mqtt: MqttOptions | None = None
@@ -87,6 +91,12 @@ class Settings(BaseModel):
         taken = sorted(CAMERA_TOOLS & set(self.camera))
         if taken:
             raise ValueError(f"camera.{taken[0]}: the name is a tool of `okng camera`, expected another")
+        return self
+
+    @model_validator(mode="after")
+    def _one_way_out(self) -> "Settings":
+        if self.sync is not None and self.fleet is not None:
+            raise ValueError("sync and fleet: expected one of the two sections: the same records would leave twice")
         return self
 
     @model_validator(mode="after")
@@ -144,6 +154,7 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
             "plc": settings.plc.rooted(folder),
             "web": settings.web.rooted(folder),
             "workshop": settings.workshop.rooted(folder),
+            "fleet": settings.fleet and settings.fleet.rooted(folder),
             "opcua": settings.opcua and settings.opcua.rooted(folder),
             "mqtt": settings.mqtt and settings.mqtt.rooted(folder),
             "records": settings.records.model_copy(update={"store": folder / settings.records.store}),
