@@ -2,12 +2,14 @@
 
     io       PUB  io.ipc            Trigger, Disposition, Record, StationState, JobOrder, JobAnswer
     camera   PUB  camera-NAME.ipc   FrameReady, FrameLost, CameraState, JobReport
-    inspect  PUB  inspect.ipc       Verdict, InspectState, JobReport; a second judge at inspect-2.ipc, one at a time
+    inspect  PUB  inspect.ipc       Verdict, InspectState, JobReport, ChallengerState, Compared; a second judge at
+                                    inspect-2.ipc, one at a time
     opcua    PUB  opcua.ipc         JobAsk, Hold
     shift    PUB  shift.ipc         ShiftState, LineMode, JobAsk, Hold
     workshop PUB  workshop.ipc      Work
     records  PUB  records-state.ipc RecordsState
     web      PUB  web.ipc           WebState
+    sync     PUB  sync.ipc          ChallengerOrder (`ladder.py`)
     OWNER    ROUTER ask-OWNER.ipc   takes Ask; answers Answer (`asks.py`)
     records  ROUTER records.ipc     takes TriggerEntry, RecordEntry, CountersEntry; answers Stored
 
@@ -26,7 +28,7 @@ from typing import Any, Self
 import msgspec
 import zmq
 
-from . import asks, entries, messages, part, shift
+from . import asks, entries, ladder, messages, part, shift
 from .errors import ChannelLost
 
 _LOG = logging.getLogger(__name__)
@@ -62,6 +64,9 @@ MESSAGES: dict[bytes, type] = {
         messages.Work,
         messages.RecordsState,
         messages.WebState,
+        ladder.ChallengerOrder,
+        ladder.ChallengerState,
+        ladder.Compared,
     )
 }
 """Every message that may travel, by its name on the wire."""
@@ -129,6 +134,11 @@ def shift_address(run: Path) -> str:
 def web_address(run: Path) -> str:
     """Address the web process publishes on."""
     return f"ipc://{run}/web.ipc"
+
+
+def sync_address(run: Path) -> str:
+    """Address the sync process publishes on."""
+    return f"ipc://{run}/sync.ipc"
 
 
 def workshop_address(run: Path) -> str:

@@ -2,9 +2,13 @@
 
     sync     PUB  sync.ipc      ChallengerOrder, at each change and every 250 ms
     inspect  PUB  inspect.ipc   ChallengerState at each change and every 500 ms; Compared after each part
+    io       ask  `model.swap`  {job, recipe, from_model, to_model, folder; replaces, bundle where a job has several}
 
 Nothing of this reaches the PLC but by the judge's own verdict: in the shadow a challenger decides nothing, as a canary
-it can only take an OK away.
+it can only take an OK away. Only the one in the judge's seat speaks.
+
+`Job.model` is the bundle's digest where a job has one bundle. Where it has several it stands for all of them, and only
+inspect can tell what it becomes: `ChallengerState.model` is what to swap to.
 """
 
 from dataclasses import dataclass
@@ -40,8 +44,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChallengerOrder:
-    """What sync wants of inspect for one job. Repeated, so whoever starts late hears it; without a word for 5 s a
-    challenger that is in the shadow goes on and one that is a canary goes on too: silence changes nothing."""
+    """What sync wants of inspect for one job.
+
+    Repeated, so whoever starts late hears it. Silence changes nothing: a challenger goes on in the role it has.
+    """
 
     number: int
     """Counts up with each change, across restarts of sync."""
@@ -75,6 +81,25 @@ class ChallengerState:
     """Parts it has looked at under this order."""
     skipped: int
     """Parts it had no time for."""
+    job: int = 0
+    """Of the order."""
+    model: str = ""
+    """`Job.model` of the job with this challenger in its place: `to_model` of a swap. Empty: not ready."""
+    folder: str = ""
+    """Of the order."""
+    at_hand: tuple[str, ...] = ()
+    """Every `Job.model` that the active job could be judged by from one part to the next: the one that judges, a
+    challenger that is ready, the last good one while it stays loaded."""
+    disagreed: int = 0
+    """Of parts: the two did not say the same."""
+    typical_ms: float = 0.0
+    """Median of what the challenger takes for one picture, over the last 1,000; 0: none yet."""
+    slowest_ms: float = 0.0
+    """The same, 99.9 %."""
+    budget_ms: float = 0.0
+    """What it may take; above it in the 99.9 % it is dropped. 0: not loaded."""
+    judge_ns: int = 0
+    """When this judge took the seat, as in its verdicts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -234,6 +234,27 @@ class JobPhase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PastModel:
+    """What judged before a model was swapped, for parts that were triggered then."""
+
+    model: str
+    """`Job.model` of then."""
+    until_ns: int
+    """Parts triggered before this moment, and not before the `until_ns` of the one before it, are judged by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleAt:
+    """One bundle of the active job, and where it lies: what the recipe's link leads to may have changed since."""
+
+    name: str
+    """As the recipe calls it: its folder, relative to the recipe."""
+    digest: str
+    """64 hex digits."""
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobOrder:
     """io's word on the job, for cameras and inspect: at each change, and repeated at least four times a second.
 
@@ -252,6 +273,12 @@ class JobOrder:
     """The job to make ready, in PREPARE only; else 0."""
     next_job: Job | None = None
     """The same as io read it: who reads another recipe or model under that number refuses."""
+    since_ns: int = 0
+    """`job.model` judges the parts that are triggered from this moment on (monotonic); 0: all of them."""
+    past: tuple[PastModel, ...] = ()
+    """What judges the parts before it, the oldest first, as long as one of them can be under way."""
+    bundles: tuple[BundleAt, ...] = ()
+    """Of `job`, each name once, as io goes by them. Empty: what the recipe's links lead to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,14 @@ COMMANDS: dict[str, Command] = {
         change__step="recipe.change",
         change__abort="recipe.change",
     ),
-    **_of("io", force__set="io.force", pulse__hold="io.force", timing__check="timing.set", io__look="diagnostics.read"),
+    **_of(
+        "io",
+        force__set="io.force",
+        pulse__hold="io.force",
+        timing__check="timing.set",
+        io__look="diagnostics.read",
+        model__swap="",
+    ),
     **_of("camera", feature__read="camera.set", feature__write="camera.set", camera__free_run="camera.set"),
     **_of(
         "workshop",
