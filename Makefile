@@ -32,6 +32,8 @@ TRAIN := .venv-train
 # Nor does anomalib, whose exports are imported in the tests: a peer, like those below.
 FOREIGN := .venv-foreign
 ANOMALIB := anomalib==2.7.0
+# And MLflow's server and the peers of data sets (pycocotools, Label Studio's converter): programs, not libraries of ours.
+MLFLOW := .venv-mlflow
 PY := $(VENV)/bin/python
 DONE := $(VENV)/.okng
 PIP := $(PY) -m pip --disable-pip-version-check --no-input -qq
@@ -203,11 +205,11 @@ lock: $(DONE)/venv  ## Resolve setup.cfg anew into requirements/*.txt
 	@scripts/lock.sh "$(VENV)"
 
 .PHONY: setup-test
-setup-test: setup $(DONE)/test $(DONE)/peers
+setup-test: setup $(DONE)/test $(DONE)/peers $(MLFLOW)/.okng/mlflow
 
 .PHONY: clean
 clean:  ## Remove what was built; the virtual environment goes too
-	@rm -rf $(VENV) $(TRAIN) $(FOREIGN) tests/peers/node_modules build dist okng.egg-info simline/okngsim.cti .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(TRAIN) $(FOREIGN) $(MLFLOW) tests/peers/node_modules build dist okng.egg-info simline/okngsim.cti .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@find webui -name '*.mo' -delete
 
@@ -254,6 +256,14 @@ $(DONE)/peers: tests/peers/package-lock.json $(DONE)/test
 	@cd tests/peers && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
+# A minute and a half; 1.1 GB.
+$(MLFLOW)/.okng/mlflow: requirements/build.txt requirements/mlflow.txt
+	@python=$$(scripts/python.sh); echo "virtual environment for MLflow: $$python"; "$$python" -m venv --clear $(MLFLOW)
+	@$(MLFLOW)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes -r requirements/build.txt
+	@echo "python packages: MLflow's server and the peers of data sets"
+	@$(MLFLOW)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes -r requirements/mlflow.txt
+	@mkdir -p $(@D) && touch $@
+
 TRAIN_LOCKS := base cpu test train track search
 
 $(TRAIN)/.okng/libraries: requirements/build.txt $(TRAIN_LOCKS:%=requirements/%.txt)
@@ -279,7 +289,7 @@ $(FOREIGN)/.okng/foreign: requirements/build.txt $(FOREIGN_LOCKS:%=requirements/
 	@$(FOREIGN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --no-deps --no-build-isolation -e .
 	@mkdir -p $(@D) && touch $@
 
-TEST_EXTRAS := fleet tls sign opcua mqtt gpio report export fuzz test
+TEST_EXTRAS := fleet track tls sign opcua mqtt gpio report export fuzz test
 
 $(DONE)/test: $(DONE)/runtime-$(RUNTIME) $(TEST_EXTRAS:%=requirements/%.txt) scripts/apt.sh
 	@scripts/apt.sh $(APT_TEST)

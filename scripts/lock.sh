@@ -37,6 +37,11 @@ resolve "$work/build" "$work/build.in"
 printf 'cyclonedx-bom==7.5.0\n' >"$work/sbom.in"
 resolve "$work/sbom" "$work/sbom.in"
 { title "what makes and checks the SBOM, in an environment of its own"; cat "$work/sbom"; } >requirements/sbom.txt
+# A program beside the product: its libraries are its own, bound by nothing of ours.
+printf '%s\n' 'mlflow>=3.17.2,<4' 'boto3>=1.44,<2' 'psycopg[binary]>=3.3,<4' 'label-studio-converter==0.0.59' \
+    'pycocotools==2.0.11' >"$work/mlflow.in"
+resolve "$work/mlflow" "$work/mlflow.in"
+{ title "MLflow's server and the peers of data sets, in an environment of their own"; cat "$work/mlflow"; } >requirements/mlflow.txt
 resolve "$work/base" setup.cfg --constraints "$work/bounds"
 { title "what every box needs"; cat "$work/base"; } >requirements/base.txt
 for extra in cpu gpu sim fleet tls sign opcua mqtt gpio report export fuzz test train track search; do

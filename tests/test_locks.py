@@ -37,7 +37,7 @@ def test_there_is_a_lock_for_every_extra_and_no_other() -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     assert set(config["options.extras_require"]) == set(EXTRAS)
-    assert {file.stem for file in LOCKS.iterdir()} == {"base", "build", "sbom", "floors", *EXTRAS}
+    assert {file.stem for file in LOCKS.iterdir()} == {"base", "build", "sbom", "mlflow", "floors", *EXTRAS}
 
 
 @pytest.mark.parametrize("lock", ["base", *EXTRAS])
@@ -50,7 +50,7 @@ def test_a_lock_holds_what_setup_cfg_asks_for(lock: str) -> None:
         assert requirement.specifier.contains(version, prereleases=True), f"{lock}.txt: {requirement} is {version}"
 
 
-@pytest.mark.parametrize("lock", ["base", "build", "sbom", *EXTRAS])
+@pytest.mark.parametrize("lock", ["base", "build", "sbom", "mlflow", *EXTRAS])
 def test_every_line_is_exact_and_hashed(lock: str) -> None:
     lines = (LOCKS / f"{lock}.txt").read_text(encoding="utf-8").splitlines()
     whole = "\n".join(lines).replace("\\\n", "")

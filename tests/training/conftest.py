@@ -1,6 +1,6 @@
 """A product that exists only in numbers: brushed plates with a hole, made from a seed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -12,6 +12,8 @@ from okng.models.pictures import encode_png
 from okng.training.options import TeachOptions
 from okng.training.taught_report import TeachReport
 from okng.training.teach import teach
+
+from .mlflow_server import HOME, MlflowServer, tool
 
 SIDE = 96
 Pixels = npt.NDArray[np.uint8]
@@ -110,3 +112,26 @@ def crosses(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Eight labelled crosses to learn from, and twenty-five others."""
     folder = tmp_path_factory.mktemp("crosses")
     return write_crosses(folder / "known", range(5000, 5008)), write_crosses(folder / "new", range(6000, 6025))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _mlflow_begun(request: pytest.FixtureRequest) -> Iterator[MlflowServer | None]:
+    """Begin it with the first test where any will ask for it: by then it has come up beside the others."""
+    asked = any(
+        "mlflow" in getattr(item, "fixturenames", ()) or "[mlflow" in item.nodeid for item in request.session.items
+    )
+    if not asked or not (HOME / "mlflow").exists():
+        yield None
+        return
+    server = MlflowServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def mlflow(_mlflow_begun: MlflowServer | None) -> MlflowServer:
+    """A real MLflow server that answers."""
+    tool("mlflow")
+    assert _mlflow_begun is not None
+    _mlflow_begun.url()
+    return _mlflow_begun
