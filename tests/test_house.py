@@ -67,7 +67,7 @@ HELD_BY: dict[str, str | set[str]] = {
     "apsw": "records",
     "weasyprint": "webui",
     "pyarrow": "records",
-    "argon2": "records",
+    "argon2": {"records", "cloud"},
     "sqlite3": "records",
     "flask": {"webui", "cloud"},
     "flask_babel": {"webui", "cloud"},
@@ -106,7 +106,17 @@ HELD_BY: dict[str, str | set[str]] = {
 """Libraries that one room (or one file of it) holds for all; `cryptography` the room of keys and the wire's TLS."""
 KEPT_OUT: dict[str, set[str]] = {"numpy": {"bus", "plc_io"}, "cv2": {"bus", "plc_io"}}
 """Libraries free to all rooms but these: the process at the PLC stays light."""
-NOT_CODE = {".git", ".venv", ".venv-train", ".venv-foreign", "build", "dist", "demo-out", "node_modules"}
+NOT_CODE = {
+    ".git",
+    ".venv",
+    ".venv-train",
+    ".venv-foreign",
+    ".venv-mlflow",
+    "build",
+    "dist",
+    "demo-out",
+    "node_modules",
+}
 HEAVY = ("numpy", "cv2", "flask", "onnxruntime", "onnx", "torch", "harvesters", "apsw")
 
 
