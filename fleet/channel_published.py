@@ -29,9 +29,14 @@ class Published:
     rings_hold: bool
 
 
-def read_published(shelf: Shelf) -> Published:
-    """Read the newest set. BadChannel: there is none, or root or targets are not signed as they must be. StoreLost."""
-    root = newest_root(shelf)
+def read_published(shelf: Shelf, first: bytes | None = None, by: Root | None = None) -> Published:
+    """Read the newest set.
+
+    first: the root that is pinned; None: what lies there is believed, which will do for who only signs how far things
+    have gone. by: the root that vouches for the list of targets; None: the newest.
+    BadChannel: there is none, or root or targets are not signed as they must be. StoreLost.
+    """
+    root = newest_root(shelf, first)
     raw = needed(shelf, metadata_key("timestamp"))
     timestamp: Timestamp = parsed(Timestamp, raw, "timestamp")
     snapshot_bytes = needed(shelf, metadata_key("snapshot", timestamp.snapshot_meta.version))
@@ -41,7 +46,8 @@ def read_published(shelf: Shelf) -> Published:
         known += 1
         newest = data
     targets_bytes = newest if known > said else needed(shelf, metadata_key("targets", known))
-    targets: Targets = verified(Targets, targets_bytes, root, "targets")
+    targets: Targets = parsed(Targets, targets_bytes, "targets")
+    require(targets, targets_bytes, by or root, "targets")
     if targets.version != known:
         raise BadChannel(f"{metadata_key('targets', known)}: says it is number {targets.version}")
     rings_bytes = needed(shelf, metadata_key(RINGS_ROLE, snapshot.meta[f"{RINGS_ROLE}.json"].version))
@@ -61,12 +67,16 @@ def read_published(shelf: Shelf) -> Published:
     )
 
 
-def newest_root(shelf: Shelf) -> Root:
-    """The newest root, each signed by the one before it and by itself. BadChannel, StoreLost."""
-    first = needed(shelf, metadata_key("root", 1))
-    root: Root = verified(Root, first, parsed(Root, first, "root"), "root")
+def newest_root(shelf: Shelf, first: bytes | None = None) -> Root:
+    """The newest root, each signed by the one before it and by itself, from the pinned one on. BadChannel."""
+    if first is None:
+        first = needed(shelf, metadata_key("root", 1))
+    root: Root = parsed(Root, first, "root")
+    require(root, first, root, "root")
     while (data := shelf.read(metadata_key("root", root.version + 1))) is not None:
-        root = verified(Root, data, root, "root")
+        before, root = root, parsed(Root, data, "root")
+        require(root, data, before, "root")
+        require(root, data, root, "root")
     return root
 
 
@@ -99,12 +109,10 @@ def parsed(kind: Any, data: bytes, name: str) -> Any:
     return found
 
 
-def verified(kind: Any, data: bytes, root: Root, name: str) -> Any:
-    """Metadata that a root vouches for; a root has to vouch for itself too. BadChannel."""
-    found = parsed(kind, data, name)
-    if not holds(root, name, data) or (isinstance(found, Root) and not holds(found, name, data)):
+def require(found: Any, data: bytes, root: Root, name: str) -> None:
+    """Raise BadChannel where those whom a root names for a role have not signed these bytes."""
+    if not holds(root, name, data):
         raise BadChannel(f"{name} number {found.version}: not signed by those whom the root names for it")
-    return found
 
 
 def holds(delegator: Root | Targets, name: str, data: bytes) -> bool:

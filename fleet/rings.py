@@ -176,17 +176,17 @@ class Rings:
             return self._stamp(now, now.timestamp.snapshot_meta)
         if renewed:
             now.rings_bytes = self._add(now.rings, RINGS_ROLE, self._keys.rings, RINGS_DAYS)
-        now.snapshot.meta["targets.json"] = _meta(now.targets, now.targets_bytes)
-        now.snapshot.meta[f"{RINGS_ROLE}.json"] = _meta(now.rings, now.rings_bytes)
+        now.snapshot.meta["targets.json"] = meta_of(now.targets, now.targets_bytes)
+        now.snapshot.meta[f"{RINGS_ROLE}.json"] = meta_of(now.rings, now.rings_bytes)
         data = self._add(now.snapshot, "snapshot", self._keys.snapshot, SNAPSHOT_DAYS)
-        return self._stamp(now, _meta(now.snapshot, data))
+        return self._stamp(now, meta_of(now.snapshot, data))
 
     def _add(self, signed: Any, name: str, key: Any, days: int) -> bytes:
         """Sign under the next free number: one that is taken was left by a writer that died, or is another's."""
         signed.expires = self._clock().replace(microsecond=0) + timedelta(days=days)
         for _ in range(_MOST_SKIPPED):
             signed.version += 1
-            data = _signed(signed, key)
+            data = signed_by(signed, key)
             if self._shelf.add(metadata_key(name, signed.version), data):
                 return data
         raise BadChannel(f"{metadata_key(name, signed.version)}: {_MOST_SKIPPED} numbers in a row are taken")
@@ -195,7 +195,7 @@ class Rings:
         now.timestamp.version += 1
         now.timestamp.snapshot_meta = snapshot
         now.timestamp.expires = self._clock().replace(microsecond=0) + timedelta(days=TIMESTAMP_DAYS)
-        data = _signed(now.timestamp, self._keys.timestamp)
+        data = signed_by(now.timestamp, self._keys.timestamp)
         return True if self._shelf.swap(metadata_key("timestamp"), now.timestamp_bytes, data) else None
 
     def _old(self, signed: Any, days: int) -> bool:
@@ -235,11 +235,14 @@ def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {**fields, "open": {name: one.model_dump() for name, one in opened.items()}}
 
 
-def _signed(signed: Any, key: Any) -> bytes:
+def signed_by(signed: Any, *keys: Any) -> bytes:
+    """The bytes of metadata that these keys sign."""
     metadata = Metadata(signed)
-    metadata.sign(key)
+    for key in keys:
+        metadata.sign(key, append=True)
     return metadata.to_bytes()
 
 
-def _meta(signed: Any, data: bytes) -> MetaFile:
+def meta_of(signed: Any, data: bytes) -> MetaFile:
+    """How one file of metadata speaks of another: by number, length and digest."""
     return MetaFile(signed.version, len(data), {"sha256": hashlib.sha256(data).hexdigest()})
