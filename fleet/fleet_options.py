@@ -46,6 +46,8 @@ class FleetOptions(BaseModel):
     """A part whose score is this near to its limit, as a share of the limit, is uncertain: its picture goes before the
     sample of OK parts."""
 
+    plain_blobs: bool = False
+    """Pictures may go to an `http://` address of the service's store: for a wire of their own only."""
     kbit_per_s: int = Field(default=4000, ge=16, le=10_000_000)
     """The line to the service may be filled this far. Alarms count, but do not wait for it."""
     hours: tuple[Hours, ...] = Field(default=(), max_length=24)
