@@ -11,10 +11,11 @@ from pathlib import Path
 
 from ..bus.active_job import active_job_file, kept_job
 from ..bus.errors import BadRecipe, BadSettings, Refused
-from ..bus.messages import Job
+from ..bus.messages import BundleAt, Job
 from ..camera.profiles import Setup
 from ..inspect.job import job_of, model_of
 from ..inspect.recipe import ActiveRecipe, read_recipe
+from ..models.manifest import digest
 from ..plc_io.commissioning import blocker, read_commissioned
 from ..plc_io.job_desk import JobTable, ReadJob
 from ..records.signed_list import unsigned
@@ -123,7 +124,10 @@ class Jobs:
             lacking = unsigned(self._store, active.digest, self._required)
             return f"recipe {active.revision} of job {number} {lacking}" if lacking else ""
 
-        return ReadJob(job_of(active, self._cameras), (why,) if why else (), lacks)
+        folders = active.bundles  # links are followed once: what is said of them has to be of one moment
+        digests = {name: digest(folder) for name, folder in folders.items()}
+        bundles = tuple(BundleAt(name, digests[name], str(folder)) for name, folder in folders.items())
+        return ReadJob(job_of(active, self._cameras, digests), (why,) if why else (), lacks, bundles)
 
     def table(self) -> JobTable:
         """All of it for io. BadSettings, BadRecipe, BadBundle: of the job to begin with.

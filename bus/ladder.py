@@ -87,6 +87,8 @@ class ChallengerState:
     """`Job.model` of the job with this challenger in its place: `to_model` of a swap. Empty: not ready."""
     folder: str = ""
     """Of the order."""
+    revision: str = ""
+    """Of the recipe that inspect goes by; what `at_hand` is said of."""
     at_hand: tuple[str, ...] = ()
     """Every `Job.model` that the active job could be judged by from one part to the next: the one that judges, a
     challenger that is ready, the last good one while it stays loaded."""

@@ -123,7 +123,8 @@ class BeltStation:
     def submit(self, verdict: Verdict, now_ns: int) -> None:
         """Take a verdict. One that is late, foreign, double, of another job or of no open part is only counted."""
         job = self.job
-        if (verdict.recipe, verdict.revision, verdict.model) != (job.recipe, job.revision, job.model):
+        model = self.jobs.model_at(verdict.triggered_at_ns)
+        if (verdict.recipe, verdict.revision, verdict.model) != (job.recipe, job.revision, model):
             self.tally.stale += 1
             return
         if len(self._tracker.views) == 1:
@@ -156,6 +157,14 @@ class BeltStation:
         """A change-over cannot go on; without one, nothing."""
         self.jobs.fail(reason, now_ns)
         self._advance(now_ns)
+
+    def swap_model(self, revision: str, from_model: str, to_model: str, now_ns: int) -> str:
+        """As `Station`."""
+        self._advance(now_ns)
+        refusal = "io is stopping" if self._stopped else self.jobs.swap(revision, from_model, to_model, now_ns)
+        if not refusal:
+            self._fitted = self.job
+        return refusal
 
     def order(self, epoch: str) -> JobOrder:
         """What the cameras and inspect are to go by."""

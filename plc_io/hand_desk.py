@@ -1,4 +1,4 @@
-"""What people may ask of io: look at the signals, hold an output on, test a gate, work out a timing. Small things only.
+"""What may be asked of io: look at the signals, hold an output on, test a gate, work out a timing. Small things only.
 
 Everything here is done within the turn of the loop in which it was asked.
 """
@@ -6,7 +6,7 @@ Everything here is done within the turn of the loop in which it was asked.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..bus.asks import Ask, Desk
+from ..bus.asks import Ask, Desk, Handler
 from ..bus.clock import now_ns
 from ..bus.errors import Refused
 from .budget import Way
@@ -27,8 +27,9 @@ def hand_desk(
     revision: Callable[[], str],
     levels: Callable[[], Mapping[tuple[str, str], bool]],
     wire: Callable[[], Mapping[str, Any]] = dict,
+    more: Mapping[str, Handler] | None = None,
 ) -> Desk:
-    """The desk of one io.
+    """The desk of one io. more: what else it answers.
 
     busy: parts are under way while READY. levels: wires by direction and name, without a PLC. wire: role, place and
     figures of the link.
@@ -79,7 +80,9 @@ def hand_desk(
         offered = {"outputs": list(forces.outputs), "gates": list(forces.gates)}
         return {"signals": table.rows(at), "forced": list(forces.shown(at)), **offered, "wire": dict(wire())}
 
-    return Desk("io", {"force.set": force, "pulse.hold": pulse, "timing.check": timing, "io.look": look})
+    return Desk(
+        "io", {"force.set": force, "pulse.hold": pulse, "timing.check": timing, "io.look": look, **(more or {})}
+    )
 
 
 def _text(ask: Ask, name: str) -> str:

@@ -1,15 +1,18 @@
-"""What the io process does for a job change: recipes are read, the number is kept, orders are repeated."""
+"""What the io process does for a job change: recipes are read, the number is kept, orders are repeated.
+
+It also knows where the bundles of the active job lie, so that whoever starts again loads what io goes by.
+"""
 
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..bus.active_job import keep_job
 from ..bus.clock import MS, SECOND
-from ..bus.errors import OkngError
-from ..bus.messages import Job, JobOrder
+from ..bus.errors import OkngError, Refused
+from ..bus.messages import BundleAt, Job, JobOrder
 
 _LOG = logging.getLogger(__name__)
 ORDER_NS, ORDER_CHANGING_NS = 250 * MS, 100 * MS
@@ -32,6 +35,20 @@ class ReadJob:
     """Why READY must stay off while this job is active, whatever else is well: its commissioning check."""
     lacks: Callable[[], str] = nothing
     """Why READY must stay off by it now, and may come once that has changed: a signature. May read files."""
+    bundles: tuple[BundleAt, ...] = ()
+    """Its bundles, as its recipe's links led to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One bundle takes the place of another in a job."""
+
+    replaces: str
+    """Digest of the one before."""
+    bundle: str
+    """Digest of the one that comes."""
+    folder: str
+    """Where it lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +74,14 @@ class JobDesk:
         self._ordered: JobOrder | None = None
         self._ordered_ns = 0
         self._reading: set[asyncio.Task[None]] = set()
-        self._known: dict[tuple[int, Job], tuple[str, ...]] = {}  # why READY stays off: the active job and the next
+        self._known: dict[tuple[int, Job], ReadJob] = {}  # the active job and the next
+        self._first: tuple[int, Job] | None = None
         self._lacking = ""
         self._looked_ns: int | None = None
         self._looking = False
         if table is not None:
-            self._known[table.number, table.first.job] = table.first.blockers
+            self._first = table.number, table.first.job
+            self._known[self._first] = table.first
             self._lacking = table.first.lacks()
 
     def is_due(self, order: JobOrder, at_ns: int, *, changing: bool) -> bool:
@@ -75,11 +94,35 @@ class JobDesk:
 
     def blockers(self, number: int, job: Job) -> tuple[str, ...]:
         """Why READY must stay off while this very job is active."""
-        known = self._known.get((number, job), ())
-        table = self._table
-        if table is None or not self._lacking or (number, job) != (table.number, table.first.job):
+        read = self._known.get((number, job))
+        known = () if read is None else read.blockers
+        if not self._lacking or (number, job) != self._first:
             return known
         return (*known, self._lacking)
+
+    def with_bundles(self, order: JobOrder) -> JobOrder:
+        """The order, and where the bundles of its job lie."""
+        read = self._known.get((order.number, order.job))
+        return order if read is None or not read.bundles else replace(order, bundles=read.bundles)
+
+    def check_swap(self, number: int, job: Job, place: Place) -> None:
+        """Refused: the job has no bundle of that digest."""
+        read = self._known.get((number, job))
+        has = [each.digest for each in read.bundles] if read is not None else []
+        if has and place.replaces not in has:
+            known = ", ".join(digest[:12] for digest in has)
+            raise Refused(f"model.swap: replaces = {place.replaces[:12]}: expected a bundle of job {number}: {known}")
+
+    def swapped(self, number: int, old: Job, new: Job, place: Place) -> None:
+        """The active job goes by another model: what held of it still holds."""
+        read = self._known.pop((number, old), ReadJob(old))
+        bundles = tuple(
+            replace(each, digest=place.bundle, folder=place.folder) if each.digest == place.replaces else each
+            for each in read.bundles
+        )
+        self._known[number, new] = replace(read, job=new, bundles=bundles)
+        if self._first == (number, old):
+            self._first = number, new
 
     def look(self, at_ns: int) -> None:
         """Look in a thread whether what the job lacked that the box came up with is there by now."""
@@ -137,4 +180,4 @@ class JobDesk:
         ordered = self._ordered
         kept = None if ordered is None else (ordered.number, ordered.job)
         self._known = {key: why for key, why in self._known.items() if key == kept}
-        self._known[number, found.job] = found.blockers
+        self._known[number, found.job] = found

@@ -4,11 +4,12 @@ One change-over at a time, one answer for each request. Whatever goes wrong, the
 the refusal is said.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..bus.messages import Job, JobAnswer, JobAsk, JobOrder, JobReport
 from .changeover import PHASES, ChangeOver, Step, Wish
 from .handshake import Limits
+from .model_swap import MOST, ModelSwaps
 
 PLC = "plc"
 ASKERS = 16
@@ -42,6 +43,7 @@ class JobDialogue:
         """table: jobs there are besides the active one. participants: who has to agree, by heartbeat."""
         self.number, self.job = number, job
         self.change: ChangeOver | None = None
+        self.swaps = ModelSwaps()
         self._limits, self._table, self._participants = limits, table, participants
         self._changes = 0
         self._answers: dict[str, JobAnswer] = {}  # the last one, by asker on the bus
@@ -83,6 +85,29 @@ class JobDialogue:
         else:
             self.ask(wish, now_ns)
 
+    def swap(self, revision: str, from_model: str, to_model: str, now_ns: int) -> str:
+        """Let another model judge what is triggered from now on (`model_swap.py`); return why not, empty: so it is.
+
+        revision, from_model: what the asker takes to be active. Asked again when it is done, it is done.
+        """
+        if self.change is not None:
+            return f"a {self.change.words.partition(':')[0]} is under way"
+        if revision != self.job.revision:
+            return f"the active recipe is {self.job.recipe} {self.job.revision}: expected revision {revision}"
+        if self.job.model == to_model:
+            return ""
+        if self.job.model != from_model:
+            return f"the active model is {self.job.model[:12]}: expected {from_model[:12]}"
+        if len(self.swaps.past) >= MOST:
+            return f"{MOST} models have judged in the last moments: ask again in a second"
+        self.swaps.begin(self.job.model, now_ns)
+        self.job = replace(self.job, model=to_model)
+        return ""
+
+    def model_at(self, at_ns: int) -> str:
+        """What judges a part that is triggered at that moment."""
+        return self.swaps.model_at(at_ns, self.job.model)
+
     # -- its way -----------------------------------------------------------------------------------------------------
 
     def read(self, change: int, found: Job | str, now_ns: int) -> None:
@@ -112,12 +137,14 @@ class JobDialogue:
             return
         if under_way.step is Step.COMMIT:
             self.number, self.job = under_way.old_number, under_way.old_job
+            self.swaps.clear()
             self._events.append(JobKept(self.number))
         self.change = None
         self._say(under_way.wish, reason)
 
     def advance(self, now_ns: int, *, open_parts: int) -> bool:
         """Do what has become due. True: parts under way have had their time, reject them."""
+        self.swaps.forget(now_ns, self.job.deadline_ns)
         under_way = self.change
         if under_way is None:
             return False
@@ -134,6 +161,7 @@ class JobDialogue:
         if under_way.step is Step.PREPARE and not under_way.missing and under_way.next_job is not None:
             under_way.enter(Step.COMMIT, now_ns)
             self.number, self.job = under_way.wish.number, under_way.next_job
+            self.swaps.clear()  # no part is under way
             self._events.append(JobKept(self.number))
             waited = 0
         if under_way.step is Step.COMMIT and not under_way.missing:
@@ -146,10 +174,12 @@ class JobDialogue:
 
     def order(self, epoch: str) -> JobOrder:
         """What the cameras and inspect are told now."""
-        under_way = self.change
+        under_way, swaps = self.change, self.swaps
         if under_way is None:
             phase = PHASES[Step.DRAIN]
-            return JobOrder(epoch, self._changes, phase, self.number, self.job)
+            return JobOrder(
+                epoch, self._changes, phase, self.number, self.job, since_ns=swaps.since_ns, past=swaps.past
+            )
         phase = PHASES[under_way.step]
         prepares = under_way.step is Step.PREPARE
         return JobOrder(
@@ -160,6 +190,8 @@ class JobDialogue:
             self.job,
             under_way.wish.number if prepares else 0,
             under_way.next_job if prepares else None,
+            swaps.since_ns,
+            swaps.past,
         )
 
     def events(self) -> list[JobEvent]:

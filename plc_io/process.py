@@ -29,6 +29,7 @@ from ..bus.clock import MS, SECOND, boot_id, now_ns
 from ..bus.degraded import DegradedWatch
 from ..bus.errors import BadSettings
 from ..bus.heartbeat import Heartbeat, Pulse
+from ..bus.ladder import ChallengerState
 from ..bus.messages import (
     CameraState,
     FrameLost,
@@ -69,6 +70,7 @@ from .station import (
     PeerLost,
     Station,
 )
+from .swap_desk import AtHand, swap_handler
 from .tracker import LineFault, LineReset
 
 if TYPE_CHECKING:
@@ -133,7 +135,8 @@ class _Io:
         addresses = [*inspect_addresses(run_dir), *(camera_address(run_dir, name) for name in cameras)]
         addresses.append(opcua_address(run_dir))
         addresses.append(shift_address(run_dir))
-        kinds = (Verdict, InspectState, FrameReady, FrameLost, CameraState, JobReport, JobAsk, Hold, LineMode)
+        judge = (Verdict, InspectState, JobReport, ChallengerState)
+        kinds = (*judge, FrameReady, FrameLost, CameraState, JobAsk, Hold, LineMode)
         self._listener = Subscriber(addresses, kinds)
         self._entries = EntrySender(records_address(run_dir))
         self._asked = AskDoor(ask_address(run_dir, "io"), MOST_ASKED)
@@ -145,6 +148,7 @@ class _Io:
             revision=lambda: self.station.job.revision,
             levels=lambda: {} if self._gates is None else self._gates.levels(),
             wire=self._wire,
+            more={"model.swap": swap_handler(self.station, self._desk, self._at_hand, self._swapped)},
         )
 
     def _busy(self) -> bool:
@@ -156,6 +160,14 @@ class _Io:
         told: dict[str, object] = {"role": self._options.role, "place": self.link.place}
         told["connected"] = self.link.connected
         return told | {name: count for name, count in asdict(self.link.health).items() if not name.endswith("_ns")}
+
+    def _at_hand(self, job: Job, at: int) -> AtHand:
+        return AtHand(*self._watch.at_hand(job, at))
+
+    def _swapped(self, at: int) -> None:
+        job = self.station.job
+        _LOG.info("model %.12s judges what is triggered from now on: %s %s", job.model, job.recipe, job.revision)
+        self._flush(at)
 
     def _core(
         self,
@@ -260,6 +272,9 @@ class _Io:
         elif isinstance(message, InspectState):
             if self._fence.admits(message.judge_ns, at):
                 self._watch.inspect(message, at)
+        elif isinstance(message, ChallengerState):
+            if self._fence.admits(message.judge_ns, at):
+                self._watch.challenger(message, at)
         elif isinstance(message, JobReport):
             if message.epoch == self.epoch and (message.who != "inspect" or self._fence.admits(message.judge_ns, at)):
                 self.station.job_report(message, at)
@@ -405,15 +420,18 @@ class _Io:
 
         Returns True when the job is another one than before.
         """
-        order = self.station.order(self.epoch)
+        order = self._desk.with_bundles(self.station.order(self.epoch))
         if not self._desk.is_due(order, at, changing=self.station.jobs.change is not None):
             return False
         self._speaker.send(order)
-        if not self._watch.goes_by(order.number, order.job):
+        if self._watch.goes_by(order.number, order.job):
+            return False
+        if self._watch.differs_in_model(order.number, order.job) and order.past:
+            self._watch.swap(order.job, order.since_ns)
+        else:
             self._watch.follow(order.number, order.job)
             self._look(at)  # what was ready for the job before says nothing of this one
-            return True
-        return False
+        return True
 
     def _job_read(self, change: int, found: Job | str) -> None:
         at = now_ns()

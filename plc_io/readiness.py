@@ -1,15 +1,18 @@
 """Is the rest of the box ready? Heartbeats and what the processes say of themselves, in words for an electrician."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..bus.clock import SECOND
 from ..bus.heartbeat import TURN_LIMIT_NS, Beat
+from ..bus.ladder import ChallengerState
 from ..bus.messages import CameraState, Health, InspectState, Job
 
 CHANGE_TURN_NS = 5 * SECOND
 """While a camera is set up for another job its loop may take this long for one turn. READY is off all the time."""
 STATE_LIMIT_NS = 3 * SECOND
 """Cameras and inspect say their state every 500 ms; without one for this long it is not believed."""
+SWAP_SAID_NS = SECOND
+"""After a swap of models inspect may speak of the model before for so long: its state comes every 500 ms."""
 _HEALTH = {
     Health.STARTING: "is starting",
     Health.LOST: "is lost",
@@ -39,17 +42,29 @@ class Watch:
         self._pids: dict[str, int] = {}
         self._camera_states: dict[str, tuple[CameraState, int]] = {}
         self._inspect_state: tuple[InspectState, int] | None = None
+        self._challenger: tuple[ChallengerState, int] | None = None
+        self._before: list[tuple[Job, int]] = []
         self.follow(number, job)
 
     def follow(self, number: int, job: Job) -> None:
         """Go by another job: who is set up for the one before is not ready."""
         self._number, self._job = number, job
+        self._before.clear()
         # One inference may take longer than the usual turn of a loop, but never longer than a part has.
         self._inspect_turn_ns = max(TURN_LIMIT_NS, job.deadline_ns)
+
+    def swap(self, job: Job, since_ns: int) -> None:
+        """Go by another model of the same job: inspect may still say the one before for a moment."""
+        self._before = [each for each in self._before if each[1] > since_ns] + [(self._job, since_ns + SWAP_SAID_NS)]
+        self._job = job
 
     def goes_by(self, number: int, job: Job) -> bool:
         """True when this is the job that the others are held against."""
         return (number, job) == (self._number, self._job)
+
+    def differs_in_model(self, number: int, job: Job) -> bool:
+        """True for the same job judged by another model."""
+        return number == self._number and replace(job, model=self._job.model) == self._job != job
 
     def camera(self, state: CameraState, now_ns: int) -> None:
         """Take what a camera says."""
@@ -58,6 +73,22 @@ class Watch:
     def inspect(self, state: InspectState, now_ns: int) -> None:
         """Take what inspect says."""
         self._inspect_state = state, now_ns
+
+    def challenger(self, state: ChallengerState, now_ns: int) -> None:
+        """Take what inspect says of the models it has at hand."""
+        self._challenger = state, now_ns
+
+    def at_hand(self, job: Job, now_ns: int) -> tuple[tuple[str, ...], str]:
+        """Models that inspect could judge this very job by at once, and why it is not known (empty: it is)."""
+        words = self._inspect_words(now_ns)
+        if words:
+            return (), words
+        known = self._challenger
+        if known is None or now_ns - known[1] >= STATE_LIMIT_NS:
+            return (), "it has not said what it has at hand"
+        if known[0].revision != job.revision:
+            return (), f"it speaks of revision {known[0].revision or 'none'}"
+        return known[0].at_hand, ""
 
     def look(self, beats: dict[str, Beat], now_ns: int, *, changing: bool = False) -> Readiness:
         """Judge by the heartbeats of this moment. changing: a job change is under way, READY is off for it."""
@@ -93,7 +124,7 @@ class Watch:
                 continue
             self._camera_states.pop(name.removeprefix("camera-"), None)
             if name == "inspect":
-                self._inspect_state = None
+                self._inspect_state = self._challenger = None
 
     def _is_set_up(self, state: CameraState) -> bool:
         return (state.job_number, state.revision) == (self._number, self._job.revision)
@@ -132,7 +163,8 @@ class Watch:
         state = self._inspect_state[0]
         if state.health is not Health.READY:
             return f"inspect {_HEALTH[state.health]}" + (f": {state.detail}" if state.detail else "")
-        if state.job != self._job:
+        before = any(state.job == job and now_ns < until_ns for job, until_ns in self._before)
+        if state.job != self._job and not before:
             return f"inspect has another job than io: {_job(state.job)}, expected {_job(self._job)}"
         return ""
 

@@ -126,7 +126,8 @@ class Station:
             self.tally.stale += 1
             return
         job = self.job
-        if (verdict.recipe, verdict.revision, verdict.model) != (job.recipe, job.revision, job.model):
+        model = self.jobs.model_at(verdict.triggered_at_ns)
+        if (verdict.recipe, verdict.revision, verdict.model) != (job.recipe, job.revision, model):
             self.tally.stale += 1
             return
         if part.views is not None and verdict.camera not in part.views.open:
@@ -178,6 +179,14 @@ class Station:
         """A change-over cannot go on; without one, nothing."""
         self.jobs.fail(reason, now_ns)
         self._advance(now_ns)
+
+    def swap_model(self, revision: str, from_model: str, to_model: str, now_ns: int) -> str:
+        """Another model judges what is triggered from now on; as `JobDialogue.swap`. Return why not, empty: it does."""
+        self._advance(now_ns)
+        refusal = "io is stopping" if self._stopped else self.jobs.swap(revision, from_model, to_model, now_ns)
+        if not refusal:
+            self._fitted = self.job  # nothing but the model is another one: nobody has to be looked at anew
+        return refusal
 
     def order(self, epoch: str) -> JobOrder:
         """What the cameras and inspect are to go by. epoch: names this run of io."""

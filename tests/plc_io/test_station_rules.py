@@ -45,6 +45,8 @@ FOREIGN = (
     replace(JOB, revision="ffffffffffff"),
     replace(JOB, model="e" * 64),
 )
+MODELS = ("f" * 64, "1" * 64, "2" * 64)
+"""Models that may judge job 1; the first is what its recipe says."""
 RESULT = Status.OK | Status.NG | Status.UNJUDGED
 
 
@@ -87,6 +89,7 @@ class AnyLine(RuleBasedStateMachine):
             utc=lambda: "2026-01-01T00:00:00.000Z",
         )
         self.station.allow(())
+        self.judges = [(0, JOB.model)]  # models of the active job, and from when on each judges
         self.goes_by = dict.fromkeys(OTHERS, 1)  # what the cameras and inspect really go by
         self.agreed: set[tuple[str, int, JobPhase]] = set()  # who really said yes to which step
         self.kept = self.steady = 1
@@ -165,6 +168,9 @@ class AnyLine(RuleBasedStateMachine):
     def judge_job(self, before: OutImage) -> None:
         """What may be seen of a job change."""
         image, order = self.image, self.station.order("run")
+        if order.job.model != self.judges[-1][1]:  # nobody has swapped it
+            assert Status.READY not in image.status, "READY was given for the model before"
+            self.judges = [(0, order.job.model)]
         bits = image.status & (Status.JOB_BUSY | Status.JOB_DONE | Status.JOB_FAIL)
         assert bits in (Status(0), Status.JOB_BUSY, Status.JOB_DONE, Status.JOB_FAIL)
         if bits:
@@ -196,9 +202,32 @@ class AnyLine(RuleBasedStateMachine):
         if answer.done:
             self.steady = answer.number
 
-    def current(self) -> Job:
-        """The job inspect really judges by."""
-        return JOBS[self.goes_by["inspect"]]
+    def current(self, trigger: Trigger) -> Job:
+        """The job inspect really judges that part by."""
+        job = JOBS[self.goes_by["inspect"]]
+        return replace(job, model=self.model_of(trigger)) if self.goes_by["inspect"] == self.image.job else job
+
+    def model_of(self, trigger: Trigger) -> str:
+        """What has to judge a part of the active job."""
+        return next(model for since, model in reversed(self.judges) if trigger.at_ns >= since)
+
+    def swap(self, model: str, *, revision: str = "", known: str = "") -> str:
+        """Ask for another model of the active job; return why not, empty: it judges what is triggered from now on."""
+        self.settle()
+        job, ready = self.station.job, self.image.status & Status.READY
+        asked = (revision or job.revision, known or job.model, model)
+        refusal = self.station.swap_model(*asked, self.now)
+        self.settle_swap(model, refusal)
+        assert self.image.status & Status.READY == ready, "a swap is no reason for READY to change"
+        return refusal
+
+    def settle_swap(self, model: str, refusal: str) -> None:
+        order = self.station.order("run")
+        if not refusal and model != self.judges[-1][1]:
+            assert order.since_ns > self.now, "what is triggered already is not judged otherwise"
+            self.judges.append((order.since_ns, model))
+        assert order.job.model == self.judges[-1][1]
+        self.settle()
 
     def grant(self, trigger: Trigger, outcome: Outcome) -> None:
         """Note down that inspect really called this part OK, in time and by the job it was triggered under."""
@@ -299,8 +328,33 @@ class AnyLine(RuleBasedStateMachine):
         if trigger is not None:
             self.now += MS
             self.grant(trigger, outcome)
-            self.station.submit(verdict(trigger, outcome, self.now, self.current()), self.now)
+            self.station.submit(verdict(trigger, outcome, self.now, self.current(trigger)), self.now)
             self.settle()
+
+    @rule(data=st.data(), model=st.sampled_from(MODELS))
+    def verdict_of_another_model(self, data: st.DataObject, model: str) -> None:
+        trigger = self.pick(data)
+        if trigger is not None and model != self.model_of(trigger):
+            wrong = verdict(trigger, Outcome.OK, self.now, replace(self.current(trigger), model=model))
+            self.station.submit(wrong, self.now)
+            self.settle()
+
+    @rule(model=st.sampled_from(MODELS), wrong=st.sampled_from(["", "", "", "revision", "model"]))
+    def a_model_is_swapped(self, model: str, wrong: str) -> None:
+        before = self.station.job
+        refusal = self.swap(
+            model,
+            revision="ffffffffffff" if wrong == "revision" else "",
+            known="3" * 64 if wrong == "model" else "",
+        )
+        busy = self.station.jobs.change is not None
+        if busy or wrong == "revision" or (wrong and model != before.model):
+            assert refusal
+            assert self.station.job == before
+        elif refusal:
+            assert "in the last moments" in refusal
+        else:
+            assert self.station.job == replace(before, model=model)
 
     @rule(data=st.data(), job=st.sampled_from(FOREIGN))
     def foreign_verdict(self, data: st.DataObject, job: Job) -> None:
@@ -313,7 +367,9 @@ class AnyLine(RuleBasedStateMachine):
     def verdict_of_another_trigger(self, data: st.DataObject, off: int) -> None:
         trigger = self.pick(data)
         if trigger is not None:
-            wrong = replace(verdict(trigger, Outcome.OK, self.now, self.current()), triggered_at_ns=trigger.at_ns + off)
+            wrong = replace(
+                verdict(trigger, Outcome.OK, self.now, self.current(trigger)), triggered_at_ns=trigger.at_ns + off
+            )
             self.station.submit(wrong, self.now)
             self.settle()
 
@@ -553,15 +609,26 @@ class AnyLine(RuleBasedStateMachine):
             self.settle()
         for trigger in self.triggers[started:]:
             self.grant(trigger, outcome)
-            self.station.submit(verdict(trigger, outcome, self.now, self.current()), self.now)
+            self.station.submit(verdict(trigger, outcome, self.now, self.current(trigger)), self.now)
             self.settle()
 
     @precondition(lambda self: Status.READY in self.image.status)
-    @rule(outcome=st.sampled_from([Outcome.OK, Outcome.OK, Outcome.NG]), ack=st.sampled_from([True, True, False]))
-    def a_good_cycle(self, outcome: Outcome, ack: bool) -> None:
+    @rule(
+        outcome=st.sampled_from([Outcome.OK, Outcome.OK, Outcome.NG]),
+        ack=st.sampled_from([True, True, False]),
+        swaps=st.lists(st.sampled_from(MODELS), max_size=2),
+        wait_ms=st.sampled_from([0, 0, 49, 51]),
+    )
+    def a_good_cycle(self, outcome: Outcome, ack: bool, swaps: list[str], wait_ms: int) -> None:
         """One part as it should go, so that the machine does not spend its life in faults."""
         self.number += 1
         part = 10_000 + self.number
+        if swaps:
+            self.swap(swaps[0])
+            self.now += wait_ms * MS
+            self.write()
+        if Status.READY not in self.image.status:
+            return  # a result that nobody took, or a silent PLC
         self.write(part=part, command=self.words.command | Command.TRIGGER)
         assert Status.TRIG_ACK in self.image.status
         self.write(command=self.words.command & ~Command.TRIGGER)
@@ -571,7 +638,9 @@ class AnyLine(RuleBasedStateMachine):
         self.station.exposed(part, trigger.at_ns, self.now)
         self.grant(trigger, outcome)
         assert self.goes_by["inspect"] == self.image.job, "READY though inspect has another job"
-        self.station.submit(verdict(trigger, outcome, self.now, self.current()), self.now)
+        if swaps[1:]:
+            self.swap(swaps[1])
+        self.station.submit(verdict(trigger, outcome, self.now, self.current(trigger)), self.now)
         self.settle()
         for _ in range(20):
             if Status.RESULT_VALID not in self.image.status or self.image.part == part:
@@ -690,6 +759,20 @@ def _foreign_passes(station: Station, verdict: Verdict, now_ns: int) -> None:
     SUBMIT(station, own, now_ns)
 
 
+def _newest_judges_all(dialogue: JobDialogue, at_ns: int) -> str:
+    return dialogue.job.model
+
+
+def _any_model_counts(station: Station, verdict: Verdict, now_ns: int) -> None:
+    if verdict.model in MODELS:
+        verdict = replace(verdict, model=station.jobs.model_at(verdict.triggered_at_ns))
+    SUBMIT(station, verdict, now_ns)
+
+
+def _looked_at_anew(station: Station, revision: str, old: str, new: str, now_ns: int) -> str:
+    return station.jobs.swap(revision, old, new, now_ns)
+
+
 def _no_way_back(dialogue: JobDialogue, reason: str, now_ns: int) -> None:
     if dialogue.change is not None:
         dialogue.change.step = Step.DRAIN
@@ -704,6 +787,9 @@ def _forgets(hand: Handshake, *, done: bool) -> None:
 SUBMIT, FAIL, ANSWER = Station.submit, JobDialogue.fail, Handshake.answer_job
 BREAKS: dict[str, tuple[type, str, object]] = {
     "a verdict of another job counts": (Station, "submit", _foreign_passes),
+    "the newest model judges what was triggered before": (JobDialogue, "model_at", _newest_judges_all),
+    "a verdict of any model of the job counts": (Station, "submit", _any_model_counts),
+    "READY drops at a swap": (Station, "swap_model", _looked_at_anew),
     "nobody is waited for": (ChangeOver, "missing", property(lambda _: ())),
     "a job that failed stays": (JobDialogue, "fail", _no_way_back),
     "parts under way are not waited for": (Station, "open", property(lambda _: 0)),
