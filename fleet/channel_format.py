@@ -37,6 +37,8 @@ Moment = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 PlanName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}/(champion|challenger)$")]
+RESERVED = frozenset({"bundles", "tickets", RINGS_ROLE})
+"""First parts of other targets: no line has such a name."""
 Form = TypeVar("Form", bound="_Form")
 
 
@@ -80,7 +82,9 @@ class PointerForm(_Form):
     approved_by: Said
 
     @model_validator(mode="after")
-    def _each_ring_once(self) -> Self:
+    def _makes_sense(self) -> Self:
+        if self.line in RESERVED:
+            raise ValueError(f"line {self.line!r}: no line can be called that")
         names = [one.ring for one in self.plan]
         if len(set(names)) != len(names):
             raise ValueError("plan: a ring comes twice")

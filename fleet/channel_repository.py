@@ -116,7 +116,7 @@ class Repository:
         made: list[PointerForm] = []
 
         def change(listed: Targets) -> None:
-            there = {one.role: one for one in self._pointers(listed, line, recipe)}
+            there: dict[str, PointerForm] = {one.role: one for one in self._pointers(listed, line, recipe)}
             before = there.get(role)
             form: dict[str, Any] = {"line": line, "recipe": recipe, "role": role, "bundle": pinning.digest}
             form |= {"seq": max((one.seq for one in there.values()), default=0) + 1}
@@ -259,7 +259,8 @@ class Repository:
 
     def _drop_spent(self, listed: Targets) -> None:
         """Tickets that ran out leave the list, all but the newest of a box: its number is what the next counts from."""
-        now, newest = self._clock(), {}
+        now = self._clock()
+        newest: dict[str, int] = {}
         for path in listed.targets:
             if path.startswith("tickets/"):
                 _, box, name = path.split("/")

@@ -2,16 +2,26 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from ..bus.errors import StoreLost
 from ..records.durable import make_folder, sync_folder
-from .stores import CHUNK, BadObject, BlobStore, file_sha256
+from .stores import CHUNK, BadObject, file_sha256
 
 ENDING = ".partial"
 
 
-def fetch(blobs: BlobStore, key: str, to: Path, sha256: str, size: int) -> None:
+class Readable(Protocol):
+    """What is needed of a store here. See `BlobStore`."""
+
+    def read_from(self, key: str, start: int) -> Iterator[bytes]:
+        """Yield the bytes of a key from an offset on."""
+        ...
+
+
+def fetch(blobs: Readable, key: str, to: Path, sha256: str, size: int) -> None:
     """Put the object of that key at `to`, synced. A file that is there and right is left alone.
 
     What was fetched before a cut is kept beside it (`.partial`) and continued. StoreLost: cut again, call again.
@@ -40,7 +50,7 @@ def _resume_at(partial: Path, size: int) -> int:
     return have if have <= size else 0
 
 
-def _append(blobs: BlobStore, key: str, partial: Path, start: int, size: int) -> str:
+def _append(blobs: Readable, key: str, partial: Path, start: int, size: int) -> str:
     """Fetch from start on; return the digest of the whole. BadObject: more bytes than there should be."""
     hashed = hashlib.sha256()
     with partial.open("r+b" if start else "wb") as out:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ..bus.clock import utc_now
 from ..bus.errors import BadBundle, BadSettings
-from ..models.bundle import MOST_SIGNATURE_BYTES, SIGNATURE
-from ..models.manifest import MANIFEST, digest, read_manifest
+from ..models.bundle import MOST_SIGNATURE_BYTES
+from ..models.manifest import MANIFEST, SIGNATURE, digest, read_manifest
 from .layout import blob_key, channel_key, manifest_key
 from .options import NAME
 from .stores import BadObject, BlobStore, file_sha256

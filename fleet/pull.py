@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ..bus.errors import StoreLost
 from ..bus.outside import parsed_json
-from ..models.bundle import MOST_SIGNATURE_BYTES, SIGNATURE
-from ..models.manifest import MANIFEST, MOST_MANIFEST_BYTES, Manifest, read_manifest
+from ..models.bundle import MOST_SIGNATURE_BYTES
+from ..models.manifest import MANIFEST, MOST_MANIFEST_BYTES, SIGNATURE, Manifest, read_manifest
 from ..records.durable import make_folder, sync_folder
 from .fetch import fetch
 from .layout import blob_key, channel_key, manifest_key
@@ -72,7 +72,7 @@ def pull(blobs: BlobStore, channel: str, bundles: Path, authorities: Sequence[Pa
         manifest = read_manifest(partial)
         for path, entry in sorted(manifest.files.items()):
             fetch(blobs, blob_key(entry.sha256), partial / path, entry.sha256, entry.size)
-        _only(partial, manifest)
+        only_named(partial, manifest)
         _fetch_signature(blobs, said, partial, authorities)
         for folder in (path for path in partial.rglob("*") if path.is_dir()):
             sync_folder(folder)
@@ -120,7 +120,7 @@ def _fetch_signature(blobs: BlobStore, said: Stands, folder: Path, authorities: 
     sync_folder(folder)
 
 
-def _only(partial: Path, manifest: Manifest) -> None:
+def only_named(partial: Path, manifest: Manifest) -> None:
     """Remove what the manifest does not name: leftovers of an older try."""
     wanted = {MANIFEST, *manifest.files}
     for path in sorted(partial.rglob("*"), reverse=True):

@@ -17,8 +17,8 @@ from typing import Any
 
 from ..bus.errors import BadBundle, BadSettings
 from ..bus.outside import parsed_json
-from ..models.bundle import MOST_SIGNATURE_BYTES, SIGNATURE, open_bundle
-from ..models.manifest import MANIFEST, Manifest, parse, read_bytes
+from ..models.bundle import MOST_SIGNATURE_BYTES, open_bundle
+from ..models.manifest import MANIFEST, SIGNATURE, Manifest, parse, read_bytes
 from ..records.durable import sync_folder
 
 

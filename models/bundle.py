@@ -11,25 +11,23 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..bus.errors import BadBundle
 from . import guard
-from .manifest import EXPECTED, LESSON, MANIFEST, MODEL, MOST_BYTES, REPORT, Finite, Manifest, parse, read_bytes, sealed
+from .listing import check_listing, check_streamed, verified
+from .manifest import EXPECTED, LESSON, MANIFEST, MODEL, REPORT, SIGNATURE, Finite, Manifest, parse, read_bytes, sealed
 from .swap import swap
 
 SCORE_TOLERANCE = 1e-3
 """Largest difference of a golden score between the place of teaching and this device."""
 MOST_GOLDEN_BYTES = 64 << 20
-SIGNATURE = "signature.sig"
 MOST_SIGNATURE_BYTES = 1 << 20
-_CHUNK_BYTES = 1 << 20
 
 
 class _GoldenEntry(BaseModel):
@@ -91,13 +89,13 @@ def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
     if digest is not None and found != digest:
         raise BadBundle(f"{folder / MANIFEST}: sha256 {found}: expected {digest}")
     manifest = parse(text, str(folder / MANIFEST))
-    _check_listing(folder, manifest)
+    check_listing(folder, manifest)
     contents = {}
     for name, entry in manifest.files.items():
         if name in (MODEL, EXPECTED, REPORT) or name.startswith("golden/"):
-            contents[name] = _verified(folder / name, entry.sha256, entry.size)
+            contents[name] = verified(folder / name, entry.sha256, entry.size)
         else:
-            _check_streamed(folder / name, entry.sha256, entry.size)
+            check_streamed(folder / name, entry.sha256, entry.size)
     model = contents[MODEL]
     opset = guard.check_model(model, str(folder / MODEL)).opset
     if opset != manifest.opset:
@@ -185,50 +183,6 @@ def check_free(out: Path, *, replace: bool) -> None:
             raise BadBundle(f"{out}: holds other files: name another place for the bundle")
         if not replace:
             raise BadBundle(f"{out}: a bundle is there already, and bundles are never changed: name another place")
-
-
-def _check_listing(folder: Path, manifest: Manifest) -> None:
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_symlink() or not (path.is_dir() or path.is_file()):
-            raise BadBundle(f"{path}: a link or device: expected plain files")
-        if path.is_file() and name not in manifest.files and name not in (MANIFEST, SIGNATURE):
-            raise BadBundle(f"{path}: not in the manifest")
-
-
-def _verified(path: Path, sha256: str, size: int) -> bytes:
-    """Bytes of one file, read once. The size is checked before anything is read."""
-    with _opened(path, size) as file:
-        data = file.read(size + 1)
-    _check_digest(path, hashlib.sha256(data), sha256)
-    return data
-
-
-def _check_streamed(path: Path, sha256: str, size: int) -> None:
-    """The same check of a file whose bytes nobody needs now: piece by piece, so that a large one costs no memory."""
-    found = hashlib.sha256()
-    with _opened(path, size) as file:
-        while piece := file.read(_CHUNK_BYTES):
-            found.update(piece)
-    _check_digest(path, found, sha256)
-
-
-@contextmanager
-def _opened(path: Path, size: int) -> Iterator[BinaryIO]:
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        with os.fdopen(handle, "rb") as file:
-            found = os.fstat(file.fileno()).st_size
-            if found != size or found > MOST_BYTES:
-                raise BadBundle(f"{path}: {found} bytes: the manifest says {size}")
-            yield file
-    except OSError as error:
-        raise BadBundle(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _check_digest(path: Path, found: "hashlib._Hash", sha256: str) -> None:
-    if found.hexdigest() != sha256:
-        raise BadBundle(f"{path}: damaged: sha256 {found.hexdigest()}: the manifest says {sha256}")
 
 
 def _expected(data: bytes, path: Path) -> _Expected:

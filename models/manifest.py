@@ -21,6 +21,8 @@ MODEL = "model.onnx"
 EXPECTED = "golden/expected.json"
 REPORT = "report.json"
 REPORT_HTML = "report.html"
+SIGNATURE = "signature.sig"
+"""Not in the manifest: it is made over it and over all other files."""
 LESSON = "lesson.npz"
 """Not in every bundle: features of the goods it was taught from, for adding goods later."""
 MOST_BYTES = 512 << 20

@@ -5,8 +5,7 @@ from typing import Any
 
 from ..bus.errors import BadBundle, OkngError
 from ..inspect.recipe import ActiveRecipe, read_recipe
-from ..models.bundle import SIGNATURE
-from ..models.manifest import MANIFEST, digest, read_manifest
+from ..models.manifest import MANIFEST, SIGNATURE, digest, read_manifest
 from .box import Box
 
 LAST_GOOD = "last-good"
