@@ -123,16 +123,17 @@ def inspect_(settings_file: Path, standby: bool) -> None:
 @settings_option
 def records(settings_file: Path) -> None:
     """Write the ledger and the pictures: the only writer."""
+    from .appliance.leaves import leaving_of
     from .appliance.lore import lore_of
     from .records.process import run
 
     become_process("records")
     settings, jobs = _jobs(settings_file)
     enter(settings.box.run_dir)
-    # What sync has brought to the cloud it notes beside the store; without `[sync]` nothing is owed.
-    cloud = settings.records.store.parent / "sync" if settings.sync else None
-    known = lore_of(settings, jobs)
-    sys.exit(run(settings.records, settings.cameras, settings.box.run_dir, cloud, known))
+    # What sync has brought to the cloud it notes beside the store; without `[sync]` or `[fleet]` nothing is owed.
+    cloud = settings.records.store.parent / "sync" if settings.sync or settings.fleet else None
+    known, leaving = lore_of(settings, jobs), leaving_of(settings)
+    sys.exit(run(settings.records, settings.cameras, settings.box.run_dir, cloud, known, leaving))
 
 
 @cli.command()

@@ -32,6 +32,7 @@ RIGHTS: dict[str, str] = {
     "settings.edit": "change settings, back up, restore",
     "audit.read": "read and check the audit trail",
     "api.token": "make and withdraw API tokens and webhooks",
+    "fleet.enrol": "let the box join the fleet, let a halted stream go on",
 }
 """Every right, and what it allows (English; the screens translate)."""
 
@@ -56,12 +57,15 @@ _ENGINEER = _LEAD | {
     "model.activate",
     "label.draw",
     "diagnostics.read",
+    "fleet.enrol",
 }
 ROLES: dict[str, frozenset[str]] = {
     "operator": _OPERATOR,
     "lead": _LEAD,
     "engineer": _ENGINEER,
-    "administrator": frozenset(("user.edit", "settings.edit", "audit.read", "api.token", "diagnostics.read")),
+    "administrator": frozenset(
+        ("user.edit", "settings.edit", "audit.read", "api.token", "diagnostics.read", "fleet.enrol")
+    ),
     "auditor": frozenset(("part.review", "report.make", "audit.read")),
 }
 """The roles a new ledger begins with."""
@@ -74,7 +78,7 @@ class Command:
     """One thing that can be asked for."""
 
     owner: str
-    """Process that does it: `io`, `camera` (at `ask-camera-NAME`), `records`, `shift`, `workshop`."""
+    """Process that does it: `io`, `camera` (at `ask-camera-NAME`), `records`, `shift`, `workshop`, `uplink` (sync)."""
     right: str
     """What it takes; empty: nothing (its owner looks for itself)."""
 
@@ -114,6 +118,8 @@ COMMANDS: dict[str, Command] = {
         golden__end="label.draw",
         journal__add="",
         journal__state="",
+        ladder__step="",
+        ladder__floor="",
         study__set="study.run",
         setting__set="settings.edit",
         backup__make="settings.edit",
@@ -153,6 +159,9 @@ COMMANDS: dict[str, Command] = {
         model__swap="",
     ),
     **_of("camera", feature__read="camera.set", feature__write="camera.set", camera__free_run="camera.set"),
+    **_of(
+        "uplink", fleet__look="", fleet__enrol="fleet.enrol", fleet__cancel="fleet.enrol", fleet__resume="fleet.enrol"
+    ),
     **_of(
         "workshop",
         draft__list="model.teach",

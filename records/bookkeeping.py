@@ -12,7 +12,10 @@ from ..bus.entries import CountersEntry, RecordEntry, TriggerEntry
 from ..bus.messages import FrameReady
 from ..bus.part import Action, CodeRead, HeatMap, ImageHealth, Measurement, Placement
 from .audit import Deed, link
-from .rows import Columns, Kept, outbox_body, part_columns, sha256
+from .leaving import Leaving
+from .outgoing import AUDIT, RECORDS, label, reached, send
+from .part_body import part_bodies
+from .rows import Columns, Kept, as_json, outbox_body, part_columns, sha256
 from .seal import Seal
 from .seal_content import HEALTH, PART, TRIGGER, VIEW, Kind, part_content
 from .views import Sight, health_columns, view_columns
@@ -54,11 +57,19 @@ def put_trigger(db: apsw.Connection, seal: Seal, epoch: int, entry: TriggerEntry
 
 
 def put_part(
-    db: apsw.Connection, seal: Seal, epoch: int, ripe: Ripe, entry: RecordEntry, span_h: int, stored_at: str
+    db: apsw.Connection,
+    seal: Seal,
+    epoch: int,
+    ripe: Ripe,
+    entry: RecordEntry,
+    span_h: int,
+    stored_at: str,
+    leaving: Leaving | None = None,
 ) -> None:
     """Insert the part with its views; a row that `recover` made for it goes. span_h: as in the options."""
     record = entry.record
     trigger, verdict = record.trigger, record.verdict
+    _keep_body(db, epoch, trigger.part, trigger.at_ns)
     # It was only thought to have died with its epoch: what io says itself takes that row's place.
     gone = rows(
         db,
@@ -71,17 +82,32 @@ def put_part(
     image = ripe.image or (verdict.image if verdict else ())
     columns = part_columns(entry, ripe.frame, ripe.heat, ripe.kept, codes, placements, measures, stored_at)
     columns["serial_before"] = _earlier(db, columns["serial"], record.taken_at, span_h)
-    insert_part(db, seal, epoch, entry.epoch, columns, ripe.views, image)
+    insert_part(db, seal, epoch, entry.epoch, columns, ripe.views, image, leaving)
     for row in gone:
-        _follow(db, row[0], epoch, entry.number)
+        seq = _follow(db, row[0], epoch, entry.number)
+        about = {"seq": row[0], "by": seq, "epoch": entry.epoch, "part": trigger.part}
+        label(db, "withdrawn", None, about, who="", at=stored_at)
         seal.tell(Kind.WITHDRAWN, row[0], 0, {"was": part_content(row, (), ())})
 
 
-def _follow(db: apsw.Connection, gone: int, epoch: int, number: int) -> None:
-    """Let what people said of a row that gave way be said of the one in its place."""
+def _keep_body(db: apsw.Connection, epoch: int, part: int, at_ns: int) -> None:
+    """What was said to leave of a row that gives way is written out: it may have been sent."""
+    for (seq,) in rows(
+        db,
+        "select seq from part where epoch = ? and part = ? and triggered_ns = ? and recovered = 1",
+        (epoch, part, at_ns),
+    ):
+        for number, body in part_bodies(db, [(seq, False)]).items():
+            where = "stream = 'records' and ref = ? and body is null and kind = 'part'"
+            db.execute(f"update outgoing set body = ? where {where}", (as_json(body), number))
+
+
+def _follow(db: apsw.Connection, gone: int, epoch: int, number: int) -> int:
+    """Let what people said of a row that gave way be said of the one in its place; return that one's number."""
     (seq,) = rows(db, "select seq from part where epoch = ? and number = ?", (epoch, number))[0]
     for table in ("label", "review", "drawing", '"escape"'):
         db.execute(f"update {table} set seq = ? where seq = ?", (seq, gone))
+    return int(seq)
 
 
 def insert_part(
@@ -92,8 +118,12 @@ def insert_part(
     columns: Columns,
     sights: Sequence[Sight] = (),
     image: Sequence[ImageHealth] = (),
+    leaving: Leaving | None = None,
 ) -> None:
-    """Insert one part, seal it and, where it is rejected, post its event for the outbox. name: of the epoch."""
+    """Insert one part, seal it, number it for the fleet and post a reject for the outbox. name: of the epoch.
+
+    leaving: says whether the fleet is told what its pictures are.
+    """
     columns = {"lot": _lot(db, columns["taken_at"]), **columns}
     made = _insert(db, "part", {"epoch": epoch, **columns}, "epoch, number", _PART)
     if not made:
@@ -107,6 +137,8 @@ def insert_part(
     ]
     # Sealed as the file has it: what a column made of a value is what whoever verifies will read.
     seal.part(made[0], held, measured)
+    named = leaving is not None and leaving.rule == "pictures" and leaving.priority(columns) is not None
+    send(db, RECORDS, "part", seq, named=named)
     if columns["action"] == Action.REJECT:
         post(db, REJECTS, outbox_body({**columns, "seq": seq}, name, views, figures))
 
@@ -173,13 +205,15 @@ def post(db: apsw.Connection, stream: str, body: bytes) -> None:
 def audit(db: apsw.Connection, deed: Deed) -> None:
     """Append one entry to the audit chain."""
     newest = rows(db, "select n, hash from audit order by n desc limit 1")
-    db.execute("insert into audit values (?, ?, ?)", link(newest[0] if newest else None, deed))
+    made = link(newest[0] if newest else None, deed)
+    db.execute("insert into audit values (?, ?, ?)", made)
+    send(db, AUDIT, "audit", made[0])
 
 
 def reached_event(db: apsw.Connection) -> int:
-    """Number of the newest event of the outbox; 0: none."""
+    """How far the outbox has come under this lineage, all its streams together; 0: nothing has left."""
     found = rows(db, "select next - 1 from counter where stream = ?", (REJECTS,))
-    return int(found[0][0]) if found else 0
+    return (int(found[0][0]) if found else 0) + reached(db)
 
 
 def rows(db: apsw.Connection, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ..bus.errors import Refused
 from .clerk import Body, Task, Turn
+from .outgoing import ALARM, ALARMS, send
 from .rows import as_json
 from .seal import seal_row
 from .seal_content import Kind
@@ -57,6 +58,8 @@ def write(turn: Turn, entry: Entry) -> int:
     )
     n = turn.db.last_insert_rowid()
     seal_row(turn.db, Kind.JOURNAL, n)
+    if entry.stream == ALARM:
+        send(turn.db, ALARMS, "alarm", n)
     if who:
         about: dict[str, object] = {"journal": n, "key": entry.key, "by": who}
         turn.audit(f"{entry.stream} {entry.event}", about)

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from ..bus.errors import Refused
 from .clerk import Body, Task, Turn
 from .journal import Entry, write
+from .outgoing import label as send_label
 from .rows import as_json, sha256
 
 UNDO_S = 600
@@ -121,6 +122,8 @@ def set_label(turn: Turn) -> dict[str, Any]:
     _review(turn, label.seq)
     about: dict[str, object] = {"seq": label.seq, "label": n, "second": label.second}
     turn.audit("label set", about, old=list(old[0]) if old else None, new=[label.truth, label.kind])
+    more = {"n": n, "truth": label.truth, "defect": label.kind, "second": label.second}
+    send_label(turn.db, "label", label.seq, more, who=turn.ask.who, at=turn.at)
     return {"n": n}
 
 
@@ -137,6 +140,7 @@ def undo_label(turn: Turn) -> dict[str, Any]:
         raise Refused(f"label {n} is of {who}, and older than {UNDO_S // 60} min: set another one")
     turn.db.execute("update label set undone_at = ?, undone_by = ? where n = ?", (turn.at, turn.ask.who, n))
     turn.audit("label undone", {"seq": seq, "label": n, "by": who}, old=[truth, kind])
+    send_label(turn.db, "undone", seq, {"n": n}, who=turn.ask.who, at=turn.at)
     return {"seq": seq}
 
 
@@ -151,6 +155,8 @@ def reviewed(turn: Turn) -> dict[str, Any]:
     new = [seq for seq in seqs if _review(turn, seq)]
     if new:
         turn.audit("reviewed", {"seqs": new})
+        for seq in new:
+            send_label(turn.db, "reviewed", seq, {}, who=turn.ask.who, at=turn.at)
     return {"new": new}
 
 
@@ -169,6 +175,10 @@ def set_escape(turn: Turn) -> dict[str, Any]:
     n = turn.db.last_insert_rowid()
     about = {"n": n, "seq": seq, "serial": asked.serial, "found_at": asked.found_at, "what": asked.what}
     write(turn, Entry(stream="escape", key=str(n), event="reported", body=about))
+    more = {"n": n, "found_at": asked.found_at, "told": asked.what}
+    if seq is None:
+        more["serial"] = asked.serial
+    send_label(turn.db, "escape", seq, more, who=turn.ask.who, at=turn.at)
     return {"n": n, "seq": seq}
 
 

@@ -25,12 +25,15 @@ from .bookkeeping import audit, insert_part, put_counters, put_part, put_trigger
 from .durable import make_folder
 from .furnish import furnish
 from .ground import LOCK, Ground, same_store
+from .leaving import Leaving
 from .lineage import Lineage, read_lineage, write_lineage
 from .migrate import commit_large, copy_before, migrate, prune
+from .outgoing import begin, want
 from .rows import recovered_columns
 from .seal import Seal, seal_lineage
 from .soundness import DAMAGED, Watch, damage
-from .succession import begin_above
+from .succession import begin_above, go_above
+from .uplink_note import Taken, beside, taken
 
 log = logging.getLogger(__name__)
 FLOOR = (3, 51, 3)
@@ -74,16 +77,18 @@ class Ledger:
         vfs: str | None = None,
         serial_span_h: int = 720,
         alive: Callable[[], None] = lambda: None,
+        leaving: Leaving | None = None,
     ) -> None:
         """Open, check and bring up to date, with a copy first; put a damaged file aside and start a fresh one.
 
         serial_span_h: as in the options. vfs: another SQLite VFS, for fault injection. alive: called now and then while
-        a large file is looked at, copied or brought up to date. BadLedger: of a newer version, or another writer has
+        a large file is looked at, copied or brought up to date. leaving: what may leave the box from now on; None:
+        nothing does, and nothing is numbered for the fleet. BadLedger: of a newer version, or another writer has
         it. LedgerStuck: the disk does not let us.
         """
         check_sqlite()
         self._store, self._vfs, self._serial_span_h = store, vfs, serial_span_h
-        self._alive = alive
+        self._alive, self._leaving = alive, leaving
         self._db: apsw.Connection | None = None
         self._watch: Watch | None = None
         self._condemned = self._suspect = ""
@@ -151,7 +156,7 @@ class Ledger:
                     case TriggerEntry():
                         put_trigger(db, seal, epoch, ripe.entry, stored_at)
                     case RecordEntry():
-                        put_part(db, seal, epoch, ripe, ripe.entry, self._serial_span_h, stored_at)
+                        put_part(db, seal, epoch, ripe, ripe.entry, self._serial_span_h, stored_at, self._leaving)
                     case CountersEntry():
                         put_counters(db, seal, epoch, ripe.entry)
             seal.close()
@@ -185,7 +190,7 @@ class Ledger:
             for number, part, station, at_ns, encoder, deadline_ns, recipe, missed, taken_at in left:
                 trigger = Trigger(part, station, at_ns, encoder, deadline_ns, recipe, bool(missed))
                 columns = recovered_columns(trigger, number, taken_at, stored_at, shown(trigger))
-                insert_part(db, seal, n, epoch, columns)
+                insert_part(db, seal, n, epoch, columns, leaving=self._leaving)
             seal.close()
             db.execute("update epoch set closed = 1 where n = ?", (n,))
             if left:
@@ -293,11 +298,13 @@ class Ledger:
 
     def _name(self, db: apsw.Connection, lineage: Lineage | None, *, after_damage: bool) -> None:
         """Give a new or restored file the next lineage, so that no outbox number is ever used for two things."""
-        known = rows(db, "select box, lineage from meta")
+        known, sent = rows(db, "select box, lineage from meta"), taken(beside(self._store))
         reached = reached_event(db)
         if not known:
-            box, number = (lineage.box, lineage.lineage + 1) if lineage else (secrets.token_hex(6), 1)
+            box = lineage.box if lineage else secrets.token_hex(6)
+            number = max(lineage.lineage if lineage else 0, sent.newest_epoch) + 1
             db.execute("insert into meta values (?, ?, ?, ?)", (box, number, utc_now(), after_damage))
+            self._begin(db, number)
             about: dict[str, object] = {"box": box, "lineage": number, "after_damage": after_damage}
             if lineage is not None:
                 about["parts_above"] = begin_above(db, lineage)
@@ -305,14 +312,22 @@ class Ledger:
         else:
             box, number = str(known[0][0]), int(known[0][1])
             older = lineage is not None and (number, reached) < (lineage.lineage, lineage.reached)
-            if lineage is not None and older:
-                number, reached = lineage.lineage + 1, reached
+            if older or _beyond(db, sent):
+                number = max(number, lineage.lineage if lineage else 0, sent.newest_epoch) + 1
                 db.execute("update meta set lineage = ?", (number,))
+                self._begin(db, number)
+                reached = reached_event(db)
+                go_above(db, max(lineage.seq if lineage else 0, _newest(db)))
                 audit(db, Deed("ledger restored", {"box": box, "lineage": number}))
                 log.warning("%s is an older copy: its outbox goes on under lineage %d", self.path, number)
+            self._begin(db, number)
         seal_lineage(db)
         # Beside the file first: a cut in between leaves a gap in the lineages, never one used twice.
         self._note(Lineage(str(box), number, reached, _newest(db)))
+
+    def _begin(self, db: apsw.Connection, lineage: int) -> None:
+        begin(db, lineage)
+        want(db, wanted=self._leaving is not None and self._leaving.records)
 
     def _note(self, lineage: Lineage) -> None:
         write_lineage(self._store, lineage)
@@ -373,6 +388,12 @@ def _ended(db: apsw.Connection, alive: Callable[[], None] | None = None) -> Iter
         with suppress(apsw.Error):  # SQLite rolls back by itself after some errors
             db.execute("rollback")
         raise
+
+
+def _beyond(db: apsw.Connection, sent: Taken) -> bool:
+    """The fleet service has more of a stream than this file ever numbered: it is an older copy."""
+    known = rows(db, "select stream, epoch, next from sending")
+    return any(sent.acked(stream, epoch) >= following for stream, epoch, following in known)
 
 
 def _newest(db: apsw.Connection) -> int:

@@ -5,10 +5,14 @@ have no `[sync]` nothing is owed to anybody.
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from ..bus.part import Action
 from .bookkeeping import REJECTS
+from .leaving import Leaving
 from .read import Ask
 from .rescued import rescued_streams
 
@@ -24,6 +28,19 @@ class Owed:
     """Events that it has not taken."""
     floor: int
     """Rejects from this `seq` on are not in the cloud; `NOBODY`: all are, or there is no cloud."""
+    rows: int = NOBODY
+    """Parts from this `seq` on are not with the fleet service."""
+    leaving: Leaving | None = None
+    """Whose pictures the fleet service gets; None: there is none."""
+    bounds: Mapping[int, int] = field(default_factory=dict)
+    """By priority: pictures of parts above this `seq` are held back for it."""
+
+    def picture(self, part: Mapping[str, Any]) -> bool:
+        """Whether a part's pictures are owed. part: as for `Leaving.priority`, and seq."""
+        if self.leaving is None:
+            return bool(part["seq"] >= self.floor and part["action"] == Action.REJECT)
+        level = self.leaving.priority(part)
+        return level is not None and bool(part["seq"] > self.bounds.get(int(level), NOBODY))
 
 
 NOTHING = Owed(0, NOBODY)

@@ -25,6 +25,7 @@ from .desk import PictureDesk
 from .ground import beneath, note
 from .keeper import Errands, Keeper
 from .known import Gather, Note
+from .leaving import Leaving
 from .ledger import Ledger, LedgerDamaged, LedgerStuck
 from .options import RecordsOptions
 from .read import LedgerReader
@@ -72,11 +73,13 @@ def run(
     run_dir: Path,
     cloud: Path | None = None,
     gather: Gather | None = None,
+    leaving: Leaving | None = None,
 ) -> int:
     """Run until SIGTERM or SIGINT; return the exit code (75: the disk did not let us begin, or we are to begin afresh).
 
     cameras: names whose frames may end up in the ledger. cloud: folder that sync keeps its notes in; None: the box owes
-    nothing to any cloud. gather: reads what recipes, models and cameras are now. BadLedger: the file is of a newer
+    nothing to any cloud. gather: reads what recipes, models and cameras are now. leaving: what the fleet service may
+    have; None: there is none, and nothing is numbered for it. BadLedger: the file is of a newer
     okng, or another process writes it. A full or failing disk later on is no reason to end: entries then stay with io
     until it is mended.
     """
@@ -89,7 +92,7 @@ def run(
         heartbeat.close()
         return LOST
     try:
-        ledger = Ledger(options.store, serial_span_h=options.serial_span_h, alive=heartbeat.turn)
+        ledger = Ledger(options.store, serial_span_h=options.serial_span_h, alive=heartbeat.turn, leaving=leaving)
     except LedgerStuck:
         log.exception("the ledger cannot be opened")
         heartbeat.close()
@@ -116,7 +119,7 @@ def run(
     clock = ClockWatch.of(ledger)
     voices = Voices(upkeep.salvage_text, lambda: clock.doubt, upkeep.backup_trouble, ledger.ground.gone)
     errands = Errands()
-    retention = Retention(options.store, options.retention, errands.write, cloud, doubt=voices.clock)
+    retention = Retention(options.store, options.retention, errands.write, cloud, doubt=voices.clock, leaving=leaving)
     teller = StateTeller(run_dir, options.store, options.min_free_mb << 20, voices)
     known = Note(LedgerReader(options.store), gather, errands.write) if gather else None
     keeper = Keeper(retention, errands, known, gone=ledger.ground.gone)

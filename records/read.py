@@ -234,6 +234,12 @@ class LedgerReader:
             found = list(ask("select next - 1 as newest from counter where stream = ?", [stream]))
             return int(found[0]["newest"]) if found else 0
 
+    def floor(self, channel: str) -> int:
+        """The newest sequence that was trusted in a channel of models; 0: none yet. BadLedger."""
+        with self.asking() as ask:
+            found = ask.first("select seq from floor where channel = ?", [channel])
+            return int(found["seq"]) if found else 0
+
     @contextmanager
     def asking(self) -> Iterator["Ask"]:
         """Open read-only for a few questions of one moment. BadLedger: missing, locked, damaged, of another version."""

@@ -46,7 +46,7 @@ def restore(store: Path, copy: Path) -> Restored:
         looked_at(waiting)
         before = read_lineage(store)
         reached = max(lineage, before.lineage if before else 0)
-        write_lineage(store, Lineage(box, reached, _BEYOND))
+        write_lineage(store, Lineage(box, reached, _BEYOND, before.seq if before else 0))
         aside = None
         stamp = utc_stamp()
         for ending in ("-shm", "-wal", ""):

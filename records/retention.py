@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -18,9 +18,11 @@ import apsw
 from ..bus.clock import utc_text
 from .audit import Deed
 from .bookkeeping import audit
-from .owed import NOTHING, Owed, owed
+from .leaving import Leaving
+from .owed import NOBODY, NOTHING, Owed, owed
+from .owed_fleet import FleetDebts
 from .papers import Due, Papers
-from .read import LedgerReader
+from .read import Ask, LedgerReader
 from .rescued import waiting
 from .retention_growth import Grown, growth
 from .retention_options import RetentionOptions
@@ -42,6 +44,7 @@ from .rows import as_json
 from .schema_keep import CLASSES
 from .sweep import Sweep
 from .thumbs import make_thumb, size_of
+from .uplink_note import beside
 
 BATCH = 16
 """Pictures that go in one step: their rows are one short transaction, their files a few unlinks."""
@@ -95,14 +98,18 @@ class Retention:
         disk: Callable[[], Disk] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         doubt: Callable[[], str] = lambda: "",
+        leaving: Leaving | None = None,
     ) -> None:
         """cloud: folder of sync's notes; None: nothing is owed. disk, now: others in tests.
+
+        leaving: what is owed to the fleet service; None: there is none.
 
         doubt: why the wall clock is not believed; while it is not, nothing goes by its age, nor as a stray file.
         """
         self._store, self._options, self._write, self._cloud = store, options, write, cloud
         self._disk = disk or (lambda: disk_of(store))
         self._now, self._doubt = now, doubt
+        self._fleet = FleetDebts(leaving, cloud or beside(store)) if leaving else None
         self._reader = LedgerReader(store)
         self._sweep = Sweep(store, options.stray_days, write, doubt)
         self._papers = Papers(store, options, write, doubt)
@@ -152,7 +159,7 @@ class Retention:
         now, options, disk = self._now(), self._options, self._disk()
         self._draining = drains(disk, options, draining=self._draining)
         with self._reader.asking() as ask:
-            left = owed(ask, self._cloud, rescuing=waiting(self._store)) if self._cloud else NOTHING
+            left = self._owed(ask, rescuing=waiting(self._store))
             held = stock(ask, left)
             first = {kind: oldest(ask, kind, 1, left) for kind in held}
             aged = frozenset(kind for kind, some in first.items() if some and self._is_aged(some[0], now))
@@ -165,6 +172,11 @@ class Retention:
         soon = self._soon(held, first, disk, now)
         self.told = Told(disk.used_percent, self._draining, left.unsent, given_up, soon, self._papers.due)
         return wish, victims
+
+    def _owed(self, ask: Ask, *, rescuing: bool = False) -> Owed:
+        if self._fleet is not None:
+            return self._fleet.owed(ask, rescuing=rescuing)
+        return owed(ask, self._cloud, rescuing=rescuing) if self._cloud else NOTHING
 
     def _soon(
         self, held: Mapping[str, Stock], first: Mapping[str, list[Victim]], disk: Disk, now: datetime
@@ -232,17 +244,19 @@ class Retention:
         """Delete some rows that are older than `rows_days`."""
         if not self._options.rows_days or self._doubt() or waiting(self._store):
             return False  # rescued parts come in before what people said of them and what the cloud is owed
-        now = self._now()
+        now, full = self._now(), self._disk().used_percent > self._options.hard_cap_percent
         until = utc_text((now - timedelta(days=self._options.rows_days)).replace(minute=0, second=0, microsecond=0))
         with self._reader.asking() as ask:
-            seqs = rows_due(ask, until, owed(ask, self._cloud) if self._cloud else NOTHING)
+            left = self._owed(ask)
+            # Above the hard cap not even what the fleet service lacks is kept for it.
+            seqs = rows_due(ask, until, replace(left, rows=NOBODY) if full else left)
         if not seqs:
             return False
         day = utc_text(now)[:10]
 
         def delete(db: apsw.Connection) -> list[str]:
-            count(db, day, ROW, len(seqs), 0)
-            return delete_rows(db, seqs, until, utc_text(now))
+            count(db, day, ROW, len(seqs), 0, sum(seq >= left.rows for seq in seqs))
+            return delete_rows(db, seqs, until, utc_text(now), left.rows)
 
         for small in self._write(delete):
             with suppress(OSError):

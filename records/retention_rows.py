@@ -7,7 +7,7 @@ of io came to is added up before they go, so that the balance of the ledger stil
 import apsw
 
 from .bookkeeping import REJECTS, rows
-from .owed import Owed
+from .owed import NOBODY, Owed
 from .read import Ask
 from .rows import thumb_path
 from .schema_keep import LOOKED_AT, THUMB
@@ -33,17 +33,18 @@ SUMS = (
 def rows_due(ask: Ask, until: str, now: Owed) -> list[int]:
     """Up to `BATCH` parts whose rows may go. until: UTC, those taken before."""
     sql = (
-        "select p.seq from part p where p.taken_at < ? and (p.seq < ? or p.action != 'REJECT')"
+        "select p.seq from part p where p.taken_at < ? and p.seq < ? and (p.seq < ? or p.action != 'REJECT')"
         f" and not exists (select 1 from picture k where k.seq = p.seq and k.class != '{THUMB}')"
         f" and not {LOOKED_AT.format(seq='p.seq')}"
         f" order by p.taken_at limit {BATCH}"
     )
-    return [int(row["seq"]) for row in ask(sql, [until, now.floor])]
+    return [int(row["seq"]) for row in ask(sql, [until, now.rows, now.floor])]
 
 
-def delete_rows(db: apsw.Connection, seqs: list[int], until: str, at: str) -> list[str]:
+def delete_rows(db: apsw.Connection, seqs: list[int], until: str, at: str, owed_from: int = NOBODY) -> list[str]:
     """Delete these parts, their triggers and their events, in the caller's transaction.
 
+    owed_from: parts from here on the fleet service has not taken: of them it gets the number, without the content.
     Returns the small pictures whose files have to go now, relative to the store.
     """
     db.execute("insert or ignore into rows_gone values (?, ?)", (until, at))
@@ -76,6 +77,9 @@ def delete_rows(db: apsw.Connection, seqs: list[int], until: str, at: str) -> li
         db.execute(
             "delete from outbox where stream = ? and json_extract(cast(body as text), '$.seq') = ?", (REJECTS, seq)
         )
+    whose = f"stream = 'records' and ref in ({held})"
+    db.execute(f"update outgoing set kind = 'dropped' where {whose} and ref >= ?", (owed_from,))
+    db.execute(f"delete from outgoing where {whose} and kind = 'part' and ref < ?", (owed_from,))
     db.execute(f"delete from review where seq in ({held})")
     db.execute(f"delete from label where undone_at is not null and seq in ({held})")
     db.execute(f"delete from part where seq in ({held})")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import apsw
 
-from ..bus.part import Action
 from .owed import Owed
 from .read import Ask
 from .retention_plan import Stock
@@ -57,14 +56,15 @@ def oldest(ask: Ask, kind: str, most: int, now: Owed, *, owed: bool = False) -> 
     """The oldest pictures of a class. owed: also those that the cloud has not taken."""
     found: list[Victim] = []
     sql = (
-        "select k.seq, k.camera, coalesce(k.bytes, 0) as bytes, p.taken_at, p.action,"
+        "select k.seq, k.camera, coalesce(k.bytes, 0) as bytes, p.taken_at, p.action, p.why, p.outcome, p.score,"
+        " p.threshold, p.triggered_ns, p.part,"
         " case k.camera when '' then p.picture else (select v.picture from view v where v.seq = k.seq"
         " and v.camera = k.camera) end as path"
         " from picture k cross join part p on p.seq = k.seq where k.class = ? order by k.seq, k.camera"
         f" limit {_LOOK + most}"
     )
     for row in ask(sql, [kind]):
-        is_owed = row["seq"] >= now.floor and row["action"] == Action.REJECT and kind != THUMB
+        is_owed = kind != THUMB and now.picture(row)
         if (is_owed and not owed) or not row["path"]:
             continue
         path = thumb_path(row["path"]) if kind == THUMB else row["path"]

@@ -13,13 +13,14 @@ import apsw
 from ..bus.part import Action, Delivery, Outcome, Why
 from . import schema
 from .bookkeeping import rows
+from .outgoing import KINDS, STREAMS
 from .rows import sha256, unpack_json
 from .salvage_pages import Value
 
 RESCUED = (
     *("role", "person", "pepper", "setting", "token", "webhook", "keep", "epoch", "known", "journal"),
     *("part", "trigger", "counter_snapshot", "view", "image_health", "outbox", "label", "review", "drawing", "escape"),
-    *("second_factor", "recovery_code", "second_demand"),
+    *("second_factor", "recovery_code", "second_demand", "outgoing", "floor"),
     *("marked", "study", "study_answer", "signature", "given_up", "rows_gone", "epoch_gone"),
 )
 """In this order: people first, and what others refer to before these."""
@@ -31,6 +32,7 @@ LEFT = frozenset(
         *("counter", "asked", "attempt", "ledger_since", "head", "seal_floor"),  # of the file put aside alone
         *("part_kind", "unreviewed", "picture", "picture_sum", "camera_sum", "run"),  # made anew from what is rescued
         *("tally", "tally_reject", "tally_score", "tally_latency"),
+        "sending",  # numbers of the file that came in its place
         *("seal", "seal_floor", "head"),  # a chain of the file that was put aside; its heads lie beside the store
     )
 )
@@ -120,6 +122,8 @@ class Shape:
                 return bool(_MOMENT.match(str(row["stored_at"]))) and row["missed"] in (0, 1)
             case "outbox":
                 return isinstance(row["body"], bytes) and sha256(row["body"]) == row["sha256"]
+            case "outgoing":
+                return row["kind"] in KINDS and row["stream"] in STREAMS
             case "seal":
                 return isinstance(row["hash"], bytes) and len(row["hash"]) == 32
             case "audit":

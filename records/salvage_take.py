@@ -15,7 +15,8 @@ import apsw
 from ..bus.errors import OkngError
 from .bookkeeping import rows
 from .ledger import Ledger
-from .rows import unpack_json
+from .outgoing import DROPPED, RECORDS, line_told, send
+from .rows import as_json, unpack_json
 from .salvage_shapes import RESCUED, Shape, shapes
 from .seal import Seal
 from .seal_content import HEALTH, PART, START, TRIGGER, VIEW, Kind, linked, part_content
@@ -119,6 +120,7 @@ class Taking:
 
     def finish(self, db: apsw.Connection) -> None:
         """The runs of parts, made from the rescued ones, before those of the line. Inside the last transaction."""
+        self._send_again(db)
         if not rows(db, "select 1 from pragma_table_list where name = 'run'"):
             return
         found = self._staged("select * from run order by rowid")
@@ -126,6 +128,19 @@ class Taking:
         for place, row in enumerate(found):
             number = int(first) - len(found) + place
             db.execute(f"insert into run values (?, {', '.join('?' * len(row))})", (number, *row))
+
+    def _send_again(self, db: apsw.Connection) -> None:
+        """Rescued parts whose event was lost, though their ledger sent events, get a new one."""
+        if not self._staged("select 1 from sqlite_schema where name = 'outgoing'"):
+            return
+        ((first,),) = self._staged("select min(ref) from outgoing where stream = 'records' and ref > 0")
+        ((last,),) = self._staged("select coalesce(max(seq), 0) from part")
+        lost = (
+            "select seq from part p where seq between ? and ? and not exists"
+            " (select 1 from outgoing o where o.stream = 'records' and o.ref = p.seq)"
+        )
+        for (seq,) in rows(db, lost, (first, last)) if first is not None else []:
+            send(db, RECORDS, "part", seq)
 
     def stands_apart(self) -> bool:
         """The ledger's own parts all bear higher numbers than those to be taken over, or it has none yet."""
@@ -181,6 +196,8 @@ class Taking:
                 case "outbox":
                     row["stream"] = f"{row['stream'].partition('@')[0]}@{self._lineage_of(row['stream'])}"
                     done = self._put(db, shape, row)
+                case "outgoing":
+                    done = self._put(db, shape, self._written_out(row))
                 case "journal" | "signature":
                     done = self._put(db, shape, row)
                     if done and db.changes():
@@ -213,6 +230,16 @@ class Taking:
         """An event keeps the lineage it was numbered under, also when it is rescued a second time."""
         _, _, older = stream.partition("@")
         return int(older) if older.isdigit() else self.old_lineage
+
+    def _written_out(self, row: dict[str, Any]) -> dict[str, Any]:
+        """An event of the old trail, whose lines are not taken over, says itself what stood there."""
+        if row["kind"] not in ("audit", "ladder") or row["body"] is not None:
+            return row
+        found = self._staged("select n, body, hash from audit where n = ?", (row["ref"],))
+        if not found:
+            return {**row, "kind": DROPPED}
+        line = dict(zip(("n", "body", "hash"), found[0], strict=True))
+        return {**row, "body": as_json(line_told(line, row["stream"])[1])}
 
     # ---- runs of io
 

@@ -6,6 +6,7 @@ A migration is never edited once released: a change is one more string at the en
 from .schema_figures import FIGURES
 from .schema_gallery import GALLERY
 from .schema_keep import KEEP
+from .schema_outgoing import OUTGOING
 from .schema_people import PEOPLE
 from .schema_seal import SEAL
 from .schema_second import SECOND
@@ -160,7 +161,7 @@ alter table part add column measures text not null default '[]';  -- JSON list
 """
 """What was measured on each part, with its limits."""
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _VIEWS, _MEASURES, PEOPLE, GALLERY, FIGURES, KEEP, SEAL, SECOND)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _VIEWS, _MEASURES, PEOPLE, GALLERY, FIGURES, KEEP, SEAL, SECOND, OUTGOING)
 """SQL that takes a file from user_version n to n + 1, for n = 0, 1, ..."""
 VERSION = len(MIGRATIONS)
 """What this okng writes and reads."""

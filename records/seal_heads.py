@@ -21,6 +21,7 @@ from ..bus.errors import BadData, BadKey
 from ..identity.box_key import BoxKey, fingerprint, verify
 from .bookkeeping import post, rows
 from .durable import sync_folder
+from .outgoing import HEADS, send
 from .rows import as_json
 
 FILE = "heads.jsonl"
@@ -110,6 +111,7 @@ def sign_head(db: apsw.Connection, key: BoxKey, why: str) -> Head:
         "insert into head (body, signature, key) values (?, ?, ?)", (as_json(head.body), head.signature, head.key)
     )
     post(db, STREAM, head.line.encode())
+    send(db, HEADS, "head", 0, {"body": head.body, "signature": head.signature, "key": head.key})
     return head
 
 

@@ -27,3 +27,12 @@ def begin_above(db: apsw.Connection, before: Lineage) -> int:
         db.execute("delete from sqlite_sequence where name = ?", (table,))
         db.execute("insert into sqlite_sequence values (?, ?)", (table, first))
     return parts
+
+
+def go_above(db: apsw.Connection, newest: int) -> None:
+    """Let parts of a restored file go on above all that were ever given. newest: the greatest one that is known of.
+
+    What was stored after the copy is gone from here, and is known elsewhere by its number. Inside a transaction.
+    """
+    db.execute("delete from sqlite_sequence where name = 'part'")
+    db.execute("insert into sqlite_sequence values ('part', ?)", (newest + GAP,))

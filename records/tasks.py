@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bus.asks import Ask, Desk, Handler
-from . import accounts, golden, journal, labels, programs, second_tasks, studies
+from . import accounts, golden, journal, labels, ladder, programs, second_tasks, studies
 from .backup import Backups
 from .clerk import Clerk, Task, Unwritable
 from .ledger import Ledger, LedgerDamaged, LedgerStuck
@@ -23,10 +23,11 @@ TASKS: Mapping[str, Task] = {
     **labels.TASKS,
     **golden.TASKS,
     **journal.TASKS,
+    **ladder.TASKS,
     **programs.TASKS,
     **studies.TASKS,
 }
-PATIENT = frozenset(("journal.add", "journal.state", "webhook.reached"))
+PATIENT = frozenset(("journal.add", "journal.state", "ladder.step", "ladder.floor", "webhook.reached"))
 """Of machines that ask again until they are answered: while nothing can be written they get no answer."""
 Stumble = Callable[[LedgerStuck | LedgerDamaged], None]
 
