@@ -66,7 +66,7 @@ HELD_BY: dict[str, str | set[str]] = {
     "cryptography": {"plc_io", "identity", "fleet", "cloud"},
     "apsw": "records",
     "weasyprint": "webui",
-    "pyarrow": "records",
+    "pyarrow": {"records", "cloud"},
     "argon2": {"records", "cloud"},
     "sqlite3": "records",
     "flask": {"webui", "cloud"},

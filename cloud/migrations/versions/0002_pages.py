@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("opened", JSON, nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("automatic", sa.Boolean(), nullable=False),
+        sa.Column("borne", JSON, nullable=False),
         sa.Column("why", sa.String(length=500), nullable=False),
         sa.Column("changed_at", UTC, nullable=False),
         sa.Column("changed_by", sa.String(length=255), nullable=False),

@@ -1,0 +1,131 @@
+"""Parts with their pictures and labels, page by page: what a data set is gathered from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+
+from .blobs import BlobStore
+from .database import reading
+from .part_told import key_of, labels_of, told
+from .review import pictures_of
+from .search_terms import BadTerms, Terms, moment_of
+from .tables import Blob, Box, Part, Picture
+from .tables_rollout import Review, Sample
+
+MOST = 200
+ORDER = (Part.taken_at, Part.box, Part.epoch, Part.seq)
+"""Of every walk over the parts: no two are equal in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is wanted of the parts besides `Terms`."""
+
+    outcome: str = ""
+    """OK, NG or UNJUDGED."""
+    labelled: bool | None = None
+    """Somebody said in the review whether it is good; None: either."""
+    with_picture: bool = True
+    """Only parts of which a picture lies in the store."""
+    queued: bool = False
+    """Only parts that are or were in the queue of the review."""
+
+    def conditions(self) -> list[Any]:
+        """On `part`."""
+        found: list[Any] = [Part.outcome == self.outcome] if self.outcome else []
+        if self.labelled is not None:
+            said = sa.exists().where(
+                Review.box == Part.box,
+                Review.epoch == Part.epoch,
+                Review.part_seq == Part.seq,
+                Review.truth != "unsure",
+            )
+            found.append(said if self.labelled else ~said)
+        if self.with_picture:
+            found.append(
+                sa.exists().where(
+                    Picture.box == Part.box,
+                    Picture.epoch == Part.epoch,
+                    Picture.part_seq == Part.seq,
+                    Blob.sha256 == Picture.sha256,
+                    Blob.state == "have",
+                )
+            )
+        if self.queued:
+            found.append(
+                sa.exists().where(Sample.box == Part.box, Sample.epoch == Part.epoch, Sample.part_seq == Part.seq)
+            )
+        return found
+
+
+def mark_of(part: Part) -> str:
+    """Where a walk stands after this part, as an address holds it."""
+    return f"{part.taken_at.isoformat()}|{part.box}|{part.epoch}|{part.seq}"
+
+
+def after_of(mark: str) -> tuple[datetime, str, int, int]:
+    """The same, read. BadTerms."""
+    try:
+        at, box, epoch, seq = mark.split("|")
+        return moment_of("after", at), box, int(epoch), int(seq)
+    except ValueError as error:
+        raise BadTerms(f"after = {mark[:60]!r}: expected what `next` of the page before said") from error
+
+
+def page(
+    session: Session, terms: Terms, wanted: Wanted = Wanted(), after: str = "", limit: int = MOST
+) -> list[tuple[Part, Box]]:
+    """Take the next parts, oldest first."""
+    asked = sa.select(Part, Box).join(Box, Box.id == Part.box).where(*terms.parts(), *wanted.conditions())
+    if after:
+        mark = after_of(after)
+        asked = asked.where(Part.taken_at >= mark[0], sa.tuple_(*ORDER) > sa.tuple_(*mark))
+    return [(part, box) for part, box in session.execute(asked.order_by(*ORDER).limit(limit))]
+
+
+def walk(
+    engine: Engine, terms: Terms, wanted: Wanted = Wanted(with_picture=False), chunk: int = 2000
+) -> Iterator[list[tuple[Part, Box]]]:
+    """Yield all parts, oldest first, a few at a time.
+
+    Each few in a transaction of its own: nobody waits for the reader, and memory holds one chunk.
+    """
+    after = ""
+    while True:
+        with reading(engine) as session:
+            rows = page(session, terms, wanted, after, chunk)
+        if rows:
+            yield rows
+            after = mark_of(rows[-1][0])
+        if len(rows) < chunk:
+            return
+
+
+def samples(
+    session: Session, blobs: BlobStore, terms: Terms, wanted: Wanted, after: str = "", limit: int = MOST
+) -> dict[str, Any]:
+    """One page as the API gives it.
+
+    {"samples": [{…part, "pictures": [{"sha256", "url", "kind", "camera"}], "labels"}], "next": mark or null}.
+    """
+    rows = page(session, terms, wanted, after, limit)
+    parts = [part for part, _ in rows]
+    pictures = pictures_of(session, [key_of(part) for part in parts])
+    labels = labels_of(session, parts)
+    found = [
+        told(part, box)
+        | {
+            "pictures": [
+                {"sha256": sha256, "url": blobs.get_url(sha256), "kind": kind, "camera": camera}
+                for sha256, kind, camera in pictures.get(key_of(part), [])
+            ],
+            "labels": labels.get(key_of(part), []),
+        }
+        for part, box in rows
+    ]
+    return {"samples": found, "next": mark_of(parts[-1]) if len(rows) == limit else None}
