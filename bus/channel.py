@@ -9,6 +9,7 @@
     workshop PUB  workshop.ipc      Work
     records  PUB  records-state.ipc RecordsState
     web      PUB  web.ipc           WebState
+    sync     PUB  uplink.ipc        UplinkState
     sync     PUB  sync.ipc          ChallengerOrder (`ladder.py`)
     OWNER    ROUTER ask-OWNER.ipc   takes Ask; answers Answer (`asks.py`)
     records  ROUTER records.ipc     takes TriggerEntry, RecordEntry, CountersEntry; answers Stored
@@ -64,6 +65,7 @@ MESSAGES: dict[bytes, type] = {
         messages.Work,
         messages.RecordsState,
         messages.WebState,
+        messages.UplinkState,
         ladder.ChallengerOrder,
         ladder.ChallengerState,
         ladder.Compared,
@@ -129,6 +131,11 @@ def records_state_address(run: Path) -> str:
 def shift_address(run: Path) -> str:
     """Address the shift process publishes on."""
     return f"ipc://{run}/shift.ipc"
+
+
+def uplink_address(run: Path) -> str:
+    """Address the sync process publishes its way to the fleet service on."""
+    return f"ipc://{run}/uplink.ipc"
 
 
 def web_address(run: Path) -> str:

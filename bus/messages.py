@@ -388,6 +388,26 @@ class WebState:
 
 
 @dataclass(frozen=True, slots=True)
+class UplinkState:
+    """What sync says of the way to the fleet service, at each change and every second."""
+
+    state: str
+    """none, asking, waiting, refused, expired, enrolled, ended, doubtful (`fleet/enrol.py`)."""
+    trouble: str
+    """Why nothing gets through, for people; empty: it does."""
+    since: str
+    """UTC since when; empty: no trouble."""
+    refused: bool
+    """It does not mend itself: the box is revoked, or what answers is not its service."""
+    owed: int
+    """Events that the service has not."""
+    halted: tuple[str, ...] = ()
+    """Streams that stand until a person says go on, each with why."""
+    certificate_ends: str = ""
+    """UTC; empty: the box has none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """How a long piece of work of the workshop stands: teaching, a preview, an export. At each change."""
 

@@ -20,7 +20,7 @@ from ..bus.errors import BadLedger, Lost, Refused, StoreLost
 from .fleet_options import FleetOptions
 from .pace import BackOff, Bucket, is_open
 from .uplink_batch import MOST_BYTES, MOST_EVENTS, slices
-from .uplink_cursor import Cursor, Halt
+from .uplink_cursor import Cursor, Halt, halt_name
 from .uplink_events import URGENT, Came, Head, Outbox, Sender
 from .uplink_pictures import PRIORITIES, PictureSender, Shelf
 from .wire import Busy, Unwelcome, Wire
@@ -30,6 +30,8 @@ LOOK_S = 1.0
 """Seconds between two looks into the ledger while there is nothing to send."""
 LOOK_BETWEEN_S = 0.5
 """The same for alarms, while something else is under way."""
+ASK_HALTED_S = 300.0
+"""Seconds between two questions whether a person at the service has said that a halted stream goes on."""
 BATCH_S = 10.0
 """A batch is no larger than what leaves in about this long."""
 _PACKS = 4
@@ -38,7 +40,7 @@ OVERHEAD = 700
 """Bytes of a request beside its body: headers, TLS."""
 
 
-EVENTS, PICTURES = "events", "pictures"
+EVENTS, PICTURES, LEDGER = "events", "pictures", "the ledger"
 _NONE = ("", "", False)
 
 
@@ -102,6 +104,7 @@ class Uplink:
         self._waiting_since: dict[tuple[str, int], float] = {}
         self._go_on: deque[tuple[str, int]] = deque()
         self._urgent, self._looked_s = False, float("-inf")
+        self._ask_halted_s = clock() + ASK_HALTED_S
         self._no_picture_before_s = float("-inf")
         self._troubles: dict[str, tuple[str, str, bool]] = {}
         self.status = Status(halted=dict(cursor.halted))
@@ -117,8 +120,9 @@ class Uplink:
         try:
             heads = self._ledger.streams()
         except BadLedger as error:
-            self._in_trouble(error)
+            self._in_trouble(error, LEDGER)
             return LOOK_S * 5
+        self._worked(LEDGER)
         self._note(heads)
         if (waits := self._service.wait_s(now_s)) > 0:
             return min(waits, LOOK_S)
@@ -138,12 +142,7 @@ class Uplink:
         return min(LOOK_S, self._service.wait_s(self._clock()))
 
     def _next(self, heads: Sequence[Head], now_s: float) -> float:
-        while self._go_on:
-            wanted = self._go_on.popleft()
-            for head in heads:
-                if (head.name, head.epoch) == wanted:
-                    self._sender.go_on(head)
-                    self._worked()
+        self._try_halted(heads, now_s)
         for head in heads:
             if head.name == URGENT and self._sender.owed(head):
                 self._send(head)
@@ -159,6 +158,19 @@ class Uplink:
         if self._options.may_leave("crops") and now_s >= self._no_picture_before_s:
             return self._picture()
         return LOOK_S
+
+    def _try_halted(self, heads: Sequence[Head], now_s: float) -> None:
+        """Streams that a person wants to go on; and now and then whether a person at the service has said so."""
+        wanted = {self._go_on.popleft() for _ in range(len(self._go_on))}
+        if now_s >= self._ask_halted_s and self._cursor.halted:
+            self._ask_halted_s = now_s + ASK_HALTED_S
+            names = {name for name, halt in self._cursor.halted.items() if halt.asks}
+            wanted |= {(head.name, head.epoch) for head in heads if halt_name(head.name, head.epoch) in names}
+        for head in heads:
+            if (head.name, head.epoch) in wanted:
+                self._sender.go_on(head)
+                self._worked()
+                self.status = replace(self.status, halted=dict(self._cursor.halted))
 
     def _send(self, head: Head) -> Came:
         came = self._sender.send(head)
@@ -284,5 +296,7 @@ class Uplink:
         self._tell()
 
     def _tell(self) -> None:
-        text, since, refused = next((self._troubles[w] for w in (EVENTS, PICTURES) if w in self._troubles), _NONE)
+        text, since, refused = next(
+            (self._troubles[w] for w in (EVENTS, LEDGER, PICTURES) if w in self._troubles), _NONE
+        )
         self.status = replace(self.status, trouble=text, since=since, refused=refused)

@@ -1,7 +1,7 @@
 """How far the service has come with what this box owes it: one small file, replaced whole, durable when it is said.
 
     {"box", "epochs": {stream: {epoch: acked}}, "pictures": {priority: part_seq},
-     "halted": {"stream/epoch": {"seq", "why", "at"}}}
+     "halted": {"stream/epoch": {"seq", "why", "at", "asks"}}}
 
 Records reads it too: what is not in it is not given up before its time (`records/owed.py`). The file may be behind the
 service by what was under way when the box died, never before it: so everything is sent at least once, and the service
@@ -33,6 +33,8 @@ class Halt:
     """For people."""
     at: str
     """UTC."""
+    asks: bool = False
+    """The service stands too: it is asked now and then whether a person there has said go on."""
 
 
 @dataclass(slots=True)
@@ -112,7 +114,10 @@ class Cursor:
                 for stream, epochs in self.epochs.items()
             },
             "pictures": {str(priority): seq for priority, seq in sorted(self.pictures.items())},
-            "halted": {name: {"seq": halt.seq, "why": halt.why, "at": halt.at} for name, halt in self.halted.items()},
+            "halted": {
+                name: {"seq": halt.seq, "why": halt.why, "at": halt.at, "asks": halt.asks}
+                for name, halt in self.halted.items()
+            },
         }
 
 
@@ -131,7 +136,10 @@ def _read(file: Path, box: str, said: Any) -> Cursor:
             for stream, epochs in said["epochs"].items()
         },
         {int(priority): _number(seq) for priority, seq in said["pictures"].items()},
-        {str(name): Halt(_number(one["seq"]), str(one["why"]), str(one["at"])) for name, one in said["halted"].items()},
+        {
+            str(name): Halt(_number(one["seq"]), str(one["why"]), str(one["at"]), bool(one["asks"]))
+            for name, one in said["halted"].items()
+        },
     )
 
 

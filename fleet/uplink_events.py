@@ -125,7 +125,7 @@ class Sender:
                 return self._gap(head, answer.number("next"), first)
             case HTTPStatus.UNPROCESSABLE_ENTITY:
                 seq = answer.number("seq")
-                return self._halt(head, seq, f"the service holds other content under number {seq}")
+                return self._halt(head, seq, f"the service holds other content under number {seq}", asks=True)
             case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
                 if first == last:
                     return self._halt(head, first, f"event {first} is larger than the service takes")
@@ -150,16 +150,19 @@ class Sender:
     def go_on(self, head: Head) -> Came:
         """By a person's word a halted stream goes on where the service stands: what is contested stays as it is there.
 
-        Asks with the newest event where that is. StoreLost, Busy, Unwelcome, NotTrusted, BadLedger.
+        Asks with the newest event where that is; it stands on where nobody at the service has said go on.
+        StoreLost, Busy, Unwelcome, NotTrusted, BadLedger.
         """
-        if not self.cursor.go_on(head.name, head.epoch):
+        name = halt_name(head.name, head.epoch)
+        before = self.cursor.halted.get(name)
+        if before is None:
             return Came.NOTHING
-        if head.newest < 1:
-            return Came.NOTHING
-        events = self.outbox.outgoing(head.name, head.newest - 1, 1, head.epoch)
-        if not events:
-            return Came.NOTHING
-        return self._post(head, packed(head.name, head.epoch, events[0].seq, cut(events)))
+        events = self.outbox.outgoing(head.name, max(0, head.newest - 1), 1, head.epoch)
+        came = self._post(head, packed(head.name, head.epoch, events[0].seq, cut(events))) if events else Came.MOVED
+        if came is not Came.HALTED and self.cursor.halted.get(name) is before:
+            log.warning("stream %s goes on: what was contested stays as the service has it", name)
+            self.cursor.go_on(head.name, head.epoch)
+        return came
 
     def _has(self, head: Head, seq: int) -> bool:
         """The ledger has given that number, if not when `head` was read."""
@@ -176,10 +179,12 @@ class Sender:
         )
         return self._halt(head, acked, why)
 
-    def _halt(self, head: Head, seq: int, why: str) -> Came:
+    def _halt(self, head: Head, seq: int, why: str, *, asks: bool = False) -> Came:
         name = halt_name(head.name, head.epoch)
-        log.error("stream %s halted: %s", name, why)
-        self.cursor.halt(head.name, head.epoch, Halt(seq, why, utc_now()))
+        before = self.cursor.halted.get(name)
+        if before is None or before.why != why:
+            log.error("stream %s halted: %s", name, why)
+            self.cursor.halt(head.name, head.epoch, Halt(seq, why, utc_now(), asks))
         return Came.HALTED
 
 

@@ -22,12 +22,22 @@ from ..bus.channel import (
     io_address,
     records_state_address,
     shift_address,
+    uplink_address,
     web_address,
 )
 from ..bus.clock import MS, SECOND, boot_id, now_ns, utc_now
 from ..bus.errors import OkngError
 from ..bus.heartbeat import Heartbeat, Pulse
-from ..bus.messages import CameraState, Health, InspectState, JobAnswer, RecordsState, StationState, WebState
+from ..bus.messages import (
+    CameraState,
+    Health,
+    InspectState,
+    JobAnswer,
+    RecordsState,
+    StationState,
+    UplinkState,
+    WebState,
+)
 from ..bus.part import Record
 from ..bus.stop import Stop
 from ..bus.waiting import wait_any
@@ -49,7 +59,7 @@ PATIENCE_NS = 10 * SECOND
 LONG_PATIENCE_NS = 60 * SECOND
 """The same for one that is there and cannot be read: it is being brought up to date, or mended."""
 DRAIN_NS = SECOND
-HEARD = (StationState, Record, JobAnswer, InspectState, CameraState, WebState, RecordsState)
+HEARD = (StationState, Record, JobAnswer, InspectState, CameraState, WebState, RecordsState, UplinkState)
 
 
 class _Shift:
@@ -69,7 +79,7 @@ class _Shift:
         self._heart = Heartbeat(run_dir, "shift")
         self._pulse, self._upkeep = Pulse(run_dir), Upkeep(run_dir, now_ns())
         addresses = [io_address(run_dir), *inspect_addresses(run_dir), web_address(run_dir)]
-        addresses.append(records_state_address(run_dir))
+        addresses += [records_state_address(run_dir), uplink_address(run_dir)]
         self._ears = Subscriber([*addresses, *(camera_address(run_dir, name) for name in cameras)], HEARD)
         self._asker = Asker(ask_address(run_dir, "records"))
         self._diary = Diary(self._asker)

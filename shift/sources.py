@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ..bus.clock import MS, SECOND
 from ..bus.heartbeat import Beat
-from ..bus.messages import CameraState, Health, InspectState, RecordsState, StationState, WebState
+from ..bus.messages import CameraState, Health, InspectState, RecordsState, StationState, UplinkState, WebState
 from ..bus.part import Action, Delivery, Record, Why
 from .catalogue import KINDS
 from .options import AlarmOptions
@@ -73,6 +73,8 @@ class Sources:
             self.say("certificate.ends", fill if message.ends_soon else None)
         elif isinstance(message, RecordsState):
             self._store.hear(message, now_ns)
+        elif isinstance(message, UplinkState):
+            self._hear_uplink(message)
         elif isinstance(message, Record):
             self._hear_record(message, now_ns)
 
@@ -147,6 +149,15 @@ class Sources:
             self._happened("verdict.late", now_ns, fill)
         if before is None or before.job != state.job:
             self._results.clear()
+
+    def _hear_uplink(self, state: UplinkState) -> None:
+        """Kept when sync is away: whoever has to act need not see the alarm come and go."""
+        self.say("fleet.halted", {"detail": "; ".join(state.halted)[:500]} if state.halted else None)
+        stands = state.state == "enrolled" and state.trouble
+        since = state.since[:16].replace("T", " ")
+        fill = {"detail": state.trouble[:500], "since": since}
+        self.say("fleet.refused", fill if (stands and state.refused) or state.state == "ended" else None)
+        self.say("fleet.away", fill if stands and not state.refused else None)
 
     def _hear_record(self, record: Record, now_ns: int) -> None:
         disposition, receipt, part = record.disposition, record.receipt, record.trigger.part

@@ -151,6 +151,21 @@ KIND_WORDS: dict[str, tuple[str, str, str]] = {
         N_("It has %(days)s days left. Once it has ended, browsers elsewhere refuse the screens; the line goes on."),
         N_("Ask the administrator for a new one: Administration, Certificate."),
     ),
+    "fleet.halted": (
+        N_("A stream to the fleet service stands still"),
+        N_("%(detail)s"),
+        N_("Call the administrator: somebody has to decide at the service and on the page Fleet. The line goes on."),
+    ),
+    "fleet.refused": (
+        N_("The fleet service does not take this box"),
+        N_("%(detail)s"),
+        N_("Ask the administrator whether the box was taken out of the fleet, and let it join again: page Fleet."),
+    ),
+    "fleet.away": (
+        N_("The fleet service has not been reached since %(since)s UTC"),
+        N_("%(detail)s"),
+        N_("Ask the administrator to look at the network. Nothing is lost: what is owed goes when it is back."),
+    ),
     "pictures.soon": (
         N_("Pictures will be deleted in about %(days)s days, before their time"),
         N_("The disk or their quota does not last for as long as the settings promise. Class: %(kind)s."),
