@@ -43,7 +43,16 @@ class MlflowServer:
         self._url = f"http://127.0.0.1:{port}"
         self.files = self._folder / "files"
         self.files.mkdir()
-        command = [self._program, "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+        command: list[str | Path] = [
+            self._program,
+            "server",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--workers",
+            "1",
+        ]
         command += ["--backend-store-uri", f"sqlite:///{self._folder}/runs.db"]
         command += ["--artifacts-destination", str(self.files)]
         quiet = {

@@ -59,7 +59,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def entry(bundle: Path) -> Entry:
-    params = {"goods": 40, "heads": "usual", "overkill": 0.5, "long": "x" * 600}
+    params: dict[str, str | int | float | bool] = {"goods": 40, "heads": "usual", "overkill": 0.5, "long": "x" * 600}
     return Entry("plates", bundle, params, {"overkill_percent": 1.25}, {"okng.commit": "abc"})
 
 

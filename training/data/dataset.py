@@ -40,6 +40,20 @@ class Annotation:
 
 
 @dataclass(frozen=True, slots=True)
+class PartId:
+    """Which entry of which box's ledger: the name of a part that no other part in the fleet has."""
+
+    box: str
+    epoch: int
+    """Lineage of the box's ledger, 1 or more."""
+    seq: int
+    """Number of the part in it."""
+
+    def __str__(self) -> str:
+        return f"{self.box}-{self.epoch}-{self.seq}"
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One picture and all that is known of it."""
 
@@ -62,6 +76,10 @@ class Sample:
     split: Split | None = None
     annotations: tuple[Annotation, ...] = ()
     said_by: SaidBy = "file"
+    serial: str | None = None
+    """What a code on the part says; None: none was read."""
+    seen: PartId | None = None
+    """Where a box kept it; None: it is of no box's ledger."""
 
     @property
     def ok(self) -> bool:
@@ -130,6 +148,10 @@ class Dataset:
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
     """What a person should know, and nothing was left out for."""
+    name: str = ""
+    """`plates@3` of a store of data sets; empty: it is no version of one."""
+    digest: str = ""
+    """Of the manifest it was read from, whole; empty: it was read from none, or is a part of one."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -159,4 +181,4 @@ class Dataset:
 
     def with_samples(self, samples: Iterable[Sample]) -> "Dataset":
         """Return the same set with other samples."""
-        return replace(self, samples=tuple(samples))
+        return replace(self, samples=tuple(samples), name="", digest="")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...bus.errors import BadData, BadPicture, BadSettings
 from ...models import pictures
-from .dataset import GOOD, Annotation, Dataset, LeftOut, SaidBy, Sample, Split
+from .dataset import GOOD, Annotation, Dataset, LeftOut, PartId, SaidBy, Sample, Split
 from .wholeness import trouble_of, turned
 
 Draw = Callable[[int, int], Sequence[Annotation]]
@@ -44,6 +44,8 @@ class Claim:
     """What the source says the file hashes to; empty: it says nothing."""
     source_name: str = ""
     """What the picture was called where it came from; empty: as `name`."""
+    serial: str | None = None
+    seen: PartId | None = None
 
 
 @dataclass(slots=True)
@@ -225,6 +227,8 @@ def _opened(claim: Claim) -> Sample:
         split=claim.split,
         annotations=drawn,
         said_by=claim.said_by,
+        serial=claim.serial,
+        seen=claim.seen,
     )
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from ...records.read import MOST_ROWS, LedgerReader, PartRow
-from .dataset import GOOD
+from .dataset import GOOD, PartId
 from .intake import Claim, Reading
 from .said import Said, found_by, said_of, worst_kind
 
@@ -49,7 +49,9 @@ def read_ledger(store: Path, *, recipe: str = "", since: str = "", camera: str =
             if why or picture is None:
                 aside[why or _UNKEPT] += 1
             else:
-                reading.claims.append(_claim(store, f"{who.box}-{who.lineage}", row, people, seen, (picture, digest)))
+                reading.claims.append(
+                    _claim(store, PartId(who.box, who.lineage, row.seq), row, people, seen, (picture, digest))
+                )
     reading.claims.reverse()
     reading.notes += [f"{aside[why]} {why}" for why in _ASIDE if aside[why]]
     by_model = sum(claim.said_by == "verdict" for claim in reading.claims)
@@ -78,7 +80,7 @@ def _aside(row: PartRow, said: Said, camera: str) -> str:
     return _ELSEWHERE if defective and not drawn else ""
 
 
-def _claim(store: Path, box: str, row: PartRow, said: Said, camera: str, picture: tuple[str, str | None]) -> Claim:
+def _claim(store: Path, known: PartId, row: PartRow, said: Said, camera: str, picture: tuple[str, str | None]) -> Claim:
     ok = row.outcome == "OK"
     lot = next((code.text for code in row.codes if code.name.lower() in _LOT_CODES and code.text), "")
     by_model = GOOD if ok else worst_kind(row)
@@ -86,9 +88,11 @@ def _claim(store: Path, box: str, row: PartRow, said: Said, camera: str, picture
         picture=store / picture[0],
         name=picture[0],
         label=said.kind(row) if said.told else by_model,
-        part=row.serial or f"{box}-{row.seq}",
+        part=row.serial or str(known),
         lot=lot or row.taken_at[:10],
         said_by="operator" if said.told else "verdict",
         draw=said.draw(row, camera) if said.told else None if ok else found_by(row),
         sha256=picture[1] or "",
+        serial=row.serial or None,
+        seen=known,
     )

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,12 +18,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ...bus.errors import BadData
 from ...models.box import Box
 from .coco import first_errors
-from .dataset import Annotation, Dataset, LeftOut, SaidBy, Sample, Split
+from .dataset import Annotation, Dataset, LeftOut, PartId, SaidBy, Sample, Split
 from .intake import Progress, told
 from .rle import from_coco, to_coco
 from .shapes import MaskFile, Point, Polygons, RunLengths, Shape
 
 FORMAT: Literal["okng dataset 1"] = "okng dataset 1"
+_LATER = ("serial", "box", "epoch", "seq")
+"""What manifests of earlier releases do not have: where it is not known the digest is theirs."""
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -65,6 +68,11 @@ class SampleEntry(_Strict):
     lot: str | None = None
     split: Split | None = None
     said_by: SaidBy = "file"
+    serial: str | None = None
+    box: str | None = None
+    """With epoch and seq: the entry of a box's ledger that it is."""
+    epoch: int | None = Field(default=None, ge=1)
+    seq: int | None = Field(default=None, ge=1)
     marks: tuple[MarkEntry, ...] = ()
 
 
@@ -82,13 +90,28 @@ class Manifest(_Strict):
     digest: Hash
     """sha256 over all samples as they stand here, without where their files lie."""
     origin: str
+    name: str | None = None
+    """Of a set in a store of data sets: `plates@3`."""
+    base: Hash | None = None
+    """Digest of the version it goes on from."""
+    made_at: str | None = None
+    """UTC."""
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
     left_out: tuple[LeftOutEntry, ...] = ()
     samples: tuple[SampleEntry, ...]
 
 
-def write_manifest(dataset: Dataset, path: Path) -> str:
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a store of data sets adds to a manifest; none of it is in the digest."""
+
+    name: str
+    base: str | None
+    made_at: str
+
+
+def write_manifest(dataset: Dataset, path: Path, called: Named | None = None) -> str:
     """Write the manifest and return its digest. OSError."""
     base = path.resolve().parent
     entries = tuple(_entry(sample, base) for sample in dataset.samples)
@@ -96,6 +119,9 @@ def write_manifest(dataset: Dataset, path: Path) -> str:
         format=FORMAT,
         digest=digest_of(entries, dataset.classes),
         origin=dataset.origin,
+        name=called.name if called else None,
+        base=called.base if called else None,
+        made_at=called.made_at if called else None,
         classes=dataset.classes,
         notes=dataset.notes,
         left_out=tuple(LeftOutEntry(file=one.file, reason=one.reason) for one in dataset.left_out),
@@ -123,7 +149,20 @@ def read_manifest(
     gone = {one.file for one in changed}
     samples = tuple(_sample(entry, path.parent) for entry in manifest.samples if not gone & set(_files(entry)))
     left_out = [LeftOut(one.file, one.reason) for one in manifest.left_out]
-    return Dataset(samples, f"manifest {path}", manifest.classes, (*left_out, *changed), manifest.notes)
+    return Dataset(
+        samples=samples,
+        origin=f"manifest {path}",
+        classes=manifest.classes,
+        left_out=(*left_out, *changed),
+        notes=manifest.notes,
+        name="" if changed else manifest.name or "",
+        digest="" if changed else manifest.digest,
+    )
+
+
+def named_in(path: Path) -> Manifest:
+    """Return a manifest as it stands; no file that it names is looked at. BadData."""
+    return _read(path)
 
 
 def changed_files(manifest: Manifest, path: Path, progress: Progress | None = None) -> list[LeftOut]:
@@ -157,6 +196,9 @@ def digest_of(entries: Sequence[SampleEntry], classes: Sequence[str]) -> str:
         for mark in said["marks"]:
             if mark["mask"] is not None:
                 del mark["mask"]["file"]
+        for name in _LATER:
+            if said[name] is None:
+                del said[name]
         lines.append(json.dumps(said, sort_keys=True, ensure_ascii=True, separators=(",", ":")))
     return hashlib.sha256("\n".join([FORMAT, json.dumps(list(classes)), *sorted(lines)]).encode()).hexdigest()
 
@@ -185,7 +227,7 @@ def _read(path: Path) -> Manifest:
 
 def _text(manifest: Manifest) -> str:
     """One sample a line: two manifests can be compared by eye."""
-    said = manifest.model_dump(mode="json", exclude={"samples"})
+    said = manifest.model_dump(mode="json", exclude={"samples"}, exclude_none=True)
     head = json.dumps(said, indent=1, ensure_ascii=False)
     lines = [
         json.dumps(entry.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False)
@@ -212,6 +254,10 @@ def _entry(sample: Sample, base: Path) -> SampleEntry:
         lot=sample.lot,
         split=sample.split,
         said_by=sample.said_by,
+        serial=sample.serial,
+        box=sample.seen.box if sample.seen else None,
+        epoch=sample.seen.epoch if sample.seen else None,
+        seq=sample.seen.seq if sample.seen else None,
         marks=tuple(_mark(one, sample, base) for one in sample.annotations),
     )
 
@@ -244,7 +290,15 @@ def _sample(entry: SampleEntry, base: Path) -> Sample:
         split=entry.split,
         annotations=tuple(Annotation(mark.kind, Box(*mark.box), _shape(mark, entry, base)) for mark in entry.marks),
         said_by=entry.said_by,
+        serial=entry.serial,
+        seen=_part_id(entry),
     )
+
+
+def _part_id(entry: SampleEntry) -> PartId | None:
+    if entry.box is None or entry.epoch is None or entry.seq is None:
+        return None
+    return PartId(entry.box, entry.epoch, entry.seq)
 
 
 def _shape(mark: MarkEntry, entry: SampleEntry, base: Path) -> Shape | None:

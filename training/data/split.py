@@ -18,7 +18,7 @@ from ...bus.errors import BadData
 from .dataset import SPLITS, Dataset, Sample, Split
 from .doubles import Double
 
-Unit = Literal["lot", "part"]
+Unit = Literal["lot", "part", "both"]
 _SHOWN = 10
 _ROUNDS = 20
 
@@ -34,8 +34,9 @@ class SplitOptions(BaseModel):
     """Share that choices are made on: when to stop, thresholds."""
     test: float = Field(default=0.15, ge=0.0, le=1.0)
     """Share that nothing is chosen on."""
-    by: Literal["auto", "lot", "part"] = "auto"
-    """What stays on one side. auto: lots where every picture has one and there are as many as sides, else parts."""
+    by: Literal["auto", "lot", "part", "both"] = "auto"
+    """What stays on one side. both: parts, and lots where they are known. auto: both where every picture has a lot and
+    there are as many as sides, else parts. lot: as both, and every picture must have one."""
     keep: Literal["all", "test", "none"] = "all"
     """Which existing sides stay: all, only the test side, or none."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
@@ -81,7 +82,7 @@ def split(dataset: Dataset, options: SplitOptions, doubles: Iterable[Double] = (
 
 
 def grouped(samples: Sequence[Sample], by: Unit, doubles: Iterable[Double] = ()) -> list[list[int]]:
-    """Return places of the samples that belong together: one part, one lot (by lot), or doubles of each other."""
+    """Return places of the samples that belong together: one part, one lot (not by part), or doubles of each other."""
     parent = list(range(len(samples)))
 
     def root(place: int) -> int:
@@ -92,7 +93,7 @@ def grouped(samples: Sequence[Sample], by: Unit, doubles: Iterable[Double] = ())
 
     first: dict[tuple[str, str], int] = {}
     for place, sample in enumerate(samples):
-        keys = [("part", sample.part), ("lot", sample.lot if by == "lot" else None), ("file", sample.sha256)]
+        keys = [("part", sample.part), ("lot", None if by == "part" else sample.lot), ("file", sample.sha256)]
         for what, value in keys:
             if value is not None:
                 parent[root(place)] = root(first.setdefault((what, value), place))
@@ -159,7 +160,7 @@ def _refuse_torn(samples: Sequence[Sample], groups: Sequence[Sequence[int]], by:
 def _ties(samples: Sequence[Sample], by: Unit) -> list[tuple[str, str]]:
     """Which part or lot all of them share."""
     shared = []
-    for what in ("part", "lot") if by == "lot" else ("part",):
+    for what in ("part",) if by == "part" else ("part", "lot"):
         values = {getattr(sample, what) for sample in samples}
         if len(values) == 1 and None not in values:
             shared.append((what, str(values.pop())))
