@@ -1,9 +1,11 @@
 """One picture at a time becomes a verdict: one job, that is one recipe and the models it names."""
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from ..bus.clock import now_ns
+from ..bus.clock import MS, now_ns
 from ..bus.errors import BadPicture, BadRecipe
 from ..bus.messages import FrameReady, ImageLimits, Job
 from ..bus.part import Outcome, Verdict
@@ -11,11 +13,13 @@ from ..bus.ring import RingShelf
 from ..camera.frame import make_ready, read_picture
 from ..imaging.picture import Picture
 from ..imaging.plan import plan_of
+from ..models.bundle import Bundle, open_bundle
 from ..models.findings import Findings
 from .drift_watch import DriftWatch
 from .findings_of import seen_by_model, seen_by_tool
-from .job import agreements_of, job_of
+from .job import agreements_of, job_of, model_of
 from .judge import Judgement, judge
+from .looked import Again, Looked, seen_again
 from .models_at_hand import Models
 from .options import InspectOptions
 from .recipe import ActiveRecipe, Recipe
@@ -35,23 +39,28 @@ class Inspector:
         cameras: tuple[str, ...],
         run_dir: Path,
         wanted: Job | None = None,
+        folders: Mapping[str, Path] | None = None,
     ) -> None:
         """Load, warm up and prove every bundle. BadBundle, BadSettings, BadRecipe.
 
         number: what the PLC calls the job. cameras: those of the box, each of which the recipe has to speak of.
         run_dir: where the cameras' rings lie, and how their raw pixels become pictures. wanted: what it has to be, as
-        io read it (BadRecipe: it is another).
+        io read it (BadRecipe: it is another). folders: where bundles lie, by what the recipe calls each; one that is
+        left out is where the recipe's link leads to.
         """
+        if folders:
+            active = replace(active, places={**active.places, **folders})
         self.number, self.active = number, active
         self._recipe: Recipe = active.recipe
         self._agreements = agreements_of(active, cameras)
         if wanted is not None:
             _check_same(active, job_of(active, cameras), wanted)  # before the time of loading is spent
-        self._models = models = Models(active, options)
+        self.models = models = Models(active, options)
         self.job = job_of(active, cameras, models.digests)
         if wanted is not None:
             _check_same(active, self.job, wanted)
         self._check_means()
+        self._cameras = cameras
         self._views = {camera: View(active, camera) for camera in cameras}
         self._check_masks()
         for view in self._views.values():  # the tables of a lens take longer than the first part's deadline
@@ -64,12 +73,12 @@ class Inspector:
     @property
     def provider(self) -> str:
         """Execution provider that really runs."""
-        return self._models.provider
+        return self.models.provider
 
     @property
     def trouble(self) -> str:
         """Why parts cannot be judged for now, for people: a model failed and is being loaded again. Empty: they can."""
-        return self._models.trouble
+        return self.models.trouble
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -82,46 +91,111 @@ class Inspector:
         """What the pictures of each commissioned camera are compared with."""
         return tuple(view.watch.limits for view in self._views.values() if view.watch is not None)
 
+    def twin(self, replaces: str, folder: Path, bundle: str) -> "Inspector":
+        """Load another bundle in the place of one of this job's, and return who judges by it; any thread may call.
+
+        All else is shared with this one: one thread has to own both. replaces, bundle: digests. KeyError: this job has
+        no such bundle. BadBundle, BadSettings, BadRecipe: as when it is made.
+        """
+        twin = copy.copy(self)
+        twin.exchange(replaces, open_bundle(folder, bundle))
+        return twin
+
+    def exchange(self, replaces: str, bundle: Bundle) -> None:
+        """Put a bundle in the place of another one. Only of a copy that nobody judges by yet."""
+        self.models = self.models.with_other(replaces, bundle)
+        self.job = replace(self.job, model=model_of(self.models.digests.values()))
+        self._check_means()
+        self._check_masks()
+        self._drift = DriftWatch(self._views.values(), self.models.bundle)
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """Of its bundles."""
+        return frozenset(self.models.digests.values())
+
+    def budget_ns(self, bundle: str) -> int:
+        """What that bundle may take for one picture: as its manifest promises, never more than half the deadline."""
+        half, count = self.job.deadline_ns // 2, self._regions_of(bundle)
+        promised = next((each.manifest.budget_ms for each in self.models.bundles if each.digest == bundle), None)
+        return half if promised is None else min(half, round(promised * count * MS))
+
+    def proved_ns(self, bundle: str) -> int:
+        """What it took for one picture when it was proved, at its worst."""
+        latency = self.models.latencies.get(bundle)
+        return self.budget_ns(bundle) if latency is None else round(latency.worst_ms * self._regions_of(bundle) * MS)
+
+    def _regions_of(self, bundle: str) -> int:
+        """How many regions of one picture it looks at, at most."""
+        views = self._views.values()
+        return max(sum(self.models.bundle(each).digest == bundle for each in view.regions) for view in views)
+
+    def again(self, looked: Looked, bundle: str) -> Again | None:
+        """Look once more at what another one of this job has looked at, by this one's bundle of that digest.
+
+        None: the bundle sees nothing of that view. Raises what the model raises.
+        """
+        regions = [
+            (cut, cut.section)
+            for cut in looked.cuts
+            if isinstance(cut.section, Region) and self.models.bundle(cut.section).digest == bundle
+        ]
+        if not regions:
+            return None
+        found = self.models.find([(region, cut.picture, cut.box) for cut, region in regions])
+        seen = [
+            seen_by_model(cut, self._masked(looked.view, region, each), self.models.threshold(region))
+            for (cut, region), each in zip(regions, found, strict=True)
+        ]
+        anew = seen_again(looked, seen)
+        sections = (*looked.view.regions, *looked.view.tools)
+        judged = judge(self._recipe.rules, sections, anew, looked.doubts, self._agreements, looked.view.camera)
+        return Again.of(looked, seen, judged)
+
     def prove(self, between: Callable[[], None] = lambda: None) -> None:
         """Score the golden pictures of every bundle on this box. BadBundle: not as stored.
 
         between: called before each picture; what it raises ends the work.
         """
-        self._models.prove(between)
+        self.models.prove(between)
 
     def turn(self) -> None:
         """Keep models warm and take those that were loaded again, while no frame waits. Fault: one cannot be had."""
-        self._models.turn()
+        self.models.turn()
 
     def wait_ns(self) -> int | None:
         """Nanoseconds until `turn` has something to do; None: nothing to wait for."""
-        return self._models.wait_ns()
+        return self.models.wait_ns()
 
-    def close(self) -> None:
-        """Another job holds, or the process ends. Takes some seconds at most."""
-        self._models.close()
+    def close(self, besides: Sequence["Inspector"] = ()) -> None:
+        """Another one judges, or the process ends. Takes some seconds at most. besides: they go on, and may share."""
+        self.models.close([each.models for each in besides])
 
     def verdict(self, ready: FrameReady, shelf: RingShelf) -> Verdict:
         """Judge the part of this frame. Never raises for what is wrong with the picture: that is UNJUDGED."""
+        return self.looked(ready, shelf)[0]
+
+    def looked(self, ready: FrameReady, shelf: RingShelf) -> tuple[Verdict, Looked | None]:
+        """The same, and what it was judged by, for another one to look at; None where no model was asked."""
         started = now_ns()
         if started + self._typical_ns >= ready.triggered_at_ns + self.job.deadline_ns:
             # Work on a part that cannot be in time any more would only make the next one late too.
             self._typical_ns = self._typical_ns * 7 // 8  # one slow inference must not shut the door for good
-            return self._unjudged(ready, started, "too late to be judged")
+            return self._unjudged(ready, started, "too late to be judged"), None
         view = self._views[ready.camera]
         wanted = view.section
         if (ready.width, ready.height) != (wanted.width, wanted.height):
             sent = f"{ready.width}x{ready.height}"
-            return self._unjudged(ready, started, f"picture is {sent}, not {wanted.width}x{wanted.height}")
+            return self._unjudged(ready, started, f"picture is {sent}, not {wanted.width}x{wanted.height}"), None
         try:
             picture = read_picture(shelf, ready)
             if picture is None:
-                return self._unjudged(ready, started, "picture gone from the ring before it was read")
-            made = self._judged(ready, view, picture, started)
+                return self._unjudged(ready, started, "picture gone from the ring before it was read"), None
+            made, looked = self._judged(ready, view, picture, started)
         except BadPicture as error:
-            return self._unjudged(ready, started, str(error))
+            return self._unjudged(ready, started, str(error)), None
         self._typical_ns += (made.done_ns - started - self._typical_ns) // 8
-        return made
+        return made, looked
 
     def look(self, camera: str, picture: Picture) -> Verdict:
         """Judge a developed picture that lies in no ring, by the same steps as a part on the line; as if of part 1.
@@ -135,25 +209,27 @@ class Inspector:
             wanted = "x".join(str(side) for side in view.section.size)
             return self._unjudged(ready, started, f"picture is {width}x{height}, not {wanted}")
         try:
-            return self._judged(ready, view, picture, started)
+            return self._judged(ready, view, picture, started)[0]
         except BadPicture as error:
             return self._unjudged(ready, started, str(error))
 
-    def _judged(self, ready: FrameReady, view: View, picture: Picture, started: int) -> Verdict:
+    def _judged(self, ready: FrameReady, view: View, picture: Picture, started: int) -> tuple[Verdict, Looked | None]:
         """Find the part, read its codes, see its regions, judge. BadPicture: it is not what the job was made for."""
         found = view.find(picture)
         image = () if view.watch is None else (view.watch.look(picture),)
         placements = () if found is None else (found.placement,)
         if found is not None and not found.placement.found:
-            return self._unjudged(ready, started, "part not found in the picture", Extras(image, placements))
+            return self._unjudged(ready, started, "part not found in the picture", Extras(image, placements)), None
         codes = list(view.read_codes(picture, found))
         doubts = [reason for _, reason in codes if reason]
-        cuts = list(view.cuts(picture, found))
-        doubts += [cut for cut in cuts if isinstance(cut, str)]
-        seen = self._seen(view, [cut for cut in cuts if isinstance(cut, Cut)])
+        found_cuts = list(view.cuts(picture, found))
+        doubts += [cut for cut in found_cuts if isinstance(cut, str)]
+        cuts = [cut for cut in found_cuts if isinstance(cut, Cut)]
+        seen = self._seen(view, cuts)
         sections = (*view.regions, *view.tools)
         judged = judge(self._recipe.rules, sections, seen, doubts, self._agreements, view.camera)
-        return self._made(ready, started, judged, Extras(image, placements, tuple(read for read, _ in codes)))
+        made = self._made(ready, started, judged, Extras(image, placements, tuple(read for read, _ in codes)))
+        return made, Looked(view, tuple(cuts), tuple(seen), tuple(doubts), judged)
 
     def _seen(self, view: View, cuts: list[Cut]) -> list[Seen]:
         """What models and tools say, in the order of the recipe: all of one model in one go."""
@@ -161,15 +237,15 @@ class Inspector:
         findings = [
             self._masked(view, region, found)
             for (_, region), found in zip(
-                looked, self._models.find([(region, cut.picture, cut.box) for cut, region in looked]), strict=True
+                looked, self.models.find([(region, cut.picture, cut.box) for cut, region in looked]), strict=True
             )
         ]
         seen = [
-            seen_by_model(cut, found, self._models.threshold(region))
+            seen_by_model(cut, found, self.models.threshold(region))
             for (cut, region), found in zip(looked, findings, strict=True)
         ]
         for (_, region), found in zip(looked, findings, strict=True):
-            self._drift.look(view.camera, region, found, self._models.threshold(region))
+            self._drift.look(view.camera, region, found, self.models.threshold(region))
         for cut in cuts:
             if not isinstance(cut.section, Region):
                 box = (cut.box.x, cut.box.y, cut.box.w, cut.box.h)
@@ -182,7 +258,7 @@ class Inspector:
         return found if mask is None else mask.applied(found, by_spots=self._adapter(region) != "anomaly")
 
     def _adapter(self, region: Region) -> str:
-        return self._models.bundle(region).manifest.output.adapter
+        return self.models.bundle(region).manifest.output.adapter
 
     def _check_masks(self) -> None:
         """BadRecipe: places are left out of a region whose model says nothing of places."""
@@ -199,10 +275,10 @@ class Inspector:
         regions = {region.name: region for region in self._recipe.regions}
         for section in self._recipe.agreements:
             for name in section.regions if section.ng_when == "mean" else ():
-                if name in regions and self._models.threshold(regions[name]) <= 0:
+                if name in regions and self.models.threshold(regions[name]) <= 0:
                     raise BadRecipe(
                         f"{self.active.path}: agreements: {section.name}: ng_when = mean: expected a limit above 0, "
-                        f"region {name} has {self._models.threshold(regions[name]):g}"
+                        f"region {name} has {self.models.threshold(regions[name]):g}"
                     )
 
     def _unjudged(self, ready: FrameReady, started: int, reason: str, extras: Extras | None = None) -> Verdict:

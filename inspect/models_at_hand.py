@@ -4,6 +4,7 @@ A model that fails is loaded and proved again beside the loop (`models/keeper.py
 UNJUDGED and the job is not READY.
 """
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -14,7 +15,7 @@ from ..models.bundle import Bundle, open_bundle
 from ..models.detector import MOST_BATCH, Detector
 from ..models.findings import Findings
 from ..models.keeper import Keeper
-from ..models.parity import require_gate, require_golden
+from ..models.parity import Latency, require_gate, require_golden
 from ..models.proof import proved_detector
 from .options import InspectOptions
 from .recipe import ActiveRecipe
@@ -47,18 +48,54 @@ class Models:
         self.digests = {name: bundle.digest for name, bundle in opened.items()}
         """Of the bundles, by what the recipe calls each."""
         self._keepers: dict[str, Keeper[Detector]] = {}
+        self._active, self._options, self._load = active, options, load
+        self.latencies: dict[str, Latency] = {}
+        """How long each takes for one region, as it was proved, by its digest."""
         for bundle in opened.values():
             if bundle.digest not in self._keepers:
                 mine = [region for region in regions if self._of[region.name].digest == bundle.digest]
                 make = _maker(load, bundle, options, _batch(mine, options))
                 self._keepers[bundle.digest] = Keeper(make, options.warm_ms)
                 # Once, and not again when it comes back from a failure while the line works.
-                require_gate(self._keepers[bundle.digest].detector)
-        for region in regions:
+                self._proved(bundle.digest)
+        self._check_limits()
+
+    def _check_limits(self) -> None:
+        for region in self._active.recipe.regions:
             try:
                 self._keepers[self._of[region.name].digest].detector.check_limits(region.limits)
             except BadSettings as error:
-                raise BadRecipe(f"{active.path}: regions: {region.name}: {error}") from error
+                raise BadRecipe(f"{self._active.path}: regions: {region.name}: {error}") from error
+
+    def with_other(self, replaces: str, bundle: Bundle) -> "Models":
+        """Load another bundle in the place of one of these, and return the models of the job with it; any thread.
+
+        All but that one are the same detectors as here, so one thread has to look by both. Errors as when they were
+        made. KeyError: no bundle of that digest here.
+        """
+        if replaces not in self._keepers:
+            raise KeyError(replaces)
+        other = copy.copy(self)
+        other.exchange(replaces, bundle)
+        return other
+
+    def exchange(self, replaces: str, bundle: Bundle) -> None:
+        """Put a bundle in the place of another one. Only of a copy that nobody looks by yet."""
+        self._of = {name: bundle if each.digest == replaces else each for name, each in self._of.items()}
+        self.digests = {name: bundle.digest if each == replaces else each for name, each in self.digests.items()}
+        self._keepers = {digest: keeper for digest, keeper in self._keepers.items() if digest != replaces}
+        if bundle.digest not in self._keepers:
+            mine = [region for region in self._active.recipe.regions if self._of[region.name] is bundle]
+            make = _maker(self._load, bundle, self._options, _batch(mine, self._options))
+            self._keepers[bundle.digest] = Keeper(make, self._options.warm_ms)
+            self.latencies = dict(self.latencies)
+            self._proved(bundle.digest)
+        self._check_limits()
+
+    def _proved(self, digest: str) -> None:
+        latency = require_gate(self._keepers[digest].detector).latency
+        if latency is not None:
+            self.latencies[digest] = latency
 
     @property
     def provider(self) -> str:
@@ -89,6 +126,11 @@ class Models:
             found |= dict(zip(mine, seen, strict=True))
         return [found[place] for place in range(len(asked))]
 
+    @property
+    def bundles(self) -> tuple[Bundle, ...]:
+        """All of them that a region is judged by."""
+        return tuple(self._of.values())
+
     def bundle(self, region: Region) -> Bundle:
         """The bundle that judges a region."""
         return self._of[region.name]
@@ -116,10 +158,17 @@ class Models:
         waits = [wait for keeper in self._keepers.values() if (wait := keeper.wait_ns()) is not None]
         return min(waits, default=None)
 
-    def close(self) -> None:
-        """End what is being loaded. Takes some seconds at most."""
-        for keeper in self._keepers.values():
-            keeper.close()
+    def close(self, besides: Sequence["Models"] = ()) -> None:
+        """End what is being loaded. Takes some seconds at most. besides: go on with what they share with these."""
+        shared = {id(keeper) for models in besides for keeper in models.keepers}
+        for keeper in self.keepers:
+            if id(keeper) not in shared:
+                keeper.close()
+
+    @property
+    def keepers(self) -> tuple[Keeper[Detector], ...]:
+        """What keeps each of them fit."""
+        return tuple(self._keepers.values())
 
 
 def _maker(load: Load, bundle: Bundle, options: InspectOptions, batch: int) -> Callable[[], Detector]:

@@ -2,24 +2,26 @@
 
 It knows no PLC and no disk. Dead, slow or confused it costs yield: a part without its verdict is rejected by io.
 Which job it judges by is io's word (`bench.py`); whether it judges at all, or waits in another one's stead, is told by
-the seat (`standby.py`).
+the seat (`standby.py`). Beside it a model may be on trial (`challenger.py`), whose work never delays a verdict.
 """
 
 import gc
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
-from ..bus.channel import Publisher, Subscriber, camera_address, inspect_address, io_address
+from ..bus.channel import Publisher, Subscriber, camera_address, inspect_address, io_address, sync_address
 from ..bus.clock import MS, SECOND, now_ns
 from ..bus.errors import BadBundle, Fault
+from ..bus.ladder import ChallengerOrder
 from ..bus.messages import FrameReady, Health, InspectState, Job, JobOrder
 from ..bus.ring import RingShelf
 from ..bus.stop import Stop
 from .bench import Bench
+from .challenger import Challenger
 from .inspector import Inspector
 from .options import InspectOptions
 from .recipe import ActiveRecipe
@@ -60,15 +62,16 @@ def run(
     role = role or Role(run_dir, cameras)
     publisher = Publisher(inspect_address(run_dir, role.seat.desk))
     addresses = [camera_address(run_dir, name) for name in cameras]
-    frames = Subscriber([*addresses, io_address(run_dir)], (FrameReady, JobOrder))
+    addresses += [io_address(run_dir), sync_address(run_dir)]
+    frames = Subscriber(addresses, (FrameReady, JobOrder, ChallengerOrder))
     shelf = RingShelf(run_dir)
 
-    def load(wanted_number: int, wanted: Job | None) -> Inspector:
-        return Inspector(wanted_number, read(wanted_number), options, cameras, run_dir, wanted)
+    def load(wanted_number: int, wanted: Job | None, folders: Mapping[str, Path]) -> Inspector:
+        return Inspector(wanted_number, read(wanted_number), options, cameras, run_dir, wanted, folders)
 
     try:
         role.wait_for_the_judge(stop.asked.is_set)
-        inspector = None if stop.asked.is_set() else _loaded(lambda: load(number, None), role, stop)
+        inspector = None if stop.asked.is_set() else _loaded(lambda: load(number, None, {}), role, stop)
         if inspector is None:
             return 0
         freeze()
@@ -76,10 +79,15 @@ def run(
         log.info("%s: recipe %s, model %.12s on %s", says, job.recipe, job.model, inspector.provider)
         role.heartbeat.health = Health.READY
         bench = Bench(inspector, load)
+        challenger = Challenger(bench, run_dir, len(cameras))
         try:
-            return _Loop(bench, options, role, publisher, frames, shelf).go(stop)
+            code = _Loop(bench, options, role, publisher, frames, shelf, challenger).go(stop)
+            if code == 0:
+                challenger.end()
+            return code
         finally:
             role.close()  # the other one goes on while this one waits for what it was loading
+            challenger.close()
             bench.close()
     finally:
         for held in (role, publisher, frames, shelf):
@@ -126,7 +134,9 @@ class _Loop:
         publisher: Publisher,
         frames: Subscriber,
         shelf: RingShelf,
+        challenger: Challenger,
     ) -> None:
+        self._challenger = challenger
         self._bench, self._options, self._role, self._heartbeat = bench, options, role, role.heartbeat
         self._publisher, self._frames, self._shelf = publisher, frames, shelf
         self._waiting: deque[FrameReady] = deque(maxlen=WAITING)
@@ -138,11 +148,12 @@ class _Loop:
     def go(self, stop: Stop) -> int:
         """Turn until told to stop; return the exit code."""
         while not stop.asked.is_set():
-            if not self._waiting or not self._role.judges:
+            if not self._role.judges or not (self._waiting or self._challenger.waits):
                 self._frames.wait(self._wait_ms())
             self._try_seat()
             self._listen()
             self._follow()
+            self._challenger.turn(judges=self._role.judges)
             if not self._role.judges:
                 if not self._stand_by():
                     return 70
@@ -155,6 +166,8 @@ class _Loop:
                 self._herald()
             if self._waiting:
                 self._judge(self._waiting.popleft())
+            elif self._challenger.waits:
+                self._challenger.spare()
             elif not self._keep() or (
                 now_ns() - self._idle_since > self._options.golden_every_s * SECOND and not self._prove()
             ):
@@ -164,17 +177,31 @@ class _Loop:
                     log.critical("the seat of the judge was taken away from under this process: it ends")
                     return 70
                 self._say_how_it_is()
+            self._say_of_the_trial()
         return 0
 
     def _judge(self, frame: FrameReady) -> None:
         """Answer one frame, unless the judge before this one did."""
         if not self._role.seat.is_left_to_us(frame):
             return
-        verdict = self._bench.active.verdict(frame, self._shelf)
+        judge, looked = self._bench.judge_of(frame.triggered_at_ns), None
+        if self._challenger.looks:
+            verdict, looked = judge.looked(frame, self._shelf)
+            verdict = self._challenger.before(frame, verdict, looked)
+        else:
+            verdict = judge.verdict(frame, self._shelf)
         self._role.seat.answered(frame)
         self._publisher.send(replace(verdict, judge_ns=self._role.seat.judge_ns))
+        self._challenger.after(frame, verdict, looked)
         self._judged += 1
         self._heartbeat.turn(done=1)
+
+    def _say_of_the_trial(self) -> None:
+        judge_ns = self._role.seat.judge_ns
+        for compared in self._challenger.compared():
+            self._publisher.send(compared)
+        if (state := self._challenger.state(judge_ns)) is not None:
+            self._publisher.send(state)
 
     def _herald(self) -> None:
         """Say again and again that the line has its judge, for a second: nobody is to wait for the next word."""
@@ -255,7 +282,11 @@ class _Loop:
         while (message := self._frames.receive(0)) is not None:
             if isinstance(message, JobOrder):
                 self._bench.follow(message)
+            elif isinstance(message, ChallengerOrder):
+                self._challenger.follow(message)
             else:
+                if message.part:
+                    self._challenger.heard(message)
                 if self._role.judges:
                     self._idle_since = now_ns()
                 if message.part:
@@ -268,9 +299,12 @@ class _Loop:
         if self._bench.active is not before:
             job = self._bench.active.job
             log.info("job %d: recipe %s, model %.12s", self._bench.active.number, job.recipe, job.model)
-            self._waiting.clear()
             self._say_how_it_is()
-            freeze()
+            if self._bench.swapped:
+                gc.freeze()  # the line works: what waits is judged by the model of its trigger
+            else:
+                self._waiting.clear()
+                freeze()
         if report is not None and self._role.judges:
             self._publisher.send(replace(report, judge_ns=self._role.seat.judge_ns))
 

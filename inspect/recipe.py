@@ -5,7 +5,7 @@ No numpy here: every process reads the recipe, the one that talks to the PLC too
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -195,6 +195,8 @@ class ActiveRecipe:
     path: Path
     digest: str
     """sha256 of the file, and of every file beside it that it takes, 64 hex digits: what a signature is bound to."""
+    places: dict[str, Path] = field(default_factory=dict)
+    """Where bundles lie that are not to be looked for where the recipe's links lead to, by what it calls each."""
 
     @property
     def revision(self) -> str:
@@ -209,7 +211,7 @@ class ActiveRecipe:
     @property
     def bundles(self) -> dict[str, Path]:
         """Folder of each bundle by what the recipe calls it. A folder may be a link: it is followed now."""
-        return {name: (self.folder / name).resolve() for name in self.recipe.bundles}
+        return {name: self.places.get(name) or (self.folder / name).resolve() for name in self.recipe.bundles}
 
 
 class _NoDoubles(BoundedLoader):

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -39,7 +40,7 @@ class Loader:
         self.go.set()
         self.error: Exception | None = None
 
-    def __call__(self, number: int, job: Job | None) -> Inspector:
+    def __call__(self, number: int, job: Job | None, folders: dict[str, Path]) -> Inspector:
         self.loads.append(number)
         assert self.go.wait(10)
         if self.error is not None:

@@ -92,7 +92,7 @@ def test_each_region_has_its_own_model_and_its_own_limit(benches: list[Bench], t
     flawed[270:280, 40:50] = 250
     assert line.judge(good).outcome is Outcome.OK
     assert line.judge(flawed).outcome is Outcome.OK, "half the score: 125 is below 200"
-    assert line.inspector.job.model not in {*line.inspector._models.digests.values()}
+    assert line.inspector.job.model not in {*line.inspector.models.digests.values()}
     strict = [regions[0], {**regions[1], "threshold": 100.0}]
     line = Bench(tmp_path, {"regions": strict})
     benches.append(line)

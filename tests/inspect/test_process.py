@@ -10,10 +10,12 @@ import pytest
 from okng.bus.channel import Publisher, Subscriber
 from okng.bus.errors import Fault
 from okng.bus.heartbeat import Pulse
+from okng.bus.ladder import ChallengerState
 from okng.bus.messages import Health, InspectState, Job
 from okng.bus.ring import RingShelf
 from okng.bus.stop import Stop
 from okng.inspect.bench import Bench
+from okng.inspect.challenger import Challenger
 from okng.inspect.inspector import Inspector
 from okng.inspect.options import InspectOptions
 from okng.inspect.process import _Loop
@@ -62,19 +64,23 @@ def went(comes_back: bool, role: Role, run_dir: Path) -> tuple[int, list[tuple[H
     stop = SimpleNamespace(asked=SimpleNamespace(is_set=lambda: sick.turns >= 10))
 
     def send(message: object) -> None:
+        if isinstance(message, ChallengerState):
+            return
         assert isinstance(message, InspectState)
         if not said or said[-1] != (message.health, message.detail):
             said.append((message.health, message.detail))
 
     frames = SimpleNamespace(wait=lambda ms: None, receive=lambda ms: None)
     role.heartbeat.health = Health.READY
+    bench = Bench(cast(Inspector, sick), lambda *asked: cast(Inspector, sick))
     loop = _Loop(
-        Bench(cast(Inspector, sick), lambda number, job: cast(Inspector, sick)),
+        bench,
         InspectOptions(),
         role,
         cast(Publisher, SimpleNamespace(send=send)),
         cast(Subscriber, frames),
         cast(RingShelf, None),
+        Challenger(bench, run_dir, 1),
     )
     code: Any = loop.go(cast(Stop, stop))
     return code, said

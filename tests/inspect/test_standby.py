@@ -27,6 +27,7 @@ from okng.bus.part import Outcome, Verdict
 from okng.bus.ring import RingShelf
 from okng.bus.stop import Stop
 from okng.inspect.bench import Bench
+from okng.inspect.challenger import Challenger
 from okng.inspect.inspector import Inspector
 from okng.inspect.options import InspectOptions
 from okng.inspect.process import _Loop, run
@@ -226,6 +227,11 @@ class Bus:
         return self.coming.popleft() if self.coming else None
 
 
+def ears(bench: Bench, bus: Bus, run_dir: Path) -> tuple[Subscriber, RingShelf, Challenger]:
+    """What the loop hears, and what is on trial: nothing."""
+    return cast(Subscriber, bus), cast(RingShelf, None), Challenger(bench, run_dir, 1)
+
+
 def test_the_standby_hears_everything_says_nothing_and_answers_only_what_was_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,13 +240,12 @@ def test_the_standby_hears_everything_says_nothing_and_answers_only_what_was_not
     assert judge.take()
     role, bus, made = Role(tmp_path, CAMERAS), Bus(), Plain()
     role.heartbeat.health = Health.READY
-    bench = Bench(cast(Inspector, made), lambda number, job: cast(Inspector, made))
+    bench = Bench(cast(Inspector, made), lambda *asked: cast(Inspector, made))
     send = SimpleNamespace(send=bus.said.append)
     loop = _Loop(
         *(bench, InspectOptions(), role),
         cast(Publisher, send),
-        cast(Subscriber, bus),
-        cast(RingShelf, None),
+        *ears(bench, bus, tmp_path),
     )
     turns = iter(range(10_000))
     left: list[int] = []
@@ -278,13 +283,13 @@ def test_a_standby_that_cannot_have_the_job_of_the_line_ends_and_leaves_the_seat
     judge.take()
     role, bus = Role(tmp_path, CAMERAS), Bus()
 
-    def no_room(number: int, job: Job | None) -> Inspector:
+    def no_room(number: int, job: Job | None, folders: object) -> Inspector:
         raise MemoryError("no room for it")
 
     bench = Bench(cast(Inspector, Plain()), no_room)
     bus.coming.append(JobOrder("run", 1, JobPhase.STEADY, 2, replace(JOB, recipe="lid"), 0, None))
     publisher = cast(Publisher, SimpleNamespace(send=bus.said.append))
-    loop = _Loop(bench, InspectOptions(), role, publisher, cast(Subscriber, bus), cast(RingShelf, None))
+    loop = _Loop(bench, InspectOptions(), role, publisher, *ears(bench, bus, tmp_path))
     asked = iter(range(2000))
     stop = SimpleNamespace(asked=SimpleNamespace(is_set=lambda: next(asked) > 1000))
     assert loop.go(cast(Stop, stop)) == 70
@@ -302,10 +307,10 @@ def test_beside_a_judge_that_is_behind_the_standby_takes_no_time_for_itself(
     judge.take()
     role, at = Role(tmp_path, CAMERAS), now_ns()
     bus.coming += [frame(1, at - 2), frame(2, at - 1, "side")]
-    bench = Bench(cast(Inspector, made), lambda number, job: cast(Inspector, made))
+    bench = Bench(cast(Inspector, made), lambda *asked: cast(Inspector, made))
     options = InspectOptions.model_construct(golden_every_s=0)
     publisher = cast(Publisher, SimpleNamespace(send=bus.said.append))
-    loop = _Loop(bench, options, role, publisher, cast(Subscriber, bus), cast(RingShelf, None))
+    loop = _Loop(bench, options, role, publisher, *ears(bench, bus, tmp_path))
     turns = iter(range(100))
 
     def asked() -> bool:
@@ -327,9 +332,9 @@ def test_the_first_rehearsal_is_some_time_after_the_start(tmp_path: Path) -> Non
     judge.take()
     role = Role(tmp_path, CAMERAS)
     bus.coming.append(frame(1, now_ns()))
-    bench = Bench(cast(Inspector, made), lambda number, job: cast(Inspector, made))
+    bench = Bench(cast(Inspector, made), lambda *asked: cast(Inspector, made))
     publisher = cast(Publisher, SimpleNamespace(send=bus.said.append))
-    loop = _Loop(bench, InspectOptions(), role, publisher, cast(Subscriber, bus), cast(RingShelf, None))
+    loop = _Loop(bench, InspectOptions(), role, publisher, *ears(bench, bus, tmp_path))
     turns = iter(range(100))
     assert loop.go(cast(Stop, SimpleNamespace(asked=SimpleNamespace(is_set=lambda: next(turns) > 20)))) == 0
     assert made.seen == []
@@ -351,9 +356,9 @@ def test_a_judge_whose_model_failed_gives_the_seat_to_a_standby_that_is_fit(
     made.close = close  # type: ignore[method-assign]
     turns = iter(range(2000))
     alone, ends = (SimpleNamespace(asked=SimpleNamespace(is_set=lambda m=m: next(turns) > m)) for m in (20, 1500))
-    bench = Bench(cast(Inspector, made), lambda number, job: cast(Inspector, made))
+    bench = Bench(cast(Inspector, made), lambda *asked: cast(Inspector, made))
     publisher = cast(Publisher, SimpleNamespace(send=lambda _: None))
-    loop = _Loop(bench, InspectOptions(), role, publisher, cast(Subscriber, Bus()), cast(RingShelf, None))
+    loop = _Loop(bench, InspectOptions(), role, publisher, *ears(bench, Bus(), tmp_path))
     assert loop.go(cast(Stop, alone)) == 0, "where nobody waits it keeps the seat, and builds its model anew"
     with another(tmp_path) as other:
         monkeypatch.setattr("okng.inspect.process.Inspector", lambda *_: made)
@@ -368,9 +373,9 @@ def test_a_standby_without_a_fit_model_or_the_job_of_the_line_is_not_called_read
     judge.take()
     role = Role(tmp_path, CAMERAS)
     role.heartbeat.health = Health.READY
-    bench = Bench(cast(Inspector, made), lambda number, job: cast(Inspector, made))
+    bench = Bench(cast(Inspector, made), lambda *asked: cast(Inspector, made))
     publisher = cast(Publisher, SimpleNamespace(send=bus.said.append))
-    loop = _Loop(bench, InspectOptions(), role, publisher, cast(Subscriber, bus), cast(RingShelf, None))
+    loop = _Loop(bench, InspectOptions(), role, publisher, *ears(bench, bus, tmp_path))
     turns, said = iter(range(100)), list[Health]()
 
     def asked() -> bool:
@@ -398,9 +403,9 @@ def test_a_seat_that_was_taken_away_is_nobodys_and_its_standby_ends(tmp_path: Pa
     judge.close()
     next_one = Seat(tmp_path, CAMERAS)
     assert next_one.take()
-    bench = Bench(cast(Inspector, made), lambda number, job: cast(Inspector, made))
+    bench = Bench(cast(Inspector, made), lambda *asked: cast(Inspector, made))
     publisher = cast(Publisher, SimpleNamespace(send=bus.said.append))
-    loop = _Loop(bench, InspectOptions(), role, publisher, cast(Subscriber, bus), cast(RingShelf, None))
+    loop = _Loop(bench, InspectOptions(), role, publisher, *ears(bench, bus, tmp_path))
     turns = iter(range(100))
     assert loop.go(cast(Stop, SimpleNamespace(asked=SimpleNamespace(is_set=lambda: next(turns) > 20)))) == 70
     assert not role.judges, "two would judge"
@@ -415,10 +420,10 @@ def test_a_proof_of_the_standby_ends_where_the_judge_dies(tmp_path: Path) -> Non
     role, bus, made = Role(tmp_path, CAMERAS), Bus(), Plain()
     made.die = judge.close
     role.heartbeat.health = Health.READY
-    bench = Bench(cast(Inspector, made), lambda number, job: cast(Inspector, made))
+    bench = Bench(cast(Inspector, made), lambda *asked: cast(Inspector, made))
     options = InspectOptions.model_construct(golden_every_s=0)
     publisher = cast(Publisher, SimpleNamespace(send=bus.said.append))
-    loop = _Loop(bench, options, role, publisher, cast(Subscriber, bus), cast(RingShelf, None))
+    loop = _Loop(bench, options, role, publisher, *ears(bench, bus, tmp_path))
     asked = iter(range(100))
     stop = SimpleNamespace(asked=SimpleNamespace(is_set=lambda: role.judges or next(asked) > 50))
     assert loop.go(cast(Stop, stop)) == 0
