@@ -20,6 +20,7 @@ from .appliance.audit_door import audit
 from .appliance.bench_door import bench
 from .appliance.bundle_door import bundle
 from .appliance.camera_door import camera
+from .appliance.channel_door import channel
 from .appliance.data_door import data
 from .appliance.degraded_door import degraded
 from .appliance.doors import FILE, FOLDER, become_process, enter, settings_option
@@ -489,6 +490,7 @@ cli.add_command(bench)
 bundle.add_command(import_)
 cli.add_command(bundle)
 cli.add_command(camera)
+cli.add_command(channel)
 cli.add_command(data)
 cli.add_command(degraded)
 cli.add_command(evaluate)

@@ -17,7 +17,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from tuf.api.exceptions import DownloadError, DownloadHTTPError, ExpiredMetadataError, RepositoryError
+from tuf.api.exceptions import (
+    DownloadError,
+    DownloadHTTPError,
+    DownloadLengthMismatchError,
+    ExpiredMetadataError,
+    RepositoryError,
+)
 from tuf.api.metadata import TargetFile, Targets
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
@@ -32,6 +38,7 @@ from .channel_reading import Trusted, offer_of, ticket_of
 from .stores import BadObject, BlobStore
 
 log = logging.getLogger(__name__)
+logging.getLogger("tuf").setLevel(logging.WARNING)  # one key of three that has not signed is no news
 
 Fetch = Callable[[str, int], Iterator[bytes]]
 """Bytes of a path from an offset on. BadObject: not there. StoreLost: cut off."""
@@ -167,7 +174,7 @@ class Channels:
             return self._read(updater, now)
         except ExpiredMetadataError:
             raise
-        except RepositoryError as error:
+        except (RepositoryError, DownloadLengthMismatchError) as error:
             raise BadChannel(f"channel: {type(error).__name__}: {error}") from error
         except DownloadError as error:
             raise StoreLost(f"channel: {error}") from error
@@ -226,9 +233,7 @@ class Channels:
             return
         known = self._counter.read()
         if version < known:
-            raise BadChannel(
-                f"targets number {version}: this box has trusted number {known}: it is shown something old"
-            )
+            raise BadChannel(f"targets number {version}: older than number {known}, which this box has trusted")
         if version > known + MOST_AHEAD and known:
             raise BadChannel(f"targets number {version}: {version - known} ahead of this box: at most {MOST_AHEAD}")
 

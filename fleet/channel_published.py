@@ -1,5 +1,6 @@
 """What is published of a channel now, as those who sign see it. Boxes do not use this: they have TUF's client."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,8 @@ from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Time
 
 from .channel_format import RINGS_ROLE, BadChannel
 from .channel_shelf import Shelf, metadata_key, target_key
+
+logging.getLogger("tuf").setLevel(logging.WARNING)  # one key of three that has not signed is no news
 
 
 @dataclass(slots=True)

@@ -67,6 +67,30 @@ class S3Store:
         with _translated(key):
             self._client.put_object(**self._named(key), Body=data, **_checked(data), Metadata=_metadata(data))
 
+    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+        """Write over a small object if it holds `old` (None: is not there), unless somebody else does meanwhile."""
+        with _translated(key):
+            try:
+                found = self._client.get_object(**self._named(key))
+                with found["Body"] as body:
+                    held: bytes | None = body.read(1 << 24)
+                condition = {"IfMatch": found["ETag"]}
+            except ClientError as error:
+                if _code(error) not in _MISSING:
+                    raise
+                held, condition = None, {"IfNoneMatch": "*"}
+            if held != old:
+                return False
+            try:
+                self._client.put_object(
+                    **self._named(key), Body=new, **condition, **_checked(new), Metadata=_metadata(new)
+                )
+            except ClientError as error:
+                if _code(error) not in _THERE:
+                    raise
+                return False
+            return True
+
     def head(self, key: str) -> Head | None:
         """See `BlobStore`."""
         with _translated(key):
