@@ -86,6 +86,10 @@ bench: setup-test  ## Figures: line, wires to the PLC and camera beside their ba
 	@$(PY) bench/health.py
 	@$(PY) bench/codes.py
 
+.PHONY: bench-gpu
+bench-gpu: setup-test  ## GPU beside CPU: scores, time, training. On a machine with one: RUNTIME=gpu, and torch for the training
+	@$(PY) bench/gpu.py
+
 .PHONY: bench-models
 bench-models: setup-test $(FOREIGN)/.okng/foreign  ## Cost of a taught model beside its backbone and anomalib's models, of a part, and of teaching
 	@$(FOREIGN)/bin/python bench/models_peers.py

@@ -4,14 +4,17 @@ import importlib.util
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
+from okng.bus.errors import BadSettings
 from okng.models.bundle import open_bundle
 from okng.training.supervised.options import OWN_BACKBONE
 
@@ -39,7 +42,8 @@ def nothing_left_running() -> Iterator[None]:
 
 def okng(*arguments: str | Path, launcher: tuple[str, ...] = ("-m",)) -> subprocess.Popen[str]:
     command = [sys.executable, *launcher, "okng", *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    # Without the second, workers that are started again read the addresses of the attempt that died.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
     STARTED.append(
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     )
@@ -102,13 +106,64 @@ def test_after_a_kill_it_goes_on_and_ends_as_if_nothing_had_been(plates_folder: 
 @pytest.mark.timeout(900)
 def test_two_processes_learn_what_one_learns(plates_folder: Path, tmp_path: Path) -> None:
     for task in ("classification", "detection"):
-        asked = (*TRAIN, "--task", task, "--epochs", "2", "--rate", "0.0005", plates_folder)
+        asked = (*TRAIN, "--task", task, "--epochs", "2", "--rate", "0.0005", "--device", "cpu", plates_folder)
         done(okng(*asked, "--out", tmp_path / task))
         launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
         done(okng(*asked, "--out", tmp_path / f"{task}-two", launcher=launcher))
         one, two = (state(tmp_path / f"{name}.training") for name in (task, f"{task}-two"))
         assert differences(one, two, "net") < 2e-4
         open_bundle(tmp_path / f"{task}-two")
+
+
+@pytest.mark.train
+@needs_torch
+def test_more_processes_than_gpus_are_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from okng.training.supervised.options import options_of
+    from okng.training.supervised.ranks import joined
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(BadSettings, match=r"1 GPU\(s\).*--nproc-per-node=1 at most, or --device cpu"):
+        joined(options_of(task="detection")).__enter__()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.mark.train
+@needs_torch
+@pytest.mark.timeout(900)
+def test_two_hosts_learn_what_one_learns_though_one_of_them_dies(plates_folder: Path, tmp_path: Path) -> None:
+    """Two launchers meet at an address as on two machines; a process of one is killed: both begin again together at the
+    last whole epoch, and end with the weights that an unbroken run ends with."""
+    asked = (*TRAIN, "--task", "classification", "--epochs", "5", "--rate", "0.0005", "--device", "cpu", plates_folder)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+
+    def hosts(out: Path, port: int) -> list[subprocess.Popen[str]]:
+        launcher = (
+            *("-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1", "--max-restarts=3"),
+            *("--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "--rdzv-id=plates", "-m"),
+        )
+        return [okng(*asked, "--out", out, launcher=launcher) for _ in range(2)]
+
+    for host in hosts(whole, free_port()):
+        done(host)
+    both = hosts(broken, free_port())
+    wait_for_epoch(tmp_path / "broken.training", 2, both[0])
+    workers = psutil.Process(both[1].pid).children()
+    assert workers, "the second host has no process to kill"
+    workers[0].kill()
+    for host in both:
+        done(host)
+    assert differences(state(tmp_path / "whole.training"), state(tmp_path / "broken.training"), "net") == 0.0
+    open_bundle(broken)
 
 
 @pytest.mark.train

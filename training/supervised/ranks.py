@@ -75,7 +75,13 @@ def joined(options: TrainOptions) -> Iterator[Ranks]:
     if options.batch % world:
         raise BadSettings(f"batch = {options.batch}: expected a multiple of the {world} processes")
     if device != "cpu":
-        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        place, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+        if place >= there:
+            raise BadSettings(
+                f"device = '{options.device}': this machine has {there} GPU(s) and torchrun started more processes: "
+                f"expected --nproc-per-node={there} at most, or --device cpu"
+            )
+        device = f"cuda:{place}"
         torch.cuda.set_device(device)
     distributed.init_process_group("gloo" if device == "cpu" else "nccl", timeout=_WAIT)
     try:
