@@ -24,7 +24,9 @@ from .appliance.channel_door import channel
 from .appliance.data_door import data
 from .appliance.degraded_door import degraded
 from .appliance.doors import FILE, FOLDER, become_process, enter, settings_option
+from .appliance.enrol_door import enrol, resume, status
 from .appliance.evaluate_door import evaluate
+from .appliance.fleet_group import fleet
 from .appliance.health_door import health
 from .appliance.import_door import import_
 from .appliance.salvage_door import salvage
@@ -419,6 +421,8 @@ def sync(settings_file: Path, wanted: str | None, watch: bool) -> None:
 
     settings = read_settings(settings_file)
     if watch:
+        become_process("sync")
+        enter(settings.box.run_dir)
         sys.exit(sync_loop(settings, settings_file, wanted))
     for line in sync_round(settings, settings_file, wanted):
         click.echo(line)
@@ -494,6 +498,9 @@ cli.add_command(channel)
 cli.add_command(data)
 cli.add_command(degraded)
 cli.add_command(evaluate)
+for _of_fleet in (enrol, status, resume):
+    fleet.add_command(_of_fleet)
+cli.add_command(fleet)
 cli.add_command(health)
 ledger.add_command(salvage)
 ledger.add_command(trace)

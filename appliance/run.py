@@ -16,7 +16,7 @@ def run(settings: Settings, settings_file: Path) -> int:
     """Run until SIGTERM or SIGINT, then stop all in order; return the exit code."""
     stop = Stop()
     settings.box.run_dir.mkdir(parents=True, exist_ok=True)
-    asked = (("opcua", settings.opcua), ("mqtt", settings.mqtt))
+    asked = (("opcua", settings.opcua), ("mqtt", settings.mqtt), ("sync", settings.fleet))
     beside = tuple(name for name, options in asked if options is not None)
     children = box_children(settings_file, settings.cameras, beside=beside, standby=settings.inspect.standby)
     supervisor = Supervisor(children, settings.box.run_dir)

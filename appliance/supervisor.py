@@ -33,7 +33,13 @@ WINDOW_NS = 60 * SECOND
 RETRY_NS = 60 * SECOND
 SILENT_NS = 2 * SECOND
 """A process that was READY and whose loop has not turned for this long is killed (WatchdogSec of the units)."""
-PATIENCE_NS = {"records": 10 * SECOND, "shift": 5 * SECOND, "web": 10 * SECOND, "workshop": 20 * SECOND}
+PATIENCE_NS = {
+    "records": 10 * SECOND,
+    "shift": 5 * SECOND,
+    "sync": 20 * SECOND,
+    "web": 10 * SECOND,
+    "workshop": 20 * SECOND,
+}
 """Who may wait for a disk gets longer, as its unit says: to kill it makes no disk quicker."""
 OPENING_NS = 15 * SECOND
 """A camera process that is starting or lost may be inside its maker's library this long: it looks for cameras on every
@@ -45,6 +51,8 @@ by itself; where it ends the same way without having been READY, or soon, it wai
 BACK_OFF_NS = tuple(int(s * SECOND) for s in (0.2, 0.5, 1, 2, 5))
 SHORT_LIFE_NS = 2 * SECOND
 STOP_GRACE_S = 6.0
+WATCHING = {"sync": ("--watch",)}
+"""Further words of a door that else does its work once."""
 WEB_PARENT = "web-parent"
 """Heartbeat of the process that starts the one which serves the screens: `webui.arbiter.PARENT`, without gunicorn."""
 _PR_SET_PDEATHSIG = 1
@@ -249,7 +257,7 @@ def box_children(
     shift goes right after io: what stops on purpose raises no alarm.
 
     web: with the screens, and the workshop that does what they ask for. beside: doors of processes that only tell
-    others of the line (`opcua`, `mqtt`). standby: with a second judge (`[inspect] standby`).
+    others of the line (`opcua`, `mqtt`, `sync`). standby: with a second judge (`[inspect] standby`).
     """
     door = [sys.executable, "-m", "okng"]
     rest = ["--settings", str(settings)]
@@ -260,7 +268,7 @@ def box_children(
         children.append(Child(STANDBY, [*door, "inspect", "--standby", *rest], opening_ns=OPENING_NS))
     children.append(Child("records", [*door, "records", *rest]))
     names = (*(("web", "workshop") if web else ()), *beside)
-    children += [Child(name, [*door, name, *rest]) for name in names]
+    children += [Child(name, [*door, name, *(WATCHING.get(name, ())), *rest]) for name in names]
     for child in children:
         child.silent_ns = PATIENCE_NS.get(child.name, SILENT_NS)
         child.beat = WEB_PARENT if child.name == "web" else ""

@@ -3,18 +3,24 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from .. import __version__
 from ..bus.errors import BadSettings
+from ..fleet.fleet_sync import Plan
+from ..fleet.fleet_sync import run as run_fleet
 from ..fleet.options import SyncOptions
 from ..fleet.publish import publish
 from ..fleet.stores import open_store
 from ..fleet.sync import run, sync_once
+from ..records.outbox_read import OutboxReader
 from ..settings import Settings
+from .leaves import leaving_of
 
 
 def sync_options(settings: Settings, settings_file: Path, channel: str | None) -> SyncOptions:
     """Return `[sync]` with a folder counted from the settings file, and the channel asked for. BadSettings: none."""
     if settings.sync is None:
-        raise BadSettings(f"{settings_file}: [sync]: missing; expected target = a folder or s3://bucket/prefix")
+        way = "; a box of a fleet syncs by `okng sync --watch`" if settings.fleet is not None else ""
+        raise BadSettings(f"{settings_file}: [sync]: missing; expected target = a folder or s3://bucket/prefix{way}")
     changed: dict[str, object] = {}
     if not settings.sync.is_s3:
         changed["target"] = str(settings_file.resolve().parent / settings.sync.target)
@@ -46,8 +52,29 @@ def sync_round(settings: Settings, settings_file: Path, channel: str | None) -> 
 
 
 def sync_loop(settings: Settings, settings_file: Path, channel: str | None) -> int:
-    """Sync again and again until SIGTERM; return the exit code."""
+    """Sync again and again until SIGTERM; return the exit code. With `[fleet]` its service is spoken to."""
+    if settings.fleet is not None:
+        return run_fleet(lambda: fleet_plan(settings, settings_file))
     return run(sync_options(settings, settings_file, channel), *places(settings, settings_file))
+
+
+def fleet_plan(settings: Settings, settings_file: Path) -> Plan:
+    """What the process `sync` of a box in a fleet is made of. BadSettings: there is no `[fleet]`."""
+    options = settings.fleet
+    if options is None:
+        raise BadSettings(f"{settings_file}: [fleet]: missing; expected service and ca of the fleet service")
+    store, _, state = places(settings, settings_file)
+    return Plan(
+        options,
+        settings.box.name,
+        options.line or settings.box.station,
+        settings.box.run_dir,
+        store,
+        state,
+        settings.cameras,
+        __version__,
+        OutboxReader(store, leaving_of(settings)),
+    )
 
 
 def publish_bundle(folder: Path, target: str, endpoint: str | None, channel: str) -> str:

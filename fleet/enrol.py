@@ -167,11 +167,16 @@ class Enrolment:
             self._renewed_s = now_s
         return POLL_S
 
-    def renew(self) -> Passport:
-        """Another certificate, asked for with the one in place. StoreLost, Busy, Unwelcome, BadKey, NotTrusted."""
+    def renew(self) -> Passport | None:
+        """Another certificate, asked for with the one in place; None: the service says that it is too early.
+
+        StoreLost, Busy, Unwelcome, BadKey, NotTrusted.
+        """
         csr, _ = self._made_request()
         with self._wire_of(True) as wire:
             answer = wire.ask_json("POST", "/v1/renew", {"csr": csr})
+        if answer.status == HTTPStatus.CONFLICT:
+            return None
         if answer.status != HTTPStatus.OK:
             raise Refused(f"the service does not renew the certificate: {answer.status} {_words(answer)}")
         found = self._install(answer)

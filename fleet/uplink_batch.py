@@ -1,6 +1,7 @@
 """What travels in one request: consecutive events of one stream, as JSON lines, compressed. Pure."""
 
 import gzip
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -70,6 +71,25 @@ def cut(events: Sequence[Event], most_events: int = MOST_EVENTS, most_bytes: int
             break
         lines.append(text)
     return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """An event without its content."""
+
+    seq: int
+    kind: str
+    at: str
+    body: bytes
+    sha256: str
+
+
+def emptied(event: Event) -> Event:
+    """The same number with nothing in it, as of an event whose content is gone."""
+    said = json.loads(event.body)
+    part = said.get("seq") if event.kind == "part" else None
+    body = json.dumps({"seq_part": part}, separators=(",", ":")).encode()
+    return Emptied(event.seq, "dropped", event.at, body, hashlib.sha256(body).hexdigest())
 
 
 def line(event: Event) -> bytes:

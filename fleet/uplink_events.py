@@ -3,7 +3,7 @@
 200 acked      the service has them up to there, on its disk
 409 next       it stands elsewhere: behind (this batch was not the next one), or ahead (an answer was lost)
 422 seq        that number is known there with other content: the stream halts until a person says go on
-413            too much at once: half of it; a single event that is too large halts the stream
+413            too much at once: half of it; a single event that is too large goes as `dropped`
 """
 
 import logging
@@ -15,7 +15,7 @@ from typing import Protocol
 
 from ..bus.clock import utc_now
 from ..bus.errors import StoreLost
-from .uplink_batch import MOST_BYTES, MOST_EVENTS, Batch, Event, cut, packed
+from .uplink_batch import MOST_BYTES, MOST_EVENTS, Batch, Event, cut, emptied, packed
 from .uplink_cursor import Cursor, Halt, halt_name
 from .wire import Answer, Wire
 
@@ -74,6 +74,7 @@ class Sender:
     sent_batches: int = 0
     _most: dict[str, int] = field(default_factory=dict)
     """Events of a batch, where the service wants fewer."""
+    _too_large: set[tuple[str, int]] = field(default_factory=set)
 
     def owed(self, head: Head) -> int:
         """Events of that stream that the service has not, as far as we know; 0 too while it stands still."""
@@ -94,6 +95,7 @@ class Sender:
             return Came.NOTHING
         if events[0].seq != acked + 1:
             raise StoreLost(f"stream {name}: the ledger goes on at {events[0].seq}: expected {acked + 1}")
+        events = [emptied(one) if (name, one.seq) in self._too_large else one for one in events]
         return self._post(head, packed(head.name, head.epoch, acked + 1, cut(events, MOST_EVENTS, self.most_bytes)))
 
     def _post(self, head: Head, batch: Batch) -> Came:
@@ -128,7 +130,9 @@ class Sender:
                 return self._halt(head, seq, f"the service holds other content under number {seq}", asks=True)
             case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
                 if first == last:
-                    return self._halt(head, first, f"event {first} is larger than the service takes")
+                    log.error("stream %s: event %d is larger than the service takes: it goes empty", name, first)
+                    self._too_large.add((name, first))
+                    return Came.MOVED
                 self._most[name] = max(1, (last - first + 1) // 2)
                 return Came.MOVED
         raise StoreLost(f"stream {name}: the service answered {answer.status} {answer.body[:200]!r}")

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from ..bus.errors import StoreLost
 from .uplink_cursor import Cursor
-from .wire import Wire
+from .wire import Answer, Wire
 
 log = logging.getLogger(__name__)
 PRIORITIES = (0, 1, 2)
@@ -26,6 +26,7 @@ MOST_PARTS = 10_000
 MOST_TRIES = 5
 """Of one picture that is answered and not taken."""
 _HAVE = {"state": "have"}
+_NOT_TAKEN = frozenset((HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY))
 _THERE = frozenset((HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT, HTTPStatus.PRECONDITION_FAILED))
 """412: somebody else has put it there in between. It has that name, so it is the same."""
 
@@ -138,27 +139,44 @@ class PictureSender:
         """What the service wants of each, by hash."""
         found: dict[str, Mapping[str, Any]] = {}
         for at in range(0, len(pictures), MOST_ASKED):
-            blobs = [
-                {
-                    "sha256": one.sha256,
-                    "size": one.size,
-                    "kind": one.kind,
-                    "part_seq": one.part_seq,
-                    "epoch": one.epoch,
-                    "camera": one.camera,
-                }
-                for one in pictures[at : at + MOST_ASKED]
-            ]
-            self.pace(200 * len(blobs))
-            answer = self.wire.ask_json("POST", "/v1/blobs", {"blobs": blobs})
-            if answer.status != HTTPStatus.OK:
-                raise StoreLost(f"/v1/blobs: the service answered {answer.status} {answer.body[:200]!r}")
-            for one in answer.json().get("blobs", ()):
-                if isinstance(one, dict) and isinstance(one.get("sha256"), str):
-                    found.setdefault(one["sha256"], one)
+            found |= self._asked_at_once(pictures[at : at + MOST_ASKED])
+        return found
+
+    def _asked_at_once(self, pictures: Sequence[Picture]) -> dict[str, Mapping[str, Any]]:
+        blobs = [
+            {
+                "sha256": one.sha256,
+                "size": one.size,
+                "kind": one.kind,
+                "part_seq": one.part_seq,
+                "epoch": one.epoch,
+                "camera": one.camera,
+            }
+            for one in pictures
+        ]
+        self.pace(200 * len(blobs))
+        answer = self.wire.ask_json("POST", "/v1/blobs", {"blobs": blobs})
+        if answer.status in _NOT_TAKEN:
+            return self._asked_in_halves(pictures, answer)
+        if answer.status != HTTPStatus.OK:
+            raise StoreLost(f"/v1/blobs: the service answered {answer.status} {answer.body[:200]!r}")
+        told = [one for one in answer.json().get("blobs", ()) if isinstance(one, dict)]
+        found: dict[str, Mapping[str, Any]] = {}
+        for one in told:
+            found.setdefault(str(one.get("sha256")), one)
         if lacking := {one.sha256 for one in pictures} - found.keys():
             raise StoreLost(f"/v1/blobs: no word on {len(lacking)} of {len(pictures)} pictures")
         return found
+
+    def _asked_in_halves(self, pictures: Sequence[Picture], answer: Answer) -> dict[str, Mapping[str, Any]]:
+        """One of them is not taken, and the answer is for all: the others are not held up by it."""
+        if len(pictures) > 1:
+            half = len(pictures) // 2
+            return self._asked_at_once(pictures[:half]) | self._asked_at_once(pictures[half:])
+        (one,) = pictures
+        log.warning("picture of part %d is not taken: %d %r", one.part_seq, answer.status, answer.body[:200])
+        self.refused += 1
+        return {}
 
     def _brought(self, picture: Picture, how: Mapping[str, Any]) -> bool:
         """True: its bytes went. False: the service had it, or will not have it."""
