@@ -197,5 +197,15 @@ COMMANDS: dict[str, Command] = {
         stick__export="part.export",
         work__status="",
     ),
+    **_of(
+        "sync",
+        ladder__show="model.activate",
+        ladder__unlock="model.activate",
+        ladder__stop="model.activate",
+        ladder__waive="model.activate",
+        ladder__seen="model.activate",
+        ladder__offer="model.activate",
+        ladder__back="model.activate",
+    ),
 }
 """Every command there is."""

@@ -2,7 +2,8 @@
 
     signature, where an authority is named  ->  trial in a throw-away process  ->  golden pictures and time  ->  link
 
-`current` is a link to a bundle's folder, `last-good` beside it the one before.
+`current` is a link to a bundle's folder, `last-good` beside it the one before, `factory` what was there at first. None
+of the three is ever collected.
 """
 
 import os
@@ -15,10 +16,11 @@ from ..models.bundle import open_bundle
 from ..models.detector import Detector
 from ..models.parity import GoldenReport, require_gate
 from ..models.sandbox import trial
-from ..records.durable import sync_folder
+from ..records.durable import make_folder, sync_folder
 from .signing import verify
 
 LAST_GOOD = "last-good"
+FACTORY = "factory"
 
 
 def activate(
@@ -40,6 +42,15 @@ def activate(
     report = proved(bundle, provider, threads, authorities)
     if slot.exists() and not slot.is_symlink():
         raise BadBundle(f"{slot}: is no link; expected the link that `okng sync` switches, or nothing")
+    take_over(slot, bundle)
+    return report
+
+
+def take_over(slot: Path, bundle: Path) -> None:
+    """Let the slot point at a bundle, and `last-good` at the one before. No proof: who asks has it.
+
+    A stop between the two links leaves the old bundle in use; a second call ends what a first one began. StoreLost.
+    """
     try:
         before = _target(slot)
         if before is not None and before != bundle.resolve():
@@ -47,7 +58,27 @@ def activate(
         _point(slot, bundle.resolve())
     except OSError as error:
         raise StoreLost(f"{slot}: {error}") from error
-    return report
+
+
+def fall_back(slot: Path, bundle: Path) -> None:
+    """Let the slot point at a bundle again; `last-good` stays, the one that goes is none. StoreLost."""
+    try:
+        if _target(slot) != bundle.resolve():
+            _point(slot, bundle.resolve())
+    except OSError as error:
+        raise StoreLost(f"{slot}: {error}") from error
+
+
+def set_up(slot: Path, bundle: Path) -> None:
+    """Make the slots of a recipe that had none: all of them point at the bundle it has. StoreLost."""
+    try:
+        make_folder(slot.parent)
+        for name in (FACTORY, LAST_GOOD, slot.name):
+            link = slot.with_name(name)
+            if _target(link) is None:
+                _point(link, bundle.resolve())
+    except OSError as error:
+        raise StoreLost(f"{slot}: {error}") from error
 
 
 def proved(bundle: Path, provider: str, threads: int, authorities: Sequence[Path] = ()) -> GoldenReport:

@@ -70,7 +70,7 @@ def offer(
     climbing = made.climber(recipe)
     if climbing is not None:
         made = stand_back(made, recipe, climbing.bundle, f"bundle {bundle[:12]} is offered now", at)
-    entry = Entry(recipe, bundle, Rung.OFFERED, channel, seq, at, local=local)
+    entry = Entry(recipe, bundle, Rung.OFFERED, channel, seq, at, local=local, ticket=ticket)
     return made.put(entry).noted(at, entry, "" if known is None else str(known.rung), channel)
 
 
@@ -168,11 +168,25 @@ def stand_back(
     return _way_up_left(ladder, here).moved(fresh, Rung.OFFERED, at, reason, figures)
 
 
+def hold(ladder: Ladder, recipe: str, bundle: str, reason: str, at: float, figures: Told = None) -> Ladder:
+    """It stays where it is, and goes no further until a person has looked."""
+    here = ladder.known(recipe, bundle)
+    if here.rung not in CLIMBING:
+        raise NotAStep(f"bundle {bundle[:12]} stands at {here.rung}: it is not climbing")
+    held = replace(here, held=True, reason=reason)
+    return _way_up_left(ladder, here).put(held).noted(at, held, str(here.rung), reason, figures)
+
+
 def unlock(ladder: Ladder, recipe: str, bundle: str, who: str, reason: str, at: float) -> Ladder:
-    """It may climb again, from the beginning. NotAStep: it is not locked."""
+    """It may climb again: from where it is held, or from the beginning. NotAStep: it is not locked."""
     here = ladder.known(recipe, bundle)
     if not (here.locked or here.held):
         raise NotAStep(f"bundle {bundle[:12]} is not locked")
+    if not reason.strip():
+        raise NotAStep("expected a reason")
+    if not here.locked and here.rung in ON_THE_LINE:
+        freed = replace(here, held=False, reason=reason)
+        return ladder.put(freed).noted(at, freed, str(here.rung), reason, who=who)
     fresh = replace(here, locked=False, held=False, waived="", seen="")
     return ladder.moved(fresh, Rung.OFFERED, at, reason, None, who)
 

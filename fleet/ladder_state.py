@@ -48,6 +48,9 @@ class Entry:
     since: float
     """When it came to this rung, seconds since 1970."""
     local: bool = False
+    """Taught on this box."""
+    ticket: bool = False
+    """It came by a signed way down for this box."""
     reason: str = ""
     """Why it stands where it stands, for people; empty: it climbed."""
     locked: bool = False
