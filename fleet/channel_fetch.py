@@ -23,6 +23,7 @@ from ..records.durable import make_folder, sync_folder
 from .channel_client import Fetch
 from .channel_format import BadChannel
 from .channel_offer import Offer, Pinned, Ticket
+from .fetch import ENDING
 from .fetch import fetch as fetch_file
 from .pull import PARTIAL, only_named
 from .signing import Signer, verify
@@ -83,10 +84,11 @@ def fetch_bundle(
             raise BadBundle(f"{partial / MANIFEST}: sha256 is not {digest}, which the channel speaks of")
         manifest = parse(text, str(partial / MANIFEST))
         signature = _small(reader, SIGNATURE, said.signature, MOST_SIGNATURE_BYTES)
-        only_named(partial, manifest)
+        _tidy(partial, manifest)
         _ask_room(partial, manifest, room_bytes)
         for name, entry in sorted(manifest.files.items()):
             fetch_file(reader, name, partial / name, entry.sha256, entry.size)
+        only_named(partial, manifest)
         for name, data in ((MANIFEST, text), (SIGNATURE, signature)):
             _write(partial / name, data)
         try:
@@ -122,6 +124,14 @@ def _small(reader: _Reader, name: str, said: Pinned, most: int) -> bytes:
     if len(data) != said.size or found != said.sha256:
         raise BadObject(f"{name}: {len(data)} bytes, sha256 {found[:12]}: signed are {said.size}, {said.sha256[:12]}")
     return bytes(data)
+
+
+def _tidy(partial: Path, manifest: Manifest) -> None:
+    """Remove links, and what neither belongs there nor is half of what does: nothing is written through a link."""
+    for path in sorted(partial.rglob("*"), reverse=True):
+        name = path.relative_to(partial).as_posix()
+        if path.is_symlink() or not (path.is_dir() or name.removesuffix(ENDING) in manifest.files):
+            path.unlink()
 
 
 def _ask_room(partial: Path, manifest: Manifest, room_bytes: int) -> None:
