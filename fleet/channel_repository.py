@@ -202,8 +202,8 @@ class Repository:
         if "targets" in (new_keys or {}) and targets is None:
             raise BadKey("targets: its key changes: expected the new one, to sign what it vouches for")
         sound = [one for one in signers if one.public_key.keyid in old.roles["root"].keyids]
-        if len({one.public_key.keyid for one in sound}) < ROOT_THRESHOLD:
-            raise BadKey(f"root: {len(sound)} of its keys sign: expected {ROOT_THRESHOLD} of {ROOT_KEYS}")
+        if (count := len({one.public_key.keyid for one in sound})) < ROOT_THRESHOLD:
+            raise BadKey(f"root: {count} of its keys sign: expected {ROOT_THRESHOLD} of {ROOT_KEYS}")
         data = signed_by(root, *_each_once([*sound, *(new_roots or ())]))
         if not self._shelf.add(metadata_key("root", root.version), data):
             raise BadChannel(f"{metadata_key('root', root.version)}: is there already: somebody else signed it")
