@@ -14,7 +14,7 @@ _FORMATS = ("mvtec", "coco", "yolo", "label-studio")
 _PATH = click.Path(exists=True, path_type=Path)
 
 
-def _source(command: Callable[..., None]) -> Callable[..., None]:
+def source_options(command: Callable[..., None]) -> Callable[..., None]:
     """How a source is read: the same options for all."""
     for option in (
         click.option("--camera", default="", help="Ledger: only its pictures."),
@@ -39,7 +39,7 @@ def data() -> None:
 
 @data.command()
 @click.argument("path", type=_PATH)
-@_source
+@source_options
 @_left_out
 @click.option("--manifest", type=FILE, default=None, help="Write the set's manifest here.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -61,7 +61,7 @@ def show(path: Path, manifest: Path | None, as_json: bool, **asked: Any) -> None
 
 @data.command()
 @click.argument("path", type=_PATH)
-@_source
+@source_options
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Folder for pages with the pictures.")
 @click.option("--no-doubles", is_flag=True, help="Do not look for pictures that are there twice.")
 @click.option("--no-goods", is_flag=True, help="Do not look for goods that are unlike the others.")
@@ -93,7 +93,7 @@ def check(
 
 @data.command()
 @click.argument("path", type=_PATH)
-@_source
+@source_options
 @_left_out
 @click.option("--out", type=FILE, required=True, help="Manifest to write.")
 @click.option("--train", type=click.FloatRange(0.0, 1.0), default=0.7, show_default=True)
@@ -151,7 +151,7 @@ def split(
 @click.argument("path", type=_PATH)
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--to", "form", type=click.Choice(_FORMATS), required=True)
-@_source
+@source_options
 @_left_out
 def export(path: Path, out: Path, form: str, **asked: Any) -> None:
     """Write the set at PATH into the new folder OUT as others have it; pictures are copied byte for byte."""

@@ -129,6 +129,15 @@ def test_lots_of_a_set_split_by_part_stay_split_by_part(shelf: Shelf) -> None:
     assert {one.split for one in grown.dataset.samples if one.sha256 not in sides(first.dataset)} > {"train"}
 
 
+def test_a_picture_that_the_store_lost_is_taken_from_the_source_again(shelf: Shelf) -> None:
+    samples = [shelf.sample(n, part=f"p{n}") for n in range(12)]
+    shelf.build(samples)
+    shelf.store.blob(samples[3].sha256).unlink()
+    assert [one.reason for one in shelf.store.check("plates")] == ["missing"]
+    shelf.build([*samples, shelf.sample(50, part="p50")], add=True)
+    assert shelf.store.check("plates") == shelf.store.check("plates@1") == []
+
+
 def test_without_a_split_what_leaks_is_refused(shelf: Shelf) -> None:
     torn = [replace(shelf.sample(1, part="p"), split="train"), replace(shelf.sample(2, part="p"), split="test")]
     with pytest.raises(BadData, match="part p lies on test"):
@@ -177,7 +186,7 @@ DRAWN = st.lists(
 """Picture, part, and how far its lot is off the one that its part usually is of."""
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rounds=st.lists(DRAWN, min_size=2, max_size=4), by=st.sampled_from(["auto", "both", "part"]))
 def test_however_it_grows_nothing_leaks_and_nothing_moves(
     rounds: list[list[tuple[int, int | None, int | None]]], by: str, tmp_path_factory: pytest.TempPathFactory

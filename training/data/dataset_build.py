@@ -45,18 +45,20 @@ def build(
     add: bool = False,
     relabel: bool = False,
     doubles: bool = True,
+    afresh: bool = False,
     progress: Progress | None = None,
 ) -> Built:
     """Keep the next version of a set.
 
     options: how sides are dealt out; None: they are taken as the sources have them. add: what the version before holds
     stays in it. relabel: where a source says other of a picture than the version before, the source counts; else the
-    picture is kept apart. doubles: look-alikes go to one side together, found by decoding every picture.
+    picture is kept apart. doubles: look-alikes go to one side together, found by decoding every picture. afresh: no
+    side of the version before stays.
     BadData: nothing to keep, too few groups for the sides, or (without options) parts or lots on two sides. StoreLost.
     """
     before = store.newest(name)
-    known = read_manifest(store.bring(before)[0], check=False) if before else None
-    joined = merged([*([known] if add and known else []), *sources], newer_wins=relabel)
+    known = read_manifest(store.manifest(before), check=False) if before and not afresh else None
+    joined = merged([*([_whole(store, known, sources)] if add and known else []), *sources], newer_wins=relabel)
     if not joined.dataset.samples:
         raise BadData(f"{name}: no picture to keep: {_why(joined.contradictions)}")
     tying: tuple[LeftOut, ...] = ()
@@ -74,6 +76,17 @@ def build(
     done = replace(done, left_out=(*done.left_out, *tying))
     stored = store.add(done, name, progress)
     return Built(stored, done, report, joined.contradictions, tying, joined.twice, before or "")
+
+
+def _whole(store: DatasetStore, known: Dataset, sources: Sequence[Dataset]) -> Dataset:
+    """The version before, all its pictures on this machine; one that was lost is taken from a source that has it."""
+    there = {one.sha256: one.picture for source in sources for one in source.samples}
+    store.bring(known.name)
+    samples = (
+        replace(one, picture=there.get(one.sha256, one.picture)) if not one.picture.is_file() else one
+        for one in known.samples
+    )
+    return replace(known, samples=tuple(samples))
 
 
 def _unit(dataset: Dataset, known: Dataset | None, options: SplitOptions) -> Unit:

@@ -131,6 +131,10 @@ class DatasetStore:
                     waiting.unlink(missing_ok=True)
         raise StoreLost(f"{name}: others add versions at the same time: try again")
 
+    def manifest(self, name: str) -> Path:
+        """Return a version's manifest, brought where it is not here. Its files may be missing. BadData, StoreLost."""
+        return self._manifest(self.resolve(name))
+
     def open(self, name: str, *, leave_out_broken: bool = False, progress: Progress | None = None) -> Dataset:
         """Return a version, whole: what the cache lacks is brought, and every byte is hashed.
 

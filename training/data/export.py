@@ -17,6 +17,7 @@ import numpy as np
 import yaml
 
 from ...bus.errors import BadData
+from ...models.pictures import SUFFIXES
 from .dataset import GOOD, SPLITS, Annotation, Dataset, Sample
 from .folders import MASKS
 from .rle import to_brush, to_coco
@@ -25,6 +26,7 @@ from .shapes import Mask, Polygons, write_mask
 Format = Literal["mvtec", "coco", "yolo", "label-studio"]
 FORMATS: tuple[Format, ...] = ("mvtec", "coco", "yolo", "label-studio")
 _FINER = 4
+_MAGIC = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"BM": ".bmp", b"II*\0": ".tif", b"MM\0*": ".tif"}
 _STUDIO = """<View>
   <Image name="image" value="$image"/>
   <Choices name="verdict" toName="image" showInline="true">{choices}</Choices>
@@ -73,6 +75,21 @@ def _side(sample: Sample) -> str:
     return sample.split or ("train" if sample.ok else "test")
 
 
+def _ending(sample: Sample) -> str:
+    """Ending of its file; by its content where it has none, as in a store of data sets."""
+    if sample.picture.suffix.lower() in SUFFIXES:
+        return sample.picture.suffix.lower()
+    with sample.picture.open("rb") as file:
+        begins = file.read(4)
+    return next((ending for magic, ending in _MAGIC.items() if begins.startswith(magic)), ".png")
+
+
+def _called(sample: Sample) -> str:
+    """Its name, with an ending that others know it for a picture by."""
+    known = PurePosixPath(sample.name).suffix.lower() in SUFFIXES
+    return sample.name if known else sample.name + _ending(sample)
+
+
 def _copied(sample: Sample, folder: Path, name: str) -> None:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
@@ -91,7 +108,7 @@ def _mvtec(dataset: Dataset, out: Path) -> tuple[str, ...]:
     for sample in dataset.samples:
         stem = f"{numbers[sample.label]:05}"
         numbers[sample.label] += 1
-        file, mask = f"{_side(sample)}/{sample.label}/{stem}{sample.picture.suffix.lower()}", ""
+        file, mask = f"{_side(sample)}/{sample.label}/{stem}{_ending(sample)}", ""
         _copied(sample, out, file)
         drawn = sample.mask() if sample.annotations else None
         if drawn is not None:
@@ -122,9 +139,9 @@ def _coco(dataset: Dataset, out: Path) -> tuple[str, ...]:
         images: list[dict[str, Any]] = []
         marks: list[dict[str, Any]] = []
         for number, sample in enumerate(samples, 1):
-            _copied(sample, out / "images", sample.name)
+            _copied(sample, out / "images", _called(sample))
             images.append(
-                {"id": number, "file_name": sample.name, "width": sample.width, "height": sample.height}
+                {"id": number, "file_name": _called(sample), "width": sample.width, "height": sample.height}
                 | {key: value for key, value in (("part", sample.part), ("lot", sample.lot)) if value is not None}
             )
             for one in sample.annotations:
@@ -161,9 +178,9 @@ def _yolo(dataset: Dataset, out: Path) -> tuple[str, ...]:
     for sample in dataset.samples:
         side = sample.split or "train"
         sides[side] = f"images/{side}"
-        _copied(sample, out / "images" / side, sample.name)
+        _copied(sample, out / "images" / side, _called(sample))
         lines = [line for one in sample.annotations for line in _yolo_lines(one, sample, kinds[one.kind], drawn=drawn)]
-        path = (out / "labels" / side / PurePosixPath(sample.name)).with_suffix(".txt")
+        path = (out / "labels" / side / PurePosixPath(_called(sample))).with_suffix(".txt")
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             raise BadData(f"{sample.name}: another picture has the same name but for its ending")
@@ -196,7 +213,7 @@ def _inside(*shares: float) -> list[float]:
 def _label_studio(dataset: Dataset, out: Path) -> tuple[str, ...]:
     tasks = []
     for number, sample in enumerate(dataset.samples, 1):
-        _copied(sample, out / "images", sample.name)
+        _copied(sample, out / "images", _called(sample))
         size = {"original_width": sample.width, "original_height": sample.height, "image_rotation": 0}
         results: list[dict[str, Any]] = [
             {
@@ -211,7 +228,7 @@ def _label_studio(dataset: Dataset, out: Path) -> tuple[str, ...]:
                 {"id": f"d{place}", "type": kind, "from_name": name, "to_name": "image", **size, "value": value}
             )
         known = {"part": sample.part, "lot": sample.lot, "split": sample.split, "name": sample.name}
-        data = {"image": f"/data/local-files/?d=images/{sample.name}"}
+        data = {"image": f"/data/local-files/?d=images/{_called(sample)}"}
         data |= {key: value for key, value in known.items() if value is not None}
         annotation = {"id": number, "result": results, "was_cancelled": False, "ground_truth": False}
         tasks.append({"id": number, "data": data, "annotations": [annotation]})

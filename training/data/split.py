@@ -250,7 +250,7 @@ def _notes(
     if by == "part" and unknown:
         notes.append(f"the part of {unknown} pictures is not known: each is taken for a part of its own")
     counts = Counter((sample.label, sample.split) for sample in samples)
-    of_label = Counter(samples[group[0]].label for group in groups)
+    of_label = Counter(label for group in groups for label in {samples[place].label for place in group})
     for label in sorted({sample.label for sample in samples}):
         lacks = [side for side in sides if not counts[label, side]]
         if lacks:
