@@ -268,7 +268,7 @@ $(MLFLOW)/.okng/mlflow: requirements/build.txt requirements/mlflow.txt
 	@$(MLFLOW)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes -r requirements/mlflow.txt
 	@mkdir -p $(@D) && touch $@
 
-TRAIN_LOCKS := base cpu test train track search
+TRAIN_LOCKS := base cpu test train track search ray
 
 $(TRAIN)/.okng/libraries: requirements/build.txt $(TRAIN_LOCKS:%=requirements/%.txt)
 	@python=$$(scripts/python.sh); echo "virtual environment for training: $$python"; "$$python" -m venv --clear $(TRAIN)

@@ -17,18 +17,22 @@ import click
 
 from . import __version__
 from .appliance.audit_door import audit
+from .appliance.backtest_door import backtest
 from .appliance.bench_door import bench
 from .appliance.bundle_door import bundle
 from .appliance.camera_door import camera
 from .appliance.channel_door import channel
 from .appliance.data_door import data
+from .appliance.dataset_door import dataset
 from .appliance.degraded_door import degraded
 from .appliance.doors import FILE, FOLDER, become_process, enter, settings_option
 from .appliance.enrol_door import enrol, resume, status
 from .appliance.evaluate_door import evaluate
+from .appliance.fleet_door import OF_SERVICE
 from .appliance.fleet_group import fleet
 from .appliance.health_door import health
 from .appliance.import_door import import_
+from .appliance.ladder_door import ladder
 from .appliance.salvage_door import salvage
 from .appliance.settings_door import settings as settings_group
 from .appliance.support_door import support_bundle
@@ -233,7 +237,12 @@ def mqtt(settings_file: Path) -> None:
         raise BadSettings(f"{settings_file}: [mqtt]: missing; it says where the broker is")
     box = settings.box
     enter(box.run_dir)
-    sys.exit(run(settings.mqtt, box.name, box.station, box.run_dir))
+    source = None
+    if settings.mqtt.durable:
+        from .appliance.mqtt_source import LedgerSource
+
+        source = LedgerSource(settings.records.store, box.name)
+    sys.exit(run(settings.mqtt, box.name, box.station, box.run_dir, source, settings.records.store.parent / "mqtt"))
 
 
 @cli.command()
@@ -496,11 +505,14 @@ cli.add_command(bundle)
 cli.add_command(camera)
 cli.add_command(channel)
 cli.add_command(data)
+cli.add_command(dataset)
 cli.add_command(degraded)
 cli.add_command(evaluate)
-for _of_fleet in (enrol, status, resume):
+cli.add_command(backtest)
+for _of_fleet in (enrol, status, resume, *OF_SERVICE):
     fleet.add_command(_of_fleet)
 cli.add_command(fleet)
+cli.add_command(ladder)
 cli.add_command(health)
 ledger.add_command(salvage)
 ledger.add_command(trace)
