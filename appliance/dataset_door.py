@@ -14,7 +14,7 @@ from .data_door import source_options
 from .doors import FILE, FOLDER
 
 if TYPE_CHECKING:
-    from ..training.data.dataset_build import Built
+    from ..training.data.dataset_build import Built, Growing
     from ..training.data.dataset_store import DatasetStore
     from ..training.data.split import SplitOptions
 
@@ -78,9 +78,8 @@ def build(name: str, sources: tuple[Path, ...], as_json: bool, **asked: Any) -> 
     from ..training.data.sources import SourceOptions, open_dataset
 
     store, options, how = _store(asked), _split(asked), _how(asked)
-    asked.pop("no_doubles")
     read = [open_dataset(path, SourceOptions(**asked)) for path in sources]
-    _say(build_set(store, name, read, options, **how), as_json)
+    _say(build_set(store, name, read, options, how), as_json)
 
 
 @dataset.command()
@@ -123,7 +122,7 @@ def gather(name: str, service: str, token_file: Path | None, ca: Path | None, as
         **{key: asked[key] for key in ("verdicts", "settled", "leave_out_broken")},
     )
     click.echo(f"{found.samples} parts at the service, {found.fetched} pictures fetched", err=as_json)
-    _say(build_set(store, name, [found.dataset], options, **how), as_json)
+    _say(build_set(store, name, [found.dataset], options, how), as_json)
 
 
 @dataset.command()
@@ -192,6 +191,7 @@ def split(name: str, as_json: bool, **asked: Any) -> None:
     """Deal all sides of a set out anew, as its next version; only for a set that nothing was compared on yet."""
     from dataclasses import replace
 
+    from ..training.data.dataset_build import Growing
     from ..training.data.dataset_build import build as build_set
 
     store, options = _store(asked), _split(asked)
@@ -199,8 +199,8 @@ def split(name: str, as_json: bool, **asked: Any) -> None:
         raise BadSettings("okng dataset split: takes neither --as-they-are nor --add nor --relabel")
     found = store.open(name)
     bare = found.with_samples(replace(one, split=None) for one in found.samples)
-    how = {"doubles": not asked["no_doubles"], "afresh": True}
-    _say(build_set(store, name.partition("@")[0], [bare], options, **how), as_json)
+    how = Growing(doubles=not asked["no_doubles"], afresh=True)
+    _say(build_set(store, name.partition("@")[0], [bare], options, how), as_json)
 
 
 def _store(asked: dict[str, Any]) -> "DatasetStore":
@@ -243,8 +243,11 @@ def _split(asked: dict[str, Any]) -> "SplitOptions | None":
         raise BadSettings("; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors())) from error
 
 
-def _how(asked: dict[str, Any]) -> dict[str, bool]:
-    return {"add": asked.pop("add"), "relabel": asked.pop("relabel"), "doubles": not asked["no_doubles"]}
+def _how(asked: dict[str, Any]) -> "Growing":
+    """How it goes on from the version before; its options are taken out of `asked`."""
+    from ..training.data.dataset_build import Growing
+
+    return Growing(add=asked.pop("add"), relabel=asked.pop("relabel"), doubles=not asked.pop("no_doubles"))
 
 
 def _token(file: Path | None) -> str:

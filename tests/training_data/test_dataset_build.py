@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from okng.bus.errors import BadData
 from okng.training.data.dataset import Dataset, SaidBy, Sample
-from okng.training.data.dataset_build import Built, build
+from okng.training.data.dataset_build import Built, Growing, build
 from okng.training.data.dataset_store import DatasetStore
 from okng.training.data.merge import merged
 from okng.training.data.split import SplitOptions
@@ -46,7 +46,7 @@ class Shelf:
         relabel: bool = False,
     ) -> Built:
         data = Dataset(tuple(samples), "test", tuple(sorted({one.label for one in samples} - {"good"})))
-        return build(self.store, "plates", [data], options, add=add, relabel=relabel, doubles=False)
+        return build(self.store, "plates", [data], options, Growing(add=add, relabel=relabel, doubles=False))
 
 
 @pytest.fixture

@@ -154,7 +154,7 @@ def test_a_redirect_takes_no_token_along(service: Service, bucket: Service) -> N
 
 def test_parts_become_samples_with_all_that_is_known(service: Service, bucket: Service, store: DatasetStore) -> None:
     defects = [{"kind": "anomaly", "score": 3.0, "x": 10, "y": 5, "w": 8, "h": 4}]
-    size = {"width": 40, "height": 30}
+    size: dict[str, Any] = {"width": 40, "height": 30}
     made = [
         sample(bucket, 1, labels=[label("good")], serial="A1", lot="L9"),
         sample(bucket, 2, labels=[label("defect", "dent")], outcome="NG", defects=defects, **size),

@@ -20,6 +20,23 @@ from .split import SplitOptions, SplitReport, Unit, grouped, split, torn
 
 
 @dataclass(frozen=True, slots=True)
+class Growing:
+    """How a version goes on from the one before."""
+
+    add: bool = False
+    """What the version before holds stays in it."""
+    relabel: bool = False
+    """Where a source says other of a picture than the version before, the source counts; else it is kept apart."""
+    doubles: bool = True
+    """Look-alikes go to one side together, found by decoding every picture."""
+    afresh: bool = False
+    """No side of the version before stays."""
+
+
+ANEW = Growing()
+
+
+@dataclass(frozen=True, slots=True)
 class Built:
     """What came of it."""
 
@@ -41,24 +58,17 @@ def build(
     name: str,
     sources: Sequence[Dataset],
     options: SplitOptions | None,
-    *,
-    add: bool = False,
-    relabel: bool = False,
-    doubles: bool = True,
-    afresh: bool = False,
+    how: Growing = ANEW,
     progress: Progress | None = None,
 ) -> Built:
     """Keep the next version of a set.
 
-    options: how sides are dealt out; None: they are taken as the sources have them. add: what the version before holds
-    stays in it. relabel: where a source says other of a picture than the version before, the source counts; else the
-    picture is kept apart. doubles: look-alikes go to one side together, found by decoding every picture. afresh: no
-    side of the version before stays.
+    options: how sides are dealt out; None: they are taken as the sources have them.
     BadData: nothing to keep, too few groups for the sides, or (without options) parts or lots on two sides. StoreLost.
     """
     before = store.newest(name)
-    known = read_manifest(store.manifest(before), check=False) if before and not afresh else None
-    joined = merged([*([_whole(store, known, sources)] if add and known else []), *sources], newer_wins=relabel)
+    known = read_manifest(store.manifest(before), check=False) if before and not how.afresh else None
+    joined = merged([*([_whole(store, known, sources)] if how.add and known else []), *sources], newer_wins=how.relabel)
     if not joined.dataset.samples:
         raise BadData(f"{name}: no picture to keep: {_why(joined.contradictions)}")
     tying: tuple[LeftOut, ...] = ()
@@ -68,7 +78,7 @@ def build(
         if said := torn(done.samples):
             raise BadData("\n".join([f"{len(said)} parts and lots are on two sides:", *said[:10]]))
     else:
-        alike = find_doubles(joined.dataset) if doubles else ()
+        alike = find_doubles(joined.dataset) if how.doubles else ()
         rules = options.model_copy(update={"by": _unit(joined.dataset, known, options), "keep": "all"})
         kept, tying = _settled(joined.dataset, known, alike, rules)
         report = split(kept, rules, _among(kept.samples, alike))

@@ -141,8 +141,8 @@ def gather(
     fetched, broken = _fetch(wanted, client, store, progress)
     reading.notes += [f"{number} parts {text}: left aside" for text, number in sorted(aside.items())]
     reading.claims = [claim for claim in reading.claims if claim.sha256 not in broken]
-    for each in broken.values():
-        reading.refuse(each.file, each.reason)
+    for gone in broken.values():
+        reading.refuse(gone.file, gone.reason)
     found = _joined(reading, against, leave_out_broken=leave_out_broken)
     return Gathered(found[0], count, fetched, (*against, *found[1]))
 
