@@ -1,5 +1,6 @@
 """`okng sync` and `okng publish`: the fleet room on this box's settings."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from ..fleet.stores import open_store
 from ..fleet.sync import run, sync_once
 from ..records.outbox_read import OutboxReader
 from ..settings import Settings
+from .ladder_box import bundles_of, ladder_beside, move_in
 from .leaves import leaving_of
+
+log = logging.getLogger(__name__)
 
 
 def sync_options(settings: Settings, settings_file: Path, channel: str | None) -> SyncOptions:
@@ -32,14 +36,22 @@ def sync_options(settings: Settings, settings_file: Path, channel: str | None) -
 
 
 def places(settings: Settings, settings_file: Path) -> tuple[Path, Path, Path]:
-    """Return store, bundles and state folders. Bundles lie beside the recipe's own, state beside the ledger."""
+    """Return store, bundles and state folders: the two others lie beside the ledger's, where sync may write."""
     store = settings.records.store
-    return store, settings.recipe.resolve().parent / "bundles", store.parent / "sync"
+    return store, bundles_of(settings), store.parent / "sync"
+
+
+def bring_together(settings: Settings) -> None:
+    """Copy bundles that an older okng put beside the recipes to where they belong now. StoreLost."""
+    bundles = bundles_of(settings)
+    if moved := move_in(settings.recipe.resolve().parent / "bundles", bundles):
+        log.info("%d bundles came to %s", moved, bundles)
 
 
 def sync_round(settings: Settings, settings_file: Path, channel: str | None) -> Iterator[str]:
     """Push, then pull; yield lines for a person."""
     options = sync_options(settings, settings_file, channel)
+    bring_together(settings)
     store, bundles, state = places(settings, settings_file)
     done = sync_once(options, store, bundles, state)
     pushed = done.pushed
@@ -53,6 +65,7 @@ def sync_round(settings: Settings, settings_file: Path, channel: str | None) -> 
 
 def sync_loop(settings: Settings, settings_file: Path, channel: str | None) -> int:
     """Sync again and again until SIGTERM; return the exit code. With `[fleet]` its service is spoken to."""
+    bring_together(settings)
     if settings.fleet is not None:
         return run_fleet(lambda: fleet_plan(settings, settings_file))
     return run(sync_options(settings, settings_file, channel), *places(settings, settings_file))
@@ -74,6 +87,7 @@ def fleet_plan(settings: Settings, settings_file: Path) -> Plan:
         settings.cameras,
         __version__,
         OutboxReader(store, leaving_of(settings)),
+        (ladder_beside(settings, settings_file, state),),
     )
 
 

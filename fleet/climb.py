@@ -20,7 +20,6 @@ from ..bus.asks import Handler
 from ..bus.errors import BadLedger, ChannelLost, OkngError, StoreLost
 from ..bus.ladder import ChallengerOrder, Role
 from ..records.beside_read import BesideReader, Judged
-from .activate import active, fall_back, set_up
 from .channel_offer import Standing
 from .climb_box import ClimbBox, RecipeAt
 from .climb_chores import Chore, Source, Worker
@@ -33,6 +32,7 @@ from .climb_swap import Swapping, slot_digest, turn_swap
 from .climb_watch import role_of
 from .ladder import adopt
 from .ladder_file import read_ladder, write_ladder
+from .ladder_slots import active, fall_back, set_up
 from .ladder_state import ON_THE_LINE, Ladder
 from .shelf_keeper import sweep
 

@@ -12,7 +12,7 @@
 All take the right `model.activate`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +30,7 @@ from .ladder_state import CLIMBING, ON_THE_LINE, Entry, Ladder
 from .rollback import escape_bound
 
 MOST_SHOWN = 300
+COMMANDS = tuple(f"ladder.{name}" for name in ("show", "unlock", "stop", "waive", "seen", "offer", "back"))
 RUNGS = (Rung.CHAMPION, *reversed(CLIMBING), Rung.RETIRED, Rung.ROLLED_BACK, Rung.REFUSED)
 
 
@@ -155,6 +156,15 @@ class ClimbDesk:
     def _unlock(self, ask: Ask) -> dict[str, Any]:
         recipe, bundle = _two(ask)
         return self._set(unlock(self._climb.ladder, recipe, bundle, ask.who, _reason(ask), self._climb.now()))
+
+    def unlock_from_fleet(self, digests: Collection[str]) -> None:
+        """A person at the service unlocked these; each begins anew, and what is not locked stays as it is."""
+        climb, at = self._climb, self._climb.now()
+        made = climb.ladder
+        for one in [one for one in made.entries if one.bundle in digests and (one.locked or one.held)]:
+            made = unlock(made, one.recipe, one.bundle, "fleet", "unlocked at the fleet service", at)
+        if made is not climb.ladder:
+            self._set(made)
 
     def _waive(self, ask: Ask) -> dict[str, Any]:
         recipe, bundle = _two(ask)

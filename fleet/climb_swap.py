@@ -14,10 +14,10 @@ from ..bus.clock import SECOND
 from ..bus.errors import BadBundle
 from ..bus.messages import StationState
 from ..models.manifest import digest
-from .activate import active, fall_back, take_over
 from .climb_box import ClimbBox, RecipeAt
 from .climb_line import Line
 from .ladder import drop_swap, end_swap
+from .ladder_slots import active, fall_back, take_over
 from .ladder_state import Ladder, Swap
 
 log = logging.getLogger(__name__)

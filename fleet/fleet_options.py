@@ -36,6 +36,14 @@ class FleetOptions(BaseModel):
     """Certificates (PEM) of those who vouch for bundles."""
     local_authority: Path | None = None
     """Certificate of this box's own bundles, taught beside the line. None: none of its own is taken."""
+    bundles: Path | None = None
+    """Where bundles, their slots and the ladder lie. None: `bundles` beside the folder of the ledger."""
+    local_bundles: bool = True
+    """What was taught on this box may climb here, signed by the box itself."""
+    keep_bundles: int = Field(default=5, ge=3, le=1000)
+    """So many bundles stay on the disk, those in use among them."""
+    keep_gb: float = Field(default=10.0, ge=0.1, le=10_000.0)
+    """Disk that they may take. What is in use stays whatever it takes."""
 
     leaves: Literal["nothing", "records", "crops", "pictures"] = "records"
     """What may leave the box: nothing (but its state), records without pictures, cut-outs of defects, whole pictures.
@@ -84,7 +92,7 @@ class FleetOptions(BaseModel):
         """The same with its files made absolute."""
         files: dict[str, object] = {
             name: rooted_file(folder, path)
-            for name in ("ca", "key", "roots", "local_authority")
+            for name in ("ca", "key", "roots", "local_authority", "bundles")
             if isinstance(path := getattr(self, name), Path)
         }
         return self.model_copy(update={**files, "authorities": tuple(folder / file for file in self.authorities)})

@@ -13,8 +13,8 @@ from pathlib import Path
 from ..bus.ladder import Rung
 from ..models.manifest import MANIFEST
 from ..records.durable import sync_folder
-from .activate import FACTORY, LAST_GOOD, active
 from .climb_box import ClimbBox, RecipeAt
+from .ladder_slots import FACTORY, LAST_GOOD, active
 from .ladder_state import CLIMBING, OUT, Ladder
 from .local_signature import local_file
 

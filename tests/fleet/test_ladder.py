@@ -15,8 +15,8 @@ from okng.bus.errors import BadLedger, StoreLost
 from okng.bus.ladder import Rung
 from okng.fleet import ladder as climb
 from okng.fleet import ladder_file
-from okng.fleet.activate import FACTORY, LAST_GOOD, active, fall_back, set_up, take_over
 from okng.fleet.ladder_file import FILE, read_ladder, write_ladder
+from okng.fleet.ladder_slots import FACTORY, LAST_GOOD, active, fall_back, set_up, take_over
 from okng.fleet.ladder_state import CLIMBING, NEXT, Ladder, Needs, NotAStep
 
 CAP = "cap"
