@@ -45,7 +45,7 @@ APT := ca-certificates gcc libc6-dev libpython3.11
 APT_TEST := chromium fonts-noto-cjk fonts-dejavu-core mbpoll libmodbus-dev pkg-config socat mosquitto mosquitto-clients \
     tshark openssl iproute2 e2fsprogs systemd sqlite3 dmtx-utils qrencode zint gir1.2-gst-rtsp-server-1.0 python3-gi \
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly aravis-tools weston \
-    gir1.2-aravis-0.8 libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 poppler-utils nftables
+    gir1.2-aravis-0.8 libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 poppler-utils nftables postgresql-15 nginx-light
 # Peers written in JavaScript. A node that is there already, from wherever, is left alone.
 APT_TEST += $(if $(and $(shell command -v node),$(shell command -v npm)),,nodejs npm)
 
@@ -293,7 +293,7 @@ $(FOREIGN)/.okng/foreign: requirements/build.txt $(FOREIGN_LOCKS:%=requirements/
 	@$(FOREIGN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --no-deps --no-build-isolation -e .
 	@mkdir -p $(@D) && touch $@
 
-TEST_EXTRAS := fleet track tls sign opcua mqtt gpio report export fuzz test
+TEST_EXTRAS := fleet cloud track tls sign opcua mqtt gpio report export fuzz test
 
 $(DONE)/test: $(DONE)/runtime-$(RUNTIME) $(TEST_EXTRAS:%=requirements/%.txt) scripts/apt.sh
 	@scripts/apt.sh $(APT_TEST)

@@ -25,7 +25,7 @@ beyond() {
 }
 title() { echo "# Made by \`make lock\` from setup.cfg: $1. Do not edit."; }
 
-extras=(cpu sim fleet tls sign opcua mqtt gpio report export track search fuzz test)
+extras=(cpu sim fleet cloud tls sign opcua mqtt gpio report export track search fuzz test)
 resolve "$work/wide" setup.cfg "${extras[@]/#/--extra=}"
 grep -oE '^[A-Za-z0-9._-]+==[^ ]+' "$work/wide" >"$work/bounds"
 # The newest torch the trainer was tried with, and the torchvision made for it.
@@ -44,7 +44,7 @@ resolve "$work/mlflow" "$work/mlflow.in"
 { title "MLflow's server and the peers of data sets, in an environment of their own"; cat "$work/mlflow"; } >requirements/mlflow.txt
 resolve "$work/base" setup.cfg --constraints "$work/bounds"
 { title "what every box needs"; cat "$work/base"; } >requirements/base.txt
-for extra in cpu gpu sim fleet tls sign opcua mqtt gpio report export fuzz test train track search; do
+for extra in cpu gpu sim fleet cloud tls sign opcua mqtt gpio report export fuzz test train track search ray; do
     resolve "$work/$extra" setup.cfg --extra "$extra" --constraints "$work/bounds"
     { title "extra [$extra]"; echo "-r base.txt"; beyond "$work/base" "$work/$extra"; } >"requirements/$extra.txt"
 done

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 LOCKS = ROOT / "requirements"
 _LINE = ("cpu", "gpu", "sim", "tls", "opcua", "mqtt", "gpio", "report", "export")
-EXTRAS = (*_LINE, "fleet", "sign", "train", "track", "search", "fuzz", "test")
+EXTRAS = (*_LINE, "fleet", "cloud", "sign", "train", "track", "search", "ray", "fuzz", "test")
 
 
 def locked(name: str) -> dict[str, str]:
