@@ -15,6 +15,7 @@ from .change import change_views
 from .closeup_views import closeup_views
 from .confirm import confirm_views
 from .diagnostics import diagnostic_views
+from .enrolment import enrolment_views
 from .golden import golden_views
 from .help import help_views
 from .labelling import labelling_views
@@ -61,4 +62,5 @@ BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = (
     signature_views,
     study_views,
     stick_views,
+    enrolment_views,
 )

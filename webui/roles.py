@@ -39,6 +39,7 @@ RIGHT_WORDS = {
     "settings.edit": N_("change settings, back up, restore"),
     "audit.read": N_("read and check the audit trail"),
     "api.token": N_("make and withdraw API tokens and webhooks"),
+    "fleet.enrol": N_("let the box join the fleet, let a halted stream go on"),
 }
 """The sentences of `bus.rights.RIGHTS`, marked for the catalogue; a test holds the two against each other."""
 

@@ -41,6 +41,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("models", N_("Models"), "models.page", "model.activate", "engineer"),
     Screen("labelling", N_("Draw labels"), "labelling.page", "label.draw", "engineer"),
     Screen("diagnostics", N_("Diagnostics"), "diagnostics.page", "diagnostics.read", "engineer"),
+    Screen("fleet", N_("Fleet"), "enrolment.page", "fleet.enrol", "engineer"),
     Screen("admin", N_("Administration"), "admin.page", "audit.read", "administrator"),
     Screen("help", N_("Help"), "help.page", "", "operator", nav=True),
     Screen("access", N_("Sign in"), "access.page", "", "operator"),

@@ -27,9 +27,9 @@ from okng.cloud.access import Asker as Person
 from okng.cloud.app import make_app
 from okng.cloud.authority import new_authority
 from okng.cloud.blobs import open_blobs
-from okng.cloud.database import database_url, open_database, reading, writing
+from okng.cloud.database import open_database, reading, writing
 from okng.cloud.enrolment import approve, retire
-from okng.cloud.settings import read_fleet_settings, session_key
+from okng.cloud.settings import database_url, read_fleet_settings, session_key
 from okng.cloud.streams import resume
 from okng.cloud.tables import Event, Part
 from okng.fleet.fleet_options import FleetOptions

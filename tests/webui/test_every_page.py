@@ -120,6 +120,7 @@ PATHS = {
     "models": "/models",
     "labelling": "/labelling",
     "diagnostics": "/diagnostics",
+    "fleet": "/fleet",
     "admin": "/admin",
     "help": "/help",
     "access": "/sign-in",
