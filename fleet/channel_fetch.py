@@ -96,7 +96,7 @@ def fetch_bundle(
         except BadBundle:
             shutil.rmtree(partial)
             raise
-        _take_place(partial, final)
+        take_place(partial, final)
     except OSError as error:
         raise StoreLost(f"{partial}: {error}") from error
     log.info("bundle %.12s (%s %s) is here, signed by %s", digest, manifest.name, manifest.version, signer.name)
@@ -156,7 +156,7 @@ def _write(path: Path, data: bytes) -> None:
     new.rename(path)
 
 
-def _take_place(partial: Path, final: Path) -> None:
+def take_place(partial: Path, final: Path) -> None:
     """The bundle becomes visible, read-only, synced down to the last folder."""
     for path in partial.rglob("*"):
         if path.is_dir():

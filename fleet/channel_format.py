@@ -37,20 +37,24 @@ Moment = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 PlanName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}/(champion|challenger)$")]
-RESERVED = frozenset({"bundles", "tickets", RINGS_ROLE})
+OWN = "own"
+"""In the place of a line: what a box offers itself (`channel_own.py`)."""
+RESERVED = frozenset({"bundles", "tickets", RINGS_ROLE, OWN})
 """First parts of other targets: no line has such a name."""
-Form = TypeVar("Form", bound="_Form")
+Form = TypeVar("Form", bound="ChannelForm")
 
 
 class BadChannel(Refused):
     """What a channel says is not signed as it must be, is older than what was trusted, or makes no sense."""
 
 
-class _Form(BaseModel):
+class ChannelForm(BaseModel):
+    """Of every form: an unknown key is refused, nothing changes."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class RingForm(_Form):
+class RingForm(ChannelForm):
     """A group of boxes that take a bundle together, and what each of them has to see first."""
 
     ring: Name
@@ -62,7 +66,7 @@ class RingForm(_Form):
     """Share of the ring's boxes that may refuse it or roll it back; above, the plan halts."""
 
 
-class PointerForm(_Form):
+class PointerForm(ChannelForm):
     """`<line>/<recipe>/champion.json` or `challenger.json`."""
 
     format: Literal[1] = 1
@@ -91,7 +95,7 @@ class PointerForm(_Form):
         return self
 
 
-class TicketForm(_Form):
+class TicketForm(ChannelForm):
     """`tickets/<box>/<n>.json`: one box may go down once, from one sequence number to one older bundle."""
 
     format: Literal[1] = 1
@@ -108,7 +112,7 @@ class TicketForm(_Form):
     approved_by: Said
 
 
-class OpenForm(_Form):
+class OpenForm(ChannelForm):
     """How far one signed pointer has gone."""
 
     seq: Seq
@@ -119,7 +123,7 @@ class OpenForm(_Form):
     """True: no box of the line goes further with this pointer."""
 
 
-class RingsForm(_Form):
+class RingsForm(ChannelForm):
     """`rings/<line>.json`."""
 
     format: Literal[1] = 1
@@ -180,7 +184,7 @@ def check_name(name: str, what: str) -> str:
 
 def parse_pointer(data: bytes, path: str) -> PointerForm:
     """Return what a pointer says. BadChannel: it says nothing sensible, or speaks of another path than its own."""
-    form = _parsed(PointerForm, data, path, MOST_POINTER_BYTES)
+    form = parsed(PointerForm, data, path, MOST_POINTER_BYTES)
     own = pointer_path(form.line, form.recipe, form.role)
     if own != path:
         raise BadChannel(f"{path}: speaks of {own}")
@@ -189,7 +193,7 @@ def parse_pointer(data: bytes, path: str) -> PointerForm:
 
 def parse_ticket(data: bytes, path: str) -> TicketForm:
     """Return what a ticket says. BadChannel: it says nothing sensible, or speaks of another path than its own."""
-    form = _parsed(TicketForm, data, path, MOST_TICKET_BYTES)
+    form = parsed(TicketForm, data, path, MOST_TICKET_BYTES)
     if ticket_path(form.box, form.n) != path:
         raise BadChannel(f"{path}: speaks of {ticket_path(form.box, form.n)}")
     return form
@@ -197,7 +201,7 @@ def parse_ticket(data: bytes, path: str) -> TicketForm:
 
 def parse_rings(data: bytes, path: str) -> RingsForm:
     """Return what rings say. BadChannel: they say nothing sensible, or speak of another line."""
-    form = _parsed(RingsForm, data, path, MOST_RINGS_BYTES)
+    form = parsed(RingsForm, data, path, MOST_RINGS_BYTES)
     if rings_path(form.line) != path:
         raise BadChannel(f"{path}: speaks of {rings_path(form.line)}")
     return form
@@ -218,7 +222,8 @@ def when(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
-def _parsed(kind: type[Form], data: bytes, path: str, most: int) -> Form:
+def parsed(kind: type[Form], data: bytes, path: str, most: int) -> Form:
+    """Return what a text of a kind says. BadChannel, its text beginning with path: it says nothing sensible."""
     if len(data) > most:
         raise BadChannel(f"{path}: {len(data)} bytes: expected at most {most}")
     try:

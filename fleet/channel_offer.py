@@ -52,6 +52,10 @@ class Offer:
     """Why this box does not take it, for people: it lies below what was trusted. Empty: it may."""
     local: bool = False
     """Taught on this very box and signed by its own key; it counts on this box alone."""
+    approved_by: str = ""
+    """Who put it forward, for people."""
+    reason: str = ""
+    """Why, where somebody had to say so."""
 
     @property
     def channel(self) -> str:

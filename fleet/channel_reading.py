@@ -84,6 +84,7 @@ def offer_of(trusted: Trusted, path: str, rings: RingsForm | None) -> Offer:
         # A ring that the signed plan does not have is nobody's to open.
         ring_open=here is not None and ring in here.rings and any(one.name == ring for one in plan),
         halted=(rings is not None and rings.halted) or (here is not None and here.halted),
+        approved_by=form.approved_by,
     )
 
 
