@@ -36,8 +36,9 @@ from ..models.manifest import MANIFEST
 from ..records.durable import make_folder, sync_folder, write_synced
 from .channel_client import Floor
 from .channel_fetch import check_bundle, take_place
-from .channel_format import OWN, BadChannel, ChannelForm, Moment, Name, Said, Seq, Sha256, moment, parsed, text_of
+from .channel_format import OWN, BadChannel, ChannelForm, Moment, Said, Seq, Sha256, moment, parsed, text_of
 from .channel_offer import Offer, Pinned, Ring
+from .options import Name
 from .signing import Signer, sign
 
 SCOPE = "urn:okng:box:"
