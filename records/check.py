@@ -80,6 +80,7 @@ def check(store: Path, *, full: bool = False) -> Balance:
         for epoch in list(ask("select * from epoch order by n")):
             problems += _against_io(ask, epoch)
         problems += _outbox(ask)
+        problems += _streams(ask)
         problems += figure_problems(ask)
         problems += audit_problems(
             [(row["n"], row["body"], row["hash"]) for row in ask("select * from audit order by n")]
@@ -187,6 +188,28 @@ def _outbox(ask: Ask) -> list[str]:
     ]
     problems += _named("rejected, but not in the outbox", (row for row in unposted if row["seq"] not in posted))
     problems += _named("twice in the outbox", (row for row in unposted if posted.get(row["seq"], 0) > 1))
+    return problems
+
+
+def _streams(ask: Ask) -> list[str]:
+    """No stream of the fleet has given out a number that is still to come, or tells of a row that is not there."""
+    problems = [
+        f"stream {row['stream']}: event {row['seq']}, but {row['next']} is to come"
+        for row in ask(
+            "select o.stream, max(o.seq) as seq, s.next from outgoing o join sending s"
+            " on s.stream = o.stream and s.epoch = o.epoch group by o.stream having max(o.seq) >= s.next"
+        )
+    ]
+    for kind, table, key in (("part", "part", "seq"), ("audit", "audit", "n"), ("alarm", "journal", "n")):
+        (found,) = ask(
+            "select count(*) as n, min(o.ref) as first from outgoing o where o.kind = ? and o.body is null"
+            f" and not exists (select 1 from {table} t where t.{key} = o.ref)",
+            [kind],
+        )
+        if found["n"]:
+            problems.append(
+                f"{found['n']} events of kind {kind} tell of rows that are gone, the first {found['first']}"
+            )
     return problems
 
 

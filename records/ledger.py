@@ -83,7 +83,7 @@ class Ledger:
 
         serial_span_h: as in the options. vfs: another SQLite VFS, for fault injection. alive: called now and then while
         a large file is looked at, copied or brought up to date. leaving: what may leave the box from now on; None:
-        nothing does, and nothing is numbered for the fleet. BadLedger: of a newer version, or another writer has
+        as it was before, for whoever only mends something. BadLedger: of a newer version, or another writer has
         it. LedgerStuck: the disk does not let us.
         """
         check_sqlite()
@@ -327,7 +327,8 @@ class Ledger:
 
     def _begin(self, db: apsw.Connection, lineage: int) -> None:
         begin(db, lineage)
-        want(db, wanted=self._leaving is not None and self._leaving.records)
+        if self._leaving is not None:
+            want(db, wanted=self._leaving.records)
 
     def _note(self, lineage: Lineage) -> None:
         write_lineage(self._store, lineage)

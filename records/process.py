@@ -42,6 +42,7 @@ DRAIN_NS = 2 * SECOND
 """At most this long is spent on the last entries when asked to stop."""
 ASKS = 4
 """Answered in one turn of the loop at most: signing in takes 50 ms and more, and the rows of the line go on between."""
+NO_FLEET = Leaving("nothing")
 LOST = 75
 """Exit code: the disk did not let us begin, or only a fresh start sees the one that is there now; try again later."""
 
@@ -92,7 +93,9 @@ def run(
         heartbeat.close()
         return LOST
     try:
-        ledger = Ledger(options.store, serial_span_h=options.serial_span_h, alive=heartbeat.turn, leaving=leaving)
+        ledger = Ledger(
+            options.store, serial_span_h=options.serial_span_h, alive=heartbeat.turn, leaving=leaving or NO_FLEET
+        )
     except LedgerStuck:
         log.exception("the ledger cannot be opened")
         heartbeat.close()

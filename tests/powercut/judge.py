@@ -61,6 +61,7 @@ class Judge:
         with contextlib.closing(sqlite3.connect(f"file:{self._store}/ledger.db?mode=ro", uri=True)) as db:
             db.execute("begin")
             self._remember(db)
+            self._streams(db)
 
     def judge(self, said: Said) -> Finding:
         """Look at what the cut left; records must not run."""
@@ -97,6 +98,7 @@ class Judge:
         self._chain(db, said, found)
         if conflicts := self._remember(db):
             found.corrupt += conflicts
+        found.corrupt += self._streams(db)
         self._note(db, found)
 
     def _pictures(self, db: sqlite3.Connection, found: Finding) -> None:
@@ -146,8 +148,34 @@ class Judge:
             if self._outbox.setdefault((lineage, stream, number), digest) != digest:
                 problems.append(f"outbox {stream} {number}: used for two things in lineage {lineage}")
         held = {(lineage, stream, number) for stream, number in db.execute("select stream, seq from outbox").fetchall()}
-        gone = [key for key in self._outbox if key[0] == lineage and key not in held]
+        gone = [
+            key for key in self._outbox if key[0] == lineage and not key[1].startswith("fleet ") and key not in held
+        ]
         problems += [f"outbox {stream} {number}: was seen before the cut and is gone" for _, stream, number in gone]
+        return problems
+
+    def _streams(self, db: sqlite3.Connection) -> list[str]:
+        """What leaves for the fleet: no number is missing or stands for two things, and nothing is without one."""
+        problems = []
+        for stream, epoch, following in db.execute("select stream, epoch, next from sending").fetchall():
+            asked = (
+                "select seq, kind, ref, coalesce(body, '') from outgoing where stream = ? and epoch = ? order by seq"
+            )
+            events = db.execute(asked, (stream, epoch)).fetchall()
+            if [event[0] for event in events] != list(range(1, following)):
+                problems.append(f"stream {stream}: {len(events)} events, the next number is {following}")
+            for number, *what in events:
+                said = hashlib.sha256(repr(what).encode()).hexdigest()
+                if self._outbox.setdefault((epoch, f"fleet {stream}", number), said) != said:
+                    problems.append(f"stream {stream} {number}: used for two things in epoch {epoch}")
+            gone = [key for key in self._outbox if key[:2] == (epoch, f"fleet {stream}") and key[2] >= following]
+            problems += [f"stream {stream} {number}: was seen before the cut and is gone" for _, _, number in gone]
+        for what, table, key in (("records", "part", "seq"), ("audit", "audit", "n")):
+            sql = (
+                f"select {key} from {table} where (select wanted from sending where stream = ?1)"
+                " except select ref from outgoing where stream = ?1"
+            )
+            problems += [f"{table} {number} has no event" for (number,) in db.execute(sql, (what,)).fetchall()]
         return problems
 
     def _note(self, db: sqlite3.Connection, found: Finding) -> None:

@@ -11,12 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from okng.records.bookkeeping import Ripe
+from okng.records.leaving import Leaving
+from okng.records.ledger import Ledger
 from okng.tests.powercut.acts import ACTS, Act
 from okng.tests.powercut.disk import CutDisk, NoDisk
 from okng.tests.powercut.judge import Judge
 from okng.tests.powercut.line import Said
 from okng.tests.powercut.points import stopped_everywhere
 from okng.tests.powercut.trial import LAZY, power_cuts
+from okng.tests.records import maker
 
 BY_NAME = {act.name: act for act in ACTS}
 
@@ -101,3 +105,22 @@ def test_the_judge_names_a_lost_entry_a_wrong_picture_a_broken_chain_and_a_numbe
     assert any("audit: broken at 1" in text for text in again.corrupt)
     assert any("used for two things" in text for text in again.corrupt)
     assert any("was seen before the cut and is gone" in text for text in again.corrupt)
+
+
+def test_the_judge_names_a_missing_and_a_doubled_number_of_a_stream(place: Path) -> None:
+    ledger = Ledger(place / "store", leaving=Leaving())
+    for part in range(1, 5):
+        ledger.store([Ripe(maker.trigger_entry(2 * part - 1, part)), Ripe(maker.record_entry(2 * part, part))])
+    ledger.close()
+    judge = Judge(place / "store", place / "copy")
+    assert not judge.judge(Said()).corrupt
+    with closing(sqlite3.connect(place / "store" / "ledger.db")) as db:
+        db.execute("delete from outgoing where stream = 'records' and seq = 2")
+        db.execute("update outgoing set ref = 1 where stream = 'records' and seq = 3")
+        db.commit()
+    assert sorted(judge.judge(Said()).corrupt) == [
+        "part 2 has no event",
+        "part 3 has no event",
+        "stream records 3: used for two things in epoch 1",
+        "stream records: 3 events, the next number is 5",
+    ]

@@ -14,6 +14,7 @@ import pytest
 from okng.bus.asks import Answer, Ask, new_id
 from okng.bus.rights import COMMANDS
 from okng.records.backup import Backups
+from okng.records.leaving import Leaving
 from okng.records.ledger import Ledger
 from okng.records.people_read import PeopleReader
 from okng.records.read import LedgerReader
@@ -62,13 +63,14 @@ def missing(reason: str) -> None:
 class Room:
     """The desk of records on a ledger of its own, without the process round it."""
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path, leaving: Leaving | None = None) -> None:
         self.store, self.stuck, self.stumbled = store, "", list[Exception]()
+        self.leaving = leaving
         self.people = PeopleReader(store)
         self.open()
 
     def open(self) -> None:
-        self.ledger = Ledger(self.store)
+        self.ledger = Ledger(self.store, leaving=self.leaving)
         self.backups = Backups(self.ledger, self.store)
         self.desk = records_desk(self.ledger, self.store, lambda: self.stuck, self.stumbled.append, self.backups)
 

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from okng.bus.errors import Lost, OkngError
+from okng.records.leaving import Leaving
 from okng.records.options import RecordsOptions
 from okng.records.process import LOST, run
 from okng.tests.nth import NTH, armed, failing
@@ -28,7 +29,7 @@ def records(at: int, how: int, run_dir: Path, options: str, counted: int) -> int
     with failing():
         try:
             with armed(at, how):
-                code = run(RecordsOptions.model_validate_json(options), ("cam0",), run_dir)
+                code = run(RecordsOptions.model_validate_json(options), ("cam0",), run_dir, leaving=Leaving())
         except OkngError as error:
             code = LOST if isinstance(error, Lost) else 2
         except BaseException:  # noqa: BLE001 - the outermost frame: whatever it is, it is told by the exit code
