@@ -2,6 +2,7 @@
 
 import hmac
 from datetime import timedelta
+from pathlib import Path
 
 from flask import Flask, Response, request
 from flask_wtf.csrf import CSRFProtect
@@ -15,6 +16,7 @@ from .blueprints import BLUEPRINTS, MOUNTED
 from .service import Service
 from .settings import FleetSettings, session_key
 
+HERE = Path(__file__).parent
 MOST_SENT = 2 << 20
 """Bytes of a request, where a view does not say otherwise."""
 MOST_OF_NOBODY = 64 << 10
@@ -27,7 +29,8 @@ POLICY = (
 
 def make_app(settings: FleetSettings, engine: Engine, blobs: BlobStore) -> Flask:
     """Make the application. The tables have to be brought up (`database.bring_up`). BadSettings: a key's file."""
-    app = Flask("okng.cloud", static_folder=None, template_folder=None)
+    app = Flask("okng.cloud", root_path=str(HERE), static_folder=None)
+    app.jinja_env.globals.setdefault("_", lambda text, **named: text % named if named else text)
     key = session_key(settings)
     encrypted = settings.service.url.startswith("https://")
     app.config.update(
@@ -72,6 +75,7 @@ def make_app(settings: FleetSettings, engine: Engine, blobs: BlobStore) -> Flask
             request.max_content_length = MOST_OF_NOBODY
             if getattr(view, "needs", LOOK) != LOOK or not getattr(view, "forgeable", False):
                 return  # the view says 401, or changes nothing in anybody's name
+        # `forgeable`: a view that does something in somebody's name though nobody is signed in yet
         csrf.protect()
 
     @app.after_request
@@ -100,8 +104,3 @@ def _policy(settings: FleetSettings) -> str:
     issuer = settings.people.issuer
     origin = "/".join(issuer.split("/")[:3]) if issuer else ""
     return POLICY.format(store=f" {store}" if store else "", issuer=f" {origin}" if origin else "")
-
-
-def forgeable(view: object) -> None:
-    """Mark a view that changes something though nobody is signed in yet (the sign-in): it wants the CSRF token too."""
-    view.forgeable = True  # type: ignore[attr-defined]

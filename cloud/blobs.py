@@ -71,8 +71,12 @@ class BlobStore(Protocol):
         """Its bytes. BadBlob: not there."""
         ...
 
-    def bundle_url(self, path: str) -> str | None:
-        """Where a file of a bundle, `<sha256>/<path>`, may be read for a while; None: not there."""
+    def channel_bytes(self, key: str, most: int) -> bytes | None:
+        """A small file of the channel, by its key under the store's root; None: not there, or too large."""
+        ...
+
+    def channel_url(self, key: str) -> str | None:
+        """Where a file of the channel may be read for a while; None: not there."""
         ...
 
     def close(self) -> None:

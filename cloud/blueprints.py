@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 from flask import Blueprint, Flask
 
+from .api import api_views
 from .health import health_views
 from .service import Service
+from .sign_in import sign_in_views
 
-BLUEPRINTS: tuple[Callable[[Service], Blueprint], ...] = (health_views,)
+BLUEPRINTS: tuple[Callable[[Service], Blueprint], ...] = (api_views, health_views, sign_in_views)
 MOUNTED: tuple[Callable[[Flask, Service], None], ...] = ()
 """Called last, in order: the pages of people."""

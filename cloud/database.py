@@ -5,13 +5,12 @@ from then on. PostgreSQL locks the rows that `with_for_update` names.
 """
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.orm import Session
@@ -19,6 +18,8 @@ from sqlalchemy.orm import Session
 from . import tables, tables_rollout  # noqa: F401  # known before anybody compares them with what a step made
 from .columns import Base
 
+DatabaseLost = sa.exc.OperationalError
+"""The database does not answer, or turns us away."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = 0x6F6B6E67
 """Of PostgreSQL's advisory locks, the one under which the steps run."""
@@ -65,8 +66,17 @@ def reading(engine: Engine) -> Iterator[Session]:
         yield session
 
 
+def said_by(error: DatabaseLost) -> str:
+    """The first line of what the driver said."""
+    return str(error.orig).strip().partition("\n")[0][:300]
+
+
 def bring_up(engine: Engine) -> None:
     """Bring the tables up to the form of this program; many may call it at once, one does it."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it would tell of each of its parts, at import
+    from alembic import command
+    from alembic.config import Config
+
     with engine.execution_options(writes=True).begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))

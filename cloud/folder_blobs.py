@@ -104,8 +104,12 @@ class FolderBlobs:
         except FileNotFoundError:
             raise BadBlob(f"{sha256}: not there") from None
 
-    def bundle_url(self, path: str) -> str | None:
-        """See `BlobStore`. Bundles of such a site are files that the service hands out itself."""
+    def channel_bytes(self, key: str, most: int) -> bytes | None:
+        """See `BlobStore`. The channel of such a site lies in `[channel] folder`, which the service reads itself."""
+        return None
+
+    def channel_url(self, key: str) -> str | None:
+        """See `BlobStore`."""
         return None
 
     def close(self) -> None:

@@ -160,9 +160,8 @@ class ChannelFiles(_Part):
     """`[channel]`: the signed channel that boxes read. The service cannot sign a model; it only hands files out."""
 
     folder: Path | None = None
-    """Of the repository: `metadata/` and `targets/`. None: no channel is offered."""
-    bundles: Path | None = None
-    """Folder of bundles, `<sha256>/…`; None: they lie in the store under `bundles/<sha256>/…`."""
+    """Root of the channel's store: `channel/metadata`, `channel/targets`, `bundles/<sha256>/…` lie below it. None: they
+    lie in the bucket of `[blobs]` under the same names; with blobs in a folder no channel is offered."""
     online_keys: Path | None = None
     """Folder with the keys of the roles `rings`, `snapshot` and `timestamp`. None: rings are moved elsewhere."""
 
@@ -213,7 +212,7 @@ _PATHS = {
     "authority": ("certificate", "key_file"),
     "tls": ("certificate", "key_file"),
     "people": ("client_secret_file", "authority_file"),
-    "channel": ("folder", "bundles", "online_keys"),
+    "channel": ("folder", "online_keys"),
 }
 
 

@@ -192,6 +192,7 @@ class Upload(Base):
     sha256: Mapped[str] = mapped_column(SHA256)
     upload: Mapped[str] = mapped_column(String(200))
     """The store's own id of it."""
+    size: Mapped[int] = mapped_column(Big)
     part_size: Mapped[int] = mapped_column(Big)
     at: Mapped[datetime] = mapped_column(Utc)
 

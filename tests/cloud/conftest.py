@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from sqlalchemy.engine import Engine
 from okng.cloud.database import bring_up, open_database
 
 from .engines import Postgres, Seaweed, postgres_server, seaweed_server
+from .rig import Rig, Running, rig, running, settings_of, short_folder
 
 
 @pytest.fixture(scope="session")
@@ -35,10 +37,62 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     postgres.drop(name)
 
 
-@pytest.fixture
-def database(empty_url: str) -> Iterator[Engine]:
-    """A database of each kind, brought up, with nothing in it."""
-    engine = open_database(empty_url)
+@pytest.fixture(scope="session")
+def brought_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables, to be copied."""
+    file = tmp_path_factory.mktemp("brought") / "fleet.db"
+    _up(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Postgres) -> str:
+    """A database with all tables, to be copied."""
+    name = postgres.fresh()
+    _up(postgres.url(name))
+    return name
+
+
+def _up(url: str) -> None:
+    engine = open_database(url)
     bring_up(engine)
+    engine.dispose()
+
+
+@pytest.fixture(params=["postgres", "sqlite"])
+def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of a database of each kind with all tables and nothing in them."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("brought_up"), tmp_path / "fleet.db")
+        yield f"sqlite:///{tmp_path}/fleet.db"
+        return
+    template: str = request.getfixturevalue("template")
+    postgres: Postgres = request.getfixturevalue("postgres")
+    name = postgres.fresh(template)
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture
+def database(fresh_url: str) -> Iterator[Engine]:
+    """A database of each kind, brought up, with nothing in it."""
+    engine = open_database(fresh_url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def fleet(fresh_url: str, tmp_path: Path) -> Iterator[Rig]:
+    """The service in this process, on each database, blobs in a folder."""
+    folder = tmp_path / "fleet"
+    with rig(settings_of(folder, fresh_url.replace("postgresql+psycopg", "postgresql")), folder) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def service(postgres: Postgres, seaweed: Seaweed) -> Iterator[Running]:
+    """`okng fleet serve` over real mutual TLS, with PostgreSQL and SeaweedFS. Shared: make boxes of your own in it."""
+    name = postgres.fresh()
+    with short_folder() as folder, running(folder / "fleet", postgres.settings_url(name), seaweed) as made:
+        yield made
+    postgres.drop(name)

@@ -48,10 +48,10 @@ class Postgres:
         """Of a database, as a person writes it in the settings."""
         return f"postgresql://okng@/{database}?host={self.folder}/run"
 
-    def fresh(self) -> str:
-        """Make an empty database; its name."""
+    def fresh(self, template: str = "template1") -> str:
+        """Make an empty database, or the copy of one that nobody is connected to; its name."""
         name = f"t{secrets.token_hex(6)}"
-        self._do(f'create database "{name}"')
+        self._do(f'create database "{name}" template "{template}"')
         return name
 
     def drop(self, name: str) -> None:

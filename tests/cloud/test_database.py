@@ -34,8 +34,8 @@ def _up(url: str) -> None:
 
 
 def test_many_that_start_at_once_take_each_step_once(empty_url: str) -> None:
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        pool.map(_up, [empty_url] * 8)
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        pool.map(_up, [empty_url] * 6)
     engine = open_database(empty_url)
     with engine.connect() as connection:
         assert connection.execute(sa.text("select count(*) from alembic_version")).scalar_one() == 1

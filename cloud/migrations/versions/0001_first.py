@@ -223,6 +223,7 @@ def upgrade() -> None:
         sa.Column("box", sa.String(length=40), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("upload", sa.String(length=200), nullable=False),
+        sa.Column("size", BIG, nullable=False),
         sa.Column("part_size", BIG, nullable=False),
         sa.Column("at", UTC, nullable=False),
         sa.ForeignKeyConstraint(
