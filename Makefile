@@ -86,6 +86,13 @@ bench: setup-test  ## Figures: line, wires to the PLC and camera beside their ba
 	@$(PY) bench/health.py
 	@$(PY) bench/codes.py
 
+# Arguments for the thousand boxes, for example FLEET='--boxes 100 --seconds 60 --million 0.1'.
+FLEET ?=
+
+.PHONY: bench-fleet
+bench-fleet: setup-test  ## 1,000 simulated boxes on one fleet service: records/s, p95, size, cost; half an hour on a quiet machine
+	@$(PY) bench/fleet.py $(FLEET)
+
 .PHONY: bench-gpu
 bench-gpu: setup-test  ## GPU beside CPU: scores, time, training. On a machine with one: RUNTIME=gpu, and torch for the training
 	@$(PY) bench/gpu.py
