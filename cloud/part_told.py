@@ -58,6 +58,8 @@ def labels_of(session: Session, parts: Sequence[Part]) -> dict[Key, list[dict[st
                     "truth": one.truth,
                     "kind": one.kind,
                     "at": one.at.isoformat(),
+                    "second": False,
+                    "undone": False,
                 }
             )
     return found
@@ -69,8 +71,9 @@ def _standing(bodies: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for body in bodies:
         if body.get("what") == "label" and not body.get("second") and body.get("n") not in taken_back:
             said = {name: str(body.get(name) or "")[:200] for name in ("who", "truth", "at")}
-            out.append({"from": "line", **said, "kind": str(body.get("defect") or body.get("kind") or "")[:64]})
+            kind = str(body.get("defect") or body.get("kind") or "")[:64]
+            out.append({"from": "line", **said, "kind": kind, "second": False, "undone": False})
         elif body.get("what") == "escape":
             said = {name: str(body.get(name) or "")[:200] for name in ("who", "at")}
-            out.append({"from": "line", **said, "truth": "defect", "kind": "escape"})
+            out.append({"from": "line", **said, "truth": "defect", "kind": "escape", "second": False, "undone": False})
     return out

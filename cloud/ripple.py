@@ -5,12 +5,13 @@ of the ladder moves the bundle's rung; a state says how the box is.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from . import drift, review, rollout_state, standing, yields
+from . import drift, review, rollout_state, rollouts, standing, yields
 from .tables import Part
 
 
@@ -37,9 +38,10 @@ def arrived(
         rollout_state.climbed(session, box, epoch, events)
 
 
-def told(session: Session, box: str, state: Mapping[str, Any]) -> None:
-    """A box told its state."""
+def told(session: Session, box: str, state: Mapping[str, Any], now: datetime | None = None) -> dict[str, Any]:
+    """A box told its state; what it is answered: {"rings": bool, "unlock": [digest, …]}."""
     standing.told(session, box, state)
+    return rollouts.waits_for(session, box, now or datetime.now(UTC))
 
 
 def _withdraw(session: Session, box: str, body: Mapping[str, Any]) -> None:

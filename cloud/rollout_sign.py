@@ -43,7 +43,7 @@ def sign(engine: Engine, rings: Rings, line: str) -> str:
         plans = list(db.scalars(sa.select(Rollout).where(Rollout.line == line, Rollout.state != rollout_state.OVER)))
         try:
             _say(rings, row, plans)
-            row.trouble, row.signed = "", row.wanted
+            row.trouble, row.signed, row.signed_at = "", row.wanted, datetime.now(UTC)
         except _TROUBLES as error:
             log.warning("rings of line %s: %s", line, error)
             row.trouble = str(error)[:500]

@@ -42,8 +42,9 @@ def climbed(session: Session, box: str, epoch: int, events: Iterable[Mapping[str
             "figures": dict(figures) if isinstance(figures, Mapping) else {},
             "epoch": epoch,
             "seq": event["seq"],
+            "unlocked_by": "",
         }
-    changed = ("rung", "since", "reason", "figures", "epoch", "seq")
+    changed = ("rung", "since", "reason", "figures", "epoch", "seq", "unlocked_by")
     put(session, Climb, list(newest.values()), replace=changed, newer_by=("epoch", "seq"))
 
 

@@ -5,7 +5,7 @@ which bundle runs, and every box still climbs its own ladder. What is wanted sta
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,11 +13,13 @@ from sqlalchemy.orm import Session
 
 from ..bus.errors import Refused
 from .deeds import note
-from .rollout_state import HALTED, MOST_REASON, OVER, PAUSED, RUNNING, RolloutState, ring_row, states
+from .rollout_state import FAILED, HALTED, MOST_REASON, OVER, PAUSED, RUNNING, RolloutState, ring_row, states
 from .tables import Box
-from .tables_rollout import LineRings, Rollout
+from .tables_rollout import Climb, LineRings, Rollout
 
 SERVICE = "service"
+LATELY_S = 120
+"""So long after a signature each state that comes is answered with the word to look; a state comes every 30 s."""
 
 
 def adopt(session: Session, line: str, pointers: Sequence[Any]) -> int:
@@ -25,7 +27,7 @@ def adopt(session: Session, line: str, pointers: Sequence[Any]) -> int:
 
     pointers: `PointerForm`s of the line.
     """
-    session.execute(sa.select(ring_row(session, line).line).with_for_update())
+    session.refresh(ring_row(session, line), with_for_update=True)
     new = 0
     for one in pointers:
         where = (Rollout.line == line, Rollout.recipe == one.recipe, Rollout.role == one.role)
@@ -152,6 +154,28 @@ def _all_halted(session: Session, who: str, halted: bool, reason: str, lines: Se
     what = "all rollouts halted" if halted else "all rollouts resumed"
     note(session, who, what, ", ".join(changed)[:200], {"lines": changed, "reason": reason[:MOST_REASON]})
     return changed
+
+
+def unlock(session: Session, who: str, box: str, recipe: str, bundle: str, reason: str) -> None:
+    """Let a box try a bundle again that it refused or rolled back. Refused: no reason, or it stands elsewhere."""
+    climb = session.get(Climb, (box, recipe, bundle), with_for_update=True)
+    if climb is None or climb.rung not in FAILED:
+        raise Refused(f"box {box[:40]!r}, bundle {bundle[:12]}: expected one that was refused or rolled back")
+    if not reason.strip():
+        raise Refused("unlock: expected a reason")
+    climb.unlocked_by = who
+    session.flush()
+    detail = {"recipe": recipe, "bundle": bundle, "was": climb.reason, "reason": reason[:MOST_REASON]}
+    note(session, who, "bundle unlocked", f"box:{box}", detail)
+
+
+def waits_for(session: Session, box: str, now: datetime) -> dict[str, Any]:
+    """What a box is told when it tells its state: whether rings were signed lately, bundles that a person unlocked."""
+    lately = now - timedelta(seconds=LATELY_S)
+    asked = sa.select(sa.func.count()).select_from(Box).join(LineRings, LineRings.line == Box.line)
+    signed = session.scalar(asked.where(Box.id == box, LineRings.signed_at > lately))
+    unlocked = session.scalars(sa.select(Climb.bundle).where(Climb.box == box, Climb.unlocked_by != ""))
+    return {"rings": bool(signed), "unlock": sorted(set(unlocked))}
 
 
 def set_members(session: Session, who: str, line: str, members: Mapping[str, Sequence[str]]) -> None:

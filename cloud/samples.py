@@ -28,8 +28,8 @@ class Wanted:
 
     outcome: str = ""
     """OK, NG or UNJUDGED."""
-    labelled: bool | None = None
-    """Somebody said in the review whether it is good; None: either."""
+    label: str = ""
+    """Somebody said so in the review: good, defect, unsure, `any`; `none`: nobody said anything; empty: either."""
     with_picture: bool = True
     """Only parts of which a picture lies in the store."""
     queued: bool = False
@@ -38,14 +38,14 @@ class Wanted:
     def conditions(self) -> list[Any]:
         """On `part`."""
         found: list[Any] = [Part.outcome == self.outcome] if self.outcome else []
-        if self.labelled is not None:
+        if self.label:
             said = sa.exists().where(
                 Review.box == Part.box,
                 Review.epoch == Part.epoch,
                 Review.part_seq == Part.seq,
-                Review.truth != "unsure",
+                Review.truth == self.label if self.label not in ("any", "none") else sa.true(),
             )
-            found.append(said if self.labelled else ~said)
+            found.append(~said if self.label == "none" else said)
         if self.with_picture:
             found.append(
                 sa.exists().where(
@@ -111,20 +111,30 @@ def samples(
 ) -> dict[str, Any]:
     """One page as the API gives it.
 
-    {"samples": [{…part, "pictures": [{"sha256", "url", "kind", "camera"}], "labels"}], "next": mark or null}.
+    {"samples": [{…part, "pictures": [{"sha256", "size", "url", "kind", "camera"}], "labels", …}], "next": mark}.
     """
     rows = page(session, terms, wanted, after, limit)
     parts = [part for part, _ in rows]
     pictures = pictures_of(session, [key_of(part) for part in parts])
     labels = labels_of(session, parts)
+    hashes = {one[0] for rows_of in pictures.values() for one in rows_of}
+    asked = sa.select(Blob.sha256, Blob.size).where(Blob.sha256.in_(hashes))
+    sizes: dict[str, int] = {sha256: size for sha256, size in session.execute(asked)}
     found = [
         told(part, box)
         | {
             "pictures": [
-                {"sha256": sha256, "url": blobs.get_url(sha256), "kind": kind, "camera": camera}
+                {
+                    "sha256": sha256,
+                    "size": sizes[sha256],
+                    "url": blobs.get_url(sha256),
+                    "kind": kind,
+                    "camera": camera,
+                }
                 for sha256, kind, camera in pictures.get(key_of(part), [])
             ],
             "labels": labels.get(key_of(part), []),
+            "escaped": any(one["kind"] == "escape" for one in labels.get(key_of(part), [])),
         }
         for part, box in rows
     ]

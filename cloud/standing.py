@@ -29,7 +29,7 @@ _INSPECTS = ("io", "inspect", "camera")
 """Processes without which nothing is inspected."""
 
 
-def told(session: Session, box: str, state: Mapping[str, Any], now: datetime | None = None) -> None:
+def told(session: Session, box: str, state: Mapping[str, Any]) -> None:
     """Draw what a box's state says. Whatever it says: a strange state is a state that says little."""
     why = sorted(_why(state), key=lambda one: -one[0])
     disk = _number(_mapping(state.get("disk")).get("free_pct"))

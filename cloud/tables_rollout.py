@@ -105,6 +105,8 @@ class Climb(Base):
     epoch: Mapped[int] = mapped_column(Big)
     seq: Mapped[int] = mapped_column(Big)
     """Of the step in the stream `ladder`: an older one never takes its place."""
+    unlocked_by: Mapped[str] = mapped_column(String(255), default="")
+    """Who unlocked a bundle that was refused or rolled back; the box is told until it takes the next step."""
 
 
 class Rollout(Base):
@@ -150,6 +152,7 @@ class LineRings(Base):
     """Counts up with each change of this row or of a rollout of the line."""
     signed: Mapped[int] = mapped_column(Big, default=0)
     """`wanted` as of the newest signature; behind it: still to be signed."""
+    signed_at: Mapped[datetime | None] = mapped_column(Utc)
     trouble: Mapped[str] = mapped_column(String(500), default="")
     """Why it could not be signed; empty: it was."""
 

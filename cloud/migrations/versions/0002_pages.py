@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=500), nullable=False),
         sa.Column("wanted", BIG, nullable=False),
         sa.Column("signed", BIG, nullable=False),
+        sa.Column("signed_at", UTC, nullable=True),
         sa.Column("trouble", sa.String(length=500), nullable=False),
         sa.PrimaryKeyConstraint("line"),
     )
@@ -59,6 +60,7 @@ def upgrade() -> None:
         sa.Column("figures", JSON, nullable=False),
         sa.Column("epoch", BIG, nullable=False),
         sa.Column("seq", BIG, nullable=False),
+        sa.Column("unlocked_by", sa.String(length=255), nullable=False),
         sa.ForeignKeyConstraint(
             ["box"],
             ["box.id"],
