@@ -61,9 +61,9 @@ class FleetService:
 
     def start(self) -> None:
         """Start it, or start it again."""
-        log = (self.folder / "service.log").open("ab")
         command = [sys.executable, str(Path(__file__).with_name("run_service.py")), str(self.folder / "fleet.toml")]
-        self.processes.append(subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True))
+        with (self.folder / "service.log").open("ab") as log:
+            self.processes.append(subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True))
         end = time.monotonic() + 60
         while not self._answers():
             if time.monotonic() > end or self.processes[-1].poll() is not None:
