@@ -36,6 +36,8 @@ from .trial import Loading, concerns, is_for
 
 _LOG = logging.getLogger(__name__)
 STATE_EVERY_NS = 500 * MS
+FORGOTTEN_NS = 2 * SECOND
+"""An order that was not repeated for so long is not the newest any more: sync has lost its count."""
 RESERVE_NS = 5 * MS
 """A canary leaves so much before the deadline for the verdict's way."""
 MEMORY_EVERY_NS = 10 * SECOND
@@ -52,6 +54,7 @@ class Challenger:
         self._bench, self._run_dir = bench, run_dir
         self._slack = Slack(cameras)
         self._order: ChallengerOrder | None = None
+        self._heard_ns = 0
         self._loading: Loading | None = None
         self._made: Inspector | None = None
         self._base: Inspector | None = None
@@ -69,10 +72,11 @@ class Challenger:
     # -- what comes in -------------------------------------------------------------------------------------------------
 
     def follow(self, order: ChallengerOrder) -> None:
-        """Take an order; `turn` does what it asks. An older one, late on its way, is passed over."""
-        before = self._order
-        if before is not None and order.number < before.number:
+        """Take an order; `turn` does what it asks. An older one is passed over as long as the newer is repeated."""
+        before, at_ns = self._order, now_ns()
+        if before is not None and order.number < before.number and at_ns - self._heard_ns < FORGOTTEN_NS:
             return
+        self._heard_ns = at_ns
         if before is None or order.number != before.number:
             self._trouble = ""
             if before is None or order.bundle != before.bundle:

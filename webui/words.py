@@ -260,6 +260,8 @@ REASONS = (
         r"^(the model did not run|no model at hand): .* in region (?P<region>\S+)$",
         N_("The model failed and is loaded again (%(region)s)"),
     ),
+    saying(r"^canary: the model on trial objects$", N_("The model on trial sees a defect")),
+    saying(r"^canary: the model on trial gave no verdict: ", N_("The model on trial gave no result")),
     saying(r"^no finding in region (?P<region>.+)$", N_("Region %(region)s was not inspected")),
     saying(r"^the model gave no number in region (?P<region>.+)$", N_("The model gave no result (%(region)s)")),
     saying(r"^box restarted$", N_("The box restarted while the part was under way")),

@@ -253,7 +253,7 @@ def test_an_order_of_another_job_or_model_loads_nothing(judge: Judge, other: dic
     assert (state.ready, state.trouble, judge.challenger._loading) == (False, "", None)
 
 
-def test_an_older_order_is_passed_over_and_none_ends_the_trial(judge: Judge) -> None:
+def test_an_older_order_is_passed_over_and_none_ends_the_trial(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
     old = judge.rig.trial("plain", replaces="keen")
     judge.tries(judge.rig.trial("keen"))
     judge.challenger.follow(old)
@@ -263,6 +263,9 @@ def test_an_older_order_is_passed_over_and_none_ends_the_trial(judge: Judge) -> 
     judge.turn()
     assert not judge.challenger.looks
     assert judge.state().at_hand == (judge.job.model,)
+    monkeypatch.setattr(challenger_file, "FORGOTTEN_NS", 0)
+    judge.challenger.follow(old)
+    assert judge.state().number == old.number, "sync counts from the beginning: it has lost its file"
 
 
 def test_a_swap_finds_it_ready_and_each_part_is_judged_by_the_model_of_its_trigger(judge: Judge) -> None:

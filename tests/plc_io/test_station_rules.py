@@ -640,7 +640,9 @@ class AnyLine(RuleBasedStateMachine):
         assert self.goes_by["inspect"] == self.image.job, "READY though inspect has another job"
         if swaps[1:]:
             self.swap(swaps[1])
+        stale = self.station.counters().stale_verdicts
         self.station.submit(verdict(trigger, outcome, self.now, self.current(trigger)), self.now)
+        assert self.station.counters().stale_verdicts == stale, "the word of the model that has to judge was dropped"
         self.settle()
         for _ in range(20):
             if Status.RESULT_VALID not in self.image.status or self.image.part == part:

@@ -91,6 +91,8 @@ def test_alarm_of_another_process_has_words_and_advice(sentence: str) -> None:
         "score 7.10 above 4.00 in region cap",
         "brightness 12 outside 30..220 in region cap",
         "no finding in region cap",
+        "canary: the model on trial objects",
+        "canary: the model on trial gave no verdict: NaN in the heat map in region cap",
         "the model gave no number in region cap",
         "too late to be judged",
         "picture gone from the ring before it was read",
