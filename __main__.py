@@ -33,6 +33,8 @@ from .appliance.fleet_group import fleet
 from .appliance.health_door import health
 from .appliance.import_door import import_
 from .appliance.ladder_door import ladder
+from .appliance.promote_door import promote
+from .appliance.registry_door import registry
 from .appliance.salvage_door import salvage
 from .appliance.settings_door import settings as settings_group
 from .appliance.support_door import support_bundle
@@ -514,6 +516,8 @@ for _of_fleet in (enrol, status, resume, *OF_SERVICE):
 cli.add_command(fleet)
 cli.add_command(ladder)
 cli.add_command(health)
+cli.add_command(promote)
+cli.add_command(registry)
 ledger.add_command(salvage)
 ledger.add_command(trace)
 cli.add_command(settings_group)

@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from ..bus.errors import BadSettings
-from .doors import FOLDER, SOURCES, region_of, writing
+from .doors import FILE, FOLDER, SOURCES, region_of, writing
+from .registering import Registering, track_options
 
 _MODES = ("unlike", "golden")
 
@@ -62,6 +63,8 @@ def _size(ctx: click.Context, param: click.Parameter, text: str) -> int:
 @click.option("--threads", type=click.IntRange(0, 64), default=0, show_default="one a core")
 @click.option("--forget", is_flag=True, help="Keep no features: the bundle is smaller, and cannot be added to.")
 @click.option("--replace", is_flag=True, help="A bundle that is at OUT gives way.")
+@click.option("--dataset", type=FILE, default=None, help="Version of a data set in place of GOODS: STORE/NAME@N.json.")
+@track_options
 def teach(goods: Path | None, out: Path, **asked: Any) -> None:
     """Teach a model from GOODS, a folder of pictures of good parts. No torch, no labels, seconds.
 
@@ -73,24 +76,28 @@ def teach(goods: Path | None, out: Path, **asked: Any) -> None:
     from ..training.options import TeachOptions
     from ..training.teach import teach as teach_goods
     from .progress import teaching
-    from .teaching import checked, defects_in, goods_in, named_after, next_version, told
+    from .teaching import checked, defects_in, from_dataset, goods_in, next_version, told
 
     base: Path | None = asked["base"]
-    if goods is None and base is None:
+    register = Registering(asked.pop("track"), asked.pop("register"), asked.pop("alias"))
+    register.check()
+    if goods is None and base is None and asked["dataset"] is None:
         raise click.UsageError("Missing argument 'GOODS'.")
-    if asked["escape"] is not None and not asked["defects"] and base is None:
+    chosen = None if asked["dataset"] is None else from_dataset(asked["dataset"], goods)
+    if asked["escape"] is not None and not (asked["defects"] or (chosen and chosen.defects)) and base is None:
         raise BadSettings("--escape: expected --defects: how many defects are let through is told by defects alone")
     known = None if base is None else read_manifest(base)
     common = {
-        "name": asked["name"] or (known.name if known else named_after(goods) if goods else "taught"),
+        "name": asked["name"] or (known.name if known else _named(goods, chosen)),
         "version": asked["version"] or (next_version(known.version) if known else "1.0.0"),
         "region": None if asked["region"] is None else _box(asked["region"]),
         "overkill_percent": asked["overkill"],
         "seed": asked["seed"],
         "threads": asked["threads"],
         "replace": asked["replace"],
+        **({"dataset": chosen.name, "dataset_sha256": chosen.digest} if chosen else {}),
     }
-    pictures = goods_in(goods) if goods is not None else []
+    pictures = chosen.goods if chosen else goods_in(goods) if goods is not None else []
     if asked["mode"] == "golden":
         if base is not None or asked["defects"]:
             raise BadSettings("--mode golden: takes neither --add nor --defects; it compares with the goods themselves")
@@ -113,12 +120,21 @@ def teach(goods: Path | None, out: Path, **asked: Any) -> None:
         options = checked(TeachOptions, {**common, **more})
         kind, broken = asked["defects_kind"], asked["leave_out_broken"]
         read = [defects_in(place, kind, leave_out_broken=broken) for place in asked["defects"]]
-        labelled = [one for found, _ in read for one in found]
+        labelled = [*(chosen.defects if chosen else ()), *(one for found, _ in read for one in found)]
         for line in (line for _, left_out in read for line in left_out):
             click.echo(line)
         with writing(out), teaching() as progress:
             report = teach_goods(pictures, out, options, progress, defects=labelled, base=base)
     click.echo("\n".join(told(report, open_bundle(out).manifest)))
+    register.do(out)
+
+
+def _named(goods: Path | None, chosen: Any) -> str:
+    from .teaching import named_after
+
+    if chosen is not None:
+        return str(chosen.name.partition("@")[0]) or "taught"
+    return named_after(goods) if goods else "taught"
 
 
 def _box(region: tuple[int, int, int, int]) -> Any:

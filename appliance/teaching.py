@@ -1,6 +1,7 @@
 """What a teaching came to, for people; and what a teaching is given, read."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from ..bus.errors import BadPicture, BadSettings
 from ..models import pictures
 from ..models.manifest import Manifest
 from ..training.data.dataset import Sample
+from ..training.data.manifest import read_manifest
 from ..training.data.sources import KINDS, SourceOptions, open_dataset
 from ..training.taught_report import TeachReport
 
@@ -71,6 +73,31 @@ def defects_in(place: Path, kind: str, *, leave_out_broken: bool = False) -> tup
     if not found:
         raise BadSettings(f"--defects {place}: no labelled defect in it")
     return found, [f"left out: {one}" for one in data.left_out]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a version of a data set gives a teaching: all of it but the side that is tested on."""
+
+    name: str
+    digest: str
+    goods: list[Path]
+    defects: tuple[Sample, ...]
+
+
+def from_dataset(manifest: Path, goods: Path | None) -> Chosen:
+    """Return what a version of a data set teaches, every file of it hashed.
+
+    BadData: it is no manifest, or files are missing or changed. BadSettings: goods are given as well, or it has none.
+    """
+    if goods is not None:
+        raise BadSettings(f"--dataset {manifest}: expected no GOODS beside it: its own are taken")
+    found = read_manifest(manifest)
+    learnt = [one for one in found.samples if one.split != "test"]
+    good = [one.picture for one in learnt if one.ok]
+    if not good:
+        raise BadSettings(f"--dataset {manifest}: no good part to learn from in it")
+    return Chosen(found.name or manifest.stem, found.digest, good, tuple(one for one in learnt if not one.ok))
 
 
 def next_version(version: str) -> str:

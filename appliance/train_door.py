@@ -9,6 +9,7 @@ import click
 
 from ..bus.errors import BadSettings
 from .doors import FOLDER, SOURCES
+from .registering import Registering
 
 _TASKS = ("segmentation", "detection", "classification")
 _AUGMENT = ("flip_x", "flip_y", "rotate_deg", "scale", "shift", "brightness", "contrast", "noise", "blur")
@@ -54,6 +55,8 @@ _SHARE = click.FloatRange(0.0, 0.5)
 @click.option("--fresh", is_flag=True, help="Begin anew, whatever lies in the folder of the checkpoint.")
 @click.option("--keep", is_flag=True, help="Keep the checkpoint when the bundle is made.")
 @click.option("--track", default="", metavar="URI", help="Tell MLflow: https://..., sqlite:///runs.db (extra track).")
+@click.option("--register", default="", metavar="NAME", help="Make it the next version of this model there.")
+@click.option("--alias", default="", help="That stands for the new version: challenger.")
 @click.option(
     "--search", "trials", type=click.IntRange(0, 10_000), default=0, help="Try so many options (extra search)."
 )
@@ -78,6 +81,8 @@ def train(data: Path, out: Path, **asked: Any) -> None:
 
     source = SourceOptions(**{name: asked.pop(name) for name in ("kind", "part_from", "lot_from", "leave_out_broken")})
     box = asked.pop("region")
+    register = Registering(asked["track"] if asked["register"] else "", asked.pop("register"), asked.pop("alias"))
+    register.check()
     place = Place(**{name: asked.pop(name) for name in ("work", "fresh", "keep", "track", "trials")})
     augment = {name: asked.pop(name) for name in _AUGMENT}
     asked |= {"name": asked["name"] or out.resolve().name, "channels": int(asked["channels"])}
@@ -93,3 +98,4 @@ def train(data: Path, out: Path, **asked: Any) -> None:
         raise click.ClickException(f"stopped: no bundle was made; {said}") from None
     if report is not None:
         click.echo("\n".join(lines(report)))
+        register.do(out, report.run)

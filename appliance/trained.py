@@ -2,6 +2,7 @@
 
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -31,6 +32,7 @@ def trained(data: Path, source: SourceOptions, out: Path, options: TrainOptions,
             progress.update(tasks[phase], completed=share)  # type: ignore[arg-type]  # rich's TaskID is an int
 
         dataset = open_dataset(data, source, lambda share: tell("reading", share))
+        place = replace(place, dataset=dataset.name, dataset_sha256=dataset.digest)
         shares = options.validation_share, options.test_share
         dataset = sided(dataset, *shares, options.seed, lambda share: tell("doubles", share))
         for note in dataset.notes if first else ():

@@ -45,6 +45,10 @@ class TeachOptions(BaseModel):
     """True: what is drawn on a defect is a part of it only; what is not drawn says nothing."""
     keep_features: bool = True
     """Whether the bundle holds the goods' features, so that more can be added later (about 0.1 MB a good)."""
+    dataset: str = Field(default="", max_length=100)
+    """Version of the data set that it is taught from, `plates@3`; empty: from no such set."""
+    dataset_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    """Digest of that version."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     threads: int = Field(default=0, ge=0, le=256)
     """Pictures taken up at once. 0: one per core."""

@@ -30,6 +30,10 @@ class ReferenceOptions(BaseModel):
     """Share of good parts that may be called NG; the threshold is put there."""
     goods_max: int = Field(default=400, ge=FEWEST_GOODS, le=10_000)
     """With more good pictures than this, so many are drawn by the seed (each is held in memory twice, as bytes)."""
+    dataset: str = Field(default="", max_length=100)
+    """Version of the data set that it is taught from, `plates@3`; empty: from no such set."""
+    dataset_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    """Digest of that version."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     threads: int = Field(default=0, ge=0, le=256)
     """Pictures taken up at once. 0: one per core."""

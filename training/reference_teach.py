@@ -169,6 +169,7 @@ def _summary(
         "overkill_percent": options.overkill_percent,
         "seed": options.seed,
         "region": str(options.region) if options.region else WHOLE,
+        **({"dataset": options.dataset, "dataset_sha256": options.dataset_sha256} if options.dataset_sha256 else {}),
     }
 
 

@@ -1,6 +1,6 @@
 """MLflow as a registry: its tracking server keeps runs, files, versions and aliases. Needs the extra `track`.
 
-A run's files lie under `bundle/` of its artifacts. Only the client is used here (`mlflow-skinny`); how its server is
+A run's files lie under `model/` of its artifacts. Only the client is used here (`mlflow-skinny`); how its server is
 run (3.17.2 or newer, a database, no jobs) says docs/datasets.md.
 """
 
@@ -17,7 +17,7 @@ from ..bus.errors import BadSettings, StoreLost
 from .registry import CONTENT, BadRegistry, Entry, Version, aliased, content_digest, named, require_content
 
 EXPERIMENT = "okng"
-FILES = "bundle"
+FILES = "model"
 _MOST_PARAMS = 100
 _MISSING = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "ENDPOINT_NOT_FOUND"}
 _LONGEST = 500

@@ -206,6 +206,7 @@ def _summary(taught: Taught, options: TeachOptions, base: str) -> dict[str, Any]
         "seed": options.seed,
         "region": str(options.region) if options.region else WHOLE,
         **({"base": base} if base else {}),
+        **({"dataset": options.dataset, "dataset_sha256": options.dataset_sha256} if options.dataset_sha256 else {}),
     }
 
 

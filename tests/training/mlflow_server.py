@@ -53,7 +53,7 @@ class MlflowServer:
             "--workers",
             "1",
         ]
-        command += ["--backend-store-uri", f"sqlite:///{self._folder}/runs.db"]
+        command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self._folder}/runs.db"]
         command += ["--artifacts-destination", str(self.files)]
         quiet = {
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

@@ -62,6 +62,8 @@ class TrainReport:
     trials: int
     """Of the search; 0: there was none."""
     seconds: dict[str, float]
+    run: str = ""
+    """In MLflow; empty: nobody was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,9 @@ class Place:
     """MLflow's address; empty: nobody is told."""
     trials: int = 0
     """Of a search for better options; 0: the options are taken as they are."""
+    dataset: str = ""
+    """Version of the data set, `plates@3`; empty: it is of none."""
+    dataset_sha256: str = ""
 
 
 def train(
@@ -117,12 +122,13 @@ def train(
             options = found.options
             seconds["search"] = time.monotonic() - started - sum(seconds.values())
         tracker = _tracker(place, options, material) if ranks.first and place.track else None
+        run = tracker.run if tracker is not None else ""
         try:
             fitted = _fitted(material, options, ranks, work, tracker, tell)
             seconds["epochs"] = time.monotonic() - started - sum(seconds.values())
             if not ranks.first:
                 return None
-            released = _released(fitted, material, options, out, found, seconds, tell)
+            released = _released(fitted, material, options, place, out, found, seconds, tell)
             seconds["bundle"] = time.monotonic() - started - sum(seconds.values())
             if tracker is not None:
                 tracker.finished(out / REPORT, released.digest, _test_figures(released))
@@ -148,6 +154,7 @@ def train(
         figures={name: best[name] for name in ("figure", "auroc", "aim") if name in best},
         trials=place.trials,
         seconds={name: round(value, 3) for name, value in seconds.items()},
+        run=run,
     )
 
 
@@ -185,6 +192,7 @@ def _released(
     fitted: Fitted,
     material: Material,
     options: TrainOptions,
+    place: Place,
     out: Path,
     found: Found | None,
     seconds: dict[str, float],
@@ -209,6 +217,8 @@ def _released(
         "size_px": options.size_px,
         "region": str(options.region) if options.region else "whole picture",
     }
+    if place.dataset_sha256:
+        summary |= {"dataset": place.dataset, "dataset_sha256": place.dataset_sha256}
     if options.weights_file is not None:
         summary["weights_sha256"] = hashlib.sha256(options.weights_file.read_bytes()).hexdigest()
     more: dict[str, Any] = {
