@@ -38,7 +38,10 @@ from .shelf_keeper import sweep
 
 log = logging.getLogger(__name__)
 _SAVE_S = 5.0
+_AT_ONCE = ("steps", "unsent", "swaps", "stopped", "floors")
+"""What of the ladder is put on disk as soon as it changes; mere counts wait."""
 _RECIPES_S = 5.0
+_TELL_S = 1.0
 _LABELS_S = 20.0
 _SWEEP_S = 600.0
 
@@ -74,6 +77,7 @@ class Climb:
         self._wanted: tuple[list[tuple[int, int]], dict[str, str]] = ([], {})
         self._labels_at = self._sweep_at = 0.0
         self._told: list[dict[str, Any]] = []
+        self._told_at = 0.0
         self.desk = ClimbDesk(self)
 
     # -- the worker's thread
@@ -239,6 +243,7 @@ class Climb:
         for n in sorted(self._line.taken):
             self.ladder = self.ladder.sent(n)
         self._line.taken.clear()
+        self.save_changed(self._wall())
         if self.ladder.unsent:
             self._line.tell(self._box.name, self.ladder.unsent[0], now_ns)
 
@@ -266,11 +271,13 @@ class Climb:
         old, new = self._saved, self.ladder
         if new is old or new == old:
             return
-        grown = (new.steps, new.swaps, new.stopped, new.floors) != (old.steps, old.swaps, old.stopped, old.floors)
-        if grown or abs(at - self._saved_at) >= _SAVE_S:
+        if any(getattr(new, name) != getattr(old, name) for name in _AT_ONCE) or abs(at - self._saved_at) >= _SAVE_S:
             self.save(at)
 
     def _remember(self, at: float) -> None:
+        if abs(at - self._told_at) < _TELL_S:
+            return
+        self._told_at = at
         told = self.desk.told(at)
         with self._lock:
             self._told = told

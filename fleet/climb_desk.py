@@ -73,6 +73,7 @@ class ClimbDesk:
 
     def __init__(self, climb: Climbing) -> None:
         self._climb = climb
+        self._names: dict[str, dict[str, Any]] = {}
 
     def handlers(self) -> dict[str, Handler]:
         """By command."""
@@ -102,8 +103,19 @@ class ClimbDesk:
             "beside": beside,
             "last_good": climb.ladder.last_good.get(one.recipe) == one.bundle,
             "factory": climb.ladder.factory.get(one.recipe) == one.bundle,
-            **_named(climb.box.place(one.bundle)),
+            **self._named(one.bundle),
         }
+
+    def _named(self, bundle: str) -> dict[str, Any]:
+        """What its manifest calls it. A bundle never changes, so it is read once."""
+        if bundle not in self._names:
+            try:
+                manifest = read_manifest(self._climb.box.place(bundle))
+            except BadBundle:
+                return {"name": "", "version": "", "budget_ms": None}
+            told = {"name": manifest.name, "version": manifest.version, "budget_ms": manifest.budget_ms}
+            self._names[bundle] = told
+        return self._names[bundle]
 
     def _show(self, ask: Ask) -> dict[str, Any]:
         if "bundle" in ask.body:
@@ -242,14 +254,6 @@ def _found(box: ClimbBox, bundle: str) -> Path:
         except BadBundle:
             continue
     raise ValueError(f"bundle {bundle[:12]}: there is none such on this box")
-
-
-def _named(folder: Path) -> dict[str, Any]:
-    try:
-        manifest = read_manifest(folder)
-    except BadBundle:
-        return {"name": "", "version": "", "budget_ms": None}
-    return {"name": manifest.name, "version": manifest.version, "budget_ms": manifest.budget_ms}
 
 
 def _sorted(ladder: Ladder) -> list[Entry]:

@@ -22,7 +22,7 @@ WITHOUT_TRAIL = frozenset(("alarm.ack", "pulse.hold"))
 LOOKING = frozenset(
     (
         *("io.look", "feature.read", "work.status", "timing.check", "settings.read", "recipe.read", "recipe.judge"),
-        *("stick.look", "fleet.look"),
+        *("stick.look", "fleet.look", "ladder.show"),
         *("draft.list", "draft.read", "draft.limit", "draft.try", "model.list", "model.preview", "model.compare"),
     )
 )

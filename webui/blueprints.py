@@ -19,6 +19,7 @@ from .enrolment import enrolment_views
 from .golden import golden_views
 from .help import help_views
 from .labelling import labelling_views
+from .ladder import ladder_views
 from .missed import missed_views
 from .models import model_views
 from .papers import paper_views
@@ -63,4 +64,5 @@ BLUEPRINTS: tuple[Callable[[Web], Blueprint], ...] = (
     study_views,
     stick_views,
     enrolment_views,
+    ladder_views,
 )
