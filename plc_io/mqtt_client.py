@@ -6,11 +6,12 @@ paho holds the messages under way and sends them again after a reconnect; it is 
 import logging
 import queue
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paho.mqtt.client import MQTT_ERR_SUCCESS, Client
+from paho.mqtt.client import MQTT_ERR_SUCCESS, Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from ..bus.errors import BadSettings
@@ -42,20 +43,40 @@ class Acknowledged:
     token: int
 
 
-Happening = Connected | Gone | Acknowledged
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Somebody published on a topic that is heard."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    """The broker kept it: it was said before we came, nobody knows when."""
+
+
+Happening = Connected | Gone | Acknowledged | Heard
+Will = Callable[[int], tuple[str, bytes, bool]]
+"""Topic, payload and whether it is retained, of the last will of the connection that is made next; it is told how many
+connections there were before it."""
+MOST_HEARD = 64
+"""Messages that wait for who asks; one more is not kept."""
 
 
 class BrokerLink:
     """A client with a last will. `start`, `publish`, `happened` and `close` are of one thread."""
 
-    def __init__(self, options: MqttOptions, client_id: str, will_topic: str, will: bytes) -> None:
-        """BadSettings: a file that the settings name cannot be used."""
+    def __init__(self, options: MqttOptions, client_id: str, will: Will, hears: tuple[str, ...] = ()) -> None:
+        """will: is asked before each connection, by paho's thread. hears: topics to listen to, QoS 1.
+
+        BadSettings: a file that the settings name cannot be used.
+        """
         self._options = options
         self._happened: queue.Queue[Happening] = queue.Queue()  # bounded by the window: each has its acknowledgement
+        self._will, self._hears, self._heard = will, hears, 0
+        self.sessions = 0
+        """Connections that the broker has taken, so far."""
         client = Client(
             CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=True, protocol=MQTTProtocolVersion.MQTTv311
         )
-        client.will_set(will_topic, will, QOS, retain=True)
         client.reconnect_delay_set(1, options.retry_s)
         client.max_inflight_messages_set(options.window + 8)
         client.connect_timeout = CONNECT_S
@@ -67,6 +88,8 @@ class BrokerLink:
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        client.on_pre_connect = self._on_pre_connect
         self._client = client
 
     def start(self) -> None:
@@ -78,12 +101,19 @@ class BrokerLink:
         """Hand over one message, QoS 1; return its token. With the broker just gone it is sent after its return."""
         return int(self._client.publish(topic, payload, QOS, retain).mid)
 
+    def publish_once(self, topic: str, payload: bytes) -> None:
+        """Hand over one message, QoS 0: nobody says whether it arrived, but none of later ones arrives before it."""
+        self._client.publish(topic, payload, 0, retain=False)
+
     def happened(self) -> Happening | None:
         """The next happening, or None at once."""
         try:
-            return self._happened.get_nowait()
+            found = self._happened.get_nowait()
         except queue.Empty:
             return None
+        if isinstance(found, Heard):
+            self._heard -= 1
+        return found
 
     def close(self) -> None:
         """Say goodbye and end the thread. Never raises; a second call does nothing."""
@@ -93,7 +123,20 @@ class BrokerLink:
 
     # -- paho's thread -----------------------------------------------------------------------------------------------
 
-    def _on_connect(self, _client: Client, _user: Any, _flags: Any, code: Any, _properties: Any) -> None:
+    def _on_pre_connect(self, client: Client, _user: Any) -> None:
+        topic, payload, retain = self._will(self.sessions)
+        client.will_set(topic, payload, QOS, retain)
+
+    def _on_message(self, _client: Client, _user: Any, message: MQTTMessage) -> None:
+        if self._heard < MOST_HEARD:
+            self._heard += 1
+            self._happened.put(Heard(message.topic, bytes(message.payload), message.retain))
+
+    def _on_connect(self, client: Client, _user: Any, _flags: Any, code: Any, _properties: Any) -> None:
+        if not code.is_failure:
+            self.sessions += 1
+            if self._hears:
+                client.subscribe([(topic, QOS) for topic in self._hears])
         self._happened.put(Gone(f"the broker refuses: {code}") if code.is_failure else Connected())
 
     def _on_connect_fail(self, _client: Client, _user: Any) -> None:

@@ -32,6 +32,17 @@ class MqttTlsOptions(BaseModel):
         return self
 
 
+class SparkplugOptions(BaseModel):
+    """Section `[mqtt.sparkplug]`: the same, besides, as Sparkplug B: the box is an edge node, its station a device."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    group: Level = "okng"
+    """Group of the edge node, as a rule the plant or the area."""
+    host: Level | None = None
+    """Id of the primary host: until its STATE says online, results wait, JSON too. None: nobody is waited for."""
+
+
 class MqttOptions(BaseModel):
     """Section `[mqtt]`: results and states go to a broker. Telemetry alone; nothing on the line waits for it."""
 
@@ -49,12 +60,16 @@ class MqttOptions(BaseModel):
     """Name to log in with; None: nobody."""
     password_file: Path | None = None
     """File whose first line is the password, readable by its owner (and group) alone."""
+    durable: bool = False
+    """Results come from the ledger, each until the broker has it, however long it is away; else from memory alone."""
+    sparkplug: SparkplugOptions | None = None
+    """`[mqtt.sparkplug]`; None: plain JSON only."""
     tls: MqttTlsOptions | None = None
     """`[mqtt.tls]`; None: no TLS, for networks of their own only."""
     keepalive_s: int = Field(default=10, ge=5, le=600)
     """After 1.5 times this without a word the broker gives the box up and shows its last will."""
     waiting: int = Field(default=10_000, ge=10, le=1_000_000)
-    """Results kept in memory while the broker is away; one more drops the oldest, and is counted."""
+    """Results kept in memory while the broker is away; one more drops the oldest, and is counted. Not if `durable`."""
     window: int = Field(default=64, ge=1, le=1000)
     """Results under way to the broker at a time without its acknowledgement."""
     retry_s: int = Field(default=30, ge=1, le=600)

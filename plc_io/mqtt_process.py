@@ -1,7 +1,9 @@
 """The process `mqtt`: what io says on the bus goes to a broker. Nobody on the line waits for it, and it never waits.
 
-Its loop hears the bus; paho's thread talks to the broker. While the broker is away results wait in a bounded outbox,
-and of states only the last one counts.
+Its loop hears the bus; paho's thread talks to the broker. While the broker is away results wait in a bounded outbox, or
+in the ledger where none may be lost (`durable`); of states only the last one counts. With `[mqtt.sparkplug]` each
+result is told twice on one connection: as Sparkplug, which nobody acknowledges, and right after it as JSON, whose
+acknowledgement says of both that they arrived.
 """
 
 import json
@@ -13,15 +15,19 @@ from collections import deque
 from pathlib import Path
 from types import FrameType
 
-from ..bus.channel import Subscriber, io_address
+from ..bus.channel import Subscriber, io_address, shift_address
 from ..bus.clock import MS, SECOND, now_ns
 from ..bus.errors import BadSettings
 from ..bus.heartbeat import Heartbeat
 from ..bus.messages import Health, StationState
 from ..bus.part import Record
-from .mqtt_client import Acknowledged, BrokerLink, Connected, Gone
+from ..bus.shift import ShiftState
+from .lots import Lots
+from .mqtt_client import Acknowledged, BrokerLink, Connected, Gone, Heard
+from .mqtt_ledger import LedgerResults, Source
 from .mqtt_options import MqttOptions
-from .mqtt_outbox import Outbox
+from .mqtt_outbox import Outbox, Results
+from .mqtt_sparkplug import Sparkplug
 from .part_report import Json, counters_report, part_report, state_report
 
 _LOG = logging.getLogger(__name__)
@@ -45,11 +51,18 @@ def _bytes(document: Json) -> bytes:
 class _Teller:
     """All that the process holds."""
 
-    def __init__(self, options: MqttOptions, box: str, station: str, run_dir: Path) -> None:
+    def __init__(
+        self, options: MqttOptions, box: str, station: str, run_dir: Path, source: Source | None, notes: Path
+    ) -> None:
         self._options, self._box = options, box
         self._root = f"{options.topic}/{box}/{station}"
         self._station = station
-        self._outbox = Outbox(options.waiting, options.window)
+        self._outbox: Results = (
+            LedgerResults(source, notes, options.window)
+            if options.durable and source is not None
+            else Outbox(options.waiting, options.window)
+        )
+        self._lots = Lots()
         self._early: deque[Record] = deque(maxlen=EARLY)
         self._state: StationState | None = None
         self._state_ns = 0
@@ -62,15 +75,23 @@ class _Teller:
         self._said_down = ""
         self.stop = threading.Event()
         client_id = options.client_id or f"okng-{box}-{station}"
-        self._link = BrokerLink(options, client_id, f"{self._root}/online", self._online(False))
         run_dir.mkdir(parents=True, exist_ok=True)
+        spark = options.sparkplug
+        self._spark = Sparkplug(spark, box, station, run_dir) if spark is not None else None
+        if self._spark is None:
+            self._link = self._births = BrokerLink(options, client_id, self._will)
+        else:
+            # A connection has one last will, and Sparkplug takes it for the death of its node: `online` has another.
+            self._link = BrokerLink(options, client_id, self._spark.will, self._spark.topics)
+            self._births = BrokerLink(options, f"{client_id}-online", self._will)
         self._heart = Heartbeat(run_dir, "mqtt")
-        self._ear = Subscriber([io_address(run_dir)], (Record, StationState))
+        self._ear = Subscriber([io_address(run_dir), shift_address(run_dir)], (Record, StationState, ShiftState))
 
     def serve(self) -> None:
         """Run until `stop` is set."""
         try:
-            self._link.start()
+            for link in {self._link, self._births}:
+                link.start()
             self._heart.health = Health.READY
             while not self.stop.is_set():
                 self._ear.wait(TURN_MS)
@@ -79,7 +100,9 @@ class _Teller:
                 self._heart.turn()
             self._goodbye()
         finally:
-            self._link.close()
+            self._outbox.close()
+            for link in {self._link, self._births}:
+                link.close()
             self._ear.close()
             self._heart.close()
 
@@ -91,31 +114,47 @@ class _Teller:
                 self._state, self._state_ns = message, now_ns()
                 while self._early:
                     self._keep(self._early.popleft(), message.epoch)
+            elif isinstance(message, ShiftState):
+                self._lots.take(message)
             elif self._state is None:
                 self._early.append(message)
             else:
                 self._keep(message, self._state.epoch)
 
     def _keep(self, record: Record, epoch: str) -> None:
-        if not self._outbox.put(_bytes(part_report(record, epoch, self._box))) and self._outbox.dropped == 1:
+        report = part_report(record, epoch, self._box, self._lots.at(record.taken_at))
+        if not self._outbox.put(report) and self._outbox.dropped == 1:
             _LOG.error("%d results wait for the broker: the oldest are dropped from now on", self._options.waiting)
 
     # -- the broker --------------------------------------------------------------------------------------------------
 
     def _turn(self, at: int) -> None:
+        while self._births is not self._link and (happening := self._births.happened()) is not None:
+            if isinstance(happening, Connected):
+                self._births.publish(f"{self._root}/online", self._online(True), retain=True)
         while (happening := self._link.happened()) is not None:
             if isinstance(happening, Acknowledged):
                 self._outbox.acknowledged(happening.token)
                 self._sayings.discard(happening.token)
             elif isinstance(happening, Connected):
                 self._connected(at)
+            elif isinstance(happening, Heard):
+                if self._spark is not None and self._up and self._spark.heard(self._link, happening):
+                    self._outbox.again()
             else:
                 self._gone(happening, at)
         if not self._up:
             return
-        while (payload := self._outbox.next()) is not None:
-            self._outbox.sent(self._link.publish(f"{self._root}/result", payload, retain=False))
         self._tell(at)
+        if self._spark is not None:
+            if self._spark.turn(self._link):
+                self._outbox.again()
+            if self._spark.awaited:
+                return
+        while (report := self._outbox.next()) is not None:
+            if self._spark is not None:
+                self._spark.result(self._link, report)
+            self._outbox.sent(self._link.publish(f"{self._root}/result", _bytes(report), retain=False))
 
     def _connected(self, at: int) -> None:
         self._up = True
@@ -124,7 +163,11 @@ class _Teller:
         _LOG.info(
             "the broker takes messages after %.1f s; %d results wait", (at - self._down_ns) / SECOND, self._waiting
         )
-        self._link.publish(f"{self._root}/online", self._online(True), retain=True)
+        if self._spark is not None:
+            self._outbox.again()  # of what was under way nobody knows whether its Sparkplug arrived
+            self._spark.connected(self._link)
+        if self._births is self._link:
+            self._link.publish(f"{self._root}/online", self._online(True), retain=True)
 
     def _gone(self, gone: Gone, at: int) -> None:
         if self._up:
@@ -143,15 +186,21 @@ class _Teller:
         if len(self._sayings) >= SAYINGS:
             return  # the broker is silent: the state of then, not of now, is what it gets next
         if at - self._told_ns >= self._options.state_ms * MS:
-            told = _bytes(self._standing(at))
+            standing = self._standing(at)
+            told = _bytes(standing)
             if told != self._told:
                 self._told, self._told_ns = told, at
+                if self._spark is not None:
+                    self._spark.stands(self._link, standing, None)
                 self._say("state", told)
         if self._state is not None and at - self._counted_ns >= self._options.counters_s * SECOND:
-            counted = _bytes(counters_report(self._state, self._box))
+            counters = counters_report(self._state, self._box)
+            counted = _bytes(counters)
             self._counted_ns = at
             if counted != self._counted:
                 self._counted = counted
+                if self._spark is not None:
+                    self._spark.stands(self._link, self._standing(at), counters)
                 self._say("counters", counted)
 
     def _say(self, what: str, payload: bytes) -> int:
@@ -168,12 +217,17 @@ class _Teller:
             report = state_report(self._state, self._box)
         return report | {"results_dropped": self._outbox.dropped, "results_wait": self._outbox.waiting > 0}
 
+    def _will(self, _sessions: int) -> tuple[str, bytes, bool]:
+        return f"{self._root}/online", self._online(False), True
+
     def _online(self, up: bool) -> bytes:
         return _bytes({"schema": ONLINE_SCHEMA, "box": self._box, "station": self._station, "online": up})
 
     def _goodbye(self) -> None:
         """Say offline ourselves: the last will is for who cannot. Wait a second at most for what is under way."""
         if self._up:
+            if self._spark is not None:
+                self._spark.goodbye(self._link)
             last = self._say("online", self._online(False))
             end = now_ns() + GOODBYE_NS
             while now_ns() < end:
@@ -188,10 +242,15 @@ class _Teller:
             _LOG.error("stopped with %d results that no broker has acknowledged", self._waiting)
 
 
-def run(options: MqttOptions, box: str, station: str, run_dir: Path) -> int:
-    """Run the mqtt process until SIGTERM or SIGINT. Return 0, 78 for settings to be changed, 1 for anything else."""
+def run(
+    options: MqttOptions, box: str, station: str, run_dir: Path, source: Source | None = None, notes: Path | None = None
+) -> int:
+    """Run the mqtt process until SIGTERM or SIGINT. Return 0, 78 for settings to be changed, 1 for anything else.
+
+    source: the ledger, for `durable`. notes: folder of our own for how far the broker has come; None: in run_dir.
+    """
     try:
-        teller = _Teller(options, box, station, run_dir)
+        teller = _Teller(options, box, station, run_dir, source, notes or run_dir)
 
         def end(_number: int, _frame: FrameType | None) -> None:
             teller.stop.set()

@@ -13,12 +13,14 @@ from typing import Any
 from asyncua.server.internal_session import InternalSession
 from asyncua.server.server import Server
 
-from ..bus.channel import Publisher, Subscriber, io_address, opcua_address
+from ..bus.channel import Publisher, Subscriber, io_address, opcua_address, shift_address
 from ..bus.clock import SECOND, now_ns
 from ..bus.errors import BadSettings
 from ..bus.heartbeat import Heartbeat
 from ..bus.messages import Health, Hold, JobAnswer, JobOrder, JobPhase, StationState
 from ..bus.part import Record, Trigger
+from ..bus.shift import ShiftState
+from .lots import Lots
 from .opcua_door import secure
 from .opcua_jobs import JobDesk
 from .opcua_line import NOTHING, WHO, view_of
@@ -66,8 +68,9 @@ class _Opcua:
         run_dir.mkdir(parents=True, exist_ok=True)
         self._heart = Heartbeat(run_dir, WHO)
         self._speaker = Publisher(opcua_address(run_dir))
-        kinds = (StationState, Trigger, Record, JobOrder, JobAnswer)
-        self._ear = Subscriber([io_address(run_dir)], kinds)
+        kinds = (StationState, Trigger, Record, JobOrder, JobAnswer, ShiftState)
+        self._ear = Subscriber([io_address(run_dir), shift_address(run_dir)], kinds)
+        self._lots = Lots()
         self._server = Server()
         self._space = Space(self._server)
 
@@ -131,7 +134,9 @@ class _Opcua:
             self._take(message)
 
     def _take(self, message: Any) -> None:
-        if isinstance(message, StationState):
+        if isinstance(message, ShiftState):
+            self._lots.take(message)
+        elif isinstance(message, StationState):
             if self.state is not None and message.epoch != self.state.epoch:
                 self._desk.drop()
             self.state, self._state_ns = message, now_ns()
@@ -145,7 +150,8 @@ class _Opcua:
             self._machine.trigger(message.part, missed=message.missed)
             self._hold(now_ns())  # a single job has its part: no other one may come
         elif self.state is not None:
-            result = result_of(message, self.state, self._box, self._machine.job_id, self._machine.meas_id)
+            lot = self._lots.at(message.taken_at)
+            result = result_of(message, self.state, self._box, self._machine.job_id, self._machine.meas_id, lot)
             self._shelf.add(result)
             self._new.append(result)
             del self._new[:-SHOWN_A_TURN]

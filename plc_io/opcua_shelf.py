@@ -30,6 +30,8 @@ class Result:
     job_id: str
     meas_id: str
     """Empty: none was given."""
+    lot: str = ""
+    """Empty: none was under way."""
 
     @property
     def state(self) -> int:
@@ -39,8 +41,8 @@ class Result:
         return COMPLETED if judged and self.record.disposition.why not in _NOT_JUDGED else FAILED
 
 
-def result_of(record: Record, line: StationState, box: str, job_id: str, meas_id: str) -> Result:
-    """Make the result of a record. line: io's last state before it."""
+def result_of(record: Record, line: StationState, box: str, job_id: str, meas_id: str, lot: str = "") -> Result:
+    """Make the result of a record. line: io's last state before it. lot: that it is of; empty: none."""
     verdict = record.verdict
     if verdict is not None:
         recipe, revision, model = verdict.recipe, verdict.revision, verdict.model
@@ -49,7 +51,7 @@ def result_of(record: Record, line: StationState, box: str, job_id: str, meas_id
         active = recipe == line.job.recipe
         revision, model = (line.job.revision, line.job.model) if active else ("", "")
     found = result_id(record, line.epoch)
-    return Result(found, record, line.epoch, box, recipe, revision, model, job_id or line.epoch, meas_id)
+    return Result(found, record, line.epoch, box, recipe, revision, model, job_id or line.epoch, meas_id, lot)
 
 
 @dataclass(frozen=True, slots=True)

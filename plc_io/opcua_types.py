@@ -76,7 +76,9 @@ def _times(result: Result, start: datetime, end: datetime) -> Any:
 def content(result: Result) -> list[Any]:
     """ResultContent: pass, action, why, outcome, score, threshold, number of defects, and the whole report as JSON."""
     record, verdict = result.record, result.record.verdict
-    report = json.dumps(part_report(record, result.epoch, result.box), ensure_ascii=False, separators=(",", ":"))
+    report = json.dumps(
+        part_report(record, result.epoch, result.box, result.lot), ensure_ascii=False, separators=(",", ":")
+    )
     kind = ua.VariantType
     return [
         ua.Variant(record.disposition.action.value == "PASS", kind.Boolean),

@@ -25,8 +25,9 @@ def result_id(record: Record, epoch: str) -> str:
     return f"{epoch}-{record.trigger.part}-{record.trigger.at_ns}"
 
 
-def part_report(record: Record, epoch: str, box: str) -> Json:
-    """Return the report of one part, ready for JSON. epoch: of the io that made the record."""
+def part_report(record: Record, epoch: str, box: str, lot: str = "") -> Json:
+    """Return the report of one part, ready for JSON. epoch: of the io that made the record. lot: empty: none."""
+    codes = record.verdict.codes if record.verdict is not None else ()
     trigger, verdict, disposition = record.trigger, record.verdict, record.disposition
     found: Json = {
         "schema": RESULT_SCHEMA,
@@ -35,6 +36,9 @@ def part_report(record: Record, epoch: str, box: str) -> Json:
         "station": trigger.station,
         "epoch": epoch,
         "part": trigger.part,
+        "serial": next((code.text for code in codes if code.serial and code.text), ""),
+        "lot": lot,
+        "codes": [{"name": code.name, "text": code.text, "kind": code.kind} for code in codes],
         "triggered_ns": trigger.at_ns,
         "taken_at": record.taken_at,
         "pass": disposition.action is Action.PASS,

@@ -8,9 +8,10 @@ import pytest
 from pydantic import BaseModel
 
 from okng.bus.messages import Counters
-from okng.plc_io.mqtt_options import MqttOptions, MqttTlsOptions
+from okng.plc_io.mqtt_options import MqttOptions, MqttTlsOptions, SparkplugOptions
 from okng.plc_io.opcua_options import OpcuaOptions
 from okng.plc_io.part_report import counters_report, part_report, state_report
+from okng.plc_io.sparkplug_node import METRICS
 
 from .played_line import PlayedLine, record_of
 
@@ -18,7 +19,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "mes.md").read_text(encod
 NAMED = set(re.findall(r"`([a-z_.]+)`", PAGE))
 
 
-@pytest.mark.parametrize("options", [MqttOptions, MqttTlsOptions, OpcuaOptions])
+@pytest.mark.parametrize("options", [MqttOptions, MqttTlsOptions, OpcuaOptions, SparkplugOptions])
 def test_every_setting_is_on_the_page(options: type[BaseModel]) -> None:
     assert sorted(set(options.model_fields) - NAMED) == []
 
@@ -37,3 +38,8 @@ def test_every_key_of_state_and_counters_is_on_the_page(run_dir: Path) -> None:
     assert sorted(set(state) - NAMED) == []
     assert sorted(set(counters) - NAMED) == []
     assert set(counters) <= {one.name for one in fields(Counters)} | {"schema", "box", "station", "epoch"}
+
+
+def test_every_metric_is_on_the_page() -> None:
+    told = {name for name in METRICS if name.startswith("Result/")}
+    assert [name for name in sorted(told) if f"`{name}`" not in PAGE] == []

@@ -26,20 +26,22 @@ def test_the_outbox_keeps_the_newest_and_hands_over_one_window() -> None:
     outbox = Outbox(3, 2)
     assert outbox.next() is None
     for number in range(3):
-        assert outbox.put(b"%d" % number)
-    assert not outbox.put(b"3")
+        assert outbox.put({"part": number})
+    assert not outbox.put({"part": 3})
     assert (outbox.waiting, outbox.dropped) == (3, 1)
     handed = []
     for token in (10, 11):
-        payload = outbox.next()
-        assert payload is not None
-        handed.append(payload)
+        result = outbox.next()
+        assert result is not None
+        handed.append(result["part"])
         outbox.sent(token)
-    assert (handed, outbox.next(), outbox.under_way) == ([b"1", b"2"], None, 2)
+    assert (handed, outbox.next(), outbox.under_way) == ([1, 2], None, 2)
     outbox.acknowledged(99)
     outbox.acknowledged(10)
     outbox.acknowledged(10)
-    assert (outbox.taken, outbox.under_way, outbox.next()) == (1, 1, b"3")
+    assert (outbox.taken, outbox.under_way, outbox.next()) == (1, 1, {"part": 3})
+    outbox.again()
+    assert (outbox.under_way, outbox.waiting, outbox.next()) == (0, 2, {"part": 2})
 
 
 def test_the_shelf_forgets_the_oldest_results_and_handles(run_dir: Path) -> None:
