@@ -16,6 +16,7 @@ from ..bus.errors import BadSettings
 from .app import make_app
 from .blobs import open_blobs
 from .database import bring_up, open_database
+from .rollout_sign import Turner
 from .settings import FleetSettings, database_url, session_key
 from .shelf import tidy
 from .tls import FleetTls, PeerTold
@@ -64,7 +65,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         os.environ.pop("NOTIFY_SOCKET", None)  # gunicorn's own process tells the service manager
         settings = self._settings
         engine = open_database(database_url(settings), pool=settings.service.threads)
-        return PeerTold(make_app(settings, engine, open_blobs(settings, session_key(settings))), settings)
+        app = make_app(settings, engine, open_blobs(settings, session_key(settings)))
+        if settings.channel.folder is not None and settings.channel.online_keys is not None:
+            Turner(app.extensions["okng-fleet"]).start()
+        return PeerTold(app, settings)
 
 
 def prepare(settings: FleetSettings) -> None:

@@ -32,7 +32,7 @@ _INSPECTS = ("io", "inspect", "camera")
 def told(session: Session, box: str, state: Mapping[str, Any]) -> None:
     """Draw what a box's state says. Whatever it says: a strange state is a state that says little."""
     why = sorted(_why(state), key=lambda one: -one[0])
-    disk = _number(_mapping(state.get("disk")).get("free_pct"))
+    disk = _number(_mapping(state.get("disk")).get("free_percent"))
     owed = _owed(state.get("owed"))
     clock = state.get("clock_ok")
     drift = state.get("drift")
@@ -56,16 +56,18 @@ def _why(state: Mapping[str, Any]) -> list[tuple[int, str, str]]:
         process, said = _text(one.get("process")), _text(one.get("state"))
         if said.lower() in GOOD:
             continue
-        stops = process.split(" ")[0] in _INSPECTS
+        stops = process.replace("-", " ").split(" ")[0] in _INSPECTS
         level = LOOK if said.lower() in LESS else DOWN if stops else WRONG
         found.append((level, "process", " · ".join(filter(None, (process, said, _text(one.get("detail")))))))
+    named = {_text(one.get("process")) for one in _list(state.get("health"))}
     for one in _list(state.get("camera")):
         said = _text(one.get("state"))
-        if said.lower() not in GOOD:
-            found.append((DOWN, "camera", f"{_text(one.get('name'))} · {said}"))
+        if said.lower() not in GOOD and f"camera-{_text(one.get('camera'))}" not in named:
+            told = (_text(one.get("camera")), said, _text(one.get("detail")))
+            found.append((DOWN, "camera", " · ".join(filter(None, told))))
     if state.get("clock_ok") is False:
         found.append((LOOK, "clock", ""))
-    free = _number(_mapping(state.get("disk")).get("free_pct"))
+    free = _number(_mapping(state.get("disk")).get("free_percent"))
     if free is not None and free < DISK_LOW_PCT:
         found.append((WRONG if free < DISK_OUT_PCT else LOOK, "disk", f"{free:.0f} %"))
     found += [

@@ -52,7 +52,7 @@ def tell(db: Session, box: str, **state: Any) -> None:
         "clock_ok": True,
         "fps": 12.0,
         "health": [],
-        "disk": {"free_pct": 61.5},
+        "disk": {"free_percent": 61.5},
         "owed": {"records": 3, "alarms": 0},
         "recipes": [],
         "ladder": [],

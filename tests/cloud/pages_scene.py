@@ -75,14 +75,14 @@ def build(rig: Rig) -> None:
             state: dict[str, Any] = {"recipes": [{"line": line, "recipe": "cap", "job": 1, "model": room.MODEL}]}
             state["ladder"] = [{"recipe": "cap", "bundle": room.MODEL, "rung": "CHAMPION", "reason": "", "parts": 0}]
             state["health"] = [
-                {"process": name, "state": "ok", "detail": ""} for name in ("io", "camera top", "inspect", "records")
+                {"process": name, "state": "ready", "detail": ""} for name in ("io", "camera-top", "inspect", "records")
             ]
             if n == 2:
                 state["health"][2] = {"process": "inspect", "state": "fault", "detail": "golden picture scores wrong"}
             if n == 3:
-                state |= {"disk": {"free_pct": 7.0}, "owed": {"records": 182_400, "alarms": 2}, "clock_ok": False}
+                state |= {"disk": {"free_percent": 7.0}, "owed": {"records": 182_400, "alarms": 2}, "clock_ok": False}
             if n == 8:
-                state["drift"] = [{"camera": "top", "figure": "focus"}]
+                state["drift"] = ["focus"]
             room.tell(db, box, **state)
             more: dict[str, Any] = {"lot": f"L-2026-{48 + n % 2}", "shift": "early" if n % 2 else "late"}
             rows = room.shift_of_parts(box, 240, n, since=now - timedelta(hours=8), **more)

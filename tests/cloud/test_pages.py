@@ -197,14 +197,14 @@ def test_a_box_that_says_strange_things_is_shown_all_the_same(database: Engine) 
         for strange in (
             {
                 "health": "all well",
-                "disk": {"free_pct": "much"},
+                "disk": {"free_percent": "much"},
                 "owed": True,
                 "ladder": {"a": 1},
                 "recipes": [None, 7],
                 "drift": 3,
             },
             {
-                "disk": {"free_pct": 1e14},
+                "disk": {"free_percent": 1e14},
                 "owed": {"records": None},
                 "clock_ok": "yes",
                 "camera": [{"name": {}, "state": []}],
