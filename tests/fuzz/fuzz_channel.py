@@ -1,7 +1,8 @@
-"""What a channel says, and the metadata it comes with: pointers, tickets, rings, a set on the shelf, what is remembered."""
+"""What a channel says and the metadata it comes with: pointers, tickets, rings, a published set, what is remembered."""
 
 import contextlib
 import json
+import logging
 
 from okng.fleet.channel_format import (
     BadChannel,
@@ -21,6 +22,7 @@ from okng.fleet.channel_shelf import metadata_key
 
 from .files import empty_folder, said_of
 
+logging.getLogger("okng.fleet.channel_memory").setLevel(logging.ERROR)
 _DIGEST = "ab" * 32
 _ROLES = ("root", "timestamp", "snapshot", "targets", "rings")
 
