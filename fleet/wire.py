@@ -203,7 +203,7 @@ class Wire:
         length: int | None,
         most: int,
     ) -> Answer:
-        sent = dict(headers or {})
+        sent = {name.lower(): value for name, value in (headers or {}).items()}
         if length is not None:
             sent["content-length"] = str(length)
         until_s = time.monotonic() + self._deadline_s

@@ -26,6 +26,7 @@ GATES = {
     "okng-web.service": 15,
     "okng-workshop.service": 15,
     "okng-sync.service": 15,
+    "okng-sync-watch.service": 17,  # the trial of a model runs in it, with the devices and kernels that takes
     "okng-opcua.service": 15,
     "okng-mqtt.service": 15,
     "okng-kiosk.service": 40,
@@ -67,6 +68,7 @@ SLICES = {
     "okng-web": "office",
     "okng-workshop": "office",
     "okng-sync": "office",
+    "okng-sync-watch": "office",
     "okng-opcua": "office",
     "okng-mqtt": "office",
 }
@@ -176,6 +178,7 @@ def test_only_four_processes_write_outside_the_run_folder() -> None:
     writes = {unit.name: settings_of(unit)["ReadWritePaths"] for unit in PROCESSES}
     assert writes.pop("okng-records.service") == ["/run/okng /var/lib/okng/store -/var/lib/okng/backup"]
     assert writes.pop("okng-sync.service") == ["/run/okng /var/lib/okng/bundles /var/lib/okng/sync"]
+    assert writes.pop("okng-sync-watch.service") == ["/run/okng /var/lib/okng/bundles /var/lib/okng/sync"]
     assert writes.pop("okng-workshop.service") == ["/run/okng /var/lib/okng/workshop /etc/okng /run/media/okng"]
     assert writes.pop("okng-web.service") == ["/run/okng /var/lib/okng/web"]  # the key of its cookies
     assert set(map(tuple, writes.values())) == {("/run/okng",)}
