@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..bus.clock import SECOND, now_ns
-from ..bus.errors import OkngError
+from ..bus.errors import Fault, OkngError
 from ..bus.messages import BundleAt, Job, JobOrder, JobPhase, JobReport
 from .inspector import Inspector
 
@@ -126,6 +126,16 @@ class Bench:
         self._beside = None
         if self.is_steady:
             self._tidy()
+
+    def keep_warm(self) -> None:
+        """Keep the last good one as fit as the one that judges, while no frame waits."""
+        made = self.last_good
+        if made is None or made is self.active:
+            return
+        try:
+            made.turn()
+        except Fault as error:
+            self.forget_last_good(str(error))
 
     def forget_last_good(self, why: str) -> None:
         """The model before is not kept any longer."""

@@ -263,6 +263,7 @@ class _Loop:
         """Keep the models fit while nothing is to be judged. False: one failed and cannot be had any more."""
         try:
             self._bench.active.turn()
+            self._bench.keep_warm()
         except Fault as error:
             log.exception("a model cannot be had any more")
             self._heartbeat.health = Health.FAULT

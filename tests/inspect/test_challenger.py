@@ -261,7 +261,7 @@ def test_an_older_order_is_passed_over_and_none_ends_the_trial(judge: Judge, mon
     assert judge.challenger.looks
     judge.challenger.follow(judge.rig.trial("keen", Role.NONE))
     judge.turn()
-    assert not judge.challenger.looks
+    assert not judge.state().ready
     assert judge.state().at_hand == (judge.job.model,)
     monkeypatch.setattr(challenger_file, "FORGOTTEN_NS", 0)
     judge.challenger.follow(old)

@@ -21,10 +21,12 @@ from okng.bus.channel import (
     sync_address,
 )
 from okng.bus.clock import MS, now_ns
+from okng.bus.heartbeat import Pulse
 from okng.bus.ladder import ChallengerOrder, ChallengerState, Compared, Role
 from okng.bus.messages import Health, InspectState, Job, JobOrder, PastModel
 from okng.bus.part import Outcome, Verdict
 from okng.inspect.job import job_of
+from okng.inspect.standby import STANDBY
 
 from .trial_rig import BETWEEN, GOOD, POISON, Rig, poisoned, until
 
@@ -202,7 +204,7 @@ def test_a_model_on_trial_that_two_processes_died_with_is_not_loaded_by_the_thir
     for died in range(3):
         process = box.start()
         said = len(box.states)
-        assert box.until(lambda said=said: box.goes_by(box.job, said))  # type: ignore[misc]
+        assert box.until(lambda said=said: box.goes_by(box.job, said))
         state = box.tries("keen", Role.CANARY)
         assert state.ready == (died < 2)
         if died == 2:
@@ -240,3 +242,31 @@ def test_one_that_gives_nan_in_the_shadow_is_dropped_and_no_verdict_differs(box:
     assert box.compared
     assert box.until(lambda: "NaN" in box.trials[-1].trouble), box.trials[-1]
     assert not box.trials[-1].ready
+
+
+def test_the_standby_has_the_canary_too_and_goes_on_with_both_words(box: Box) -> None:
+    judge = box.start()
+    assert box.until(lambda: box.goes_by(box.job))
+    standby = box.start()
+    pulse = Pulse(box.rig.run_dir)
+
+    def stands_by() -> bool:
+        beat = pulse.beats().get(STANDBY)
+        return beat is not None and beat.pid == standby.pid and beat.health is Health.READY
+
+    assert box.until(stands_by)
+    box.tries("keen", Role.CANARY)
+    held = box.rig.run_dir / "carried.json"
+    assert box.until(lambda: held.read_text(encoding="ascii").count(box.keen) == 2), "both have written it down"
+    box.until(lambda: False, 1.0)  # and have loaded it
+    seat = box.trials[-1].judge_ns
+    judge.kill()
+    judge.wait(10)
+    said = len(box.trials)
+    assert box.until(lambda: any(each.ready and each.judge_ns > seat for each in box.trials[said:]), 5)
+    number, _ = box.part(BETWEEN)
+    assert until(lambda: number in box.verdicts)
+    assert (box.verdicts[number].outcome, box.verdicts[number].model) == (Outcome.NG, box.plain)
+    box.swap()
+    assert box.until(lambda: box.goes_by(box.job))
+    pulse.close()

@@ -232,7 +232,8 @@ class Asked:
         self.station.allow(())
         read = ReadJob(JOB, ("not commissioned",), bundles=bundles)
         self.desk = JobDesk(JobTable(1, read, frozenset({1}), lambda number: read), run_dir)
-        self.models, self.why, self.told = (OLD, NEW), "", 0
+        self.models: tuple[str, ...] = (OLD, NEW)
+        self.why, self.told = "", 0
         handler = swap_handler(self.station, self.desk, lambda job, at: AtHand(self.models, self.why), self.tell)
         self.asks = Desk("io", {"model.swap": handler})
 

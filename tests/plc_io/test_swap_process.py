@@ -24,7 +24,8 @@ class Swapping:
     """A line whose inspect has two models at hand."""
 
     def __init__(self, line: Line) -> None:
-        self.line, self.at_hand = line, (JOB.model, NEW)
+        self.line = line
+        self.at_hand: tuple[str, ...] = (JOB.model, NEW)
         self.orders: list[JobOrder] = []
         self.ear = Subscriber([io_address(line.run_dir)], (JobOrder,))
 
@@ -84,12 +85,12 @@ def test_models_are_swapped_back_and_forth_while_parts_come(line: Line) -> None:
             before = len(line.box.of(StationState))
             answer = box.ask(old, new)
             assert answer.done, answer.detail
-            line.until("the order", lambda new=new: box.turn() and box.orders[-1].job.model == new)  # type: ignore[misc]
+            line.until("the order", lambda new=new: box.turn() and box.orders[-1].job.model == new)
             assert box.orders[-1].since_ns == answer.body["since_ns"] > now_ns() - 10**9
             number += 1
             trigger, block = box.part(number)
             assert block[6] == WireCode.OK, (turn, trigger.at_ns - answer.body["since_ns"])
-            line.until("its moment", lambda at=answer.body["since_ns"]: now_ns() > at)  # type: ignore[misc]
+            line.until("its moment", lambda at=answer.body["since_ns"]: now_ns() > at)
             number += 1
             trigger, block = box.part(number, new)
             assert trigger.at_ns >= answer.body["since_ns"]
