@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from flask import Flask, Response, jsonify, render_template_string, request
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
@@ -67,6 +67,11 @@ def add_answers(app: Flask) -> None:
     def lost(error: StoreLost) -> Response:
         log.warning("store: %s", error)
         return busy("the store does not answer", AGAIN_S, 503)
+
+    @app.errorhandler(DataError)
+    def no_value(_error: DataError) -> Response:
+        """A NUL in an address, or a number beyond 64 bits: no database holds it."""
+        return problem(400, "expected text without NUL, and numbers within 64 bits")
 
     @app.errorhandler(PoolTimeout)
     @app.errorhandler(OperationalError)

@@ -9,7 +9,7 @@ from spectree import SpecTree
 from . import shelf
 from .access import box, for_boxes
 from .answers import busy, problem
-from .blobs import BadBlob
+from .blobs import BadBlob, NotWhole
 from .folder_blobs import FolderBlobs
 from .folder_views import add_folder
 from .service import Service
@@ -115,6 +115,8 @@ def add_blobs(views: Blueprint, spec: SpecTree, service: Service) -> None:
         given = _given(Done)
         try:
             size = shelf.done(service, box() or "", given.sha256, given.upload)
+        except NotWhole as error:
+            return problem(409, str(error))
         except BadBlob as error:
             return problem(422, str(error))
         if size is None:

@@ -17,11 +17,15 @@ VALID_S = 900
 """How long a signed address holds."""
 CHUNK = 1 << 20
 
-__all__ = ["CHUNK", "PART", "VALID_S", "BadBlob", "BlobStore", "Put", "StoreLost", "open_blobs", "parts_of"]
+__all__ = ["CHUNK", "PART", "VALID_S", "BadBlob", "BlobStore", "NotWhole", "Put", "StoreLost", "open_blobs", "parts_of"]
 
 
 class BadBlob(Refused):
-    """What lies in the store is not what its key says, or was never sent whole."""
+    """What lies in the store is not what its key says."""
+
+
+class NotWhole(Refused):
+    """Parts of a blob are still lacking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class BlobStore(Protocol):
         ...
 
     def complete(self, box: str, sha256: str, size: int, upload: str) -> None:
-        """Put the parts together. BadBlob: they lack, or are not what the hash says; what was sent is thrown away."""
+        """Put the parts together. NotWhole: some lack; BadBlob: the hash is another, all is thrown away."""
         ...
 
     def abort(self, box: str, sha256: str, upload: str) -> None:

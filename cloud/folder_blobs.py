@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from ..bus.errors import StoreLost
-from .blobs import CHUNK, PART, VALID_S, BadBlob, Put, parts_of
+from .blobs import CHUNK, PART, VALID_S, BadBlob, NotWhole, Put, parts_of
 from .settings import FleetSettings
 
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -72,7 +72,7 @@ class FolderBlobs:
         """See `BlobStore`."""
         found = self.parts(box, sha256, upload)
         if found is None or sorted(found) != list(range(1, parts_of(size) + 1)):
-            raise BadBlob(f"{sha256}: expected {parts_of(size)} parts, found {sorted(found or {})}")
+            raise NotWhole(f"{sha256}: expected {parts_of(size)} parts, found {sorted(found or {})}")
         folder = self._parts(box, upload)
 
         def chunks() -> Iterator[bytes]:

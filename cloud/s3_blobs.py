@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..bus.errors import BadSettings, StoreLost
-from .blobs import CHUNK, VALID_S, BadBlob, Put, parts_of
+from .blobs import CHUNK, VALID_S, BadBlob, NotWhole, Put, parts_of
 from .settings import FleetSettings, s3_keys
 
 _MISSING = {"404", "NoSuchKey", "NotFound", "NoSuchUpload"}
@@ -127,7 +127,7 @@ class S3Blobs:
         found, key = self.parts(box, sha256, upload), _staged(box, sha256)
         if found is not None:
             if sorted(found) != list(range(1, parts_of(size) + 1)):
-                raise BadBlob(f"{sha256}: expected {parts_of(size)} parts, found {sorted(found)}")
+                raise NotWhole(f"{sha256}: expected {parts_of(size)} parts, found {sorted(found)}")
             parts = [{"PartNumber": number, "ETag": found[number]} for number in sorted(found)]
             with _translated(sha256):
                 self._client.complete_multipart_upload(

@@ -4,6 +4,7 @@ A secret is never written here: a key names a file that its owner alone may read
 (`credential:NAME`, see `bus/credential.py`). Relative paths are counted from the file.
 """
 
+import contextlib
 import os
 import re
 import stat
@@ -73,8 +74,6 @@ class DatabaseOptions(_Part):
             raise ValueError("database.url: expected sqlite:///file or postgresql://user@host/name") from None
         if url.get_backend_name() not in ("sqlite", "postgresql"):
             raise ValueError("database.url: expected sqlite:///file or postgresql://user@host/name")
-        if url.password is not None or "password" in url.query:
-            raise ValueError("database.url: holds a password: expected it in the file of password_file")
         if url.get_backend_name() == "sqlite" and not url.database:
             raise ValueError("database.url: expected a file: sqlite:///fleet.db")
         return self
@@ -224,11 +223,23 @@ def read_fleet_settings(file: Path) -> FleetSettings:
         raise BadSettings(f"{file}: {error.strerror}: expected the settings of the fleet service") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadSettings(f"{file}: no TOML: {error}") from error
+    _no_password(file, said)
     try:
         FleetSettings.model_validate(said)
         return FleetSettings.model_validate(_rooted(said, file.absolute().parent))
     except ValidationError as error:
         raise BadSettings(complain(file, error)) from error
+
+
+def _no_password(file: Path, said: dict[str, Any]) -> None:
+    """Before anything else, for a complaint about another key would show it. BadSettings."""
+    section = said.get("database")
+    text = section.get("url") if isinstance(section, dict) else None
+    if isinstance(text, str):
+        with contextlib.suppress(sa.exc.ArgumentError, ValueError):
+            url = sa.make_url(text)
+            if url.password is not None or "password" in url.query:
+                raise BadSettings(f"{file}: database.url: holds a password: expected it in the file of password_file")
 
 
 def _rooted(said: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from .database import writing
 from .deeds import note
 from .people import checked, sign_out_everywhere
 from .provider import NotLetIn, Provider
+from .said import cleaned
 from .service import Service
 from .settings import PeopleOptions
 from .tables import Person
@@ -71,7 +72,7 @@ def _add_local(views: Blueprint, service: Service) -> None:
     @open_to_all
     def local() -> AnyResponse:
         """Name and password of a local person."""
-        name, password = request.form.get("name", "").strip().lower(), request.form.get("password", "")
+        name, password = cleaned(request.form.get("name", "").strip().lower()), request.form.get("password", "")
         with writing(service.engine) as db:
             wait = limits.count(db, f"sign-in:{request.remote_addr}", options.sign_ins_a_minute) or limits.count(
                 db, f"sign-in-as:{name[:63]}", options.sign_ins_a_minute
