@@ -63,7 +63,7 @@ HELD_BY: dict[str, str | set[str]] = {
     "gpiod": "plc_io",
     "asyncua": "plc_io",
     "paho": "plc_io",
-    "cryptography": {"plc_io", "identity", "fleet", "cloud"},
+    "cryptography": {"plc_io", "identity", "fleet", "cloud", "models.vouched"},
     "apsw": "records",
     "weasyprint": "webui",
     "pyarrow": {"records", "cloud"},
@@ -117,7 +117,7 @@ NOT_CODE = {
     "demo-out",
     "node_modules",
 }
-HEAVY = ("numpy", "cv2", "flask", "onnxruntime", "onnx", "torch", "harvesters", "apsw")
+HEAVY = ("numpy", "cv2", "flask", "onnxruntime", "onnx", "torch", "harvesters", "apsw", "mlflow")
 
 
 def code_files(root: Path) -> list[Path]:
@@ -186,6 +186,43 @@ def broken_walls(root: Path) -> list[str]:
                 bad.append(f"{me}: {head} belongs to {', '.join(sorted(holders(head)))}")
             if room in KEPT_OUT.get(head, set()):
                 bad.append(f"{me}: {head} stays out of {room}")
+    return bad
+
+
+NEVER_REACHED: dict[str, set[str]] = {
+    "mlflow": {"training", "appliance"},
+    "ray": {"training", "appliance"},
+    "optuna": {"training", "appliance"},
+}
+"""Libraries of the training side, and the rooms that may come upon them: no process of a box does, by whatever way."""
+
+
+def reached(root: Path) -> list[str]:
+    """Files of the box from which a library of the training side can be reached, over any number of imports."""
+    files = {dotted(root, file).removesuffix(".__init__"): (room, file) for room, file in shipped_files(root)}
+    leads: dict[str, set[str]] = {}
+    holds: dict[str, set[str]] = {}
+    for name, (_, file) in files.items():
+        for said, _ in imported(root, file):
+            head, _, rest = said.partition(".")
+            if head in NEVER_REACHED:
+                holds.setdefault(name, set()).add(head)
+            if head == "okng":
+                # `from .a import b` names a file a.b, or something in the file a.
+                leads.setdefault(name, set()).update({rest, rest.rpartition(".")[0]} & files.keys())
+    bad = []
+    for name, (room, _) in sorted(files.items()):
+        seen, waiting = {name}, [name]
+        while waiting:
+            new = leads.get(waiting.pop(), set()) - seen
+            seen |= new
+            waiting += new
+        found = {(library, by) for by in seen for library in holds.get(by, set())}
+        bad += [
+            f"{name} reaches {library} by {by}"
+            for library, by in sorted(found)
+            if room and room not in NEVER_REACHED[library]
+        ]
     return bad
 
 
@@ -268,6 +305,7 @@ def named_places(root: Path) -> list[str]:
 
 WALLS: list[Callable[[Path], list[str]]] = [
     broken_walls,
+    reached,
     bare_imports,
     busy_inits,
     unshipped,
@@ -327,6 +365,8 @@ broken_walls  settings.py           import torch                            sett
 broken_walls  models/thing.py       if TYPE_CHECKING:\n import onnx         onnx belongs to training
 broken_walls  plc_io/thing.py       import numpy as np                      numpy stays out of plc_io
 broken_walls  bus/thing.py          import cv2                              cv2 stays out of bus
+reached       fleet/thing.py        import mlflow                           fleet.thing reaches mlflow by fleet.thing
+reached       inspect/thing.py      def f():\n import mlflow.client        inspect.thing reaches mlflow by inspect.thing
 bare_imports  tests/test_x.py       import camera.frame                     tests.test_x: bare import of camera.frame
 bare_imports  webui/thing.py        from records import read                webui.thing: bare import of records.read
 bare_imports  bench/line.py         from inspect import thing               bare import of inspect.thing
@@ -373,6 +413,14 @@ def test_a_breach_is_found(small_house: Path, wall: str, where: str, text: str, 
 def test_what_is_allowed_is_not_found(small_house: Path, where: str, text: str) -> None:
     (small_house / where).write_text(text)
     assert [found for wall in WALLS for found in wall(small_house)] == []
+
+
+def test_a_library_of_the_training_side_is_found_over_any_number_of_imports(small_house: Path) -> None:
+    (small_house / "training/deep.py").write_text("def f():\n    from mlflow.tracking import MlflowClient\n")
+    (small_house / "training/middle.py").write_text("from .deep import f\n")
+    (small_house / "workshop/thing.py").write_text("from ..training import middle\n")
+    (small_house / "appliance/thing.py").write_text("from ..training import middle\n")
+    assert reached(small_house) == ["workshop.thing reaches mlflow by training.deep"]
 
 
 def test_a_browser_that_comes_before_the_loops_is_found() -> None:
