@@ -106,7 +106,8 @@ def _back(
         state.trouble = f"the line does not go back to {swap.to[:12]} yet: {answer.detail}"
     if not line.swap_asked and now_ns - state.asked_ns >= _AGAIN_NS:
         state.asked_ns = now_ns
-        line.ask_swap(_body(box, station, swap), now_ns)
+        # What judges now must not go on: where the other one is not at hand READY is off until it is.
+        line.ask_swap({**_body(box, station, swap), "wait": True}, now_ns)
     return ladder
 
 

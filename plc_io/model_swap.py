@@ -28,7 +28,8 @@ Whoever is killed between two of these steps, one model decides, the same for io
 - the whole box: all come up with what the slot says.
 
 Back to the last good one goes the same way, with the slot first: 8 before 2. Whoever starts again meanwhile comes up
-with the last good one, which is what is wanted; the word that holds is io's, for both.
+with the last good one, which is what is wanted; the word that holds is io's, for both. There inspect need not be ready
+("wait"): the model that judges must not go on, so READY is off until the other one is loaded.
 """
 
 from dataclasses import dataclass

@@ -164,8 +164,11 @@ class _Io:
     def _at_hand(self, job: Job, at: int) -> AtHand:
         return AtHand(*self._watch.at_hand(job, at))
 
-    def _swapped(self, at: int) -> None:
+    def _swapped(self, at: int, ready: bool) -> None:
         job = self.station.job
+        if not ready:
+            self._watch.follow(self.station.job_number, job)
+            self._look(at)  # READY is off until inspect has it
         _LOG.info("model %.12s judges what is triggered from now on: %s %s", job.model, job.recipe, job.revision)
         self._flush(at)
 

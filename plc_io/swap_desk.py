@@ -29,13 +29,15 @@ def swap_handler(
     station: Station | BeltStation,
     desk: JobDesk,
     at_hand: Callable[[Job, int], AtHand],
-    told: Callable[[int], None],
+    told: Callable[[int, bool], None],
 ) -> Handler:
     """Answer `model.swap`: {"job", "recipe", "from_model", "to_model", "folder"}.
 
     recipe: its revision. from_model, to_model: `Job.model` before and after. folder: where the new bundle lies. Where
-    the job has several bundles, also "replaces" and "bundle", the digests of the old one and the new one.
-    at_hand: what inspect has ready for a job, now. told: the order goes out before the asker has its answer.
+    the job has several bundles, also "replaces" and "bundle", the digests of the old one and the new one. "wait": true
+    where the model that judges must not go on: inspect need not be ready, READY is off until it is.
+    at_hand: what inspect has ready for a job, now. told: the order goes out before the asker has its answer; whether
+    inspect is ready.
     """
 
     def swap(ask: Ask) -> dict[str, Any]:
@@ -45,13 +47,16 @@ def swap_handler(
         old, new = _digest(ask, "from_model", ""), _digest(ask, "to_model", "")
         place = Place(_digest(ask, "replaces", old), _digest(ask, "bundle", new), _text(ask, "folder"))
         revision, at = _text(ask, "recipe"), now_ns()
-        job = station.job
+        job, ready, wait = station.job, True, ask.body.get("wait", False)
+        if not isinstance(wait, bool):
+            raise Refused(f"model.swap: wait = {str(wait)[:80]!r}: expected true or false")
         if number != station.job_number:
             raise Refused(f"model.swap: job {number}: expected {station.job_number}, which is active")
         if job.model != new:
             desk.check_swap(number, job, place)
             found = at_hand(job, at)
-            if new not in found.models:
+            ready = new in found.models
+            if not ready and not wait:
                 has = ", ".join(f"{each[:12]}" for each in found.models) or "nothing"
                 why = found.why_not or f"it has {has} at hand for this job"
                 raise Refused(f"model.swap: inspect is not ready with model {new[:12]}: {why}")
@@ -60,7 +65,7 @@ def swap_handler(
             raise Refused(f"model.swap: {refusal}")
         if station.job is not job:
             desk.swapped(number, job, station.job, place)
-            told(at)
+            told(at, ready)
         return {"since_ns": station.jobs.swaps.since_ns, "from_model": old, "to_model": new}
 
     return swap

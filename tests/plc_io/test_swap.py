@@ -233,12 +233,12 @@ class Asked:
         read = ReadJob(JOB, ("not commissioned",), bundles=bundles)
         self.desk = JobDesk(JobTable(1, read, frozenset({1}), lambda number: read), run_dir)
         self.models: tuple[str, ...] = (OLD, NEW)
-        self.why, self.told = "", 0
+        self.why, self.told, self.ready = "", 0, True
         handler = swap_handler(self.station, self.desk, lambda job, at: AtHand(self.models, self.why), self.tell)
         self.asks = Desk("io", {"model.swap": handler})
 
-    def tell(self, at: int) -> None:
-        self.told += 1
+    def tell(self, at: int, ready: bool) -> None:
+        self.told, self.ready = self.told + 1, ready
 
     def ask(self, **change: Any) -> Answer:
         body = {"job": 1, "recipe": JOB.revision, "from_model": OLD, "to_model": NEW, "folder": "/new"}
@@ -295,6 +295,9 @@ def test_inspect_that_is_not_ready_with_it_is_a_refusal(tmp_path: Path) -> None:
     asked.models, asked.why = (), "inspect has a fault"
     assert "inspect is not ready with model 111111111111: inspect has a fault" in asked.ask().detail
     assert asked.station.job == JOB
+    assert "wait = 'yes': expected true or false" in asked.ask(wait="yes").detail
+    assert asked.ask(wait=True).done, "the model that judges must not go on: it is waited for with READY off"
+    assert (asked.station.job, asked.told, asked.ready) == (SWAPPED, 1, False)
 
 
 class Said:

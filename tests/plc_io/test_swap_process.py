@@ -27,6 +27,8 @@ class Swapping:
         self.line = line
         self.at_hand: tuple[str, ...] = (JOB.model, NEW)
         self.orders: list[JobOrder] = []
+        self.slow = False
+        """inspect has not loaded what is ordered yet."""
         self.ear = Subscriber([io_address(line.run_dir)], (JobOrder,))
 
     def turn(self) -> bool:
@@ -35,13 +37,14 @@ class Swapping:
         self.line.box.inspect.send(said)
         while (order := self.ear.receive(0)) is not None:
             self.orders.append(order)
-            self.line.box.job = order.job
+        if self.orders and not self.slow:
+            self.line.box.job = self.orders[-1].job
         return True
 
-    def ask(self, old: str, new: str, ask: Ask | None = None) -> Answer:
+    def ask(self, old: str, new: str, **more: object) -> Answer:
         """Ask as sync does, in a thread, while everybody moves."""
         body: dict[str, Any] = {"job": 1, "recipe": JOB.revision, "from_model": old, "to_model": new, "folder": "/new"}
-        ask = ask or Ask(new_id(), "model.swap", "sync", "", "", body)
+        ask = Ask(new_id(), "model.swap", "sync", "", "", body | more)
         found: list[Answer | None] = []
         thread = threading.Thread(target=lambda: found.append(ask_once(self.line.run_dir, "io", ask)))
         thread.start()
@@ -129,3 +132,14 @@ def test_what_inspect_has_not_got_ready_is_refused(line: Line) -> None:
         assert answer.detail.startswith("model.swap: inspect is not ready with model 111111111111: it has ffffffffffff")
         assert box.orders[-1].job == JOB
         assert Status.READY in line.plc.status()
+
+        # One that must not judge on gives way all the same, and READY is off until inspect has the other one.
+        box.slow = True
+        assert box.ask(JOB.model, NEW, wait=True).done
+        line.until("READY off", lambda: box.turn() and Status.READY not in line.plc.status(), 0.5)
+        line.during(0.3)
+        states = [each for each in line.box.of(StationState) if isinstance(each, StationState)]
+        assert any(each.reasons[0].startswith("inspect has another job than io") for each in states if each.reasons)
+        box.slow = False
+        line.until("READY", lambda: box.turn() and Status.READY in line.plc.status())
+        assert box.orders[-1].job == SWAPPED
