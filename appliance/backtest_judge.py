@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bus.errors import BadPicture, BadRecipe, OkngError
-from ..bus.part import Verdict
+from ..bus.part import Outcome, Verdict
 from ..fleet.options import SyncOptions
 from ..fleet.stores import BlobStore, open_store
 from ..inspect.inspector import Inspector
@@ -138,7 +138,7 @@ class BothJudges:
             "before_score": _share(before),
             "after_score": _share(after),
             "after_ms": (after.done_ns - after.started_ns) / 1e6,
-            "trouble": "",
+            "trouble": _why(before) or _why(after),
         }
 
     def close(self) -> None:
@@ -166,6 +166,11 @@ class BothJudges:
 
 def _share(verdict: Verdict) -> float:
     return verdict.score / verdict.threshold if verdict.threshold else verdict.score
+
+
+def _why(verdict: Verdict) -> str:
+    """Why a picture was not judged; empty: it was."""
+    return "; ".join(verdict.reasons)[:500] or "unjudged" if verdict.outcome is Outcome.UNJUDGED else ""
 
 
 def _files(folder: Path) -> dict[str, bytes]:

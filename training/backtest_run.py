@@ -6,8 +6,9 @@ dictionaries of text and numbers, so that nothing here knows pictures or models.
 
 import atexit
 import multiprocessing
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import islice
 from multiprocessing.util import Finalize
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from ..bus.errors import BadSettings
 
 Row = dict[str, Any]
 BATCH = 16
+_REACH_S = 10.0
 _JUDGE: list["Judge"] = []
 
 
@@ -68,14 +70,16 @@ def run_on_ray(
 ) -> Iterator[Row]:
     """Yield what the judge says of each row, in any order, from actors of a Ray cluster (docs.ray.io, Ray Data).
 
-    address: `auto`, `local`, or `ray://HOST:PORT`. workers: actors, each with a judge of its own. The environment of
-    the cluster has okng installed. BadSettings: ray is not installed, or no cluster answers.
+    address: `auto`, `local`, `HOST:PORT` or `ray://HOST:PORT`. workers: actors, each with a judge of its own. The
+    environment of the cluster has okng installed. BadSettings: ray is not installed, or no cluster answers.
     """
     try:
         import ray
         import ray.data
     except ImportError as error:
         raise BadSettings("ray is not installed: pip install 'okng[ray]' in an environment of its own") from error
+    if address not in ("auto", "local"):
+        _reach(address)
     try:
         ray.init(None if address == "local" else address, ignore_reinit_error=True, log_to_driver=False)
     except (ConnectionError, TimeoutError, ValueError, RuntimeError) as error:
@@ -84,7 +88,7 @@ def run_on_ray(
         ray.data.DataContext.get_current().enable_progress_bars = False
         blocks = max(1, min(len(rows), workers * 4))
         found = ray.data.from_items(list(rows), override_num_blocks=blocks).map(
-            _Actor, fn_constructor_args=(make,), concurrency=workers, num_cpus=1
+            _Actor, fn_constructor_args=(make,), compute=ray.data.ActorPoolStrategy(size=workers), num_cpus=1
         )
         for at, row in enumerate(found.iter_rows()):
             yield dict(row)
@@ -93,15 +97,25 @@ def run_on_ray(
         ray.shutdown()
 
 
+def _reach(address: str) -> None:
+    """Ray asks an address where nobody listens again and again, for minutes. BadSettings."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _REACH_S).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise BadSettings(f"--ray {address}: no cluster answers: {error}") from error
+
+
 class _Actor:
-    """A judge inside an actor: made once, then asked row by row."""
+    """A judge inside an actor: made once, then asked row by row, by one thread, which a model belongs to."""
 
     def __init__(self, make: MakeJudge) -> None:
-        self._judge = make()
+        self._thread = ThreadPoolExecutor(1)
+        self._judge = self._thread.submit(make).result()
         atexit.register(self._judge.close)
 
     def __call__(self, row: Row) -> Row:
-        return self._judge(row)
+        return self._thread.submit(self._judge, row).result()
 
 
 def _begin(make: MakeJudge) -> None:
