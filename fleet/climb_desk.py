@@ -157,11 +157,11 @@ class ClimbDesk:
         watch = self._climb.rules.challengers.get(recipe)
         if watch is None or watch.bundle != bundle:
             return {"differing": [], "bound": None, "checked": 0, "beside": {}}
-        bound = escape_bound(watch.ng_checked) if not watch.escapes else None
+        bound = escape_bound(watch.checked) if not watch.escapes else None
         return {
             "differing": [asdict(one) for one in watch.differing[: -MOST_SHOWN - 1 : -1]],
             "bound": bound,
-            "checked": watch.ng_checked,
+            "checked": watch.checked,
             "beside": watch.told(),
         }
 

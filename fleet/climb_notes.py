@@ -15,7 +15,7 @@ from .rollback import Figures
 log = logging.getLogger(__name__)
 FILE = "beside.json"
 MOST_BYTES = 32 << 20
-_COUNTS = ("parts", "ng", "champion_judged", "champion_ng", "challenger_ng", "ng_checked", "escapes")
+_COUNTS = ("parts", "ng", "champion_judged", "champion_ng", "challenger_ng")
 
 
 def write_notes(folder: Path, challengers: dict[str, ChallengerWatch], champions: dict[str, ChampionWatch]) -> None:
@@ -70,13 +70,14 @@ def _challenger(one: ChallengerWatch) -> dict[str, Any]:
         "figures": asdict(one.figures),
         "budget_ms": one.budget_ms,
         "counts": {name: getattr(one, name) for name in _COUNTS},
+        "agreed": [list(place) for place in one.agreed],
         # What people have said is asked of the ledger again: the test of who is right begins anew with it.
         "differing": [asdict(part) | {"counted": False} for part in one.differing],
     }
 
 
 def _read_challenger(said: dict[str, Any]) -> ChallengerWatch:
-    counts = {name: int(said["counts"][name]) for name in _COUNTS} | {"ng_checked": 0, "escapes": 0}
+    counts = {name: int(said["counts"][name]) for name in _COUNTS}
     known = {one.name for one in fields(Differing)}
     return ChallengerWatch(
         str(said["bundle"]),
@@ -84,6 +85,7 @@ def _read_challenger(said: dict[str, Any]) -> ChallengerWatch:
         Figures(**said["figures"]),
         float(said["budget_ms"]),
         **counts,
+        agreed={(int(part), int(at_ns)): "" for part, at_ns in said["agreed"]},
         differing=[
             Differing(**{name: value for name, value in one.items() if name in known}) for one in said["differing"]
         ],

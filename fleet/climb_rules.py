@@ -88,12 +88,13 @@ class Rules:
 
     def asked(self) -> list[tuple[int, int]]:
         """Parts whose label is wanted."""
-        return [
-            (one.part, one.at_ns)
-            for watch in self.challengers.values()
-            for one in watch.differing
-            if one.truth not in ("good", "defect")
-        ]
+        sure = ("good", "defect")
+        wanted = []
+        for watch in self.challengers.values():
+            wanted += [place for place, truth in watch.agreed.items() if truth not in sure]
+            # Last, and so never cut off: on these the test of who is right goes by.
+            wanted += [(one.part, one.at_ns) for one in watch.differing if one.truth not in sure]
+        return wanted
 
     def labelled(self, judged: Iterable[Judged]) -> dict[str, Finding]:
         """What people have said of differing parts."""
@@ -105,6 +106,8 @@ class Rules:
                 if known is not None:
                     part.seq, part.taken_at = known.seq, known.taken_at
                     part.picture_kept, part.truth = known.picture_kept, known.truth
+            for place in watch.agreed.keys() & by_part.keys():
+                watch.agreed[place] = by_part[place].truth
             if (said := watch.judge()) is not None:
                 found.setdefault(watch.bundle, said)
         return found

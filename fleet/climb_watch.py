@@ -51,10 +51,8 @@ class ChallengerWatch:
     champion_judged: int = 0
     champion_ng: int = 0
     challenger_ng: int = 0
-    ng_checked: int = 0
-    """Parts that people called defects."""
-    escapes: int = 0
-    """Of these the challenger called OK."""
+    agreed: dict[tuple[int, int], str] = field(default_factory=dict)
+    """Parts by number and moment that both called NG, the newest, and what people said of each; empty: nothing yet."""
     differing: list[Differing] = field(default_factory=list)
     """The newest, the oldest first."""
     _sprt: Sprt = field(init=False)
@@ -71,6 +69,16 @@ class ChallengerWatch:
     def reject_rate(self) -> float:
         """The champion's, 0..1."""
         return self.champion_ng / self.champion_judged if self.champion_judged else 0.0
+
+    @property
+    def checked(self) -> int:
+        """Parts that people called defects, of those that either called NG."""
+        return sum(truth == "defect" for truth in (*self.agreed.values(), *(one.truth for one in self.differing)))
+
+    @property
+    def escapes(self) -> int:
+        """Of these the challenger called OK."""
+        return sum(one.truth == "defect" and one.challenger == Outcome.OK for one in self.differing)
 
     def budget(self, budget_ms: float) -> None:
         """What inspect allows it, once that is known."""
@@ -98,6 +106,10 @@ class ChallengerWatch:
             differ = champion != challenger
             if differ:
                 self._note(one)
+            elif challenger == Outcome.NG:
+                self.agreed[one.part, one.at_ns] = ""
+                if len(self.agreed) > MOST_DIFFERING:
+                    del self.agreed[next(iter(self.agreed))]
             found.append(self._raw.add(differ=differ))
             found.append(self._rejects(reject=challenger == Outcome.NG))
         return worst(found)
@@ -133,9 +145,6 @@ class ChallengerWatch:
             one.counted = True
             wanted = Outcome.OK if one.truth == "good" else Outcome.NG
             found.append(self._sprt.add(challenger_wrong=one.challenger != wanted))
-            if one.truth == "defect":
-                self.ng_checked += 1
-                self.escapes += one.challenger == Outcome.OK
         return worst(found)
 
     def told(self) -> dict[str, Any]:
@@ -148,6 +157,7 @@ class ChallengerWatch:
             "differing": len(self.differing),
             "judged": self._sprt.judged,
             "challenger_wrong": self._sprt.mistaken,
+            "checked": self.checked,
             "escapes": self.escapes,
             "worst_ms": round(self._slow.worst_ms, 2),
             "budget_ms": self.budget_ms,

@@ -49,7 +49,7 @@ def ladder_views(web: Web) -> Blueprint:
             bundle=bundle,
             parts=[_part(one, thumbs) for one in parts],
             beside=answer.body.get("beside", {}),
-            bound=answer.body.get("bound"),
+            bound=_percent(answer.body.get("bound")),
             checked=answer.body.get("checked", 0),
         )
 
@@ -119,8 +119,15 @@ def _bundle(one: dict[str, Any], recipe: dict[str, Any]) -> dict[str, Any]:
         "at": CLIMB.index(one["rung"]) if one["rung"] in CLIMB else -1,
         "why": ladder_words(one["reason"]) if one["reason"] else "",
         "most": most,
-        "shown": f"{one['name']} {one['version']}".strip() or one["bundle"][:12],
+        "shown": f"{one['name']} {one['version']}".strip(),
     }
+
+
+def _percent(share: Any) -> str:
+    """A share as a percentage that people read; empty: there is none."""
+    if not isinstance(share, float):
+        return ""
+    return f"{100 * share:.0f}" if share >= 0.1 else f"{100 * share:.2g}"
 
 
 def _part(one: dict[str, Any], thumbs: dict[str, str]) -> dict[str, Any]:
