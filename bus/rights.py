@@ -127,6 +127,7 @@ COMMANDS: dict[str, Command] = {
         token__end="api.token",
         webhook__set="api.token",
         webhook__reached="",
+        webhook__dead="",
     ),
     **_of(
         "shift",

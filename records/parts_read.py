@@ -12,7 +12,19 @@ from .read import LedgerReader, condition
 MOST = 1000
 COLUMNS = (
     *("seq", "part", "station", "taken_at", "outcome", "verdict", "action", "why", "reasons", "defects"),
-    *("score", "threshold", "recipe", "revision", "model", "camera", "missed", "serial", "delivery", "confirmed"),
+    *(
+        "score",
+        "threshold",
+        "recipe",
+        "revision",
+        "model",
+        "camera",
+        "missed",
+        "serial",
+        "lot",
+        "delivery",
+        "confirmed",
+    ),
     *("triggered_ns", "published_ns", "picture_sha256", "picture_kept", "recovered", "codes", "measures", "stored_at"),
 )
 

@@ -11,6 +11,7 @@ from ..bus.rights import KEEPER
 from .audit import audit_problems
 from .golden import BY_STUDY
 from .people_rows import AuditRow as AuditRow
+from .people_rows import DeadLetter as DeadLetter
 from .people_rows import Drawing as Drawing
 from .people_rows import Escape as Escape
 from .people_rows import Golden as Golden
@@ -218,6 +219,11 @@ class PeopleReader:
         """The token of that SHA-256 (hex) that has not ended."""
         found = self._all("select * from token where hash = ? and ended_at is null", [digest])
         return _token(found[0]) if found else None
+
+    def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
+        """What addresses refused for good, the newest first. BadLedger."""
+        found = self._all("select * from dead_letter order by n desc limit ?", [limit])
+        return [DeadLetter(**{**row, "body": json.loads(row["body"])}) for row in found]
 
     def webhooks(self, *, ended: bool = False) -> list[Webhook]:
         """Addresses that are told. ended: also those that are no longer."""

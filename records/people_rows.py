@@ -177,6 +177,20 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event that an address refused for good."""
+
+    n: int
+    webhook: int
+    at: str
+    event: str
+    """Id of the event."""
+    why: str
+    """What the address answered."""
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Study:
     """Persons look at the same parts again and again."""
 

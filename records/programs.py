@@ -19,6 +19,10 @@ The others too, unless the maker may edit users, and so could have any of them a
 """
 
 
+LETTERS_KEPT = 1000
+"""Of each address."""
+
+
 class NewToken(Body):
     """`token.make`."""
 
@@ -50,6 +54,17 @@ class Reached(Body):
     """`webhook.reached`."""
 
     id: int
+    reached: int = Field(ge=0)
+    reached_part: int = Field(default=0, ge=0)
+
+
+class Dead(Body):
+    """`webhook.dead`: an event that the address refuses for good. It is kept, and the next ones go on."""
+
+    id: int
+    event: str = Field(min_length=1, max_length=100)
+    why: str = Field(max_length=500)
+    body: dict[str, Any]
     reached: int = Field(ge=0)
     reached_part: int = Field(default=0, ge=0)
 
@@ -126,11 +141,32 @@ def set_webhook(turn: Turn) -> dict[str, Any]:
 def reach(turn: Turn) -> dict[str, Any]:
     """Note how far a webhook has got. It never goes back."""
     asked = turn.take(Reached)
+    _reached(turn, asked.id, asked.reached, asked.reached_part)
+    return {}
+
+
+def bury(turn: Turn) -> dict[str, Any]:
+    """Keep what an address refuses, and go on behind it. The oldest of an address go where there are too many."""
+    asked = turn.take(Dead)
+    turn.db.execute(
+        "insert into dead_letter (webhook, at, event, why, body) values (?, ?, ?, ?, ?)",
+        (asked.id, turn.at, asked.event, asked.why, as_json(asked.body)),
+    )
+    turn.db.execute(
+        "delete from dead_letter where webhook = ?1 and n <="
+        " (select n from dead_letter where webhook = ?1 order by n desc limit 1 offset ?2)",
+        (asked.id, LETTERS_KEPT),
+    )
+    _reached(turn, asked.id, asked.reached, asked.reached_part)
+    turn.audit("webhook refused", {"webhook": asked.id, "event": asked.event, "answer": asked.why})
+    return {}
+
+
+def _reached(turn: Turn, number: int, journal: int, part: int) -> None:
     turn.db.execute(
         "update webhook set reached = max(reached, ?), reached_part = max(reached_part, ?) where id = ?",
-        (asked.reached, asked.reached_part, asked.id),
+        (journal, part, number),
     )
-    return {}
 
 
 TASKS: dict[str, Task] = {
@@ -138,6 +174,7 @@ TASKS: dict[str, Task] = {
     "token.end": end_token,
     "webhook.set": set_webhook,
     "webhook.reached": reach,
+    "webhook.dead": bury,
 }
 
 

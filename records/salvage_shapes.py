@@ -20,7 +20,7 @@ from .salvage_pages import Value
 RESCUED = (
     *("role", "person", "pepper", "setting", "token", "webhook", "keep", "epoch", "known", "journal"),
     *("part", "trigger", "counter_snapshot", "view", "image_health", "outbox", "label", "review", "drawing", "escape"),
-    *("second_factor", "recovery_code", "second_demand", "outgoing", "floor"),
+    *("second_factor", "recovery_code", "second_demand", "outgoing", "floor", "dead_letter"),
     *("marked", "study", "study_answer", "signature", "given_up", "rows_gone", "epoch_gone"),
 )
 """In this order: people first, and what others refer to before these."""

@@ -6,6 +6,7 @@ A migration is never edited once released: a change is one more string at the en
 from .schema_figures import FIGURES
 from .schema_gallery import GALLERY
 from .schema_keep import KEEP
+from .schema_letters import LETTERS
 from .schema_outgoing import OUTGOING
 from .schema_people import PEOPLE
 from .schema_seal import SEAL
@@ -161,7 +162,19 @@ alter table part add column measures text not null default '[]';  -- JSON list
 """
 """What was measured on each part, with its limits."""
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _VIEWS, _MEASURES, PEOPLE, GALLERY, FIGURES, KEEP, SEAL, SECOND, OUTGOING)
+MIGRATIONS: tuple[str, ...] = (
+    _FIRST,
+    _VIEWS,
+    _MEASURES,
+    PEOPLE,
+    GALLERY,
+    FIGURES,
+    KEEP,
+    SEAL,
+    SECOND,
+    OUTGOING,
+    LETTERS,
+)
 """SQL that takes a file from user_version n to n + 1, for n = 0, 1, ..."""
 VERSION = len(MIGRATIONS)
 """What this okng writes and reads."""

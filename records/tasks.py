@@ -27,7 +27,7 @@ TASKS: Mapping[str, Task] = {
     **programs.TASKS,
     **studies.TASKS,
 }
-PATIENT = frozenset(("journal.add", "journal.state", "ladder.step", "ladder.floor", "webhook.reached"))
+PATIENT = frozenset(("journal.add", "journal.state", "ladder.step", "ladder.floor", "webhook.reached", "webhook.dead"))
 """Of machines that ask again until they are answered: while nothing can be written they get no answer."""
 Stumble = Callable[[LedgerStuck | LedgerDamaged], None]
 

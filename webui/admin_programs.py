@@ -55,12 +55,15 @@ def _back() -> Response:
 def _page(web: Web, wrong: str = "", token: str = "", secret: str = "") -> tuple[str, int]:
     try:
         tokens, webhooks = web.people.tokens(), web.people.webhooks()
+        letters = web.people.dead_letters()
     except BadLedger:
         abort(503)
     made = render_template(
         "admin/programs.html",
         tokens=[one for one in tokens if not one.ended_at],
         webhooks=webhooks,
+        letters=letters,
+        urls={one.id: one.url for one in webhooks},
         rights=list(RIGHTS),
         wrong=wrong,
         token=token,

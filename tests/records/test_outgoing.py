@@ -201,7 +201,7 @@ def test_an_older_ledger_gets_its_streams(tmp_path: Path, maker: ModuleType) -> 
     ledger.close()
     at = schema.MIGRATIONS.index(OUTGOING)
     db = apsw.Connection(str(store / schema.FILE))
-    db.execute("drop table outgoing; drop table sending; drop table floor")
+    db.execute("drop table outgoing; drop table sending; drop table floor; drop table dead_letter")
     db.pragma("user_version", at)
     db.close()
     ledger = Ledger(store, leaving=Leaving())

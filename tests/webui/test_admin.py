@@ -191,6 +191,18 @@ def form_of(page: str) -> dict[str, Any]:
     return fields
 
 
+def test_what_an_address_refused_is_on_the_page_of_programs(client: FlaskClient, people: Any) -> None:
+    assert "were refused" not in text_of(client.get("/admin/programs"))
+    made = people.ask("webhook.set", {"url": "http://127.0.0.1:9/hook", "events": [], "secret": "shared"})
+    letter = {"id": made.body["id"], "event": "journal-7", "why": "it answers 422", "body": {"n": 7}, "reached": 7}
+    assert people.ask("webhook.dead", letter).done
+    page = text_of(client.get("/admin/programs"))
+    assert "Events that were refused" in page
+    assert all(word in page for word in ("journal-7", "it answers 422", "http://127.0.0.1:9/hook"))
+    told = client.get("/api/v1/webhooks/refused").get_json()["rows"]
+    assert [(one["event"], one["body"]) for one in told] == [("journal-7", {"n": 7})]
+
+
 def test_single_settings_are_changed_and_written_into_the_trail(
     client: FlaskClient, workshop: FakeWorkshop, reader: PeopleReader
 ) -> None:

@@ -31,14 +31,18 @@ class Receiver:
 
     def __init__(self) -> None:
         self.got: list[tuple[dict[str, str], bytes]] = []
-        self.status = 204
+        self.taken: list[tuple[dict[str, str], bytes]] = []
+        self.status, self.refuses = 204, b""
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.got.append((dict(self.headers), body))
-                self.send_response(receiver.status)
+                refused = bool(receiver.refuses) and receiver.refuses in body
+                if not refused and receiver.status < 300:
+                    receiver.taken.append(receiver.got[-1])
+                self.send_response(422 if refused else receiver.status)
                 self.end_headers()
 
             def log_message(self, *said: object) -> None:
@@ -122,6 +126,68 @@ def test_a_dead_address_holds_up_no_other(people: Any, web: Web, receiver: Recei
     happens(people, "alarm", "active")
     assert Courier(web).turn() == 1
     assert len(receiver.events()) == 1
+
+
+def test_a_repeat_is_the_same_bytes_under_the_same_key_though_more_has_happened(
+    people: Any, web: Web, receiver: Receiver
+) -> None:
+    hook(people, receiver.url, "alarm")
+    happens(people, "alarm", "active")
+    now = [0.0]
+    courier = Courier(web, clock=lambda: now[0])
+    receiver.status = 503
+    courier.turn()
+    happens(people, "alarm", "acknowledged")
+    now[0] = 2.0
+    receiver.status = 200
+    assert courier.turn() == 1
+    assert courier.turn() == 1
+    keys = [headers["Idempotency-Key"] for headers, _ in receiver.got]
+    assert keys[0] == keys[1] != keys[2]
+    assert [event["event"] for event in receiver.events()] == ["alarm.active", "alarm.active", "alarm.acknowledged"]
+    ids = [event["id"] for event in receiver.events()]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_an_event_that_is_refused_alone_is_kept_as_a_dead_letter_and_the_next_ones_go_on(
+    people: Any, web: Web, receiver: Receiver
+) -> None:
+    hook(people, receiver.url, "alarm")
+    for event in ("active", "poison", "acknowledged"):
+        happens(people, "alarm", event)
+    now = [0.0]
+    courier = Courier(web, clock=lambda: now[0])
+    receiver.refuses = b"alarm.poison"
+    for _ in range(12):
+        now[0] += 400.0
+        courier.turn()
+    taken = [json.loads(body)["events"] for _, body in receiver.taken]
+    assert [[event["event"] for event in events] for events in taken] == [["alarm.active"], ["alarm.acknowledged"]]
+    (letter,) = PeopleReader(people.store).dead_letters()
+    assert (letter.why, letter.body["event"], letter.webhook) == ("it answers 422", "alarm.poison", 1)
+    assert letter.event == letter.body["id"]
+    assert Courier(web, clock=lambda: now[0]).turn() == 0  # not even another courier sends it again
+    happens(people, "alarm", "active")
+    happens(people, "alarm", "acknowledged")
+    now[0] += 400.0
+    courier.turn()
+    assert len(json.loads(receiver.got[-1][1])["events"]) == 2  # together again
+
+
+@pytest.mark.parametrize("status", [401, 404, 429, 500])
+def test_an_address_that_is_wrong_for_now_gets_no_dead_letters(
+    people: Any, web: Web, receiver: Receiver, status: int
+) -> None:
+    hook(people, receiver.url, "alarm")
+    happens(people, "alarm", "active")
+    now = [0.0]
+    courier = Courier(web, clock=lambda: now[0])
+    receiver.status = status
+    for _ in range(8):
+        now[0] += 400.0
+        courier.turn()
+    assert len(receiver.got) == 8
+    assert PeopleReader(people.store).dead_letters() == []
 
 
 def test_an_ended_webhook_is_told_nothing(people: Any, web: Web, receiver: Receiver) -> None:

@@ -351,7 +351,7 @@ BODIES: dict[str, type[Said]] = {
 INSIDE = frozenset(
     (
         *("account.sign_in", "account.sign_out", "account.first", "account.own_secret", "audit.add"),
-        *("journal.add", "journal.state", "webhook.reached"),
+        *("journal.add", "journal.state", "webhook.reached", "webhook.dead", "ladder.step", "ladder.floor"),
     )
 )
 """Not for other programs: people sign in on the screen, and processes speak among themselves."""

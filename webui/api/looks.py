@@ -130,6 +130,13 @@ def _people(views: Blueprint, spec: SpecTree, web: Web) -> None:
         """Addresses that are told, without their secrets."""
         return _rows(lambda: people.webhooks())
 
+    @views.get("/webhooks/refused")
+    @needs("api.token")
+    @spec.validate(resp=answers(Rows), tags=("webhook",), operation_id="webhooks_refused")
+    def webhooks_refused() -> Answered:
+        """Events that addresses refused for good, the newest 100 first."""
+        return _rows(lambda: people.dead_letters())
+
 
 def line_now(web: Web) -> dict[str, Any]:
     """What the other processes last said."""

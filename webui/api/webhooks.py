@@ -5,8 +5,11 @@ loses nothing. A body carries events with their numbers: whoever gets one twice 
 
     POST URL
     X-Okng-Signature: sha256=HMAC-SHA256 of the body by the webhook's secret, in hex
+    Idempotency-Key: the same for each try of the same events
 
-A slow or dead address is asked again after 1, 2, 4 ... 300 s and holds up no other.
+A slow or dead address is asked again after 1, 2, 4 ... 300 s and holds up no other. Order holds for all events of an
+address, so for each key too. What is refused for good (400, 413, 422) would hold up all behind it: after a few tries
+its events go one by one, and the one that is refused alone is kept as a dead letter, which people see.
 """
 
 import contextlib
@@ -20,7 +23,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,6 +42,10 @@ TIMEOUT_S = 5.0
 WHOLE_S = 10.0
 """Of a post and its answer, head and all."""
 LONGEST_S = 300.0
+REFUSALS = frozenset((400, 413, 422))
+"""Answers that mean the content, not the moment."""
+REFUSED = 3
+"""So often it is asked again before the answer is believed."""
 PARTS, REJECTS = "part", "part.reject"
 """Events of the parts; all others are streams of the journal, or STREAM.EVENT."""
 
@@ -68,6 +75,28 @@ def signature(secret: str, body: bytes) -> str:
 def wants(events: tuple[str, ...], stream: str, event: str) -> bool:
     """Whether a webhook asked for an event of the journal; no events named: for all of them."""
     return not events or stream in events or f"{stream}.{event}" in events
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events on their way: sent again as they are until they are taken."""
+
+    body: bytes
+    events: tuple[dict[str, Any], ...]
+    reached: int
+    part: int
+
+
+@dataclass(slots=True)
+class Way:
+    """How it stands with one address."""
+
+    patience: Patience = field(default_factory=Patience)
+    held: Batch | None = None
+    refused: int = 0
+    """Times that the batch was refused as such."""
+    alone_to: tuple[int, int] = (0, 0)
+    """Journal number and part up to which events go one by one."""
 
 
 Post = Callable[[str, bytes, Mapping[str, str]], int]
@@ -109,7 +138,7 @@ class Courier:
 
     def __init__(self, web: Web, send: Post = post, clock: Callable[[], float] = time.monotonic) -> None:
         self._web, self._send, self._clock = web, send, clock
-        self._patience: dict[int, Patience] = {}
+        self._ways: dict[int, Way] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -137,47 +166,79 @@ class Courier:
         """Send what is due to every address; return how many posts were taken. BadLedger."""
         taken = 0
         for hook in self._web.people.webhooks():
-            patience = self._patience.setdefault(hook.id, Patience())
-            if hook.ended_at or self._clock() < patience.due_s:
+            way = self._ways.setdefault(hook.id, Way())
+            if hook.ended_at or self._clock() < way.patience.due_s:
                 continue
-            events, reached, part = self._waiting(hook)
-            if events and not self._deliver(hook, events, patience):
-                continue
-            taken += bool(events)
-            if (reached, part) != (hook.reached, hook.reached_part):
-                self._note(hook.id, reached, part)
+            batch = way.held or self._waiting(hook, way)
+            if batch.events:
+                way.held = batch
+                if not self._deliver(hook, batch, way):
+                    continue
+                taken += 1
+                way.held, way.refused = None, 0
+            if (batch.reached, batch.part) != (hook.reached, hook.reached_part):
+                self._note(hook.id, batch.reached, batch.part)
         return taken
 
-    def _waiting(self, hook: Webhook) -> tuple[list[dict[str, Any]], int, int]:
+    def _waiting(self, hook: Webhook, way: Way) -> Batch:
         """The next events of a webhook, and how far it has got once they are taken."""
+        alone = hook.reached < way.alone_to[0] or hook.reached_part < way.alone_to[1]
         people, events = self._web.people, []
         reached, part = hook.reached, hook.reached_part
         for row in people.journal_after(reached, BATCH):
             reached = row.n
             if wants(hook.events, row.stream, row.event):
-                events.append({"event": f"{row.stream}.{row.event}", **_plain(row)})
-        if PARTS in hook.events or REJECTS in hook.events:
+                events.append({"event": f"{row.stream}.{row.event}", "id": f"journal-{row.n}", **_plain(row)})
+                if alone:
+                    break
+        if (PARTS in hook.events or REJECTS in hook.events) and not (alone and events):
             only = "" if PARTS in hook.events else "REJECT"
-            found = parts(self._web.store, Wanted(after=part, action=only), BATCH)
-            events += [{"event": PARTS, **row} for row in found]
+            found = parts(self._web.store, Wanted(after=part, action=only), 1 if alone else BATCH)
+            events += [{"event": PARTS, "id": f"part-{row['seq']}", **row} for row in found]
             part = found[-1]["seq"] if found else part
-        return events, reached, part
-
-    def _deliver(self, hook: Webhook, events: list[dict[str, Any]], patience: Patience) -> bool:
         body = json.dumps({"station": self._web.station, "events": events}, ensure_ascii=False).encode()
-        headers = {"Content-Type": "application/json", "X-Okng-Signature": signature(hook.secret, body)}
+        return Batch(body, tuple(events), reached, part)
+
+    def _deliver(self, hook: Webhook, batch: Batch, way: Way) -> bool:
+        headers = {
+            "Content-Type": "application/json",
+            "X-Okng-Signature": signature(hook.secret, batch.body),
+            "Idempotency-Key": hashlib.sha256(batch.body).hexdigest()[:32],
+        }
         try:
-            status = self._send(hook.url, body, headers)
+            status = self._send(hook.url, batch.body, headers)
         except (OSError, http.client.HTTPException, ValueError) as error:
             status, why = 0, str(error)
         else:
             why = f"it answers {status}"
         if 200 <= status < 300:
-            patience.done()
+            way.patience.done()
             return True
-        patience.failed(self._clock())
-        log.warning("webhook %d: %s; again in %.0f s", hook.id, why, patience.wait_s)
+        way.refused = way.refused + 1 if status in REFUSALS else 0
+        if way.refused >= REFUSED:
+            way.refused = 0
+            if len(batch.events) > 1:
+                way.alone_to, way.held = (batch.reached, batch.part), None
+                log.warning("webhook %d: %s: its events go one by one", hook.id, why)
+                return False
+            if self._bury(hook.id, batch, why):
+                way.held = None
+                way.patience.done()
+                return False
+        way.patience.failed(self._clock())
+        log.warning("webhook %d: %s; again in %.0f s", hook.id, why, way.patience.wait_s)
         return False
+
+    def _bury(self, hook: int, batch: Batch, why: str) -> bool:
+        """Keep an event that is refused alone; False: it cannot be kept, so it is not given up."""
+        (event,) = batch.events
+        body = {"id": hook, "event": event["id"], "why": why, "body": event}
+        body |= {"reached": batch.reached, "reached_part": batch.part}
+        answer = ask_once(self._web.run_dir, "records", Ask(new_id(), "webhook.dead", "", "", "", body))
+        if answer is None or not answer.done:
+            return False
+        log.error("webhook %d: %s refuses event %s: it is kept as a dead letter", hook, why, event["id"])
+        return True
 
     def _note(self, hook: int, reached: int, part: int) -> None:
         body = {"id": hook, "reached": reached, "reached_part": part}
