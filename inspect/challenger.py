@@ -26,6 +26,7 @@ from ..bus.messages import FrameReady
 from ..bus.part import Outcome, Verdict
 from .bench import Bench
 from .canary import both, can_pass, silent
+from .courtesy import Courtesy
 from .inspector import Inspector
 from .job import model_of
 from .looked import Again, Looked
@@ -53,6 +54,8 @@ class Challenger:
         """cameras: pictures of one part."""
         self._bench, self._run_dir = bench, run_dir
         self._slack = Slack(cameras)
+        self.courtesy = Courtesy()
+        """Who loads gives way to the judge, which says here how it stands."""
         self._order: ChallengerOrder | None = None
         self._heard_ns = 0
         self._loading: Loading | None = None
@@ -147,6 +150,7 @@ class Challenger:
 
     def after(self, frame: FrameReady, verdict: Verdict, looked: Looked | None) -> None:
         """The verdict is out: what it has not looked at yet waits until there is time."""
+        self.courtesy.idle(self._slack.due_ns)
         order = self._order
         if self._made is None or order is None or looked is None:
             return
@@ -224,7 +228,7 @@ class Challenger:
         else:
             _LOG.info("loading model %.12s beside %.12s of job %d", order.bundle, order.replaces, order.job)
             sys.setswitchinterval(_SWITCH_S)
-            self._loading = Loading(active, order, self._run_dir)
+            self._loading = Loading(active, order, self._run_dir, self.courtesy.give_way)
             self._loading.start()
 
     def _collect(self) -> None:

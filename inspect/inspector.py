@@ -91,19 +91,19 @@ class Inspector:
         """What the pictures of each commissioned camera are compared with."""
         return tuple(view.watch.limits for view in self._views.values() if view.watch is not None)
 
-    def twin(self, replaces: str, folder: Path, bundle: str) -> "Inspector":
+    def twin(self, replaces: str, folder: Path, bundle: str, between: Callable[[], None] = lambda: None) -> "Inspector":
         """Load another bundle in the place of one of this job's, and return who judges by it; any thread may call.
 
-        All else is shared with this one: one thread has to own both. replaces, bundle: digests. KeyError: this job has
-        no such bundle. BadBundle, BadSettings, BadRecipe: as when it is made.
+        All else is shared with this one: one thread has to own both. replaces, bundle: digests. between: called before
+        each inference. KeyError: this job has no such bundle. BadBundle, BadSettings, BadRecipe: as when it is made.
         """
         twin = copy.copy(self)
-        twin.exchange(replaces, open_bundle(folder, bundle))
+        twin.exchange(replaces, open_bundle(folder, bundle), between)
         return twin
 
-    def exchange(self, replaces: str, bundle: Bundle) -> None:
+    def exchange(self, replaces: str, bundle: Bundle, between: Callable[[], None]) -> None:
         """Put a bundle in the place of another one. Only of a copy that nobody judges by yet."""
-        self.models = self.models.with_other(replaces, bundle)
+        self.models = self.models.with_other(replaces, bundle, between)
         self.job = replace(self.job, model=model_of(self.models.digests.values()))
         self._check_means()
         self._check_masks()

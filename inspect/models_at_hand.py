@@ -7,6 +7,7 @@ UNJUDGED and the job is not READY.
 import copy
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ..bus.errors import BadRecipe, BadSettings
 from ..imaging.picture import Picture
@@ -29,9 +30,14 @@ Load = Callable[[Bundle, InspectOptions, int], Detector]
 """Makes a detector of a bundle for so many regions in one run. BadBundle, BadSettings."""
 
 
-def proved(bundle: Bundle, options: InspectOptions, batch: int = 1) -> Detector:
-    """Load a bundle, warm it up, and let its golden pictures score here as stored. BadBundle, BadSettings."""
-    return proved_detector(bundle, options, batch=batch, timed=False)
+def proved(
+    bundle: Bundle, options: InspectOptions, batch: int = 1, between: Callable[[], None] = lambda: None
+) -> Detector:
+    """Load a bundle, warm it up, and let its golden pictures score here as stored. BadBundle, BadSettings.
+
+    between: called before each inference, for who loads while others judge.
+    """
+    return proved_detector(bundle, options, batch=batch, timed=False, between=between)
 
 
 class Models:
@@ -48,7 +54,7 @@ class Models:
         self.digests = {name: bundle.digest for name, bundle in opened.items()}
         """Of the bundles, by what the recipe calls each."""
         self._keepers: dict[str, Keeper[Detector]] = {}
-        self._active, self._options, self._load = active, options, load
+        self._active, self._options = active, options
         self.latencies: dict[str, Latency] = {}
         """How long each takes for one region, as it was proved, by its digest."""
         for bundle in opened.values():
@@ -57,7 +63,7 @@ class Models:
                 make = _maker(load, bundle, options, _batch(mine, options))
                 self._keepers[bundle.digest] = Keeper(make, options.warm_ms)
                 # Once, and not again when it comes back from a failure while the line works.
-                self._proved(bundle.digest)
+                self._prove_time(bundle.digest)
         self._check_limits()
 
     def _check_limits(self) -> None:
@@ -67,33 +73,33 @@ class Models:
             except BadSettings as error:
                 raise BadRecipe(f"{self._active.path}: regions: {region.name}: {error}") from error
 
-    def with_other(self, replaces: str, bundle: Bundle) -> "Models":
+    def with_other(self, replaces: str, bundle: Bundle, between: Callable[[], None] = lambda: None) -> "Models":
         """Load another bundle in the place of one of these, and return the models of the job with it; any thread.
 
-        All but that one are the same detectors as here, so one thread has to look by both. Errors as when they were
-        made. KeyError: no bundle of that digest here.
+        All but that one are the same detectors as here, so one thread has to look by both. between: called before each
+        inference. Errors as when they were made. KeyError: no bundle of that digest here.
         """
         if replaces not in self._keepers:
             raise KeyError(replaces)
         other = copy.copy(self)
-        other.exchange(replaces, bundle)
+        other.exchange(replaces, bundle, between)
         return other
 
-    def exchange(self, replaces: str, bundle: Bundle) -> None:
+    def exchange(self, replaces: str, bundle: Bundle, between: Callable[[], None]) -> None:
         """Put a bundle in the place of another one. Only of a copy that nobody looks by yet."""
         self._of = {name: bundle if each.digest == replaces else each for name, each in self._of.items()}
         self.digests = {name: bundle.digest if each == replaces else each for name, each in self.digests.items()}
         self._keepers = {digest: keeper for digest, keeper in self._keepers.items() if digest != replaces}
         if bundle.digest not in self._keepers:
             mine = [region for region in self._active.recipe.regions if self._of[region.name] is bundle]
-            make = _maker(self._load, bundle, self._options, _batch(mine, self._options))
+            make = _maker(partial(proved, between=between), bundle, self._options, _batch(mine, self._options))
             self._keepers[bundle.digest] = Keeper(make, self._options.warm_ms)
             self.latencies = dict(self.latencies)
-            self._proved(bundle.digest)
+            self._prove_time(bundle.digest, between)
         self._check_limits()
 
-    def _proved(self, digest: str) -> None:
-        latency = require_gate(self._keepers[digest].detector).latency
+    def _prove_time(self, digest: str, between: Callable[[], None] = lambda: None) -> None:
+        latency = require_gate(self._keepers[digest].detector, between).latency
         if latency is not None:
             self.latencies[digest] = latency
 

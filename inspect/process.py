@@ -184,6 +184,7 @@ class _Loop:
         """Answer one frame, unless the judge before this one did."""
         if not self._role.seat.is_left_to_us(frame):
             return
+        self._challenger.courtesy.busy()
         judge, looked = self._bench.judge_of(frame.triggered_at_ns), None
         if self._challenger.looks:
             verdict, looked = judge.looked(frame, self._shelf)

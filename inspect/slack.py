@@ -23,7 +23,8 @@ class Slack:
         self._delays: deque[int] = deque(maxlen=WINDOW)
         self._newest_ns = 0
         self._came = 0
-        self._due_ns = 0
+        self.due_ns = 0
+        """When the next part's picture can come at the earliest; 0: not known yet."""
 
     def heard(self, frame: FrameReady) -> bool:
         """Take a picture that has come. True: it is the first one of a part."""
@@ -35,7 +36,7 @@ class Slack:
             self._newest_ns, self._came = frame.triggered_at_ns, 0
             self._delays.append(max(0, frame.ready_ns - frame.triggered_at_ns))
             if len(self._gaps) >= LEAST:
-                self._due_ns = self._newest_ns + self.period_ns + min(self._delays)
+                self.due_ns = self._newest_ns + self.period_ns + min(self._delays)
         self._came += 1
         return is_new
 
@@ -55,4 +56,4 @@ class Slack:
         """Nanoseconds that are nobody's; 0 or less: a picture is due, one of this part is still to come, or unknown."""
         if not self.is_whole:
             return 0
-        return self._due_ns - MARGIN_NS - at_ns
+        return self.due_ns - MARGIN_NS - at_ns

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from ..bus.carried import MOST_DEATHS, carry, deaths
@@ -15,9 +16,10 @@ _LOG = logging.getLogger(__name__)
 class Loading(threading.Thread):
     """One model on trial being loaded in the place of one of the active job's."""
 
-    def __init__(self, base: Inspector, order: ChallengerOrder, run_dir: Path) -> None:
+    def __init__(self, base: Inspector, order: ChallengerOrder, run_dir: Path, give_way: Callable[[], None]) -> None:
+        """give_way: returns when the judge has time to spare."""
         super().__init__(name="trial-loader", daemon=True)
-        self.base, self.order, self._run_dir = base, order, run_dir
+        self.base, self.order, self._run_dir, self._give_way = base, order, run_dir, give_way
         self.made: Inspector | None = None
         self.refusal = ""
 
@@ -30,7 +32,7 @@ class Loading(threading.Thread):
                 self.refusal = f"{died} processes have died within ten minutes with it loaded"
                 return
             carry(self._run_dir, bundle)
-            self.made = self.base.twin(self.order.replaces, Path(self.order.folder), bundle)
+            self.made = self.base.twin(self.order.replaces, Path(self.order.folder), bundle, self._give_way)
         except OkngError as error:
             self.refusal = str(error)
         except Exception as error:  # noqa: BLE001 - outermost frame of the thread: the model is refused

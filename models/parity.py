@@ -109,22 +109,30 @@ def require_golden(detector: Detector, between: Callable[[], None] = lambda: Non
     return _required(detector, check_golden(detector, between))
 
 
-def check_gate(detector: Detector, clock_ns: Callable[[], int] = time.perf_counter_ns) -> GoldenReport:
-    """Score the golden pictures and time them. BadBundle: see `check_golden`."""
-    found = check_golden(detector)
-    latency = measure_latency(detector, clock_ns)
+def check_gate(
+    detector: Detector, clock_ns: Callable[[], int] = time.perf_counter_ns, between: Callable[[], None] = lambda: None
+) -> GoldenReport:
+    """Score the golden pictures and time them. BadBundle, between: see `check_golden`."""
+    found = check_golden(detector, between)
+    latency = measure_latency(detector, clock_ns, between)
     return replace(found, latency=latency)
 
 
-def require_gate(detector: Detector) -> GoldenReport:
-    """Return the report of a bundle that scores as stored in the time promised. BadBundle: it does not; says which."""
-    return _required(detector, check_gate(detector))
+def require_gate(detector: Detector, between: Callable[[], None] = lambda: None) -> GoldenReport:
+    """Return the report of a bundle that scores as stored in the time promised. BadBundle: it does not; says which.
+
+    between: as of `check_golden`.
+    """
+    return _required(detector, check_gate(detector, between=between))
 
 
-def measure_latency(detector: Detector, clock_ns: Callable[[], int] = time.perf_counter_ns) -> Latency:
+def measure_latency(
+    detector: Detector, clock_ns: Callable[[], int] = time.perf_counter_ns, between: Callable[[], None] = lambda: None
+) -> Latency:
     """Time one inference from cut to findings: the smallest of several rounds' medians (a box may be busy).
 
     It ends as soon as a round is within the budget, after two at the earliest; without a budget it ends there.
+    between: called before each inference, and not timed.
     """
     bundle = detector.bundle
     cuts = [golden_cut(detector, golden) for golden in bundle.golden[:8]]
@@ -134,6 +142,7 @@ def measure_latency(detector: Detector, clock_ns: Callable[[], int] = time.perf_
     for turn in range(_ROUNDS):
         times: list[int] = []
         while len(times) < _LEAST_RUNS or (len(times) < _MOST_RUNS and sum(times) < _ROUND_NS):
+            between()
             before = clock_ns()
             detector.find_cut(cuts[len(times) % len(cuts)])
             times.append(clock_ns() - before)

@@ -1,6 +1,7 @@
 """A detector that may be used: loaded, warmed up until its times settle, and through the gate."""
 
 import logging
+from collections.abc import Callable
 
 from .bundle import Bundle
 from .detector import Detector
@@ -11,11 +12,19 @@ from .warmup import warm_up
 log = logging.getLogger(__name__)
 
 
-def proved_detector(bundle: Bundle, options: RuntimeOptions, *, batch: int = 1, timed: bool = True) -> Detector:
+def proved_detector(
+    bundle: Bundle,
+    options: RuntimeOptions,
+    *,
+    batch: int = 1,
+    timed: bool = True,
+    between: Callable[[], None] = lambda: None,
+) -> Detector:
     """Return a detector of the bundle that scores its golden pictures as stored.
 
     batch: see `Detector`. timed: it must also keep the time that was promised; without, scores alone are asked for: for
-    a bundle that has kept it on this box already and is loaded again while the line runs.
+    a bundle that has kept it on this box already and is loaded again while the line runs. between: called before each
+    inference, for who loads beside others.
     BadSettings: the provider is not there. BadBundle: it does not load or run, scores otherwise, or is too slow.
     """
     detector = Detector(bundle, options.provider, options.threads, batch=batch, options=options)
@@ -24,12 +33,13 @@ def proved_detector(bundle: Bundle, options: RuntimeOptions, *, batch: int = 1, 
 
     def run() -> None:
         nonlocal turn
+        between()
         detector.find_cut(cuts[turn % len(cuts)])
         turn += 1
 
     # A CPU is warm after a few runs; a GPU chooses kernels and fills its caches.
     warmed = warm_up(run, most_ms=1_000 if options.provider == "cpu" else 5_000)
-    report = require_gate(detector) if timed else require_golden(detector)
+    report = require_gate(detector, between) if timed else require_golden(detector, between)
     log.info(
         "model %.12s on %s: %s; first run %.1f ms, after %d %.1f ms",
         bundle.digest,

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,6 +21,7 @@ from okng.inspect import challenger as challenger_file
 from okng.inspect.bench import Bench
 from okng.inspect.canary import OBJECTS, SILENT, both, can_pass
 from okng.inspect.challenger import Challenger
+from okng.inspect.courtesy import Courtesy
 from okng.inspect.inspector import Inspector
 from okng.inspect.judge import Judgement
 from okng.inspect.looked import Again, Looked
@@ -69,6 +71,7 @@ class Judge:
         """Judge one part as the loop does."""
         frame = self.rig.frame(level, at_ns)
         self.challenger.heard(frame)
+        self.challenger.courtesy.busy()
         judge, looked = self.bench.judge_of(frame.triggered_at_ns), None
         if self.challenger.looks:
             verdict, looked = judge.looked(frame, self.shelf)
@@ -351,6 +354,26 @@ def test_there_is_slack_only_when_the_period_is_known_and_the_next_part_is_not_d
     slack.heard(replace(rig.frame(GOOD, at), ready_ns=at + 10 * MS))
     assert slack.left_ns(at + 30 * MS) == (40 + 10 - 30 - 1) * MS, "the shortest distance so far is reckoned with"
     rig.ring.close()
+
+
+def test_who_loads_beside_gives_way_while_a_picture_is_judged_or_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    courtesy, begun = Courtesy(), time.monotonic()
+    courtesy.give_way()
+    assert time.monotonic() - begun < 0.4, "nothing is judged, and nobody knows when"
+    courtesy.busy()
+    threading.Timer(0.1, lambda: courtesy.idle(0)).start()
+    begun = time.monotonic()
+    courtesy.give_way()
+    assert time.monotonic() - begun >= 0.09
+    courtesy.idle(now_ns() + 20 * MS)
+    begun = time.monotonic()
+    courtesy.give_way()
+    assert time.monotonic() - begun >= 0.07, "until the part is overdue"
+    courtesy.busy()
+    monkeypatch.setattr("okng.inspect.courtesy.MOST_WAIT_S", 0.05)
+    begun = time.monotonic()
+    courtesy.give_way()
+    assert time.monotonic() - begun >= 0.04, "a judge that is never idle is not waited for for ever"
 
 
 def test_pace_forgets_a_slow_one_that_would_keep_it_from_ever_looking_again() -> None:
