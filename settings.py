@@ -151,6 +151,7 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
             "recipe": folder / settings.recipe,
             "jobs": {number: folder / path for number, path in settings.jobs.items()},
             "camera": cameras,
+            "inspect": settings.inspect.rooted(folder),
             "plc": settings.plc.rooted(folder),
             "web": settings.web.rooted(folder),
             "workshop": settings.workshop.rooted(folder),

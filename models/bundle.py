@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..bus.errors import BadBundle
+from ..bus.outside import read_bounded
 from . import guard
 from .listing import check_listing, check_streamed, verified
 from .manifest import EXPECTED, LESSON, MANIFEST, MODEL, REPORT, SIGNATURE, Finite, Manifest, parse, read_bytes, sealed
@@ -74,15 +75,19 @@ class Bundle:
     lesson: Path | None = None
     """Where the verified lesson lies, if there is one."""
     signed: bool = False
-    """True: a signature lies in the folder. Whose it is, and whether it holds, was not looked at."""
+    """True: a signature lies in the folder. Whose it is was looked at only where authorities were given."""
+    signer: str = ""
+    """Who vouches for it, RFC 4514; empty: nobody was asked for."""
 
 
-def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
+def open_bundle(folder: Path, digest: str | None = None, authorities: Sequence[Path] = ()) -> Bundle:
     """Return the verified bundle in a folder.
 
-    digest: the bundle that is expected (a recipe or a channel names it); None: any.
+    digest: the bundle that is expected (a recipe or a channel names it); None: any. authorities: certificates (PEM
+    files) one of which must vouch for it; none: no signature is asked for.
     BadBundle, naming the file and what was found and expected: a file is missing, damaged, added, a link or too large,
-    the manifest is wrong, or the model holds what a bundle may not (`guard.py`).
+    the manifest is wrong, the model holds what a bundle may not (`guard.py`), or nobody vouches for it who should.
+    BadSettings: an authority's file cannot be read.
     """
     text = read_bytes(folder)
     found = hashlib.sha256(text).hexdigest()
@@ -90,6 +95,7 @@ def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
         raise BadBundle(f"{folder / MANIFEST}: sha256 {found}: expected {digest}")
     manifest = parse(text, str(folder / MANIFEST))
     check_listing(folder, manifest)
+    signer = _signer(folder, text, manifest, authorities) if authorities else ""
     contents = {}
     for name, entry in manifest.files.items():
         if name in (MODEL, EXPECTED, REPORT) or name.startswith("golden/"):
@@ -117,7 +123,20 @@ def open_bundle(folder: Path, digest: str | None = None) -> Bundle:
         report=_report(contents[REPORT], folder / REPORT),
         lesson=folder / LESSON if LESSON in manifest.files else None,
         signed=(folder / SIGNATURE).is_file(),
+        signer=signer,
     )
+
+
+def _signer(folder: Path, text: bytes, manifest: Manifest, authorities: Sequence[Path]) -> str:
+    """Who vouches for the bytes of a manifest, and so for every file it names."""
+    from .vouched import authorities_of, vouched_by  # not in every process that reads bundles
+
+    path = folder / SIGNATURE
+    try:
+        signature = read_bounded(path, MOST_SIGNATURE_BYTES)
+    except OSError as error:
+        raise BadBundle(f"{path}: no signature: {error.strerror}") from error
+    return vouched_by(text, manifest, signature, authorities_of(authorities), str(path))
 
 
 def write_bundle(

@@ -60,6 +60,6 @@ def test_a_model_that_was_touched_after_it_was_fetched_is_not_loaded(
 
 
 def test_the_settings_name_them(active: ActiveRecipe, tmp_path: Path) -> None:
-    text = 'version = 1\nrecipe = "r.yaml"\n[plc]\nlink = "simulated"\n[inspect]\nauthorities = ["plant-root.pem"]\n'
-    (tmp_path / "okng.toml").write_text(text)
+    text = 'recipe = "r.yaml"\n[camera.top]\n[plc]\n[records]\nstore = "store"\n'
+    (tmp_path / "okng.toml").write_text(text + '[inspect]\nauthorities = ["plant-root.pem"]\n')
     assert read_settings(tmp_path / "okng.toml").inspect.authorities == (tmp_path / "plant-root.pem",)
