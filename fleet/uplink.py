@@ -208,6 +208,7 @@ class Uplink:
         now_s = self._clock()
         if (waits := self._store.wait_s(now_s)) > 0:
             return min(waits, LOOK_S)
+        before = self._pictures.sent + self._pictures.had
         try:
             for priority in PRIORITIES:
                 if self._pictures.send(priority):
@@ -220,6 +221,8 @@ class Uplink:
             raise
         except (Lost, Refused) as error:
             self._count_pictures()
+            if self._pictures.sent + self._pictures.had > before:
+                self._store.worked()  # some got through: a wire that loses things is not one that is gone
             self._store.failed(self._clock(), error.after_s if isinstance(error, Busy) else 0.0)
             self._in_trouble(error, PICTURES)
             return min(LOOK_S, self._store.wait_s(self._clock()))

@@ -64,12 +64,12 @@ _SAYINGS = (
         N_("The service is busy and asks for a pause of %(seconds)s s."),
     ),
     saying(
-        r"^https?://(?P<host>[^/]+)/\S*: \w*(?:Timeout|Connection|Connect|NewConnection|Protocol|ReadTimeout)\w*",
-        N_("%(host)s does not answer. What is owed goes when it is back."),
-    ),
-    saying(
         r"^https?://(?P<host>[^/]+)/\S*: NameResolution",
         N_("The name %(host)s is not found: look at the network and the name service."),
+    ),
+    saying(
+        r"^https?://(?P<host>[^/]+)/\S*: (?:5\d\d |it ends the connection|[A-Z]\w+: )",
+        N_("%(host)s does not answer. What is owed goes when it is back."),
     ),
     saying(r"the service takes? .*too many boxes ask", N_("Too many boxes ask to join. Wait a minute.")),
     saying(r"^stream \S+ does not stand still$", N_("It does not stand still any more.")),

@@ -87,12 +87,19 @@ class BoxSide:
                 return self.box
         raise AssertionError(doing.shown)
 
-    def happen(self, count: int, picture: bytes | Callable[[int], bytes] | None = None) -> None:
-        """So many parts, every third of them rejected; those with a picture."""
+    def happen(
+        self,
+        count: int,
+        picture: bytes | Callable[[int], bytes] | None = None,
+        *,
+        ng_every: int = 3,
+        taken: Callable[[int], str] = lambda part: "2026-11-23T08:00:00.000Z",
+    ) -> None:
+        """So many parts, every third (`ng_every`) of them rejected; those with a picture. taken: UTC of a part."""
         shelf = PictureShelf(self.store)
         batch: list[Ripe] = []
         for part in range(self.parts + 1, self.parts + count + 1):
-            good = part % 3 != 0
+            good = part % ng_every != 0
             trigger = Trigger(part, "st1", part * 1000, None, part * 1000 + 500, "cap")
             outcome, score = (Outcome.OK, 20.0) if good else (Outcome.NG, 180.0)
             why_ng = () if good else ("score 180.0 above 100.0 in region cap",)
@@ -103,7 +110,7 @@ class BoxSide:
                 part, Action.PASS if good else Action.REJECT, Why.OK if good else Why.NG, part * 1000 + 9, None, 0
             )
             receipt = Receipt(part, Delivery.DELIVERED, None)
-            record = Record(trigger, verdict, disposition, receipt, "2026-11-23T08:00:00.000Z")
+            record = Record(trigger, verdict, disposition, receipt, taken(part))
             kept = None
             if picture is not None and not good:
                 data = picture(part) if callable(picture) else picture

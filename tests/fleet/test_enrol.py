@@ -22,6 +22,8 @@ from .box_side import BoxSide, box_side
 from .fault_proxy import LOSE_ANSWER, PASS, FaultProxy, kind, seeded
 from .fleet_service import FleetService, fleet_service, server_certificate
 
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[FleetService]:

@@ -19,6 +19,8 @@ from .box_side import BoxSide, box_side, sha256_of
 from .fault_proxy import LOSE_ANSWER, PASS, every_nth, kind, seeded
 from .fleet_service import FleetService, fleet_service
 
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[FleetService]:
