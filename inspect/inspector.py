@@ -13,7 +13,7 @@ from ..bus.ring import RingShelf
 from ..camera.frame import make_ready, read_picture
 from ..imaging.picture import Picture
 from ..imaging.plan import plan_of
-from ..models.bundle import Bundle, open_bundle
+from ..models.bundle import Bundle
 from ..models.findings import Findings
 from .drift_watch import DriftWatch
 from .findings_of import seen_by_model, seen_by_tool
@@ -98,7 +98,7 @@ class Inspector:
         each inference. KeyError: this job has no such bundle. BadBundle, BadSettings, BadRecipe: as when it is made.
         """
         twin = copy.copy(self)
-        twin.exchange(replaces, open_bundle(folder, bundle), between)
+        twin.exchange(replaces, self.models.opened(folder, bundle), between)
         return twin
 
     def exchange(self, replaces: str, bundle: Bundle, between: Callable[[], None]) -> None:

@@ -8,6 +8,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 from ..bus.errors import BadRecipe, BadSettings
 from ..imaging.picture import Picture
@@ -48,13 +49,14 @@ class Models:
 
         BadBundle, BadSettings. BadRecipe: a region has a limit for a class that its model does not know.
         """
-        opened = {name: open_bundle(folder) for name, folder in active.bundles.items()}
+        self._options = options
+        opened = {name: self.opened(folder) for name, folder in active.bundles.items()}
         regions = active.recipe.regions
         self._of = {region.name: opened[active.recipe.bundle_of(region)] for region in regions}
         self.digests = {name: bundle.digest for name, bundle in opened.items()}
         """Of the bundles, by what the recipe calls each."""
         self._keepers: dict[str, Keeper[Detector]] = {}
-        self._active, self._options = active, options
+        self._active = active
         self.latencies: dict[str, Latency] = {}
         """How long each takes for one region, as it was proved, by its digest."""
         for bundle in opened.values():
@@ -65,6 +67,10 @@ class Models:
                 # Once, and not again when it comes back from a failure while the line works.
                 self._prove_time(bundle.digest)
         self._check_limits()
+
+    def opened(self, folder: Path, digest: str | None = None) -> Bundle:
+        """The verified bundle in a folder; where authorities are named, one of them vouches for it. BadBundle."""
+        return open_bundle(folder, digest, self._options.authorities)
 
     def _check_limits(self) -> None:
         for region in self._active.recipe.regions:
