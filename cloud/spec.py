@@ -81,6 +81,7 @@ def answers(model: type[BaseModel] | None, **more: Any) -> Response:
             ("400", "It is not of the shape below."),
             ("401", "Nobody proved who they are, or the box is retired."),
             ("403", "The right is missing, or the CSRF token."),
+            ("404", "There is no such thing, or no such address."),
             ("413", "It is larger than may be."),
             ("429", "Too many requests: wait as Retry-After says."),
             ("503", "Database or store do not answer: wait as Retry-After says."),
