@@ -46,11 +46,13 @@ class Leaving:
     def priority(self, part: Mapping[str, Any]) -> Priority | None:
         """How soon the pictures of a part leave; None: they do not.
 
-        part: columns action, why, outcome, score, threshold, triggered_ns, part, taken_at. The same part has the same
-        answer always: it goes by what is fixed of it.
+        part: columns action, why, outcome, score, threshold, defects (JSON), triggered_ns, part, taken_at. The same
+        part has the same answer always: it goes by what is fixed of it.
         """
         if not self.pictures or part["why"] in _WITHOUT_GOODS:
             return None
+        if self.rule == "crops" and part["defects"] in ("", "[]"):
+            return None  # there is nothing to cut out
         if part["outcome"] == Outcome.NG:
             return Priority.REJECT
         if part["action"] == Action.REJECT or self._is_near(part):

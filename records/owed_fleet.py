@@ -14,7 +14,7 @@ from .uplink_note import Taken, taken
 
 WEIGHED_S = 60.0
 """So often it is looked how much the unsent pictures take."""
-_COLUMNS = "p.seq, p.action, p.why, p.outcome, p.score, p.threshold, p.triggered_ns, p.part, p.taken_at"
+_COLUMNS = "p.seq, p.action, p.why, p.outcome, p.score, p.threshold, p.defects, p.triggered_ns, p.part, p.taken_at"
 
 
 class FleetDebts:

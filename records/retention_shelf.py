@@ -57,7 +57,7 @@ def oldest(ask: Ask, kind: str, most: int, now: Owed, *, owed: bool = False) -> 
     found: list[Victim] = []
     sql = (
         "select k.seq, k.camera, coalesce(k.bytes, 0) as bytes, p.taken_at, p.action, p.why, p.outcome, p.score,"
-        " p.threshold, p.triggered_ns, p.part,"
+        " p.threshold, p.defects, p.triggered_ns, p.part,"
         " case k.camera when '' then p.picture else (select v.picture from view v where v.seq = k.seq"
         " and v.camera = k.camera) end as path"
         " from picture k cross join part p on p.seq = k.seq where k.class = ? order by k.seq, k.camera"

@@ -77,6 +77,14 @@ def test_what_was_not_sent_stays_and_what_was_goes_by_its_days(new_store: Callab
     assert kept(store) == []
 
 
+def test_where_cut_outs_leave_a_part_without_a_defect_is_owed_nobody(new_store: Callable[[Leaving], Store]) -> None:
+    rule = Leaving("crops", ok_sample_percent=100.0, quota_gb=0.0)
+    store = new_store(rule)
+    seqs = [store.add(kind, NOW - 400 * DAY) for kind in ("ok", "uncertain", "reject")]
+    settle(store, rule, ROOMY)
+    assert kept(store) == seqs[2:]
+
+
 def test_beyond_the_quota_samples_lose_their_place_before_uncertain_ones_and_rejects_last(
     new_store: Callable[[Leaving], Store],
 ) -> None:

@@ -181,6 +181,7 @@ def test_only_four_processes_write_outside_the_run_folder() -> None:
     assert writes.pop("okng-sync-watch.service") == ["/run/okng /var/lib/okng/bundles /var/lib/okng/sync"]
     assert writes.pop("okng-workshop.service") == ["/run/okng /var/lib/okng/workshop /etc/okng /run/media/okng"]
     assert writes.pop("okng-web.service") == ["/run/okng /var/lib/okng/web"]  # the key of its cookies
+    assert writes.pop("okng-mqtt.service") == ["/run/okng /var/lib/okng/mqtt"]  # how far the broker has come
     assert set(map(tuple, writes.values())) == {("/run/okng",)}
 
 
