@@ -14,6 +14,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state
 
 from ..bus.errors import BadBundle, BadSettings, Refused
+from .nowhere import nowhere
 from .provider_options import CPU, NVIDIA, PLUGINS, provider_options
 from .runtime_options import RuntimeOptions
 
@@ -56,11 +57,13 @@ def loaded(model: bytes, told: Any, wanted: str, options: RuntimeOptions, batch:
 
     BadBundle: the bytes are no model. BadSettings: the provider did not start, or would leave operators to the CPU.
     """
+    if options.trt_cache is not None:  # what loads stands elsewhere
+        options = options.model_copy(update={"trt_cache": options.trt_cache.absolute()})
     strict = wanted != CPU and not options.cpu_nodes
     if strict:
         told.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     try:
-        return _made(model, told, wanted, options, batch)
+        return nowhere(lambda: _made(model, told, wanted, options, batch))
     except ERRORS as error:
         if wanted == CPU:
             raise BadBundle(f"model does not load: {first_line(error)}") from error
@@ -85,10 +88,10 @@ def _refusal(model: bytes, wanted: str, options: RuntimeOptions, batch: int, err
     ONNX Runtime says the same of the first two, so both are tried without the ban on the CPU.
     """
     try:
-        found = _made(model, session_options(1, batch, options), wanted, options, batch)
+        found = nowhere(lambda: _made(model, session_options(1, batch, options), wanted, options, batch))
     except ERRORS as again:
         try:
-            _made(model, session_options(1, batch, RuntimeOptions()), CPU, RuntimeOptions(), batch)
+            nowhere(lambda: _made(model, session_options(1, batch, RuntimeOptions()), CPU, RuntimeOptions(), batch))
         except ERRORS as bad:
             return BadBundle(f"model does not load: {first_line(bad)}")
         return BadSettings(f"{wanted} did not start: {first_line(again)}")

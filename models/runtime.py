@@ -117,7 +117,7 @@ class Session:
         self._owner: threading.Thread | None = None
         told = session_options(threads, batch, self._options)
         if profile is not None:
-            told.enable_profiling, told.profile_file_prefix = True, str(profile)
+            told.enable_profiling, told.profile_file_prefix = True, str(profile.absolute())
         self._session = loaded(model, told, wanted, self._options, batch)
         self._session.disable_fallback()
         self.provider: str = self._session.get_providers()[0]

@@ -19,7 +19,9 @@ from okng.models import guard
 from okng.models.bundle import Bundle, open_bundle, write_bundle
 from okng.models.detector import Detector
 from okng.models.guard import check_model
+from okng.models.nowhere import nowhere
 from okng.models.parity import require_golden
+from okng.models.runtime import Session
 from okng.models.sandbox import trial, trial_bytes, trial_file
 from okng.tests.models import hostile
 
@@ -209,3 +211,24 @@ def test_what_was_read_is_what_is_loaded(make_bundle: MakeBundle, tiny: Any, tmp
     assert Detector(opened, "cpu", 1).provider == "CPUExecutionProvider"
     with pytest.raises(BadBundle):
         open_bundle(tmp_path / "bundle")
+
+
+def test_a_model_is_loaded_where_there_is_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that loads stands in an empty folder that nobody writes to; the process stays where it was."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "w.bin").write_bytes(b"here")
+    seen = nowhere(lambda: (Path.cwd(), list(Path().iterdir()), Path("w.bin").exists()))
+    assert seen[0] != tmp_path
+    assert seen[1:] == ([], False)
+    assert not seen[0].exists()
+    assert (Path.cwd(), Path("w.bin").exists()) == (tmp_path, True)
+    with pytest.raises(KeyError, match="as it was"):
+        nowhere(lambda: {}["as it was"])
+
+
+def test_profiles_and_engines_lie_where_they_were_asked_for(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    session = Session(tiny.graph().SerializeToString(), "cpu", 1, profile=Path("timings"))
+    assert Path(session.end_profiling()).parent == tmp_path
