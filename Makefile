@@ -152,6 +152,10 @@ reconnect: setup-test  ## A camera's cable pulled and put back 1,000 times: no l
 faults: setup-test  ## The fault matrix on the running simulated line, into docs/faults.md; hours. FAULTS='--short' for minutes
 	@$(PY) -m okng.tests.faults --docs docs $(FAULTS)
 
+.PHONY: fleet-proof
+fleet-proof: setup-test  ## Three boxes, a fleet service, a rollout, attacks, act by act, into docs/scenario.md; a quarter of an hour
+	@$(PY) -m okng.tests.scenario --docs docs
+
 .PHONY: powercut
 powercut: setup-test  ## 200 power cuts of records under load, and one at each file operation of what changes the box; root; some minutes
 	@$(PY) -m okng.tests.powercut --cuts 200 --json docs/powercut.json $(POWERCUT)
