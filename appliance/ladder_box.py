@@ -60,7 +60,9 @@ def ladder_beside(settings: Settings, settings_file: Path, state: Path) -> Ladde
     if options is None:
         raise BadSettings(f"{settings_file}: [fleet]: missing; expected service and ca of the fleet service")
     lines = options.channels or (options.line or settings.box.station,)
-    return LadderBeside(ladder_box(settings, settings_file), options.roots, state / "channel", lines)
+    own = options.local_authority.parent if options.local_authority is not None else state / "own"
+    own_word = own if options.local_bundles else None
+    return LadderBeside(ladder_box(settings, settings_file), options.roots, state / "channel", lines, own_word)
 
 
 def recipes_of(settings: Settings) -> tuple[RecipeAt, ...]:

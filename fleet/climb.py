@@ -21,6 +21,7 @@ from ..bus.errors import BadLedger, ChannelLost, OkngError, StoreLost
 from ..bus.ladder import ChallengerOrder, Role
 from ..records.beside_read import BesideReader, Judged
 from .channel_offer import Standing
+from .channel_own import OwnWord
 from .climb_box import ClimbBox, RecipeAt
 from .climb_chores import Chore, Source, Worker
 from .climb_desk import ClimbDesk
@@ -53,10 +54,10 @@ class Climb:
         self,
         box: ClimbBox,
         source: Source | None = None,
-        line: Line | None = None,
+        own: OwnWord | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """source: None: nothing comes from outside, only what is taught here climbs. ChannelLost: no socket.
+        """source: None: nothing comes from outside. own: None: nothing taught here climbs. ChannelLost: no socket.
 
         BadLedger: the ladder's file is damaged: a person has to look; what runs on the line goes on.
         """
@@ -64,8 +65,8 @@ class Climb:
         self.ladder: Ladder = read_ladder(box.bundles)
         self._saved = self.ladder
         self._saved_at = 0.0
-        self._line = line or Line(box.run_dir)
-        self._worker = Worker(box)
+        self._line = Line(box.run_dir)
+        self._worker = Worker(box, own)
         self.rules = Rules(*read_notes(box.bundles))
         self.steps = Steps(box, self._worker, self.rules)
         self._recipes: tuple[RecipeAt, ...] = ()
@@ -84,19 +85,21 @@ class Climb:
 
     def work(self) -> float:
         """Do what takes long: ask the channel, one chore, read labels. Return the seconds to wait."""
-        if self._source is not None:
-            try:
-                said = self._source.standing()
-                with self._lock:
-                    self._standing = said
-            except OkngError as error:
-                log.debug("channel: %s", error)  # what was said last holds; its own words are said by the source
+        try:
+            said = self._source.standing() if self._source is not None else Standing()
+            self._keep(replace(said, offers=(*self._worker.own_offers(), *said.offers)))
+        except OkngError as error:
+            log.debug("channel: %s", error)  # what was said last holds; its own words are said by the source
         did = self._worker.work(self._source)
         now = time.monotonic()
         if now - self._labels_at >= _LABELS_S:
             self._labels_at = now
             self._read_labels()
         return 0.0 if did else 0.25
+
+    def _keep(self, said: Standing) -> None:
+        with self._lock:
+            self._standing = said
 
     def _read_labels(self) -> None:
         with self._lock:
@@ -299,6 +302,10 @@ class Climb:
         """What the channels last said."""
         with self._lock:
             return self._standing
+
+    def give(self, chore: Chore) -> bool:
+        """Let the worker do something; False: it is busy."""
+        return self._worker.give(chore)
 
     def now(self) -> float:
         """Seconds since 1970."""

@@ -11,10 +11,11 @@ from typing import Any
 from ..bus.asks import Ask, Desk, Handler
 from ..bus.channel import AskDoor, ask_address
 from ..bus.errors import BadLedger, ChannelLost, Refused
+from .channel_own import OwnWord
 from .climb import Climb
 from .climb_box import ClimbBox
 from .climb_desk import COMMANDS
-from .climb_source import ChannelSource
+from .climb_source import ChannelSource, LedgerFloor
 from .link import Link
 from .state_report import Told
 from .worker import Worker
@@ -28,9 +29,15 @@ MOST_ASKED = 64 << 10
 class LadderBeside:
     """What `fleet_sync` runs beside the uplink."""
 
-    def __init__(self, box: ClimbBox, root: Path | None, folder: Path, lines: tuple[str, ...]) -> None:
-        """root: the pinned root.json of the channel; None: only what is taught here climbs. folder: its memory."""
+    def __init__(
+        self, box: ClimbBox, root: Path | None, folder: Path, lines: tuple[str, ...], own: Path | None = None
+    ) -> None:
+        """root: the pinned root.json of the channel; None: only what is taught here climbs. folder: its memory.
+
+        own: folder of the key that signs what is taught here; None: none of it climbs.
+        """
         self._box, self._root, self._folder, self._lines = box, root, folder, lines
+        self._own = OwnWord(own, box.name, LedgerFloor(box.run_dir, box.store)) if own is not None else None
         self._climb: Climb | None = None
         self._source: ChannelSource | None = None
         self._unlock: set[str] = set()
@@ -72,7 +79,7 @@ class LadderBeside:
                 stop.wait(AGAIN_S)
 
     def _turns(self, stop: threading.Event) -> None:
-        climb = Climb(self._box, self._source)
+        climb = Climb(self._box, self._source, self._own)
         try:
             with AskDoor(ask_address(self._box.run_dir, "sync"), MOST_ASKED) as door:
                 desk = Desk("sync", climb.handlers())

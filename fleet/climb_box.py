@@ -43,8 +43,6 @@ class ClimbBox:
     authorities: tuple[Path, ...] = ()
     local_bundles: bool = True
     """Bundles that were taught on this box may climb."""
-    local_key: Path | None = None
-    """Key (PEM, P-256) that signs them for this box alone. None: made beside the ladder."""
     keep_bundles: int = 5
     keep_gb: float = 10.0
     turn_s: float = 0.25

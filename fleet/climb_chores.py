@@ -16,9 +16,10 @@ from ..bus.errors import BadBundle, Lost, OkngError, Refused, StoreLost
 from ..models.bundle import open_bundle
 from ..records.durable import make_folder, sync_folder
 from .channel_offer import Offer, Standing, Ticket
+from .channel_own import OwnWord
 from .climb_box import ClimbBox
 from .climb_trial import load, rehearse
-from .local_signature import check_local, sign_local
+from .ladder_state import Needs
 from .signing import verify
 
 log = logging.getLogger(__name__)
@@ -47,11 +48,14 @@ class Chore:
     """Something to be done for one bundle."""
 
     kind: str
-    """`fetch`, `verify`, `load`, `golden`, `nightly`, `bring`, `ticket`."""
+    """`fetch`, `verify`, `load`, `golden`, `nightly`, `bring`, `ticket`, `own`."""
     recipe: str
     bundle: str
     offer: Offer | Ticket | None = None
     folder: Path | None = None
+    who: str = ""
+    """Who offers what was taught here."""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,9 @@ class Result:
 class Worker:
     """Does chores. `give` and `take` are for the climb's thread, `work` for the worker's."""
 
-    def __init__(self, box: ClimbBox) -> None:
-        self._box, self._lock = box, threading.Lock()
+    def __init__(self, box: ClimbBox, own: OwnWord | None = None) -> None:
+        """own: what this box offers itself; None: nothing."""
+        self._box, self._own, self._lock = box, own, threading.Lock()
         self._chore: Chore | None = None
         self._result: Result | None = None
 
@@ -129,12 +134,21 @@ class Worker:
                     raise StoreLost("there is no channel to burn a ticket in")
                 source.use(chore.offer)
                 return {}
+            case "own":
+                if chore.folder is None:
+                    raise StoreLost(f"bundle {chore.bundle[:12]}: it does not lie here any more")
+                own = self._mine()
+                own.prepare()
+                plain = Needs()
+                parts = plain.shadow_parts, plain.canary_parts
+                own.offer(chore.folder, box.bundles, chore.recipe, parts, chore.who, chore.reason)
+                return {}
             case "bring":
                 bring_in(chore.folder or place, place, chore.bundle)
                 return {}
             case "fetch":
                 if isinstance(chore.offer, Offer) and chore.offer.local:
-                    self._take_local(chore, place)
+                    open_bundle(place, chore.bundle)  # it lies here since it was offered
                 elif source is None or chore.offer is None:
                     raise StoreLost("there is no channel to fetch from")
                 else:
@@ -143,7 +157,7 @@ class Worker:
             case "verify":
                 opened = open_bundle(place, chore.bundle)
                 if isinstance(chore.offer, Offer) and chore.offer.local:
-                    check_local(place, box.name, box.local_key or box.bundles / "local.pem")
+                    self._mine().check(place, chore.bundle)
                 elif box.authorities:
                     verify(place, box.authorities)
                 else:
@@ -160,11 +174,16 @@ class Worker:
             case _:
                 raise Refused(f"{chore.kind}: there is no such chore")
 
-    def _take_local(self, chore: Chore, place: Path) -> None:
-        if not self._box.local_bundles:
-            raise BadBundle(f"bundle {chore.bundle[:12]}: taught here, which [fleet] local_bundles forbids")
-        bring_in(chore.folder or place, place, chore.bundle)
-        sign_local(place, self._box.name, self._box.local_key or self._box.bundles / "local.pem")
+    def _mine(self) -> OwnWord:
+        if self._own is None or not self._box.local_bundles:
+            raise BadBundle("[fleet] local_bundles = false: nothing that was taught on this box may climb")
+        return self._own
+
+    def own_offers(self) -> tuple[Offer, ...]:
+        """What this box offers itself. Lost, Refused."""
+        if self._own is None or not self._box.local_bundles or not self._own.certificate.exists():
+            return ()
+        return self._own.offers()
 
     def _rehearsed(self, chore: Chore, place: Path) -> Mapping[str, Any]:
         box, nightly = self._box, chore.kind == "nightly"

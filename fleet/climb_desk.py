@@ -21,8 +21,9 @@ from ..bus.asks import Ask, Handler
 from ..bus.errors import BadBundle, Refused
 from ..bus.ladder import Rung
 from ..models.manifest import digest, read_manifest
-from .channel_offer import Offer, Pinned, Standing
+from .channel_offer import Standing
 from .climb_box import ClimbBox, RecipeAt
+from .climb_chores import Chore
 from .climb_rules import Rules
 from .climb_steps import Steps
 from .ladder import look, roll_back, stand_back, stop, unlock, waive
@@ -57,6 +58,10 @@ class Climbing(Protocol):
 
     def now(self) -> float:
         """Seconds since 1970."""
+        ...
+
+    def give(self, chore: Chore) -> bool:
+        """Let the worker do something; False: it is busy."""
         ...
 
     def save(self, at: float) -> None:
@@ -217,22 +222,8 @@ class ClimbDesk:
         known = climb.ladder.entry(recipe, bundle)
         if known is not None and known.locked:
             raise ValueError(f"bundle {bundle[:12]} is locked: {known.reason}")
-        channel = f"local/{recipe}/challenger"
-        manifest = (folder / "manifest.json").read_bytes()
-        offer = Offer(
-            line="local",
-            recipe=recipe,
-            role="challenger",
-            bundle=bundle,
-            seq=climb.ladder.floors.get(channel, 0) + 1,
-            previous="",
-            plan=(),
-            manifest=Pinned(len(manifest), bundle),
-            signature=None,
-            local=True,
-        )
-        climb.steps.folders[bundle] = folder
-        climb.steps.local[recipe] = offer
+        if not climb.give(Chore("own", recipe, bundle, folder=folder, who=ask.who, reason=_reason(ask))):
+            raise ValueError("another bundle is being tried just now: ask again in a minute")
         return {"offered": bundle}
 
     def _set(self, made: Ladder) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from ..bus.errors import Refused
 from ..bus.ladder import Rung
@@ -32,8 +31,6 @@ class Steps:
 
     def __init__(self, box: ClimbBox, worker: Worker, rules: Rules) -> None:
         self._box, self._worker, self._rules = box, worker, rules
-        self.local: dict[str, Offer] = {}
-        """What was taught here and offered by a person, by recipe."""
         self.said: dict[str, str] = {}
         """What each recipe waits for, for people."""
         self.overrides_before = 0.0
@@ -41,8 +38,6 @@ class Steps:
         self._figures: dict[str, Figures] = {}
         self._retry: dict[tuple[str, str], tuple[float, float]] = {}
         self._tickets: dict[str, Ticket] = {}
-        self.folders: dict[str, Path] = {}
-        """Where what was taught here lies, by its digest."""
         self._nightly: dict[str, tuple[str, float]] = {}
 
     def say(self, recipe: str, words: str) -> None:
@@ -62,7 +57,6 @@ class Steps:
 
     def crowned(self, recipe: str) -> None:
         """Its climber has arrived."""
-        self.local.pop(recipe, None)
         self.say(recipe, "")
 
     def climb(self, recipe: RecipeAt, ladder: Ladder, standing: Standing, at: float) -> Ladder:
@@ -71,8 +65,6 @@ class Steps:
         offers = [one for one in standing.offers if one.recipe == recipe.name]
         ladder = self._stopped(recipe, ladder, offers, at)
         ladder = self._ticket(recipe, ladder, standing.ticket, at)
-        if recipe.name in self.local:
-            offers.insert(0, self.local[recipe.name])
         ladder = self._offered(recipe, ladder, offers, at)
         try:
             return self._next(recipe, ladder, offers, at)
@@ -94,6 +86,9 @@ class Steps:
             self.say(chore.recipe, result.trouble)
             return ladder
         self._retry.pop(key, None)
+        if result.trouble and chore.kind in ("own", "bring"):
+            self.say(chore.recipe, result.trouble)
+            return ladder
         if chore.kind == "nightly":
             self._nightly[chore.recipe] = (chore.bundle, at)
             if result.trouble:
@@ -109,17 +104,11 @@ class Steps:
             return ladder
         try:
             if result.trouble:
-                self._forget(chore)
                 return refuse(ladder, chore.recipe, chore.bundle, result.trouble, at, result.figures)
             return rise(ladder, chore.recipe, chore.bundle, _KINDS[entry.rung][1], Needs(), at, result.figures)
         except NotAStep as error:
             self.say(chore.recipe, str(error))
             return ladder
-
-    def _forget(self, chore: Chore) -> None:
-        here = self.local.get(chore.recipe)
-        if here is not None and here.bundle == chore.bundle:
-            del self.local[chore.recipe]
 
     # -- what is offered
 
@@ -199,7 +188,7 @@ class Steps:
             kind = _KINDS[entry.rung][0]
             if self._due(recipe.name, kind, at):
                 what = mine or self._tickets.get(recipe.name)
-                self._worker.give(Chore(kind, recipe.name, entry.bundle, what, self.folders.get(entry.bundle)))
+                self._worker.give(Chore(kind, recipe.name, entry.bundle, what))
                 self.say(recipe.name, "")
             return ladder
         if entry.rung is Rung.GOLDEN:
@@ -236,7 +225,7 @@ class Steps:
         if entry.ticket:
             return ""
         if entry.local:
-            return "" if self._box.local_bundles else "[fleet] local_bundles forbids what was taught here"
+            return "" if self._box.local_bundles else "[fleet] local_bundles = false: nothing taught here may climb"
         if mine is None:
             return "it is not offered any more"
         return mine.refused or ("" if mine.takes else _gate_words(mine))

@@ -141,6 +141,7 @@ def _peak_mb() -> int:
 def main(arguments: list[str]) -> int:
     """Rehearse what the arguments name; print what came out as JSON."""
     folder, digest, provider, threads, memory_mb, runs, cpu_s = arguments
+    tempfile.gettempdir()  # it is found by writing to it, which is over after the next line
     # A GPU maps far more than it uses: there the peak alone is looked at, afterwards.
     confine(int(memory_mb) if provider == "cpu" else 1 << 20, int(cpu_s))
     answer: dict[str, object]

@@ -16,7 +16,6 @@ from ..records.durable import sync_folder
 from .climb_box import ClimbBox, RecipeAt
 from .ladder_slots import FACTORY, LAST_GOOD, active
 from .ladder_state import CLIMBING, OUT, Ladder
-from .local_signature import local_file
 
 log = logging.getLogger(__name__)
 GONE = ".gone"
@@ -70,7 +69,7 @@ def sweep(box: ClimbBox, ladder: Ladder, recipes: Sequence[RecipeAt]) -> list[st
         if not refused and count < box.keep_bundles and used + size <= box.keep_gb * 1e9:
             count, used = count + 1, used + size
             continue
-        for each in (*_caches(folder), local_file(folder), folder):
+        for each in (*_caches(folder), folder):
             _collect(each)
         gone.append(folder.name)
     return gone

@@ -166,6 +166,7 @@ def _run_file(file: Path) -> None:
 def main(arguments: list[str]) -> int:
     """Try the bundle of the first argument within the bounds of the others; print what came out as JSON."""
     folder, memory_mb, cpu_s = Path(arguments[0]), int(arguments[1]), int(arguments[2])
+    tempfile.gettempdir()  # it is found by writing to it, which is over after the next line
     confine(memory_mb, cpu_s)
     answer: dict[str, object] = {"error": ""}
     try:

@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 
 from okng.bus.asks import Ask, Desk, new_id
-from okng.bus.errors import BadBundle, BadKey, StoreLost
+from okng.bus.errors import BadBundle, StoreLost
 from okng.bus.ladder import Role
 from okng.fleet import climb_chores
 from okng.fleet.channel_offer import Pinned, Standing, Ticket
+from okng.fleet.channel_own import OwnWord
 from okng.fleet.climb import Climb
 from okng.fleet.climb_box import ClimbBox, RecipeAt
 from okng.fleet.climb_trial import Rehearsal, rehearse
 from okng.fleet.ladder_file import read_ladder
 from okng.fleet.ladder_slots import FACTORY, LAST_GOOD, active
-from okng.fleet.local_signature import check_local, local_file, sign_local
 from okng.fleet.shelf_keeper import sweep
 from okng.fleet.signing import sign
 from okng.records.beside_read import Judged
@@ -54,6 +54,19 @@ def shelf() -> Iterator[tuple[Path, Path, list[str]]]:
         shutil.rmtree(folder)
 
 
+class Floor:
+    """Kept as long as the test."""
+
+    def __init__(self) -> None:
+        self.seqs: dict[str, int] = {}
+
+    def highest(self, channel: str) -> int:
+        return self.seqs.get(channel, 0)
+
+    def raise_to(self, channel: str, seq: int) -> None:
+        self.seqs[channel] = max(seq, self.highest(channel))
+
+
 class World:
     """A box, its line and its channel, on a wall clock of its own."""
 
@@ -72,6 +85,7 @@ class World:
         )
         self.source = FolderSource(self.shelf, self.bundles)
         self.line = FakeLine(run, self.a)
+        self.own = OwnWord(home / "own", "box1", Floor())
         self.ahead_s = 0.0
         self.climb = self.begin()
         self.desk = Desk("sync", self.climb.handlers())
@@ -80,7 +94,7 @@ class World:
         return time.time() + self.ahead_s
 
     def begin(self) -> Climb:
-        self.climb = Climb(self.box, self.source, wall=self.now)
+        self.climb = Climb(self.box, self.source, self.own, self.now)
         self.desk = Desk("sync", self.climb.handlers())
         return self.climb
 
@@ -353,29 +367,12 @@ def test_an_engineer_lets_what_was_taught_here_leave_the_shadow_with_a_reason(wo
     world.box = world.climb._box = replace(world.box, folders=(tmp_path / "taught",))
     world.ask("ladder.offer", "new caps", recipe="cap", bundle=digest)
     world.until(lambda: world.rung(digest) == "SHADOW")
-    check_local(world.bundles / digest, "box1", world.bundles / "local.pem")
+    world.own.check(world.bundles / digest, digest)
     world.ask("ladder.waive", "the old model does not know these caps", recipe="cap", bundle=digest)
     world.until(lambda: world.rung(digest) == "CANARY")
     world.until(lambda: not world.climb.ladder.unsent)
     waived = next(one for one in world.line.steps if one["from"] == one["to"] == "SHADOW")
     assert waived["reason"] == "shadow waived: the old model does not know these caps"
-
-
-def test_a_signature_of_one_box_is_worth_nothing_on_another(tmp_path: Path) -> None:
-    make(tmp_path / "cap")
-    sign_local(tmp_path / "cap", "box1", tmp_path / "key.pem")
-    with pytest.raises(BadBundle, match="signed for another bundle, box or key"):
-        check_local(tmp_path / "cap", "box2", tmp_path / "key.pem")
-    with pytest.raises(BadBundle, match="signed for another bundle, box or key"):
-        check_local(tmp_path / "cap", "box1", tmp_path / "other.pem")
-    said = local_file(tmp_path / "cap").read_text()
-    place = said.index('"signature": "') + 20
-    local_file(tmp_path / "cap").write_text(f"{said[:place]}{'A' if said[place] != 'A' else 'B'}{said[place + 1 :]}")
-    with pytest.raises(BadBundle, match="does not hold"):
-        check_local(tmp_path / "cap", "box1", tmp_path / "key.pem")
-    (tmp_path / "key.pem").chmod(0o644)
-    with pytest.raises(BadKey, match="others may read it"):
-        sign_local(tmp_path / "cap", "box1", tmp_path / "key.pem")
 
 
 def test_the_red_button_takes_challengers_out_and_holds_everything(world: World) -> None:
