@@ -1,5 +1,6 @@
 """Enrolment over the wire: what a box asks before it has a certificate, and what an administrator says to it."""
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, request
@@ -141,7 +142,7 @@ def _of_boxes(views: Blueprint, spec: SpecTree, service: Service) -> None:
             return problem(400, str(error))
         if found is None:
             abort(401)
-        if not hasattr(found, "chain"):
+        if isinstance(found, datetime):
             return problem(409, f"too early: expected not before {_utc(found)}")
         return jsonify(certificate=found.chain, ca=service.authority.pem, box=who)
 

@@ -22,7 +22,10 @@ def count(db: Session, key: str, most: int, per_s: int = MINUTE) -> int:
     statement = made.on_conflict_do_update(
         index_elements=["key", "window"], set_={"count": Attempt.count + 1}
     ).returning(Attempt.count)
-    if db.execute(statement).scalar_one() <= most:
+    counted = db.execute(statement).scalar_one()
+    if counted == 1:  # a new stretch: those of this key that are long over go
+        db.execute(sa.delete(Attempt).where(Attempt.key == key[:200], Attempt.ends_at < ends - timedelta(hours=1)))
+    if counted <= most:
         return 0
     return max(1, int(window + per_s - now) + 1)
 

@@ -3,9 +3,10 @@
 What is under way lies in the signed cookie of the browser that began it, so any worker may finish it.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from authlib.integrations.base_client import OAuthError
+from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped]
 from authlib.integrations.flask_client import FlaskOAuth2App, OAuth  # type: ignore[import-untyped]
 from authlib.integrations.requests_client import OAuth2Session  # type: ignore[import-untyped]
 from flask import Flask
@@ -97,7 +98,7 @@ class Provider:
 def roles_of(claim: Any, options: PeopleOptions) -> list[str]:
     """Roles here of what the provider's claim says: a word or a list of them. Unknown words give nothing."""
     words = claim.split() if isinstance(claim, str) else claim if isinstance(claim, list) else []
-    meant = options.roles or {role: role for role in ROLES}
+    meant: Mapping[str, str] = options.roles or {role: role for role in ROLES}
     return sorted({meant[word] for word in words if isinstance(word, str) and word in meant})
 
 

@@ -169,7 +169,7 @@ def _picture(box: str, one: Offered) -> dict[str, Any]:
     }
 
 
-def _rows(offered: Sequence[Offered]) -> sa.Select[tuple[str, str]]:
+def _rows(offered: Sequence[Offered]) -> sa.Select[str, str]:
     return sa.select(Blob.sha256, Blob.state).where(Blob.sha256.in_({one.sha256 for one in offered}))
 
 

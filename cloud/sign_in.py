@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from flask import Blueprint, Response, redirect, render_template, request, session
 from flask_wtf.csrf import generate_csrf
+from sqlalchemy.dialects import postgresql, sqlite
 from werkzeug.wrappers import Response as AnyResponse
 
 from . import limits
@@ -132,17 +133,17 @@ def _enter(service: Service, sub: str, name: str, roles: list[str] | None) -> An
     now = datetime.now(UTC)
     onward = own_path(request.form.get("next") or session.get("next") or "/")
     with writing(service.engine) as db:
-        found = db.get(Person, sub)
-        if found is None:
-            found = Person(sub=sub, name=name, created_at=now, roles=roles or [])
-            db.add(found)
-            db.flush()
+        insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
+        fresh = insert(Person).values(sub=sub, name=name, created_at=now, roles=roles or [])
+        db.execute(fresh.on_conflict_do_nothing(index_elements=["sub"]))
+        found = db.get_one(Person, sub)
         if found.closed_at is not None:
             return _page(service.options.people, "closed", 403, name)
-        if roles is not None and sorted(found.roles) != roles:
-            note(db, "service", "roles changed", f"person:{sub}", {"from": found.roles, "to": roles})
+        before = sorted(found.roles)
         values: dict[str, Any] = {"name": name, "seen_at": now, **({"roles": roles} if roles is not None else {})}
         db.execute(sa.update(Person).where(Person.sub == sub).values(**values))
+        if roles is not None and before != roles:
+            note(db, "service", "roles changed", f"person:{sub}", {"from": before, "to": roles})
         note(db, f"person:{sub}", "signed in", f"person:{sub}", {"from": request.remote_addr or ""})
     session.clear()  # nothing of before goes on: neither a name nor a CSRF token that somebody else may know
     session.update(sub=sub, at=int(time.time() * 1000))

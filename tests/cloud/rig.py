@@ -255,12 +255,12 @@ def running(
     settings = settings_of(folder, url, seaweed, change, address=address, listen=f"127.0.0.1:{port}")
     with rig(settings, folder) as inside:
         process = start(folder, "serve", "--settings", str(folder / "fleet.toml"))
+        made = Running(address, folder, folder / "authority" / "ca.pem", settings, process, inside)
         try:
-            made = Running(address, folder, folder / "authority" / "ca.pem", settings, process, inside)
             wait_until_up(made)
             yield made
         finally:
-            end_group(process)
+            end_group(made.process)  # a test may have started another in its place
 
 
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
