@@ -29,8 +29,9 @@ from .fleet_options import FleetOptions
 from .link import Link, NotEnrolled
 from .pace import BackOff
 from .state_report import Ears, StateReport, Told
-from .uplink import Ledger, Status, Uplink
+from .uplink import Ledger, Uplink
 from .uplink_cursor import Cursor
+from .uplink_status import Status
 from .worker import Worker
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -20,9 +20,10 @@ from ..bus.errors import BadLedger, Lost, Refused, StoreLost
 from .fleet_options import FleetOptions
 from .pace import BackOff, Bucket, is_open
 from .uplink_batch import MOST_BYTES, MOST_EVENTS, slices
-from .uplink_cursor import Cursor, Halt, halt_name
+from .uplink_cursor import Cursor, halt_name
 from .uplink_events import URGENT, Came, Head, Outbox, Sender
 from .uplink_pictures import PRIORITIES, PictureSender, Shelf
+from .uplink_status import Status
 from .wire import Busy, Unwelcome, Wire
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ LOOK_BETWEEN_S = 0.5
 """The same for alarms, while something else is under way."""
 ASK_HALTED_S = 300.0
 """Seconds between two questions whether a person at the service has said that a halted stream goes on."""
+LOG_EVERY_S = 600.0
 BATCH_S = 10.0
 """A batch is no larger than what leaves in about this long."""
 _PACKS = 4
@@ -46,30 +48,6 @@ _NONE = ("", "", False)
 
 class Ledger(Outbox, Shelf, Protocol):
     """What leaves the box."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How the uplink stands, for the screen and for the service."""
-
-    trouble: str = ""
-    """Why nothing gets through; empty: it does."""
-    since: str = ""
-    """UTC since when."""
-    refused: bool = False
-    """A person has to act: the box is revoked, or what answers is not the service."""
-    owed: dict[str, int] = field(default_factory=dict)
-    """Events that the service has not, by stream."""
-    halted: dict[str, Halt] = field(default_factory=dict)
-    """Streams that stand until a person says go on."""
-    waits_for_hours: bool = False
-    reached: str = ""
-    """UTC of the last time that the service took something; empty: not since the process began."""
-    events: int = 0
-    pictures: int = 0
-    """Sent since the process began."""
-    had: int = 0
-    missing: int = 0
 
 
 class Stopped(StoreLost):
@@ -107,6 +85,7 @@ class Uplink:
         self._ask_halted_s = clock() + ASK_HALTED_S
         self._no_picture_before_s = float("-inf")
         self._troubles: dict[str, tuple[str, str, bool]] = {}
+        self._logged: dict[str, float] = {}
         self.status = Status(halted=dict(cursor.halted))
         """Replaced as a whole, never changed."""
 
@@ -287,15 +266,18 @@ class Uplink:
         if what == EVENTS:
             self._service.worked()
         if self._troubles.pop(what, None):
-            log.info("the fleet service takes %s again", what)
+            log.debug("the fleet service takes %s again", what)
             self._tell()
 
     def _in_trouble(self, error: Exception, what: str = EVENTS) -> None:
+        refused, now_s = isinstance(error, Refused), self._clock()
         before = self._troubles.get(what)
-        if before is None or before[0] != str(error):
-            log.log(logging.ERROR if isinstance(error, Refused) else logging.WARNING, "uplink: %s: %s", what, error)
+        # A wire that loses things now and then is no news; what a person has to mend is, once.
+        if (refused and (before is None or before[0] != str(error))) or now_s >= self._logged.get(what, now_s):
+            log.log(logging.ERROR if refused else logging.WARNING, "uplink: %s: %s", what, error)
+            self._logged[what] = now_s + LOG_EVERY_S
         since = before[1] if before is not None else utc_now()
-        self._troubles[what] = (str(error), since, isinstance(error, Refused))
+        self._troubles[what] = (str(error), since, refused)
         self._tell()
 
     def _tell(self) -> None:
