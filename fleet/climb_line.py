@@ -52,6 +52,8 @@ class Line:
         self._swap: tuple[str, int] | None = None
         self._swapped: Answer | None = None
         self._step: tuple[str, int, int] | None = None
+        self._refused = ""
+        """Why records does not take it, so that it is said once."""
         self.taken: set[int] = set()
         """Numbers of steps that records has taken since they were last looked at."""
         self.compared: deque[Compared] = deque(maxlen=100_000)
@@ -137,7 +139,7 @@ class Line:
         body = {
             "bundle": step.bundle,
             "recipe": step.recipe,
-            "from": step.before,
+            "from": step.before or None,
             "to": step.after,
             "reason": step.reason,
             "figures": {**step.figures, "step": step.n, "at": step.at},
@@ -155,9 +157,11 @@ class Line:
                 continue
             if said.done:
                 self.taken.add(self._step[1])
-                self._step = None
+                self._step, self._refused = None, ""
             else:
-                log.warning("records does not take a step of the ladder: %s", said.detail)
+                if said.detail != self._refused:
+                    log.error("records does not take a step of the ladder: %s", said.detail)
+                self._refused = said.detail
 
     def close(self) -> None:
         """Let go of all sockets. Never raises."""
