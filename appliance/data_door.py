@@ -157,8 +157,8 @@ def export(path: Path, out: Path, form: str, **asked: Any) -> None:
     """Write the set at PATH into the new folder OUT as others have it; pictures are copied byte for byte."""
     from typing import cast
 
-    from ..training.data.export import Format
     from ..training.data.export import export as export_set
+    from ..training.data.losses import Format
     from ..training.data.sources import SourceOptions, open_dataset
 
     found = open_dataset(path, SourceOptions(**asked))

@@ -43,8 +43,8 @@ def sbom() -> bytes:
         name = re.sub(r"[-_.]+", "-", name).lower()
         purl = f"pkg:pypi/{name}@{version}"
         entry: dict[str, Any] = {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
-        if licence := one.metadata.get("License-Expression"):
-            entry["licenses"] = [{"expression": str(licence)}]
+        if licences := one.metadata.get_all("License-Expression"):
+            entry["licenses"] = [{"expression": str(licences[0])}]
         found[purl] = entry
     text = {
         "bomFormat": "CycloneDX",

@@ -77,18 +77,7 @@ def test_a_model_goes_from_its_pictures_to_a_box(
     said = okng(
         *("promote", "--registry", url, "--name", model, "--out", out),
         *("--sign-with", engineer.key, "--certificate", engineer.certificate, "--chain", authority.certificate),
-        *(
-            "--publish",
-            "--",
-            *where,
-            "--ca",
-            authority.certificate,
-            *plan,
-            "--online",
-            online,
-            "--passphrase-file",
-            passphrase,
-        ),
+        *("--publish", "--", *where, "--ca", authority.certificate, *plan, *seen),
     )
     bundle = open_bundle(out)
     assert f"digest: {bundle.digest}" in said

@@ -2,6 +2,7 @@
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -32,7 +33,7 @@ def said(model: onnx.ModelProto, manifest: Manifest, limits: Limits | None = Non
     return str(caught.value)
 
 
-def add(model: onnx.ModelProto, kind: str, inputs: list[str], domain: str = "", **attributes: object) -> None:
+def add(model: onnx.ModelProto, kind: str, inputs: list[str], domain: str = "", **attributes: Any) -> None:
     model.graph.node.append(helper.make_node(kind, inputs, [f"more.{kind}"], domain=domain, **attributes))
 
 

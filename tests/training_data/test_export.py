@@ -8,7 +8,8 @@ import pytest
 from okng.bus.errors import BadData
 from okng.models.box import Box
 from okng.training.data.dataset import Annotation, Dataset
-from okng.training.data.export import FORMATS, Format, export, outlines
+from okng.training.data.export import export, outlines
+from okng.training.data.losses import FORMATS, Format
 from okng.training.data.shapes import Boxed, Mask, Polygons
 from okng.training.data.sources import open_dataset
 from okng.training.data.split import SplitOptions, split

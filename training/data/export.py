@@ -9,7 +9,7 @@ import json
 import shutil
 from collections import Counter
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import cv2
@@ -18,13 +18,15 @@ import yaml
 
 from ...bus.errors import BadData
 from ...models.pictures import SUFFIXES
+from .beside import write_beside
 from .dataset import GOOD, SPLITS, Annotation, Dataset, Sample
 from .folders import MASKS
+from .losses import Format, losses
 from .rle import to_brush, to_coco
 from .shapes import Mask, Polygons, write_mask
 
-Format = Literal["mvtec", "coco", "yolo", "label-studio"]
-FORMATS: tuple[Format, ...] = ("mvtec", "coco", "yolo", "label-studio")
+Places = list[tuple[str, Sample]]
+"""Where each picture was written, inside the folder."""
 _FINER = 4
 _MAGIC = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"BM": ".bmp", b"II*\0": ".tif", b"MM\0*": ".tif"}
 _STUDIO = """<View>
@@ -55,12 +57,14 @@ def export(dataset: Dataset, out: Path, form: Format) -> tuple[str, ...]:
     shutil.rmtree(waiting, ignore_errors=True)
     waiting.mkdir(parents=True)
     try:
-        notes = _WRITERS[form](dataset, waiting)
+        places: list[tuple[str, Sample]] = []
+        notes = _WRITERS[form](dataset, waiting, places)
+        write_beside(waiting, places, dataset.classes)
         waiting.rename(out)
     except BaseException:
         shutil.rmtree(waiting, ignore_errors=True)
         raise
-    return notes
+    return (*notes, *losses(dataset, form))
 
 
 def outlines(mask: Mask) -> list[list[tuple[float, float]]]:
@@ -91,6 +95,7 @@ def _called(sample: Sample) -> str:
 
 
 def _copied(sample: Sample, folder: Path, name: str) -> None:
+    """Copy a picture into a folder under a name. BadData: the name leads out of it, or is taken."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
         raise BadData(f"{name}: leads out of the folder it would be written to")
@@ -101,7 +106,7 @@ def _copied(sample: Sample, folder: Path, name: str) -> None:
     shutil.copyfile(sample.picture, target)
 
 
-def _mvtec(dataset: Dataset, out: Path) -> tuple[str, ...]:
+def _mvtec(dataset: Dataset, out: Path, places: Places) -> tuple[str, ...]:
     numbers: Counter[str] = Counter()
     rows: list[list[str]] = []
     boxes: dict[str, dict[str, list[list[Any]]]] = {}
@@ -110,6 +115,7 @@ def _mvtec(dataset: Dataset, out: Path) -> tuple[str, ...]:
         numbers[sample.label] += 1
         file, mask = f"{_side(sample)}/{sample.label}/{stem}{_ending(sample)}", ""
         _copied(sample, out, file)
+        places.append((file, sample))
         drawn = sample.mask() if sample.annotations else None
         if drawn is not None:
             mask = f"{MASKS}/{sample.label}/{stem}_mask.png"
@@ -128,8 +134,8 @@ def _mvtec(dataset: Dataset, out: Path) -> tuple[str, ...]:
     return ()
 
 
-def _coco(dataset: Dataset, out: Path) -> tuple[str, ...]:
-    kinds = {kind: number for number, kind in enumerate(dataset.kinds, 1)}
+def _coco(dataset: Dataset, out: Path, places: Places) -> tuple[str, ...]:
+    kinds = {kind: number for number, kind in enumerate(dict.fromkeys((*dataset.classes, *dataset.kinds)), 1)}
     categories = [{"id": number, "name": kind, "supercategory": "defect"} for kind, number in kinds.items()]
     (out / "annotations").mkdir()
     for side in (*SPLITS, None):
@@ -140,6 +146,7 @@ def _coco(dataset: Dataset, out: Path) -> tuple[str, ...]:
         marks: list[dict[str, Any]] = []
         for number, sample in enumerate(samples, 1):
             _copied(sample, out / "images", _called(sample))
+            places.append((f"images/{_called(sample)}", sample))
             images.append(
                 {"id": number, "file_name": _called(sample), "width": sample.width, "height": sample.height}
                 | {key: value for key, value in (("part", sample.part), ("lot", sample.lot)) if value is not None}
@@ -150,8 +157,7 @@ def _coco(dataset: Dataset, out: Path) -> tuple[str, ...]:
         said = {"images": images, "categories": categories, "annotations": marks}
         name = f"instances_{side}.json" if side else "instances.json"
         (out / "annotations" / name).write_text(json.dumps(said), encoding="utf-8")
-    lost = sum(sample.part is not None or sample.lot is not None for sample in dataset.samples)
-    return (f"part and lot of {lost} pictures stand in fields of ours that COCO readers pass over",) if lost else ()
+    return ()
 
 
 def _coco_mark(one: Annotation, sample: Sample) -> dict[str, Any]:
@@ -169,8 +175,8 @@ def _coco_mark(one: Annotation, sample: Sample) -> dict[str, Any]:
     return {"bbox": box, "area": area, "iscrowd": 0, "segmentation": segmentation}
 
 
-def _yolo(dataset: Dataset, out: Path) -> tuple[str, ...]:
-    kinds = {kind: number for number, kind in enumerate(dataset.kinds)}
+def _yolo(dataset: Dataset, out: Path, places: Places) -> tuple[str, ...]:
+    kinds = {kind: number for number, kind in enumerate(dict.fromkeys((*dataset.classes, *dataset.kinds)))}
     marks = [one for sample in dataset.samples for one in sample.annotations]
     # A text file holds boxes or outlines, not both: trainers refuse a mixture.
     drawn = bool(marks) and all(one.shape is not None for one in marks)
@@ -179,6 +185,7 @@ def _yolo(dataset: Dataset, out: Path) -> tuple[str, ...]:
         side = sample.split or "train"
         sides[side] = f"images/{side}"
         _copied(sample, out / "images" / side, _called(sample))
+        places.append((f"images/{side}/{_called(sample)}", sample))
         lines = [line for one in sample.annotations for line in _yolo_lines(one, sample, kinds[one.kind], drawn=drawn)]
         path = (out / "labels" / side / PurePosixPath(_called(sample))).with_suffix(".txt")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -189,8 +196,6 @@ def _yolo(dataset: Dataset, out: Path) -> tuple[str, ...]:
     names = {number: kind for kind, number in kinds.items()}
     (out / "data.yaml").write_text(yaml.safe_dump({**said, "names": names}, allow_unicode=True), encoding="utf-8")
     notes = [] if dataset.of("val") else ["no val side: YOLO trainers ask for one; `okng data split` makes it"]
-    if marks and not drawn and any(one.shape is not None for one in marks):
-        notes.append("some defects are drawn and some only boxed: all were written as boxes")
     return tuple(notes)
 
 
@@ -199,21 +204,22 @@ def _yolo_lines(one: Annotation, sample: Sample, number: int, *, drawn: bool) ->
     if drawn:
         lines = one.shape.outlines if isinstance(one.shape, Polygons) else outlines(one.mask(width, height))
         return [
-            " ".join([str(number), *(f"{v:.8f}" for x, y in line for v in _inside(x / width, y / height))])
+            " ".join([str(number), *(f"{v:.12f}" for x, y in line for v in _inside(x / width, y / height))])
             for line in lines
         ]
     x, y = (one.box.x + one.box.w / 2) / width, (one.box.y + one.box.h / 2) / height
-    return [f"{number} {x:.8f} {y:.8f} {one.box.w / width:.8f} {one.box.h / height:.8f}"]
+    return [f"{number} {x:.12f} {y:.12f} {one.box.w / width:.12f} {one.box.h / height:.12f}"]
 
 
 def _inside(*shares: float) -> list[float]:
     return [min(max(share, 0.0), 1.0) for share in shares]
 
 
-def _label_studio(dataset: Dataset, out: Path) -> tuple[str, ...]:
+def _label_studio(dataset: Dataset, out: Path, places: Places) -> tuple[str, ...]:
     tasks = []
     for number, sample in enumerate(dataset.samples, 1):
         _copied(sample, out / "images", _called(sample))
+        places.append((f"images/{_called(sample)}", sample))
         size = {"original_width": sample.width, "original_height": sample.height, "image_rotation": 0}
         results: list[dict[str, Any]] = [
             {
@@ -228,10 +234,19 @@ def _label_studio(dataset: Dataset, out: Path) -> tuple[str, ...]:
                 {"id": f"d{place}", "type": kind, "from_name": name, "to_name": "image", **size, "value": value}
             )
         known = {"part": sample.part, "lot": sample.lot, "split": sample.split, "name": sample.name}
+        known |= {"serial": sample.serial, "sha256": sample.sha256}
+        if sample.seen is not None:
+            known |= {"box": sample.seen.box, "epoch": str(sample.seen.epoch), "seq": str(sample.seen.seq)}
         data = {"image": f"/data/local-files/?d=images/{_called(sample)}"}
         data |= {key: value for key, value in known.items() if value is not None}
-        annotation = {"id": number, "result": results, "was_cancelled": False, "ground_truth": False}
-        tasks.append({"id": number, "data": data, "annotations": [annotation]})
+        task: dict[str, Any] = {"id": number, "data": data, "annotations": [], "predictions": []}
+        if sample.said_by == "verdict":
+            # What a model said is no annotation: a person sees it, and confirms or corrects it.
+            task["predictions"].append({"model_version": "okng", "result": results})
+        else:
+            person = {"id": number, "was_cancelled": False, "ground_truth": False}
+            task["annotations"].append({**person, "result": results})
+        tasks.append(task)
     (out / "tasks.json").write_text(json.dumps(tasks), encoding="utf-8")
     choices = "".join(f"<Choice value={quoteattr(name)}/>" for name in (GOOD, *dataset.classes))
     labels = "".join(f"<Label value={quoteattr(name)}/>" for name in dataset.kinds)

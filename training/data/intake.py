@@ -46,6 +46,8 @@ class Claim:
     """What the picture was called where it came from; empty: as `name`."""
     serial: str | None = None
     seen: PartId | None = None
+    said_when: tuple[str, SaidBy] | None = None
+    """Who gave the label, if it is this one; None: `said_by`, whatever it is."""
 
 
 @dataclass(slots=True)
@@ -226,7 +228,7 @@ def _opened(claim: Claim) -> Sample:
         lot=claim.lot,
         split=claim.split,
         annotations=drawn,
-        said_by=claim.said_by,
+        said_by=claim.said_when[1] if claim.said_when and claim.said_when[0] == label else claim.said_by,
         serial=claim.serial,
         seen=claim.seen,
     )

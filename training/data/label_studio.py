@@ -1,6 +1,7 @@
 """Label Studio's JSON export as a source: boxes, polygons, ellipses, brush and choices; units are percent.
 
-Of several annotations of a task the newest that was not cancelled counts. Pictures are read from local files only.
+Of several annotations of a task the newest that was not cancelled counts; a task that has only predictions is labelled
+by a model, and marked so. Pictures are read from local files only.
 Format: https://labelstud.io/guide/export#Label-Studio-JSON-format-of-annotated-tasks
 """
 
@@ -17,7 +18,7 @@ from ...bus.errors import BadData
 from ...bus.outside import MOST_LIST, parsed_json, read_bounded
 from ...models.pictures import SUFFIXES
 from .coco import first_errors, side_of
-from .dataset import GOOD, Annotation
+from .dataset import GOOD, Annotation, PartId
 from .intake import Claim, Draw, Naming, Reading, label_of
 from .rle import counts_of, from_brush
 from .shapes import Point, Polygons, RunLengths, box_of
@@ -56,12 +57,22 @@ class _Annotated(BaseModel):
     updated_at: str = ""
 
 
+class _Predicted(BaseModel):
+    """What a model said: a pre-annotation."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    result: list[_Result] = []
+    model_version: str | None = ""
+
+
 class _Task(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     id: int | str = ""
     data: dict[str, Any]
-    annotations: list[_Annotated]
+    annotations: list[_Annotated] = []
+    predictions: list[_Predicted] = []
     meta: dict[str, Any] = {}
 
 
@@ -92,7 +103,7 @@ def read_label_studio(file: Path, pictures: Path | None, naming: Naming) -> Read
     """
     reading = Reading(f"Label Studio {file}")
     skipped: dict[str, int] = {}
-    several = 0
+    several = by_model = 0
     for at, task in enumerate(_read(file)):
         name = f"task {task.id or at}"
         address = _address(task.data)
@@ -104,11 +115,14 @@ def read_label_studio(file: Path, pictures: Path | None, naming: Naming) -> Read
             reading.refuse(address, f"{name}: is not local: expected a file; fetch it, and say where with --pictures")
             continue
         valid = [one for one in task.annotations if not one.was_cancelled]
-        if not valid:
+        if not valid and not task.predictions:
             reading.refuse(picture, f"{name}: nobody has annotated it")
             continue
+        by_model += not valid
         several += len(valid) > 1
-        newest = max(valid, key=lambda one: one.updated_at)
+        # Of a model's words the last that was added counts.
+        newest: _Annotated | _Predicted
+        newest = max(valid, key=lambda one: one.updated_at) if valid else task.predictions[-1]
         label: str | None = None
         drawn: list[_Drawn] = []
         for result in newest.result:
@@ -127,14 +141,20 @@ def read_label_studio(file: Path, pictures: Path | None, naming: Naming) -> Read
         reading.claims.append(
             Claim(
                 picture=picture,
-                name=shown.as_posix(),
+                name=_word(known, "name") or shown.as_posix(),
                 label=label,
                 part=_word(known, "part") or naming.part(shown.as_posix()),
                 lot=_word(known, "lot") or naming.lot(shown.as_posix()),
                 split=side_of(Path(_word(known, "split") or "")),
                 draw=_drawing(drawn),
+                said_by="file" if valid else "verdict",
+                sha256=_hash(known),
+                serial=_word(known, "serial"),
+                seen=_part_id(known),
             )
         )
+    if by_model:
+        reading.notes.append(f"{by_model} labels are predictions of a model: let a person look first")
     if several:
         reading.notes.append(f"{several} tasks have several annotations: the newest counts")
     for form, count in sorted(skipped.items()):
@@ -257,7 +277,8 @@ def _annotation(one: _Drawn, width: int, height: int) -> Annotation:
         x, y, w, h = (float(value[key]) for key in ("x", "y", "width", "height"))
         outline = [(x, y), (x + w, y), (x + w, y + h), (x, y + h)]
     angle = float(value.get("rotation", 0.0))
-    points: list[Point] = [(x * width / 100.0, y * height / 100.0) for x, y in outline]
+    # To a millionth of a pixel: a corner that was a whole number of pixels is one again.
+    points: list[Point] = [(round(x * width / 100.0, 6), round(y * height / 100.0, 6)) for x, y in outline]
     if angle:
         # Boxes turn about their corner, ellipses about their middle, in pixels (percent are not square).
         pivot = (float(value["x"]) * width / 100.0, float(value["y"]) * height / 100.0)
@@ -276,6 +297,19 @@ def _rotated(points: Sequence[Point], pivot: Point, degrees: float) -> list[Poin
     sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
     away = [(x - pivot[0], y - pivot[1]) for x, y in points]
     return [(pivot[0] + x * cosine - y * sine, pivot[1] + x * sine + y * cosine) for x, y in away]
+
+
+def _hash(known: Mapping[str, Any]) -> str:
+    said = known.get("sha256")
+    plain = isinstance(said, str) and len(said) == 64 and not set(said) - set("0123456789abcdef")
+    return str(said) if plain else ""
+
+
+def _part_id(known: Mapping[str, Any]) -> PartId | None:
+    box, epoch, seq = (_word(known, key) for key in ("box", "epoch", "seq"))
+    if box is None or epoch is None or seq is None or not (epoch.isdecimal() and seq.isdecimal()):
+        return None
+    return PartId(box, int(epoch), int(seq))
 
 
 def _word(known: Mapping[str, Any], key: str) -> str | None:

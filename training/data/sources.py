@@ -14,6 +14,7 @@ from ...bus.errors import BadData
 from ...models.manifest import MANIFEST, MODEL
 from ...models.pictures import SUFFIXES
 from ...records.read import LedgerReader
+from .beside import complete
 from .coco import is_coco, read_coco
 from .dataset import GOOD, Dataset
 from .folders import SIDES, read_folders
@@ -70,14 +71,18 @@ def claims_of(path: Path, kind: Kind, options: SourceOptions) -> Reading:
     if kind == "ledger":
         return read_ledger(path, recipe=options.recipe, since=options.since, camera=options.camera)
     if kind == "coco":
-        return read_coco(_jsons(path), options.pictures, naming)
-    if kind == "label-studio":
+        files = _jsons(path)
+        reading, root = read_coco(files, options.pictures, naming), files[0].parent.parent
+    elif kind == "label-studio":
         (file,) = _jsons(path)[:1]
-        return read_label_studio(file, options.pictures, naming)
-    if kind == "yolo":
+        reading, root = read_label_studio(file, options.pictures, naming), options.pictures or file.parent
+    elif kind == "yolo":
         file = path if path.is_file() else next((path / name for name in NAMES if (path / name).is_file()), path)
-        return read_yolo(file, naming)
-    return read_folders(path, naming)
+        reading, root = read_yolo(file, naming), file.parent
+    else:
+        reading, root = read_folders(path, naming), path
+    complete(reading, root)
+    return reading
 
 
 def told_apart(path: Path) -> Kind:

@@ -156,7 +156,9 @@ def _annotation(words: list[str], classes: dict[int, str], width: int, height: i
         corners = [((x - w / 2) * width, (y - h / 2) * height), ((x + w / 2) * width, (y + h / 2) * height)]
         box, shape = (around(corners, width, height) if w > 0 and h > 0 else None), None
     else:
-        outline = tuple((x * width, y * height) for x, y in zip(values[::2], values[1::2], strict=True))
+        # To a millionth of a pixel: a corner that was a whole number of pixels is one again.
+        pairs = zip(values[::2], values[1::2], strict=True)
+        outline = tuple((round(x * width, 6), round(y * height, 6)) for x, y in pairs)
         shape = Polygons((outline,))
         box = shape.box(width, height)
     if box is None:
