@@ -96,6 +96,8 @@ class Course:
     """Mean of the first quarter of the hours."""
     last: float
     """Mean of the last quarter."""
+    last_n: int
+    """Parts in the last quarter."""
     points: list[tuple[datetime, float]] = field(repr=False)
     """(hour, mean)."""
     apart: float | None = None
@@ -166,6 +168,7 @@ def _course(key: tuple[str, str, str, str], hours: list[tuple[datetime, int, flo
         math.sqrt(variance),
         _mean(hours[:quarter]),
         _mean(hours[-quarter:]),
+        sum(one[1] for one in hours[-quarter:]),
         [(hour, total / count) for hour, count, total, _ in hours],
     )
 
@@ -177,13 +180,16 @@ def _mean(hours: list[tuple[datetime, int, float, float]]) -> float:
 def _set_apart(found: list[Course]) -> list[Course]:
     """How far the present of each lies from that of the others.
 
-    By the median and its absolute deviation, so that the odd one does not move the yardstick.
+    By the median and its absolute deviation, so that the odd one does not move the yardstick; chance in the means of
+    few parts belongs to it too.
     """
-    told = [one.last for one in found if one.n >= LEAST_PARTS]
+    known = [one for one in found if one.n >= LEAST_PARTS]
+    told = [one.last for one in known]
     if len(told) < LEAST_BOXES:
         return found
     middle = statistics.median(told)
-    deviation = 1.4826 * statistics.median(abs(one - middle) for one in told)
+    chance = statistics.median(one.spread / math.sqrt(one.last_n) for one in known)
+    deviation = math.hypot(1.4826 * statistics.median(abs(one - middle) for one in told), chance)
     floor = max(deviation, 0.02 * abs(middle), 1e-9)  # boxes that agree to 2 % are not told apart
     out = []
     for one in found:

@@ -1,7 +1,7 @@
 """One part as pages and programs see it, and what people said of it, at the line and in the review."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from .review import line_labels, names_of
 from .tables import Box, Part
-from .tables_rollout import Review
+from .tables_rollout import LineLabel, Review
 
 Key = tuple[str, int, int]
 """(box, epoch, part seq)."""
@@ -39,13 +39,9 @@ def labels_of(session: Session, parts: Sequence[Part]) -> dict[Key, list[dict[st
     A label that was taken back is not among them, nor is that of a second person's sample.
     """
     found: dict[Key, list[dict[str, Any]]] = defaultdict(list)
-    by_ledger: dict[tuple[str, int], list[int]] = defaultdict(list)
-    for part in parts:
-        by_ledger[part.box, part.epoch].append(part.seq)
-    for (box, epoch), seqs in by_ledger.items():
-        for seq, bodies in line_labels(session, box, epoch, seqs).items():
-            found[box, epoch, seq] += _standing(bodies)
     keys = [key_of(part) for part in parts]
+    for key, said in line_labels(session, keys).items():
+        found[key] += [_of_line(one) for one in said]
     if keys:
         asked = sa.select(Review).where(sa.tuple_(Review.box, Review.epoch, Review.part_seq).in_(keys))
         reviews = list(session.scalars(asked.order_by(Review.at.desc())))
@@ -65,15 +61,7 @@ def labels_of(session: Session, parts: Sequence[Part]) -> dict[Key, list[dict[st
     return found
 
 
-def _standing(bodies: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    taken_back = {body.get("n") for body in bodies if body.get("what") == "undone"}
-    out = []
-    for body in bodies:
-        if body.get("what") == "label" and not body.get("second") and body.get("n") not in taken_back:
-            said = {name: str(body.get(name) or "")[:200] for name in ("who", "truth", "at")}
-            kind = str(body.get("defect") or body.get("kind") or "")[:64]
-            out.append({"from": "line", **said, "kind": kind, "second": False, "undone": False})
-        elif body.get("what") == "escape":
-            said = {name: str(body.get(name) or "")[:200] for name in ("who", "at")}
-            out.append({"from": "line", **said, "truth": "defect", "kind": "escape", "second": False, "undone": False})
-    return out
+def _of_line(one: LineLabel) -> dict[str, Any]:
+    truth = "defect" if one.what == "escape" else one.truth
+    told = {"from": "line", "who": one.who, "truth": truth, "kind": one.kind, "at": one.at.isoformat()}
+    return told | {"second": False, "undone": False}

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ..bus.errors import Refused
-from .tables import Blob, Box, Event, Part, Person, Picture
-from .tables_rollout import Confirmed, Review, Sample
+from .tables import Blob, Box, Part, Person, Picture
+from .tables_rollout import Confirmed, LineLabel, Review, Sample
 from .upsert import put
 
 TRUTHS = ("good", "defect", "unsure")
@@ -64,7 +64,7 @@ def queue_overridden(session: Session, box: str, labels: Iterable[Mapping[str, A
     wrong = {"OK": "defect", "NG": "good"}
     for body in labels:
         epoch, seq = body.get("part_epoch"), body.get("seq")
-        if body.get("what") != "label" or not isinstance(epoch, int) or not isinstance(seq, int):
+        if body.get("what") != "label" or not _is_number(epoch) or not _is_number(seq):
             continue
         part = session.get(Part, (box, epoch, seq))
         if part is None or wrong.get(part.outcome.upper()) != body.get("truth"):
@@ -86,7 +86,7 @@ class Shown:
     """(sha256, kind, camera), whole pictures first."""
     words: list[tuple[str, str, str, datetime]]
     """(name, truth, class, when) of those who looked before."""
-    labels: list[Mapping[str, Any]]
+    labels: list[LineLabel]
     """What people at the line said, newest first."""
 
 
@@ -139,7 +139,7 @@ def shown(session: Session, box: str, epoch: int, part_seq: int) -> Shown:
         its_box,
         pictures_of(session, [(box, epoch, part_seq)]).get((box, epoch, part_seq), []),
         _words(session, box, epoch, part_seq),
-        line_labels(session, box, epoch, [part_seq]).get(part_seq, []),
+        line_labels(session, [(box, epoch, part_seq)]).get((box, epoch, part_seq), []),
     )
 
 
@@ -161,23 +161,53 @@ def pictures_of(
     return {key: sorted(rows, key=lambda row: (row[1] != "picture", row[2], row[0])) for key, rows in found.items()}
 
 
-def line_labels(session: Session, box: str, epoch: int, seqs: Iterable[int]) -> dict[int, list[Mapping[str, Any]]]:
-    """What people at the line said of parts, by part, newest first: bodies of the stream `labels`."""
-    wanted = list(seqs)
-    if not wanted:
-        return {}
-    seq = Event.body["seq"].as_integer()
-    asked = (
-        sa.select(Event.body)
-        .where(
-            Event.box == box, Event.stream == "labels", seq.in_(wanted), Event.body["part_epoch"].as_integer() == epoch
+def keep_labels(session: Session, box: str, epoch: int, events: Iterable[Mapping[str, Any]]) -> None:
+    """Keep what people at the line said of parts. events: newly stored ones of the stream `labels`."""
+    rows = []
+    for event in events:
+        body = event["body"]
+        what, numbers = str(body.get("what", "")), [body.get(name) for name in ("part_epoch", "seq", "n")]
+        if what not in ("label", "undone", "escape") or not all(_is_number(one) for one in numbers[:2]):
+            continue
+        kind = str(body.get("defect") or body.get("kind") or "")[:64] if what == "label" else what
+        rows.append(
+            {
+                "box": box,
+                "epoch": epoch,
+                "seq": event["seq"],
+                "part_epoch": numbers[0],
+                "part_seq": numbers[1],
+                "what": what,
+                "n": numbers[2] if _is_number(numbers[2]) else 0,
+                "truth": str(body.get("truth") or "")[:8],
+                "kind": kind,
+                "who": str(body.get("who") or "")[:100],
+                "at": event["at"],
+                "second": body.get("second") is True,
+            }
         )
-        .order_by(Event.epoch.desc(), Event.seq.desc())
-        .limit(2000)
+    put(session, LineLabel, rows)
+
+
+def _is_number(said: object) -> bool:
+    return type(said) is int and 0 < said < 2**62
+
+
+def line_labels(session: Session, parts: Iterable[tuple[str, int, int]]) -> dict[tuple[str, int, int], list[LineLabel]]:
+    """What people at the line said of parts and did not take back, newest first, by (box, epoch, part seq)."""
+    keys = list(parts)
+    if not keys:
+        return {}
+    asked = sa.select(LineLabel).where(
+        sa.tuple_(LineLabel.box, LineLabel.part_epoch, LineLabel.part_seq).in_(keys), LineLabel.second.is_(False)
     )
-    found: dict[int, list[Mapping[str, Any]]] = {}
-    for body in session.scalars(asked):
-        found.setdefault(int(body["seq"]), []).append(body)
+    rows = list(session.scalars(asked.order_by(LineLabel.epoch.desc(), LineLabel.seq.desc())))
+    gone = {(one.box, one.part_epoch, one.part_seq, one.n) for one in rows if one.what == "undone"}
+    found: dict[tuple[str, int, int], list[LineLabel]] = {}
+    for one in rows:
+        key = (one.box, one.part_epoch, one.part_seq)
+        if one.what != "undone" and (*key, one.n if one.what == "label" else 0) not in gone:
+            found.setdefault(key, []).append(one)
     return found
 
 

@@ -29,7 +29,9 @@ def arrived(
         drift.measure(session, parts)
         review.queue_parts(session, parts, {one["seq"]: one["body"] for one in events})
     if stream == "labels":
-        bodies = [one["body"] for one in events if isinstance(one.get("body"), Mapping)]
+        said = [one for one in events if isinstance(one.get("body"), Mapping)]
+        bodies = [one["body"] for one in said]
+        review.keep_labels(session, box, epoch, said)
         for body in bodies:
             if body.get("what") == "withdrawn":
                 _withdraw(session, box, body)
@@ -47,7 +49,7 @@ def told(session: Session, box: str, state: Mapping[str, Any], now: datetime | N
 def _withdraw(session: Session, box: str, body: Mapping[str, Any]) -> None:
     """Another part took this one's place: it does not count any more."""
     epoch, seq = body.get("part_epoch"), body.get("seq")
-    if not isinstance(epoch, int) or not isinstance(seq, int):
+    if type(epoch) is not int or type(seq) is not int or not 0 < seq < 2**62 or not 0 < epoch < 2**62:
         return
     part = session.get(Part, (box, epoch, seq))
     if part is None:

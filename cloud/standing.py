@@ -217,7 +217,9 @@ def _is_halted() -> Any:
 def _rank(now: datetime) -> Any:
     last = now - timedelta(seconds=SILENT_S)
     silent = sa.or_(Box.seen_at.is_(None), Box.seen_at < last)
-    return sa.case((silent, SILENT), else_=sa.func.coalesce(Standing.level, WELL))
+    told = sa.func.coalesce(Standing.level, WELL)
+    halted = sa.select(Cursor.box).where(_is_halted())
+    return sa.case((silent, SILENT), (sa.and_(told < WRONG, Box.id.in_(halted)), WRONG), else_=told)
 
 
 def _where(text: str, line: str, site: str, retired: bool) -> list[Any]:

@@ -185,6 +185,33 @@ class Sample(Base):
     """Of a settled one: good or defect."""
 
 
+class LineLabel(Base):
+    """What somebody at a line said of a part, drawn from the stream `labels`."""
+
+    __tablename__ = "line_label"
+    __table_args__ = (
+        PrimaryKeyConstraint("box", "epoch", "seq"),
+        Index("line_label_part", "box", "part_epoch", "part_seq"),
+    )
+
+    box: Mapped[str] = mapped_column(ForeignKey("box.id"))
+    epoch: Mapped[int] = mapped_column(Big)
+    seq: Mapped[int] = mapped_column(Big)
+    """Of the event."""
+    part_epoch: Mapped[int] = mapped_column(Big)
+    part_seq: Mapped[int] = mapped_column(Big)
+    what: Mapped[str] = mapped_column(String(8))
+    """label, undone (it takes label `n` back) or escape."""
+    n: Mapped[int] = mapped_column(Big)
+    truth: Mapped[str] = mapped_column(String(8), default="")
+    kind: Mapped[str] = mapped_column(String(64), default="")
+    """Class of the defect."""
+    who: Mapped[str] = mapped_column(String(100), default="")
+    at: Mapped[datetime] = mapped_column(Utc)
+    second: Mapped[bool] = mapped_column(default=False)
+    """Of the sample that a second person judges: never the label of the part."""
+
+
 class Review(Base):
     """What one person says of one part; a later word of theirs takes the place of the earlier."""
 

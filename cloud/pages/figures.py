@@ -1,6 +1,7 @@
 """Yield by the hour with its intervals, and figures of all boxes beside each other."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from flask import Blueprint, render_template, request
 from flask_babel import gettext
@@ -40,8 +41,8 @@ def figure_views(service: Service) -> Blueprint:
             rows=rows[::-1] if by in ("hour", "day") else rows,
             total=total,
             by=by,
-            groups=[(name, gettext(words.FACTORS[name])) for name in counts.BY],
-            plot=share_plot(hours),
+            groups=[(name, gettext(words.GROUPS[name])) for name in counts.BY],
+            plot=share_plot(hours, asked.since, asked.until),
             trouble=trouble,
             **offered,
         )
@@ -82,29 +83,31 @@ class SharePlot:
     """Share at the upper edge."""
 
 
-def share_plot(hours: list[counts.Yield]) -> SharePlot | None:
-    """Draw the hours; None: there are none."""
-    known = [(n, one) for n, one in enumerate(hours) if one.judged]
+def share_plot(hours: list[counts.Yield], since: datetime, until: datetime) -> SharePlot | None:
+    """Draw the hours where they lie in time, a gap where nothing was judged; None: nothing was at all."""
+    known = [(datetime.fromisoformat(one.name), one) for one in hours if one.judged]
     if not known:
         return None
     # Hours of a few parts have intervals up to 100 %: they may leave the drawing.
     told = [one for _, one in known if one.judged >= ENOUGH] or [one for _, one in known]
     top = max(0.001, *(one.interval[1] for one in told))
-    across = WIDTH / max(1, len(hours) - 1)
+    span = max(1.0, (until - since).total_seconds())
+
+    def x(at: datetime) -> float:
+        return round(WIDTH * min(1.0, max(0.0, (at - since).total_seconds() / span)), 1)
 
     def y(share: float) -> float:
         return round(HEIGHT * (1 - min(1.0, share / top)), 1)
 
-    line, upper, lower = [], [], []
-    for n, one in known:
-        x, share = round(n * across, 1), one.reject_share or 0.0
-        line.append(f"{x} {y(share)}")
-        upper.append(f"{x} {y(one.interval[1])}")
-        lower.append(f"{x} {y(one.interval[0])}")
-    if len(known) == 1:  # one hour is a level, not a point
-        for path in (line, upper, lower):
-            path[:] = [f"0 {path[0].split()[1]}", f"{WIDTH:g} {path[0].split()[1]}"]
-    return SharePlot("M" + "L".join(line), "M" + "L".join([*upper, *lower[::-1]]) + "Z", top)
+    line, band = [], []
+    for at, one in known:  # an hour is a step: its share holds from its begin to its end
+        left, right = x(at), x(at + timedelta(hours=1))
+        low, high = (y(share) for share in one.interval)
+        joins = bool(line) and line[-1].endswith(f"H{left}")
+        level = y(one.reject_share or 0.0)
+        line.append(f"{'V' if joins else f'M{left} '}{level}H{right}")
+        band.append(f"M{left} {high}H{right}V{low}H{left}Z")
+    return SharePlot("".join(line), "".join(band), top)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from ..service import Service
 from ..tables_rollout import LineRings
 from .asked import asker, lines
 from .fleet_api import body_of, word_of, worded
-from .rollouts import acts, signed
+from .rollouts import acts, must_sign, signed
 
 
 def rollout_api(service: Service) -> Blueprint:
@@ -31,6 +31,7 @@ def rollout_api(service: Service) -> Blueprint:
     @views.post("/rollouts/halt")
     @needs("rollout.halt")
     def halt() -> Response:
+        must_sign(service)
         reason = word_of(body_of(), "reason") if request.data else ""
         with writing(service.engine) as db:
             for line in lines(db):
@@ -43,6 +44,7 @@ def rollout_api(service: Service) -> Blueprint:
     @needs("rollout.open")
     @worded
     def resume() -> Response:
+        must_sign(service)
         reason = word_of(body_of(), "reason")
         with writing(service.engine) as db:
             changed = rollouts.resume_all(db, asker().who, reason)
@@ -54,6 +56,7 @@ def rollout_api(service: Service) -> Blueprint:
     @worded
     def change(line: str, recipe: str, role: str, seq: int, what: str) -> Response:
         require("rollout.halt" if what == "halt" else "rollout.open")
+        must_sign(service)
         body = body_of() if request.data else {}
         act = acts(word_of(body, "ring"), word_of(body, "reason")).get(what)
         if act is None:
@@ -79,6 +82,7 @@ def rollout_api(service: Service) -> Blueprint:
     @needs("rollout.open")
     @worded
     def set_rings(line: str) -> Response:
+        must_sign(service)
         members = body_of().get("members")
         if not isinstance(members, dict) or not all(
             isinstance(boxes, list) and all(isinstance(box, str) for box in boxes) for boxes in members.values()

@@ -23,6 +23,12 @@ from .asked import asker, lines
 Change = Callable[[Session, str, RolloutState], None]
 
 
+def must_sign(service: Service) -> None:
+    """Abort with 409 where this service cannot sign: what it wanted would never be told to a box."""
+    if service.channel_keys is None or service.options.channel.folder is None:
+        abort(409, "this service holds no keys of the channel ([channel] online_keys): rings are moved elsewhere")
+
+
 def signed(service: Service, changed: list[str]) -> None:
     """Sign what was just wanted of these lines; what stands in the way is kept and shown."""
     if changed and (rings := rings_of(service)) is not None:
@@ -65,6 +71,7 @@ def rollout_views(service: Service) -> Blueprint:
     @views.post("/rollouts/halt")
     @needs("rollout.halt")
     def all_halted() -> AnyResponse:
+        must_sign(service)
         with writing(service.engine) as db:
             for line in lines(db):
                 ring_row(db, line)
@@ -75,6 +82,7 @@ def rollout_views(service: Service) -> Blueprint:
     @views.post("/rollouts/resume")
     @needs("rollout.open")
     def all_resumed() -> AnyResponse | tuple[str, int]:
+        must_sign(service)
         try:
             with writing(service.engine) as db:
                 changed = rollouts.resume_all(db, asker().who, request.form.get("reason", ""))
@@ -89,6 +97,7 @@ def rollout_views(service: Service) -> Blueprint:
         form = request.form
         wanted = form.get("to", "") if what == "turn" else what
         require("rollout.halt" if wanted == "halt" else "rollout.open")
+        must_sign(service)
         act = acts(form.get("ring", ""), form.get("reason", "")).get(wanted)
         if act is None:
             abort(404, f"{wanted[:20]!r}: expected one of {', '.join(acts('', ''))}")
@@ -125,6 +134,7 @@ def rollout_views(service: Service) -> Blueprint:
     @views.post("/lines/<path:line>/rings")
     @needs("rollout.open")
     def set_rings(line: str) -> AnyResponse | tuple[str, int]:
+        must_sign(service)
         members: dict[str, list[str]] = {}
         for name, ring in request.form.items():
             if name.startswith("ring-") and ring:

@@ -69,8 +69,8 @@ FACTORS = {
     "box": N_("Box"),
     "line": N_("Line"),
     "hour": N_("Hour of the day"),
-    "day": N_("Day"),
 }
+GROUPS = FACTORS | {"hour": N_("Hour"), "day": N_("Day, UTC")}
 FIGURES = {
     "score": N_("Score, share of the limit"),
     "focus": N_("Focus"),
@@ -129,6 +129,7 @@ TABLES: dict[str, Mapping[str, str]] = {
     "truth_word": TRUTHS,
     "sample_word": SAMPLE_WHY,
     "factor_word": FACTORS,
+    "group_word": GROUPS,
     "figure_word": FIGURES,
     "span_word": SPANS,
     "sort_word": SORTS,
@@ -176,10 +177,16 @@ def moment(at: datetime | None) -> Markup | str:
     )
 
 
+def hour(name: str) -> Markup | str:
+    """An hour as the counts name it."""
+    return moment(datetime.fromisoformat(name))
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "percent": percent,
     "number": number,
     "short": short,
     "fours": fours,
     "moment": moment,
+    "hour": hour,
 }

@@ -18,7 +18,8 @@ from okng.cloud.tables import Blob, Box, Cursor, Event, Part, Person, Picture
 NOW = datetime(2026, 11, 27, 8, 30, tzinfo=UTC)
 HOSTILE = "<script>alert('box')</script>\"'>&"
 MODEL = hashlib.sha256(b"model 1").hexdigest()
-CHALLENGER = hashlib.sha256(b"model 2").hexdigest()
+CHALLENGER = hashlib.sha256(b'{"bundle": "c"}').hexdigest()
+"""Of `channel_kit.made_up("c")`."""
 
 
 def digest(text: str) -> str:

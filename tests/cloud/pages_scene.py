@@ -3,17 +3,24 @@
 import struct
 import zlib
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any
 
 from okng.cloud import rollouts
 from okng.cloud.database import writing
 from okng.cloud.deeds import note
+from okng.cloud.rollout_sign import rings_of, sign, turn
 from okng.cloud.rollout_state import state_of
+from okng.cloud.settings import FleetSettings
 from okng.cloud.tables import Alarm
+from okng.fleet.channel_format import RingForm
+from okng.fleet.channel_keys import make_signer
+from okng.fleet.channel_repository import begin
+from okng.fleet.rings import FolderShelf, OnlineKeys
 
+from ..fleet.channel_kit import LINE, Fleet, Watch, made_up, new_key
 from . import pages_room as room
-from .rig import Rig
+from .rig import Rig, settings_of
 
 
 def png(seed: int, width: int = 320, height: int = 240) -> bytes:
@@ -32,27 +39,26 @@ def png(seed: int, width: int = 320, height: int = 240) -> bytes:
     )
 
 
-def plan(line: str = "line7", seq: int = 4, bundle: str = room.CHALLENGER) -> Any:
-    """A pointer as the channel has it."""
-    names = (("pilot", 500, 2000, 0.0), ("half", 5000, 20000, 5.0), ("rest", 5000, 20000, 5.0))
-    rings = [
-        SimpleNamespace(
-            model_dump=lambda mode, one=one: dict(
-                zip(("ring", "shadow_parts", "canary_parts", "max_error_pct"), one, strict=True)
-            )
-        )
-        for one in names
-    ]
-    return SimpleNamespace(
-        line=line,
-        recipe="cap",
-        role="challenger",
-        seq=seq,
-        bundle=bundle,
-        plan=rings,
-        at="2026-11-26T09:00:00Z",
-        approved_by="Ines Weber",
-    )
+PLAN = [
+    RingForm(ring="pilot", shadow_parts=500, canary_parts=2000, max_error_pct=0),
+    RingForm(ring="half"),
+    RingForm(ring="rest"),
+]
+
+
+def with_channel(folder: Path, **more: Any) -> FleetSettings:
+    """Settings of a service that signs the rings of a channel; it publishes PLAN for the recipe `cap` of line7."""
+    keys, published, watch = folder / "keys", folder / "published", Watch(datetime.now(UTC))
+    keys.mkdir(mode=0o700)
+    published.mkdir()
+    online = OnlineKeys(*(make_signer(keys / f"{name}.pem", None) for name in ("timestamp", "snapshot", "rings")))
+    roots, targets = [new_key() for _ in range(3)], new_key()
+    root = begin(FolderShelf(published), roots, targets, online, watch.at)
+    channel = Fleet(published, watch, roots, targets, online, root)
+    channel.repository.publish(made_up("c"), LINE, "cap", "challenger", PLAN, "Ines Weber", targets)
+    channel.rings.refresh()
+    text = f'\n[channel]\nfolder = "{published}"\nonline_keys = "{keys}"\n'
+    return settings_of(folder / "fleet", change=lambda toml: toml + text, **more)
 
 
 def build(rig: Rig) -> None:
@@ -107,7 +113,6 @@ def build(rig: Rig) -> None:
             if n == 4:
                 room.halted_stream(db, box)
         _pictures(rig, db)
-        _rollout(db, now)
         db.add(
             Alarm(
                 id="a1",
@@ -119,6 +124,7 @@ def build(rig: Rig) -> None:
         )
         db.flush()
         note(db, "person:local:ada", "box let in", "box:press-1-0a1b2c3d", {"name": "Press 1", "line": "line7"})
+    _rollout(rig)
 
 
 def _pictures(rig: Rig, db: Any) -> None:
@@ -129,17 +135,20 @@ def _pictures(rig: Rig, db: Any) -> None:
             rig.service.blobs.take(sha256, len(data), [data])  # type: ignore[attr-defined]  # of the folder store
 
 
-def _rollout(db: Any, now: datetime) -> None:
-    rollouts.ring_row(db, "line7")
-    rollouts.adopt(db, "line7", [plan()])
+def _rollout(rig: Rig) -> None:
+    engine, rings = rig.service.engine, rings_of(rig.service)
+    assert rings is not None
+    turn(engine, rings)
     boxes = [f"press-{n}-0a1b2c3d" for n in range(1, 5)]
-    rollouts.set_members(db, "person:local:ada", "line7", {"pilot": boxes[:1], "half": boxes[1:3], "rest": boxes[3:]})
-    rollouts.open_next(db, "person:local:ada", state_of(db, "line7", "cap", "challenger", 4), "pilot")
-    room.climb(db, boxes[0], "CHAMPION", parts=22_500, ng=412)
-    rollouts.open_next(
-        db, "service", state_of(db, "line7", "cap", "challenger", 4), "half", "the ring before it is through"
-    )
-    room.climb(db, boxes[1], "SHADOW", parts=3120, ng=61)
-    room.climb(
-        db, boxes[2], "ROLLED_BACK", reason="reject rate 6.1 % against 2.0 %: CUSUM 10.4 above 10", parts=900, ng=55
-    )
+    with writing(engine) as db:
+        rollouts.set_members(
+            db, "person:local:ada", "line7", {"pilot": boxes[:1], "half": boxes[1:3], "rest": boxes[3:]}
+        )
+        rollouts.open_next(db, "person:local:ada", state_of(db, "line7", "cap", "challenger", 1), "pilot")
+        room.climb(db, boxes[0], "CHAMPION", parts=22_500, ng=412)
+        at = state_of(db, "line7", "cap", "challenger", 1)
+        rollouts.open_next(db, "service", at, "half", "the ring before it is through")
+        room.climb(db, boxes[1], "SHADOW", parts=3120, ng=61)
+        reason = "reject rate 6.1 % against 2.0 %: CUSUM 10.4 above 10"
+        room.climb(db, boxes[2], "ROLLED_BACK", reason=reason, parts=900, ng=55)
+    assert sign(engine, rings, "line7") == ""

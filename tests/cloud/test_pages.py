@@ -19,7 +19,7 @@ from okng.cloud.tables import Box, Cursor, Deed
 
 from . import pages_room as room
 from . import pages_scene
-from .rig import Rig, csrf_in, rig, settings_of
+from .rig import Rig, csrf_in, rig
 
 PAGES = (
     *(
@@ -40,7 +40,7 @@ SAME = {"OK", "NG"}
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """A filled service on SQLite; looked at only."""
     folder = tmp_path_factory.mktemp("scene")
-    with rig(settings_of(folder / "fleet"), folder) as made:
+    with rig(pages_scene.with_channel(folder), folder) as made:
         with writing(made.service.engine) as db:
             room.add_person(db, "ada", "admin")
             room.add_person(db, "vera", "viewer")
@@ -89,7 +89,7 @@ def test_a_viewer_is_shown_only_what_they_may(scene: Rig) -> None:
     assert "halt-all" not in get(client, scene, "/rollouts")[1]
     for path in ("/rollouts/halt", "/rollouts/resume", "/boxes/press-1-0a1b2c3d/retire", "/lines/line7/rings"):
         assert send(client, scene, path, reason="mine")[0] == 403, path
-    assert send(client, scene, "/rollouts/line7/cap/challenger/4/open", ring="rest", reason="mine")[0] == 403
+    assert send(client, scene, "/rollouts/line7/cap/challenger/1/open", ring="rest", reason="mine")[0] == 403
 
 
 def path_of(rig: Rig, endpoint: str) -> str:

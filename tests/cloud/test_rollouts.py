@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,12 @@ from okng.cloud.rollout_state import RolloutState, state_of, states
 from okng.cloud.tables import Deed
 from okng.cloud.tables_rollout import Climb, LineRings, Rollout
 from okng.fleet.channel_format import RingForm
-from okng.fleet.channel_keys import make_signer
-from okng.fleet.channel_repository import begin
-from okng.fleet.channel_shelf import FolderShelf
-from okng.fleet.rings import OnlineKeys, Rings
+from okng.fleet.rings import Rings
 
-from ..fleet.channel_kit import LINE, Box, Fleet, Watch, made_up, new_key
+from ..fleet.channel_kit import LINE, Box, Fleet, Watch, made_up
 from . import pages_room as room
-from .rig import Rig, csrf_in, rig, settings_of
+from . import pages_scene
+from .rig import Rig, csrf_in, rig
 
 ADA = "person:local:ada"
 PLAN = [RingForm(ring="pilot", max_error_pct=0), RingForm(ring="half"), RingForm(ring="rest")]
@@ -319,16 +316,7 @@ def test_what_the_shadow_bounds() -> None:
 @pytest.fixture
 def keyed(tmp_path: Path) -> Iterator[Rig]:
     """A service whose settings name a channel and its online keys, as files, with one plan of line7."""
-    keys, folder, watch = tmp_path / "keys", tmp_path / "published", Watch(datetime.now(UTC))
-    keys.mkdir(mode=0o700)
-    folder.mkdir()
-    online = OnlineKeys(*(make_signer(keys / f"{name}.pem", None) for name in ("timestamp", "snapshot", "rings")))
-    roots, targets = [new_key() for _ in range(3)], new_key()
-    channel = Fleet(folder, watch, roots, targets, online, begin(FolderShelf(folder), roots, targets, online, watch.at))
-    channel.repository.publish(made_up("a"), LINE, "cap", "champion", PLAN, "Ines", targets)
-    channel.rings.refresh()
-    text = f'\n[channel]\nfolder = "{folder}"\nonline_keys = "{keys}"\n'
-    with rig(settings_of(tmp_path / "fleet", change=lambda toml: toml + text), tmp_path) as made:
+    with rig(pages_scene.with_channel(tmp_path), tmp_path) as made:
         with writing(made.service.engine) as db:
             room.add_box(db, "box0", line=LINE)
             room.add_person(db, "ada", "engineer")
@@ -339,7 +327,7 @@ def keyed(tmp_path: Path) -> Iterator[Rig]:
 
 
 def test_programs_do_by_the_api_what_people_do_on_the_page(keyed: Rig, tmp_path: Path) -> None:
-    client, way = keyed.app.test_client(), f"/v1/rollouts/{LINE}/cap/champion/1"
+    client, way = keyed.app.test_client(), f"/v1/rollouts/{LINE}/cap/challenger/1"
     opener, looker, stopper = (
         keyed.bearer(*rights) for rights in (("look", "rollout.open"), ("look",), ("look", "rollout.halt"))
     )
@@ -360,7 +348,11 @@ def test_programs_do_by_the_api_what_people_do_on_the_page(keyed: Rig, tmp_path:
     rings = rings_of(keyed.service)
     assert rings is not None
     said = rings.show(LINE)
-    assert (said.halted, said.open["cap/champion"].halted, said.open["cap/champion"].rings) == (False, True, ("pilot",))
+    assert (said.halted, said.open["cap/challenger"].halted, said.open["cap/challenger"].rings) == (
+        False,
+        True,
+        ("pilot",),
+    )
 
 
 def test_people_open_and_halt_on_the_page(keyed: Rig) -> None:
@@ -371,7 +363,7 @@ def test_people_open_and_halt_on_the_page(keyed: Rig) -> None:
         answer = client.post(path, base_url=url, headers={"Referer": url + "/"}, data={"csrf_token": token, **form})
         return int(answer.status_code)
 
-    way = f"/rollouts/{LINE}/cap/champion/1"
+    way = f"/rollouts/{LINE}/cap/challenger/1"
     assert send(f"{way}/open", ring="pilot") == 422  # nobody is in it
     assert send(f"/lines/{LINE}/rings", **{"ring-box0": "pilot"}) == 303
     assert send(f"{way}/open", ring="pilot") == 303
@@ -402,7 +394,7 @@ def test_people_open_and_halt_on_the_page(keyed: Rig) -> None:
 def test_a_worker_takes_its_turn_by_itself(keyed: Rig) -> None:
     with writing(keyed.service.engine) as db:
         rollouts.set_members(db, ADA, LINE, {"pilot": ["box0"]})
-        rollouts.open_next(db, ADA, state_of(db, LINE, "cap", "champion", 1), "pilot")
+        rollouts.open_next(db, ADA, state_of(db, LINE, "cap", "challenger", 1), "pilot")
     turner = Turner(keyed.service, every_s=0.05)
     turner.start()
     try:

@@ -126,6 +126,24 @@ def upgrade() -> None:
     )
     op.create_index("hourly_figure_of", "hourly_figure", ["figure", "hour"], unique=False)
     op.create_table(
+        "line_label",
+        sa.Column("box", sa.String(length=40), nullable=False),
+        sa.Column("epoch", BIG, nullable=False),
+        sa.Column("seq", BIG, nullable=False),
+        sa.Column("part_epoch", BIG, nullable=False),
+        sa.Column("part_seq", BIG, nullable=False),
+        sa.Column("what", sa.String(length=8), nullable=False),
+        sa.Column("n", BIG, nullable=False),
+        sa.Column("truth", sa.String(length=8), nullable=False),
+        sa.Column("kind", sa.String(length=64), nullable=False),
+        sa.Column("who", sa.String(length=100), nullable=False),
+        sa.Column("at", UTC, nullable=False),
+        sa.Column("second", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["box"], ["box.id"]),
+        sa.PrimaryKeyConstraint("box", "epoch", "seq"),
+    )
+    op.create_index("line_label_part", "line_label", ["box", "part_epoch", "part_seq"], unique=False)
+    op.create_table(
         "review",
         sa.Column("box", sa.String(length=40), nullable=False),
         sa.Column("epoch", BIG, nullable=False),
