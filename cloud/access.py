@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import sqlalchemy as sa
 from flask import abort, current_app, g, redirect, request, session
@@ -85,7 +86,7 @@ def needs(right: str) -> Callable[[View], View]:
         @wraps(view)
         def guarded(*given: Any, **named: Any) -> Any:
             if person() is None and request.method == "GET" and _is_page():
-                return redirect(f"/sign-in?next={request.full_path.rstrip('?')}")
+                return redirect(f"/sign-in?{urlencode({'next': request.full_path.rstrip('?')})}")
             require(right)
             return view(*given, **named)
 
