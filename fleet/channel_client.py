@@ -90,7 +90,7 @@ class Channels:
         """folder: for what is remembered; made. root: the pinned root. box: its id in the fleet."""
         self._folder, self._root, self._lines, self._box = folder, root, tuple(lines), box
         self._fetch, self._floor, self._clock, self._counter = fetch, floor, clock, counter
-        self._memory = Memory(folder)
+        self._memory = Memory(folder, box)
 
     def standing(self) -> Standing:
         """What was trusted last, judged by the clock now. Asks nobody."""
@@ -133,7 +133,11 @@ class Channels:
         if not why and found.fresh_until and now.at >= self._memory.until(found):
             why = f"what was signed has run out at {found.fresh_until}"
         why = why or now.doubt or ("" if found.fresh_until else "nothing was trusted yet")
-        offers = tuple(self._bounded(dataclasses.replace(one, expired=bool(why))) for one in found.offers)
+        offers = tuple(
+            self._bounded(dataclasses.replace(one, expired=bool(why)))
+            for one in found.offers
+            if one.line in self._lines
+        )
         refused = next((one.refused for one in offers if one.refused), "")
         ticket = None if why else self._held(found.ticket, now)
         return dataclasses.replace(

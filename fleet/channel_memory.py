@@ -23,16 +23,22 @@ _STANDING: TypeAdapter[Standing] = TypeAdapter(Standing)
 class Memory:
     """A file beside TUF's folder, written by one process."""
 
-    def __init__(self, folder: Path) -> None:
-        """folder: need not exist. What cannot be read is as if it was never there: the floor still holds."""
-        self._path = folder / FILE
+    def __init__(self, folder: Path, box: str) -> None:
+        """folder: need not exist. box: who remembers; what another id was told is not for this one.
+
+        What cannot be read is as if it was never there: the floor still holds.
+        """
+        self._path, self._box = folder / FILE, box
         self.standing = Standing()
         self.seen: datetime | None = None
         """When the channel was last read whole; no clock may stand before it."""
         try:
             said = parsed_json(read_bounded(self._path, _MOST_BYTES))
             seen = when(said["seen"])
-            self.standing, self.seen = _STANDING.validate_python(said["standing"]), seen
+            standing = _STANDING.validate_python(said["standing"])
+            self.seen = seen
+            if said["box"] == box:
+                self.standing = standing
         except FileNotFoundError:
             pass
         except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
@@ -40,7 +46,7 @@ class Memory:
 
     def keep(self, standing: Standing, at: datetime) -> None:
         """Remember, durable when this returns. OSError."""
-        said: dict[str, Any] = {"seen": moment(at), "standing": dataclasses.asdict(standing)}
+        said: dict[str, Any] = {"box": self._box, "seen": moment(at), "standing": dataclasses.asdict(standing)}
         new = self._path.with_name(f"{FILE}.new")
         write_synced(new, json.dumps(said, default=dict).encode())
         new.rename(self._path)

@@ -17,13 +17,14 @@ from tuf.ngclient import Updater
 
 from okng.bus.clock_floor import build_utc
 from okng.bus.errors import BadKey, StoreLost
+from okng.fleet.channel_client import Channels
 from okng.fleet.channel_clock import moment_of
 from okng.fleet.channel_counter import FileCounter
 from okng.fleet.channel_format import BadChannel, OpenForm, RingForm
 from okng.fleet.channel_offer import Ring
 from okng.fleet.channel_repository import Repository
 from okng.fleet.rings import FolderShelf, OnlineKeys, Rings
-from okng.tests.fleet.channel_kit import BOX, LINE, RECIPE, Box, Fleet, Watch, made_up, new_key
+from okng.tests.fleet.channel_kit import BOX, LINE, RECIPE, Box, Fleet, Watch, fetch_from, made_up, new_key
 
 PLAN = f"{RECIPE}/champion"
 
@@ -134,6 +135,17 @@ def test_memory_that_is_spoilt_is_memory_that_is_gone(fleet: Fleet, box: Box) ->
             path.write_bytes(b"\xff" * 100)
     assert box.channels.standing().offers == ()
     assert box.offer().takes
+
+
+def test_what_another_box_or_line_was_told_is_not_for_this_one(fleet: Fleet, box: Box, tmp_path: Path) -> None:
+    """Enrolled anew, or moved to another line: nothing is taken from memory."""
+    fleet.publish("a")
+    assert box.offer().takes
+    renamed = Box(box.folder, fleet, box="box2")
+    assert renamed.channels.standing().offers == ()
+    assert not renamed.offer().takes
+    moved = Channels(box.folder, fleet.root, ["line8"], "box2", fetch_from(fleet.folder), box.floor, fleet.watch)
+    assert moved.standing().offers == ()
 
 
 class TestTickets:

@@ -70,7 +70,7 @@ def seeds() -> list[bytes]:
         targets,
     ]
     metadata = [{"signed": one, "signatures": [{"keyid": "k", "sig": "00"}]} for one in signed]
-    remembered = {"seen": at, "standing": {"offers": [], "fresh_until": at, "targets_version": 1}}
+    remembered = {"box": "b1", "seen": at, "standing": {"offers": [], "fresh_until": at, "targets_version": 1}}
     texts = [json.dumps(one, sort_keys=True, separators=(",", ":")).encode() for one in (*metadata, remembered)]
     return [*(text_of(form) for form in forms), *texts, b"[" * 5000, b'{"a":' * 2000, b"\xff", b'{"seq": 1e999}']
 
@@ -97,4 +97,4 @@ def one(data: bytes) -> None:
         read_published(_Shelf(data))
     folder = empty_folder("channel")
     (folder / FILE).write_bytes(data)
-    Memory(folder)
+    Memory(folder, "b1")
