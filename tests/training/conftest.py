@@ -114,13 +114,21 @@ def crosses(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return write_crosses(folder / "known", range(5000, 5008)), write_crosses(folder / "new", range(6000, 6025))
 
 
+def asks_mlflow(item: pytest.Item) -> bool:
+    """True for a test that needs the server."""
+    return "mlflow" in item.name or "mlflow" in getattr(item, "fixturenames", ())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents and asks_mlflow(item):
+            item.add_marker(pytest.mark.timeout(300))  # a cold start alone may take longer than the usual bound
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _mlflow_begun(request: pytest.FixtureRequest) -> Iterator[MlflowServer | None]:
     """Begin it with the first test where any will ask for it: by then it has come up beside the others."""
-    asked = any(
-        "mlflow" in getattr(item, "fixturenames", ()) or "[mlflow" in item.nodeid for item in request.session.items
-    )
-    if not asked or not (HOME / "mlflow").exists():
+    if not (HOME / "mlflow").exists() or not any(map(asks_mlflow, request.session.items)):
         yield None
         return
     server = MlflowServer()

@@ -34,7 +34,8 @@ def tool(name: str) -> Path:
 class MlflowServer:
     """Runs from the moment it is made; `url()` waits until it answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, backend: str = "") -> None:
+        """backend: address of a database; empty: a SQLite of its own."""
         self._program = tool("mlflow")
         self._folder = Path(tempfile.mkdtemp(prefix="okm"))
         with socket.socket() as free:
@@ -53,7 +54,7 @@ class MlflowServer:
             "--workers",
             "1",
         ]
-        command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self._folder}/runs.db"]
+        command += ["--workers", "1", "--backend-store-uri", backend or f"sqlite:///{self._folder}/runs.db"]
         command += ["--artifacts-destination", str(self.files)]
         quiet = {
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

@@ -186,7 +186,7 @@ DRAWN = st.lists(
 """Picture, part, and how far its lot is off the one that its part usually is of."""
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rounds=st.lists(DRAWN, min_size=2, max_size=4), by=st.sampled_from(["auto", "both", "part"]))
 def test_however_it_grows_nothing_leaks_and_nothing_moves(
     rounds: list[list[tuple[int, int | None, int | None]]], by: str, tmp_path_factory: pytest.TempPathFactory
