@@ -10,6 +10,7 @@ from ..bus.channel import ask_once
 from ..bus.errors import BadLedger, ChannelLost, Lost, Refused, StoreLost
 from ..records.read import LedgerReader
 from .channel_client import Channels
+from .channel_clock import LedgerClock
 from .channel_fetch import fetch_bundle
 from .channel_offer import Offer, Standing, Ticket
 from .climb_box import ClimbBox
@@ -57,6 +58,7 @@ class ChannelSource:
         self._box, self._link, self._root, self._folder, self._lines = box, link, root, folder, lines
         self._every_s, self._pause = every_s, BackOff()
         self._channels: tuple[str, Channels] | None = None
+        self._clock: LedgerClock | None = None
         self._asked_s = 0.0
         self._trouble = ""
         self._hint = threading.Event()
@@ -103,5 +105,7 @@ class ChannelSource:
             except OSError as error:
                 raise StoreLost(f"{self._root}: {error.strerror or error}") from error
             floor = LedgerFloor(self._box.run_dir, self._box.store)
-            self._channels = box, Channels(self._folder, root, self._lines, box, self._link.fetch, floor)
+            self._clock = self._clock or LedgerClock(self._box.run_dir)
+            made = Channels(self._folder, root, self._lines, box, self._link.fetch, floor, self._clock)
+            self._channels = box, made
         return self._channels[1]

@@ -1,12 +1,16 @@
 """What a channel says to a box, and what the box makes of it."""
 
+import contextlib
 import dataclasses
 import functools
 import http.server
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -15,10 +19,12 @@ from pathlib import Path
 import pytest
 from tuf.ngclient import Updater
 
+from okng.bus.channel import Publisher, records_state_address
 from okng.bus.clock_floor import build_utc
 from okng.bus.errors import BadKey, StoreLost
+from okng.bus.messages import Health, RecordsState
 from okng.fleet.channel_client import Channels
-from okng.fleet.channel_clock import moment_of
+from okng.fleet.channel_clock import LedgerClock, moment_of
 from okng.fleet.channel_counter import FileCounter
 from okng.fleet.channel_format import BadChannel, OpenForm, RingForm
 from okng.fleet.channel_offer import Ring
@@ -254,6 +260,22 @@ class TestClock:
         assert box.channels.refresh().expired
         fleet.watch.pass_by(days=-4000)
         assert box.offer().takes, "it believed nothing while it was ahead"
+
+    def test_one_that_records_doubts(self) -> None:
+        run = Path(tempfile.mkdtemp(prefix="okc", dir="/tmp"))
+        said = RecordsState(Health.READY, "", 50.0, "kept", clock="the clock was set ahead by 5 h")
+        with contextlib.closing(LedgerClock(run)) as clock, Publisher(records_state_address(run)) as records:
+            assert clock().doubt == ""
+            end = time.monotonic() + 20
+            while not clock().doubt and time.monotonic() < end:
+                records.send(said)
+                time.sleep(0.02)
+            assert clock().doubt == "the clock was set ahead by 5 h"
+            while clock().doubt and time.monotonic() < end:
+                records.send(dataclasses.replace(said, clock=""))
+                time.sleep(0.02)
+            assert clock().doubt == ""
+        shutil.rmtree(run)
 
     def test_one_before_the_build(self) -> None:
         found = moment_of(datetime(1970, 1, 1, tzinfo=UTC), "")
