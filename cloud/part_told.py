@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from .review import line_labels, names_of
+from .review import names_of
+from .review_labels import line_labels
 from .tables import Box, Part
 from .tables_rollout import LineLabel, Review
 

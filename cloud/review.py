@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ..bus.errors import Refused
+from .review_labels import is_number, line_labels
 from .tables import Blob, Box, Part, Person, Picture
 from .tables_rollout import Confirmed, LineLabel, Review, Sample
 from .upsert import put
@@ -64,7 +65,7 @@ def queue_overridden(session: Session, box: str, labels: Iterable[Mapping[str, A
     wrong = {"OK": "defect", "NG": "good"}
     for body in labels:
         epoch, seq = body.get("part_epoch"), body.get("seq")
-        if body.get("what") != "label" or not _is_number(epoch) or not _is_number(seq):
+        if body.get("what") != "label" or not is_number(epoch) or not is_number(seq):
             continue
         part = session.get(Part, (box, epoch, seq))
         if part is None or wrong.get(part.outcome.upper()) != body.get("truth"):
@@ -159,56 +160,6 @@ def pictures_of(
     for one in session.scalars(asked):
         found.setdefault((one.box, one.epoch, one.part_seq), []).append((one.sha256, one.kind, one.camera))
     return {key: sorted(rows, key=lambda row: (row[1] != "picture", row[2], row[0])) for key, rows in found.items()}
-
-
-def keep_labels(session: Session, box: str, epoch: int, events: Iterable[Mapping[str, Any]]) -> None:
-    """Keep what people at the line said of parts. events: newly stored ones of the stream `labels`."""
-    rows = []
-    for event in events:
-        body = event["body"]
-        what, numbers = str(body.get("what", "")), [body.get(name) for name in ("part_epoch", "seq", "n")]
-        if what not in ("label", "undone", "escape") or not all(_is_number(one) for one in numbers[:2]):
-            continue
-        kind = str(body.get("defect") or body.get("kind") or "")[:64] if what == "label" else what
-        rows.append(
-            {
-                "box": box,
-                "epoch": epoch,
-                "seq": event["seq"],
-                "part_epoch": numbers[0],
-                "part_seq": numbers[1],
-                "what": what,
-                "n": numbers[2] if _is_number(numbers[2]) else 0,
-                "truth": str(body.get("truth") or "")[:8],
-                "kind": kind,
-                "who": str(body.get("who") or "")[:100],
-                "at": event["at"],
-                "second": body.get("second") is True,
-            }
-        )
-    put(session, LineLabel, rows)
-
-
-def _is_number(said: object) -> bool:
-    return type(said) is int and 0 < said < 2**62
-
-
-def line_labels(session: Session, parts: Iterable[tuple[str, int, int]]) -> dict[tuple[str, int, int], list[LineLabel]]:
-    """What people at the line said of parts and did not take back, newest first, by (box, epoch, part seq)."""
-    keys = list(parts)
-    if not keys:
-        return {}
-    asked = sa.select(LineLabel).where(
-        sa.tuple_(LineLabel.box, LineLabel.part_epoch, LineLabel.part_seq).in_(keys), LineLabel.second.is_(False)
-    )
-    rows = list(session.scalars(asked.order_by(LineLabel.epoch.desc(), LineLabel.seq.desc())))
-    gone = {(one.box, one.part_epoch, one.part_seq, one.n) for one in rows if one.what == "undone"}
-    found: dict[tuple[str, int, int], list[LineLabel]] = {}
-    for one in rows:
-        key = (one.box, one.part_epoch, one.part_seq)
-        if one.what != "undone" and (*key, one.n if one.what == "label" else 0) not in gone:
-            found.setdefault(key, []).append(one)
-    return found
 
 
 def _words(session: Session, box: str, epoch: int, part_seq: int) -> list[tuple[str, str, str, datetime]]:

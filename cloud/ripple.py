@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from . import drift, review, rollout_state, rollouts, standing, yields
+from . import drift, review, review_labels, rollout_state, rollouts, standing, yields
 from .tables import Part
 
 
@@ -31,7 +31,7 @@ def arrived(
     if stream == "labels":
         said = [one for one in events if isinstance(one.get("body"), Mapping)]
         bodies = [one["body"] for one in said]
-        review.keep_labels(session, box, epoch, said)
+        review_labels.keep_labels(session, box, epoch, said)
         for body in bodies:
             if body.get("what") == "withdrawn":
                 _withdraw(session, box, body)

@@ -110,6 +110,14 @@ DEEDS = {
     "all rollouts resumed": N_("All rollouts resumed"),
     "rings set": N_("Boxes put into rings"),
     "bundle unlocked": N_("Model unlocked"),
+    "signed in": N_("Signed in"),
+    "signed out": N_("Signed out"),
+    "sign-in failed": N_("Sign-in failed"),
+    "roles changed": N_("Roles changed"),
+    "person set": N_("Person made or changed"),
+    "person closed": N_("Account closed"),
+    "token made": N_("Token made"),
+    "token revoked": N_("Token withdrawn"),
 }
 STREAMS = {
     "alarms": N_("alarms"),
