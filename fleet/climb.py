@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..bus.asks import Handler
+from ..bus.carried import deaths
 from ..bus.errors import BadLedger, ChannelLost, OkngError, StoreLost
 from ..bus.ladder import ChallengerOrder, Role
 from ..records.beside_read import BesideReader, Judged
@@ -43,6 +44,7 @@ _AT_ONCE = ("steps", "unsent", "swaps", "stopped", "floors")
 """What of the ladder is put on disk as soon as it changes; mere counts wait."""
 _RECIPES_S = 5.0
 _TELL_S = 1.0
+_DEATHS_S = 2.0
 _LABELS_S = 20.0
 _SWEEP_S = 600.0
 
@@ -78,7 +80,7 @@ class Climb:
         self._wanted: tuple[list[tuple[int, int]], dict[str, str]] = ([], {})
         self._labels_at = self._sweep_at = 0.0
         self._told: list[dict[str, Any]] = []
-        self._told_at = 0.0
+        self._told_at = self._deaths_at = 0.0
         self.desk = ClimbDesk(self)
 
     # -- the worker's thread
@@ -151,7 +153,10 @@ class Climb:
         found = rules.hear(compared, verdicts)
         order = line.order
         found |= rules.dropped(line.challenger(now_ns), order.number if order is not None else -1)
-        found |= rules.died(line.deaths(), at)
+        if abs(at - self._deaths_at) >= _DEATHS_S:
+            self._deaths_at = at
+            run = self._box.run_dir
+            found |= rules.died({one.bundle: deaths(run, one.bundle) for one in rules.champions.values()}, at)
         with self._lock:
             labels, self._labels = self._labels, None
         if labels is not None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..bus.asks import Ask, Handler
+from ..bus.carried import forgive
 from ..bus.errors import BadBundle, Refused
 from ..bus.ladder import Rung
 from ..models.manifest import digest, read_manifest
@@ -172,7 +173,9 @@ class ClimbDesk:
 
     def _unlock(self, ask: Ask) -> dict[str, Any]:
         recipe, bundle = _two(ask)
-        return self._set(unlock(self._climb.ladder, recipe, bundle, ask.who, _reason(ask), self._climb.now()))
+        done = self._set(unlock(self._climb.ladder, recipe, bundle, ask.who, _reason(ask), self._climb.now()))
+        forgive(self._climb.box.run_dir, bundle)
+        return done
 
     def unlock_from_fleet(self, digests: Collection[str]) -> None:
         """A person at the service unlocked these; each begins anew, and what is not locked stays as it is."""

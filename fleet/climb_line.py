@@ -18,9 +18,8 @@ from typing import Any
 from ..bus.asks import Answer, Ask, new_id
 from ..bus.channel import Asker, Publisher, Subscriber, ask_address, inspect_addresses, io_address, sync_address
 from ..bus.clock import MS, SECOND
-from ..bus.heartbeat import Pulse
 from ..bus.ladder import ChallengerOrder, ChallengerState, Compared
-from ..bus.messages import Health, StationState
+from ..bus.messages import StationState
 from ..bus.part import Verdict
 from .ladder_state import Step
 
@@ -29,8 +28,6 @@ _STALE_NS = 3 * SECOND
 _ANSWER_NS = 5 * SECOND
 _REPEAT_NS = 250 * MS
 _AGAIN_NS = SECOND
-JUDGES = ("inspect", "inspect-2", "inspect-standby")
-"""Names of their heartbeats."""
 
 
 class Line:
@@ -43,8 +40,6 @@ class Line:
             [io_address(run), *inspect_addresses(run)], (StationState, ChallengerState, Compared, Verdict)
         )
         self._io, self._records = Asker(ask_address(run, "io")), Asker(ask_address(run, "records"))
-        self._pulse = Pulse(run)
-        self._pids: dict[str, int] = {}
         self._station: tuple[int, StationState] | None = None
         self._challenger: tuple[int, ChallengerState] | None = None
         self._order: ChallengerOrder | None = None
@@ -94,18 +89,6 @@ class Line:
     def command(self, order: ChallengerOrder) -> None:
         """Order this from now on."""
         self._order, self._ordered_ns = order, 0
-
-    def deaths(self) -> int:
-        """How many judges have died since the last look: another process beats under the name of one that worked."""
-        found = 0
-        for name, beat in self._pulse.beats().items():
-            if name not in JUDGES:
-                continue
-            before = self._pids.get(name)
-            self._pids[name] = beat.pid
-            # One that ends in order says `lost` itself, and its next one counts as well: that is for the rule to bear.
-            found += before is not None and before != beat.pid and beat.health is not Health.LOST
-        return found
 
     # -- asks
 
@@ -167,7 +150,6 @@ class Line:
         """Let go of all sockets. Never raises."""
         for one in (self._heard, self._io, self._records, *([self._publisher] if self._mine else [])):
             one.close()
-        self._pulse.close()
 
 
 def _id(box: str, step: Step) -> str:

@@ -1,7 +1,7 @@
 """The rules at work: challengers and new champions are watched, and what a rule says is done to the ladder."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..bus.ladder import ChallengerState, Compared, Rung
@@ -77,13 +77,14 @@ class Rules:
                     return {state.bundle: unsound(state.trouble)}
         return {}
 
-    def died(self, times: int, at: float) -> dict[str, Finding]:
-        """A judge died so many times since the last look."""
+    def died(self, deaths: Mapping[str, int], at: float) -> dict[str, Finding]:
+        """How many judges have died with each new champion within the last minutes, as inspect has written it down."""
         found: dict[str, Finding] = {}
-        for _ in range(times):
-            for champion in self.champions.values():
+        for champion in self.champions.values():
+            for _ in range(deaths.get(champion.bundle, 0) - champion.deaths):
+                champion.deaths += 1
                 if (said := champion.died(at)) is not None:
-                    found.setdefault(champion.bundle, said)
+                    found[champion.bundle] = said
         return found
 
     def asked(self) -> list[tuple[int, int]]:

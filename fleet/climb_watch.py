@@ -180,6 +180,8 @@ class ChampionWatch:
     parts: int = 0
     ng: int = 0
     reviewed: int = 0
+    deaths: int = 0
+    """Judges that died with it."""
     _cusum: Cusum = field(init=False)
     _slow: Slowness = field(init=False)
     _crashes: Crashes = field(init=False)

@@ -73,8 +73,8 @@ def _reason() -> str:
 
 
 def _back(answer: Answer) -> Response:
-    wrong = {} if answer.done else {"wrong": ladder_words(answer.detail)}
-    return redirect(url_for("ladder.page", **wrong), 303)
+    place = url_for("ladder.page") if answer.done else url_for("ladder.page", wrong=ladder_words(answer.detail))
+    return redirect(place, 303)
 
 
 def _standing(web: Web) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _recipe(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bundle(one: dict[str, Any], recipe: dict[str, Any]) -> dict[str, Any]:
-    needs_ = next((each for each in recipe["offers"] if each["bundle"] == one["bundle"]), {})
+    needs_: dict[str, Any] = next((each for each in recipe["offers"] if each["bundle"] == one["bundle"]), {})
     most = {"SHADOW": needs_.get("shadow_parts"), "CANARY": needs_.get("canary_parts")}.get(one["rung"])
     return {
         **one,

@@ -88,4 +88,4 @@ def ladder_words(detail: str) -> str:
 
 def rung_word(rung: str) -> str:
     """What a rung means on the line."""
-    return gettext(RUNGS.get(rung, rung))
+    return str(gettext(RUNGS.get(rung, rung)))

@@ -250,6 +250,23 @@ def test_a_champion_whose_rejects_rise_gives_way_without_network_or_people(world
     assert step["figures"]["rule"] == "rejects"
 
 
+def test_a_champion_that_its_judge_dies_with_twice_is_refused_and_gives_way(world: World) -> None:
+    world.until(lambda: world.rung(world.a) == "CHAMPION")
+    world.to_champion()
+    for times in (1, 2):
+        assert world.rung(world.b) == "CHAMPION", times
+        die = "import os, sys; from pathlib import Path; from okng.bus.carried import carry; "
+        die += "carry(Path(sys.argv[1]), sys.argv[2]); os.abort()"
+        root = Path(__file__).parents[3]
+        command = [sys.executable, "-c", die, str(world.box.run_dir), world.b]
+        assert subprocess.run(command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}).returncode < 0
+        world.ahead_s += 3
+        world.turn()
+    world.until(lambda: world.rung(world.b) == "REFUSED" and not world.climb.ladder.swaps)
+    assert world.line.model == world.a
+    assert "inspect died 2 times" in world.climb.ladder.known("cap", world.b).reason
+
+
 def test_a_challenger_that_differs_too_often_is_held_and_goes_on_when_a_person_has_looked(world: World) -> None:
     world.until(lambda: world.rung(world.a) == "CHAMPION")
     world.offer(offered(world.b))
