@@ -123,8 +123,9 @@ def enrolment_views(web: Web) -> Blueprint:
 
 
 def _back(answer: Answer) -> Response:
-    wrong = {} if answer.done else {"wrong": _words(answer.detail)}
-    return redirect(url_for("enrolment.page", **wrong), 303)
+    if answer.done:
+        return redirect(url_for("enrolment.page"), 303)
+    return redirect(url_for("enrolment.page", wrong=_words(answer.detail)), 303)
 
 
 def _standing(web: Web) -> dict[str, Any]:

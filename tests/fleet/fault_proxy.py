@@ -8,6 +8,7 @@ A lost request never reaches the service; a lost answer was carried out there. B
 import contextlib
 import hashlib
 import http.client
+import io
 import random
 import socket
 import ssl
@@ -135,19 +136,19 @@ class FaultProxy:
             while self._one(tls, reader, who):
                 pass
 
-    def _one(self, tls: ssl.SSLSocket, reader: "socket.SocketIO | object", who: str) -> bool:
+    def _one(self, tls: ssl.SSLSocket, reader: io.BufferedReader, who: str) -> bool:
         """Carry one request; False: the connection ends."""
-        line = reader.readline(MOST_HEAD).decode("latin-1").split()  # type: ignore[attr-defined]
+        line = reader.readline(MOST_HEAD).decode("latin-1").split()
         if len(line) != 3 or self.down:
             return False
         method, path, _ = line
         headers: dict[str, str] = {}
-        while (text := reader.readline(MOST_HEAD).decode("latin-1").strip()) != "":  # type: ignore[attr-defined]
+        while (text := reader.readline(MOST_HEAD).decode("latin-1").strip()) != "":
             name, _, value = text.partition(":")
             headers[name.strip().lower()] = value.strip()
         left, pieces = int(headers.get("content-length", "0")), []
         while left:
-            piece = reader.read1(min(left, 65_536))  # type: ignore[attr-defined]
+            piece = reader.read1(min(left, 65_536))
             if not piece:
                 return False
             left -= len(piece)
