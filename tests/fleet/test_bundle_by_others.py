@@ -13,6 +13,7 @@ from typing import Any
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from pydantic import BaseModel
 
 from okng.bus.errors import BadBundle
 from okng.fleet.activate import activate, active
@@ -174,7 +175,8 @@ def test_the_page_names_what_the_forms_have() -> None:
     from okng.models.manifest import Input, Manifest, Threshold
 
     page = (Path(__file__).parents[2] / "docs/bundle.md").read_text(encoding="utf-8")
-    forms = [channel_format.PointerForm, channel_format.RingForm, channel_format.TicketForm, channel_format.RingsForm]
-    for form in (*forms, channel_format.OpenForm, Manifest, Input, Threshold):
+    forms: list[type[BaseModel]] = [channel_format.PointerForm, channel_format.RingForm, channel_format.TicketForm]
+    forms += [channel_format.RingsForm, channel_format.OpenForm, Manifest, Input, Threshold]
+    for form in forms:
         for name in form.model_fields:
             assert f"`{name}`" in page or f'"{name}"' in page, f"{form.__name__}.{name}"

@@ -157,10 +157,8 @@ def test_the_signature_alone_would_do(scene: Scene) -> None:
 TOUCHED: dict[str, Callable[[Path], object]] = {
     "a file more": lambda folder: (folder / "more.py").write_text("more"),
     "a hidden file more": lambda folder: (folder / ".gitattributes").write_text("more"),
-    "a file more in a folder more": lambda folder: [
-        (folder / "x").mkdir(),
-        (folder / "x/model.onnx.data").write_text("more"),
-    ],
+    "a file more in a folder": lambda folder: (folder / "golden/model.onnx.data").write_text("more"),
+    "a folder more": lambda folder: shutil.copytree(folder / "golden", folder / "x"),
     "a file less": lambda folder: (folder / "golden/a.png").unlink(),
     "no signature": lambda folder: (folder / "signature.sig").unlink(),
     "no manifest": lambda folder: (folder / "manifest.json").unlink(),

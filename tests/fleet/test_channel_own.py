@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from okng.bus.errors import BadBundle, BadKey
 from okng.fleet.channel_fetch import fetch_bundle
@@ -81,12 +83,12 @@ def test_it_is_a_stranger_elsewhere(own: OwnWord, taught: Path, tmp_path: Path) 
 
 def test_whom_the_box_vouches_for_is_not_the_box(own: OwnWord, taught: Path) -> None:
     """Its key makes a certificate for somebody else: still not its own word."""
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
     folder = own.certificate.parent
     issuer = Signing.__new__(Signing)
     issuer.name = "box box1"
-    issuer.private = load_pem_private_key((folder / "own.key").read_bytes(), None)
+    key = load_pem_private_key((folder / "own.key").read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    issuer.private = key
     friend = Signing(folder, "friend", issuer)
     sign(taught, friend.key, friend.certificate, (own.certificate,))
     with pytest.raises(BadBundle):

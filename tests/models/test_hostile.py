@@ -223,7 +223,7 @@ def test_a_model_is_loaded_where_there_is_nothing(tmp_path: Path, monkeypatch: p
     assert not seen[0].exists()
     assert (Path.cwd(), Path("w.bin").exists()) == (tmp_path, True)
     with pytest.raises(KeyError, match="as it was"):
-        nowhere(lambda: {}["as it was"])
+        nowhere(lambda: dict[str, int]()["as it was"])
 
 
 def test_profiles_and_engines_lie_where_they_were_asked_for(
