@@ -198,6 +198,13 @@ class Taking:
                     done = self._put(db, shape, row)
                 case "outgoing":
                     done = self._put(db, shape, self._written_out(row))
+                case "floor":
+                    # Never an older one: what was trusted before the damage counts, and what has been since.
+                    db.execute(
+                        "insert into floor values (:channel, :seq, :at) on conflict (channel) do update"
+                        " set seq = max(seq, excluded.seq)",
+                        row,
+                    )
                 case "journal" | "signature":
                     done = self._put(db, shape, row)
                     if done and db.changes():

@@ -278,6 +278,7 @@ def test_a_part_that_gave_way_says_what_it_said_and_is_withdrawn(room: Any, make
 def test_after_a_rescue_the_old_epoch_is_whole(line: Any, maker: ModuleType) -> None:
     line.done("label.set", "oli", seq=2, truth="good")
     line.done("ladder.step", bundle="ab" * 32, recipe="cap", to="OFFERED")
+    line.done("ladder.floor", channel="line1/cap", seq=9)
     before = {stream: read(line.store, stream) for stream in STREAMS}
     line.ledger.mark()
     line.ledger.rest()
@@ -288,6 +289,7 @@ def test_after_a_rescue_the_old_epoch_is_whole(line: Any, maker: ModuleType) -> 
     line.open()
     fill(line, maker, 6, 7)
     assert {epoch for _, epoch in heads(line.store)} == {2}  # the old one waits for the rescue
+    line.done("ladder.floor", channel="line1/cap", seq=3)
     work = Salvage(line.ledger, line.store)
     while unfinished(line.store):
         work.turn(idle=True)
@@ -295,6 +297,7 @@ def test_after_a_rescue_the_old_epoch_is_whole(line: Any, maker: ModuleType) -> 
     for stream, events in before.items():
         assert read(line.store, stream, 1) == events, stream
     assert [one["part"] for one in bodies(line.store, "records", 2)] == [6, 7]
+    assert OutboxReader(line.store).floor("line1/cap") == 9
     assert check(line.store).problems == []
 
 
