@@ -106,6 +106,10 @@ bench-models: setup-test $(FOREIGN)/.okng/foreign  ## Cost of a taught model bes
 screenshots: setup-test  ## Pictures of every screen from a running simulated line, both languages, into docs/screens
 	@$(PY) tests/webui/screenshots.py $(SHOTS)
 
+.PHONY: bench-shadow
+bench-shadow: setup-test  ## The verdict's time with and without a model in the shadow, and while one is loaded, on a running simulated line
+	@$(PY) bench/shadow.py
+
 .PHONY: bench-web
 bench-web: setup-test  ## The screens on a running simulated line: how late, how heavy, and whether the line notices
 	@$(PY) bench/web.py

@@ -17,6 +17,7 @@ from ..bus.clock import SECOND, now_ns
 from ..bus.errors import Fault, OkngError
 from ..bus.messages import BundleAt, Job, JobOrder, JobPhase, JobReport
 from .inspector import Inspector
+from .last_good import changed
 
 _LOG = logging.getLogger(__name__)
 _CLOSE_S = 5.0
@@ -68,6 +69,9 @@ class Bench:
         self._loading: _Loading | None = None
         self._refused: tuple[_Asked, str] | None = None
         self._refused_ns = 0
+        self.exchanged: tuple[BundleAt, BundleAt] | None = None
+        """The bundle that the last swap took away, and the one in its place."""
+        self._bundles: tuple[BundleAt, ...] = ()
         self.swapped = False
         """Nothing but a model was changed last: the line worked on."""
         self.lacking = False
@@ -127,6 +131,12 @@ class Bench:
         if self.is_steady:
             self._tidy()
 
+    def keep_last_good(self, made: Inspector, until_ns: int) -> None:
+        """Have the model before the last swap at hand again, after this process was started anew."""
+        if made not in self._at_hand:
+            self._at_hand.append(made)
+        self._last_good = made, until_ns
+
     def keep_warm(self) -> None:
         """Keep the last good one as fit as the one that judges, while no frame waits."""
         made = self.last_good
@@ -161,7 +171,10 @@ class Bench:
             self.swapped = _is_same_job(holds, self.active) and bool(order.past)
             if self.swapped:
                 self._last_good = self.active, now_ns() + LAST_GOOD_NS
+                self.exchanged = changed(self._bundles, order.bundles)
             self.active = holds
+        if holds is not None:
+            self._bundles = order.bundles
         wanted, found = self.active, holds
         if order.phase is JobPhase.PREPARE and order.next_job is not None and holds is not None:
             found = self._get(order, order.next_number, order.next_job)

@@ -19,7 +19,6 @@ import sys
 from collections import deque
 from pathlib import Path
 
-from ..bus.carried import WINDOW_NS, put_down
 from ..bus.clock import MS, SECOND, now_ns
 from ..bus.ladder import ChallengerOrder, ChallengerState, Compared, Role
 from ..bus.messages import FrameReady
@@ -34,6 +33,8 @@ from .memory import lacks_memory
 from .pace import Pace
 from .slack import Slack
 from .trial import Loading, concerns, is_for
+from .trust import Trust
+from .way_back import WayBack
 
 _LOG = logging.getLogger(__name__)
 STATE_EVERY_NS = 500 * MS
@@ -41,7 +42,6 @@ FORGOTTEN_NS = 2 * SECOND
 """An order that was not repeated for so long is not the newest any more: sync has lost its count."""
 RESERVE_NS = 5 * MS
 """A canary leaves so much before the deadline for the verdict's way."""
-MEMORY_EVERY_NS = 10 * SECOND
 _SWITCH_S = 0.0005
 """While another thread loads, the interpreter is handed back ten times as soon: the judge's thread wants it."""
 _CLOSE_S = 5.0
@@ -65,10 +65,11 @@ class Challenger:
         self._dropped = 0  # number of the order under which it was dropped
         self._trouble = ""
         self._waits: deque[tuple[FrameReady, Looked]] = deque(maxlen=16)
-        self._carried: dict[str, int] = {}  # bundles that this process is not trusted with yet, and until when
+        self._trust = Trust(run_dir)
         self._parts = self._skipped = self._disagreed = self._last_part = 0
         self._said: tuple[object, ...] = ()
-        self._due_ns = self._memory_due_ns = 0
+        self._due_ns = 0
+        self._way_back = WayBack(bench, run_dir)
         self._switch_s = sys.getswitchinterval()
         self._compared: list[Compared] = []
 
@@ -107,20 +108,22 @@ class Challenger:
         """Load, take over or let go, as the order and the active job ask for. Never waits."""
         at_ns = now_ns()
         self._collect()
-        self._trust(at_ns)
+        self._trust.turn(at_ns, self._bench.active, self._made)
         order, active = self._order, self._bench.active
         wanted = order if order is not None and concerns(order, active) else None
         if self._made is not None and (
             wanted is None or self._base is not active or wanted.bundle not in self._made.digests
         ):
             self._let_go()
-        if at_ns >= self._memory_due_ns:
-            self._memory_due_ns = at_ns + MEMORY_EVERY_NS
-            if self._bench.last_good is not None and (why := lacks_memory()):
-                self._bench.forget_last_good(why)
-        if wanted is None or self._made is not None or self._loading is not None or wanted.number == self._dropped:
+        self._way_back.turn(at_ns)
+        if self._loading is not None or not self._bench.is_steady:
             return
-        if self._bench.is_steady and (judges or wanted.role is Role.CANARY):
+        if judges and (missing := self._way_back.missing(at_ns)) is not None:
+            self._load(active, missing)
+            return
+        if wanted is None or self._made is not None or wanted.number == self._dropped:
+            return
+        if judges or wanted.role is Role.CANARY:
             self._get(wanted, active)
 
     def before(self, frame: FrameReady, verdict: Verdict, looked: Looked | None) -> Verdict:
@@ -171,7 +174,7 @@ class Challenger:
 
     def end(self) -> None:
         """The process ends by its own will: nobody has died of anything."""
-        put_down(self._run_dir)
+        self._trust.end()
 
     def close(self) -> None:
         """Wait a little for what is being loaded: a runtime that is torn down while it loads may crash."""
@@ -217,6 +220,11 @@ class Challenger:
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
+    def _load(self, active: Inspector, order: ChallengerOrder) -> None:
+        sys.setswitchinterval(_SWITCH_S)
+        self._loading = Loading(active, order, self._run_dir, self.courtesy.give_way)
+        self._loading.start()
+
     def _get(self, order: ChallengerOrder, active: Inspector) -> None:
         """Take what is at hand already, as the last good one may be, or load it."""
         digests = [order.bundle if each == order.replaces else each for each in active.models.digests.values()]
@@ -227,9 +235,7 @@ class Challenger:
             self._drop(f"there is no room for a second model: {why}")
         else:
             _LOG.info("loading model %.12s beside %.12s of job %d", order.bundle, order.replaces, order.job)
-            sys.setswitchinterval(_SWITCH_S)
-            self._loading = Loading(active, order, self._run_dir, self.courtesy.give_way)
-            self._loading.start()
+            self._load(active, order)
 
     def _collect(self) -> None:
         done = self._loading
@@ -237,7 +243,10 @@ class Challenger:
             return
         self._loading = None
         sys.setswitchinterval(self._switch_s)
-        self._carried[done.order.bundle] = 0
+        if done.order.role is Role.NONE:
+            self._way_back.loaded(done)
+            return
+        self._trust.carries(done.order.bundle)
         if done.refusal:
             _LOG.error("model %.12s on trial is refused: %s", done.order.bundle, done.refusal)
             self._drop(done.refusal, done.order)
@@ -317,19 +326,6 @@ class Challenger:
         self._waits.clear()
         self._made = self._base = None
         self._bench.take_away()
-
-    def _trust(self, at_ns: int) -> None:
-        """Strike out what this process has let go of, or has judged by for long enough."""
-        loaded = self._bench.active.digests if self._carried else frozenset[str]()
-        for bundle, until_ns in list(self._carried.items()):
-            on_trial = self._made is not None and bundle in self._made.digests
-            if on_trial:
-                continue
-            if bundle in loaded and until_ns == 0:
-                self._carried[bundle] = at_ns + WINDOW_NS
-            elif bundle not in loaded or at_ns >= until_ns:
-                del self._carried[bundle]
-                put_down(self._run_dir, bundle)
 
 
 def _finite(share: float) -> float:

@@ -17,7 +17,7 @@ class Loading(threading.Thread):
     """One model on trial being loaded in the place of one of the active job's."""
 
     def __init__(self, base: Inspector, order: ChallengerOrder, run_dir: Path, give_way: Callable[[], None]) -> None:
-        """give_way: returns when the judge has time to spare."""
+        """order: of Role.NONE for one that has judged before and is trusted. give_way: the judge has time to spare."""
         super().__init__(name="trial-loader", daemon=True)
         self.base, self.order, self._run_dir, self._give_way = base, order, run_dir, give_way
         self.made: Inspector | None = None
@@ -27,11 +27,12 @@ class Loading(threading.Thread):
         """Load; what goes wrong is a refusal."""
         bundle = self.order.bundle
         try:
-            died = deaths(self._run_dir, bundle)
-            if died >= MOST_DEATHS:
-                self.refusal = f"{died} processes have died within ten minutes with it loaded"
-                return
-            carry(self._run_dir, bundle)
+            if self.order.role is not Role.NONE:
+                died = deaths(self._run_dir, bundle)
+                if died >= MOST_DEATHS:
+                    self.refusal = f"{died} processes have died within ten minutes with it loaded"
+                    return
+                carry(self._run_dir, bundle)
             self.made = self.base.twin(self.order.replaces, Path(self.order.folder), bundle, self._give_way)
         except OkngError as error:
             self.refusal = str(error)
