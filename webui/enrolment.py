@@ -130,7 +130,7 @@ def _back(answer: Answer) -> Response:
 
 def _standing(web: Web) -> dict[str, Any]:
     """What the screen shows now."""
-    answer = ask(web, "fleet.look")
+    answer = ask(web, "fleet.look", timeout_ms=700)
     if not answer.done:
         trouble = "" if is_silent(answer) else _words(answer.detail)
         return {"known": False, "trouble": trouble}
