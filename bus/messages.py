@@ -405,6 +405,8 @@ class UplinkState:
     """Streams that stand until a person says go on, each with why."""
     certificate_ends: str = ""
     """UTC; empty: the box has none."""
+    models_out: tuple[str, ...] = ()
+    """Models that were refused or taken back within the last day, each with why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -322,9 +322,12 @@ class Climb:
         return state.trouble if state is not None else ""
 
     def told(self) -> list[dict[str, Any]]:
-        """Where each bundle stands: {"recipe", "bundle", "rung", "reason", "parts"}, for the heartbeat. Any thread."""
+        """Where each bundle stands, for the report: recipe, bundle, rung, reason, parts, days. Any thread."""
         with self._lock:
-            return [{name: one[name] for name in ("recipe", "bundle", "rung", "reason", "parts")} for one in self._told]
+            return [
+                {name: one[name] for name in ("recipe", "bundle", "rung", "reason", "parts", "days")}
+                for one in self._told
+            ]
 
     def handlers(self) -> dict[str, Handler]:
         """By command of owner `sync`."""

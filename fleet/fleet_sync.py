@@ -26,6 +26,7 @@ from ..bus.messages import Health, UplinkState
 from ..bus.stop import Stop
 from .enrol import Enrolment, Shown, home_of, wires
 from .fleet_options import FleetOptions
+from .ladder_state import OUT
 from .link import Link, NotEnrolled
 from .pace import BackOff
 from .state_report import Ears, StateReport, Told
@@ -263,6 +264,11 @@ class FleetSync:
             sum(status.owed.values()),
             tuple(f"{name}: {halt.why}" for name, halt in sorted(status.halted.items())),
             shown.ends,
+            tuple(
+                f"{one['recipe']}: model {one['bundle'][:12]}: {one['reason']}"[:300]
+                for one in self._ladder()
+                if one["rung"] in OUT and one.get("days", 0.0) < 1
+            )[:8],
         )
 
 

@@ -264,6 +264,14 @@ _ALL = (
         off_ns=0,
     ),
     Kind(
+        "model.back",
+        3,
+        "A new model was taken back, or refused",
+        "%(detail)s",
+        "The line goes on by the last good model. Tell the engineer: Models, How models climb.",
+        off_ns=0,
+    ),
+    Kind(
         "fleet.refused",
         3,
         "The fleet service does not take this box",

@@ -153,6 +153,7 @@ class Sources:
     def _hear_uplink(self, state: UplinkState) -> None:
         """Kept when sync is away: whoever has to act need not see the alarm come and go."""
         self.say("fleet.halted", {"detail": "; ".join(state.halted)[:500]} if state.halted else None)
+        self.say("model.back", {"detail": "; ".join(state.models_out)[:500]} if state.models_out else None)
         stands = state.state == "enrolled" and state.trouble
         since = state.since[:16].replace("T", " ")
         fill = {"detail": state.trouble[:500], "since": since}

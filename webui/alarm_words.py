@@ -161,6 +161,11 @@ KIND_WORDS: dict[str, tuple[str, str, str]] = {
         N_("%(detail)s"),
         N_("Ask the administrator whether the box was taken out of the fleet, and let it join again: page Fleet."),
     ),
+    "model.back": (
+        N_("A new model was taken back, or refused"),
+        N_("%(detail)s"),
+        N_("The line goes on by the last good model. Tell the engineer: Models, How models climb."),
+    ),
     "fleet.away": (
         N_("The fleet service has not been reached since %(since)s UTC"),
         N_("%(detail)s"),

@@ -6,7 +6,7 @@ import pytest
 
 from okng.bus.clock import SECOND
 from okng.bus.heartbeat import Beat
-from okng.bus.messages import CameraState, Counters, Health, InspectState, Job, StationState
+from okng.bus.messages import CameraState, Counters, Health, InspectState, Job, StationState, UplinkState
 from okng.bus.part import Delivery, Outcome, Why
 from okng.shift.options import AlarmOptions
 from okng.shift.sources import EVENT_NS, GRACE_NS, Sources, under
@@ -187,3 +187,11 @@ def test_the_clock_was_set(line: Line) -> None:
 def test_a_reported_escape(line: Line) -> None:
     line.sources.escaped(4, "crack at the customer", line.now)
     assert line.look() == {"escape.reported:4": {"detail": "crack at the customer"}}
+
+
+def test_a_model_that_was_taken_back_is_told_as_long_as_sync_says_so(line: Line) -> None:
+    said = UplinkState("enrolled", "", "", False, 0)
+    line.sources.hear(replace(said, models_out=("cap: model b1b1: rejects rose",)), line.now)
+    assert line.look() == {"model.back": {"detail": "cap: model b1b1: rejects rose"}}
+    line.sources.hear(said, line.now)
+    assert line.look() == {}
