@@ -189,6 +189,7 @@ def test_whatever_a_mutant_does_it_does_to_its_trial(tiny: Any, tmp_path: Path) 
     ended = {how: int(n) for how, n in re.findall(r"'([^']+)': (\d+)", done.stdout)}
     assert sum(ended.values()) == count, done.stdout
     assert ended["refused"] > count // 10
+    assert ended.get("ran", 0) > 0, "some are harmless"
     assert list(empty.iterdir()) == []
     print(f"of {count} mutants: {ended}")  # noqa: T201  a figure, shown with -rP
 
