@@ -47,6 +47,10 @@ _SAYINGS = (
     saying(r"^model \S+ is not signed as ", N_("A signature is missing: on Models, Signatures shows whose.")),
     saying(r"require_signed: expected", N_("The settings ask for signed models, and name nobody who may sign.")),
     saying(r"there is no (?:model|version) before this one", N_("There is nothing before this one.")),
+    saying(
+        r"models of this recipe climb the ladder",
+        N_("Models of this product climb step by step: How models climb, on the Models screen."),
+    ),
     saying(r"damaged", N_("This model is damaged: it was not put in place.")),
     saying(r"^more memory is needed", N_("More memory is needed than the workshop may take.")),
     saying(

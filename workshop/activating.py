@@ -22,6 +22,9 @@ from .shelf import place_of
 from .signed import must_be_signed
 from .trail import note
 
+LADDER = "ladder.json"
+"""What `fleet/ladder_file.py` keeps beside the bundles that climb."""
+
 
 def activate(bench: Bench) -> dict[str, Any]:
     """Put a model in place. BadBundle: damaged, not the digest that was asked for, not signed, or it does not prove."""
@@ -34,6 +37,7 @@ def activate(bench: Bench) -> dict[str, Any]:
     open_bundle(place, wanted)
     must_be_signed(box, wanted, str(order["who"]))
     slot = _slot(base, str(order["region"]))
+    _may_switch(slot)
     before = _state(base)
     told = {"job": number, "region": order["region"], "model": wanted, "second": order.get("second", ""), "old": before}
     if slot is not None:
@@ -58,6 +62,7 @@ def back(bench: Bench) -> dict[str, Any]:
     number = int(order["job"])
     base = read_recipe(box.recipes[number])
     slot = _slot(base, str(order["region"]))
+    _may_switch(slot)
     before = _state(base)
     told = {"job": number, "region": order["region"], "second": order.get("second", ""), "old": before}
     report = None
@@ -105,6 +110,15 @@ def _slot(base: ActiveRecipe, region: str) -> Path | None:
         one for one in others if any(base.recipe.bundle_of(r) == name for r in base.recipe.regions if r.name == one)
     ]
     return None if shared else base.folder / name  # of regions that share a slot one alone gets a folder of its own
+
+
+def _may_switch(slot: Path | None) -> None:
+    """BadSettings: the slot is on the ladder, where nobody skips a step and sync alone moves it."""
+    if slot is not None and (slot.parent.parent.parent / LADDER).is_file():
+        raise BadSettings(
+            f"{slot}: models of this recipe climb the ladder: `okng ladder offer` lets one begin, `okng ladder back` "
+            "takes the last good one back"
+        )
 
 
 def _state(active: ActiveRecipe) -> dict[str, Any]:
