@@ -51,12 +51,12 @@ def enrol(scene: Scene) -> dict[str, Any]:
     """Three boxes show a code each; an administrator types it and compares the key; a wrong code lets nobody in."""
     plant = scene.plant
     first = plant.box("press1", RATE)
-    plant.box("press2", RATE, first)
-    plant.box("press3", RATE, first)
+    first.hear("flows")
+    for name in ("press2", "press3"):
+        plant.box(name, RATE, first).hear("flows")
     scene.first = digest(Path(first.said["model"]))
     plant.api("POST", "/v1/enrolments/look", {"code": "AAAA-0000"}, expect=404)
     for box in scene.boxes:
-        box.hear("flows")
         process = _enrolling(plant, box)
         code, fingerprint = process
         seen = plant.api("POST", "/v1/enrolments/look", {"code": code})

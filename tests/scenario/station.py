@@ -47,10 +47,10 @@ class Station(Box):
 
 
 def _with_sync() -> None:
-    """The product's own list of processes, with the one that talks to the fleet."""
+    """The product's own list of processes, with the one that talks to the fleet, without the screens: nobody looks."""
 
     def children(settings: Path, cameras: tuple[str, ...], *, standby: bool = False) -> Any:
-        return box_children(settings, cameras, beside=("sync",), standby=standby)
+        return box_children(settings, cameras, web=False, beside=("sync",), standby=standby)
 
     faults_box.box_children = children  # type: ignore[attr-defined]
 
