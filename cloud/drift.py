@@ -5,7 +5,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +25,8 @@ LEAST_BOXES = 3
 """With fewer, nobody can say which of them is the odd one."""
 LEAST_PARTS = 30
 MOST_BOXES = 200
+MOST_POINTS = 84
+"""Of a course: over a longer time several hours are one point."""
 
 
 @dataclass(slots=True)
@@ -127,29 +129,32 @@ def courses(session: Session, terms: Terms, figure: str) -> list[Course]:
     """One figure of every box and camera that told it, those that stand out first. ValueError: no such figure."""
     if figure not in FIGURES:
         raise ValueError(f"figure = {figure[:40]!r}: expected one of {', '.join(FIGURES)}")
-    asked = (
-        sa.select(
-            HourlyFigure.box,
-            HourlyFigure.camera,
-            HourlyFigure.hour,
-            Box.name,
-            Box.line,
-            sa.func.sum(HourlyFigure.n),
-            sa.func.sum(HourlyFigure.total),
-            sa.func.sum(HourlyFigure.squares),
-        )
-        .join(Box, Box.id == HourlyFigure.box)
-        .where(HourlyFigure.figure == figure, *terms.figures())
-        .group_by(HourlyFigure.box, HourlyFigure.camera, HourlyFigure.hour, Box.name, Box.line)
-        .order_by(HourlyFigure.hour)
-    )
+    seconds = max(3600, int((terms.until - terms.since).total_seconds() / MOST_POINTS) // 3600 * 3600)
+    bucket = _bucket(session, seconds)
+    sums = [sa.func.sum(column) for column in (HourlyFigure.n, HourlyFigure.total, HourlyFigure.squares)]
+    where = [HourlyFigure.figure == figure, *terms.with_(line="").figures()]
+    if terms.line:
+        where.append(HourlyFigure.box.in_(sa.select(Box.id).where(Box.line == terms.line)))
+    asked = sa.select(HourlyFigure.box, HourlyFigure.camera, bucket, *sums).where(*where)
+    asked = asked.group_by(HourlyFigure.box, HourlyFigure.camera, bucket).order_by(bucket)
+    rows = session.execute(asked).all()
+    known = sa.select(Box.id, Box.name, Box.line).where(Box.id.in_({row[0] for row in rows}))
+    names = {box: (name, line) for box, name, line in session.execute(known)}
     groups: dict[tuple[str, str, str, str], list[tuple[datetime, int, float, float]]] = defaultdict(list)
-    for box, camera, hour, name, line, n, total, squares in session.execute(asked):
-        groups[box, camera, name, line].append((hour, int(n), float(total), float(squares)))
+    for box, camera, number, n, total, squares in rows:
+        at = datetime.fromtimestamp(int(number) * seconds, UTC)
+        groups[box, camera, *names[box]].append((at, int(n), float(total), float(squares)))
     found = [_course(key, hours) for key, hours in groups.items()]
     found = _set_apart(found)
     found.sort(key=lambda one: (-abs(one.apart or 0.0), -abs(one.change), one.name, one.camera))
     return found[:MOST_BOXES]
+
+
+def _bucket(session: Session, seconds: int) -> Any:
+    """The stretch of time that an hour lies in, counted from 1970."""
+    if session.get_bind().dialect.name == "postgresql":
+        return sa.func.floor(sa.extract("epoch", HourlyFigure.hour) / seconds)
+    return sa.cast(sa.func.strftime("%s", HourlyFigure.hour), sa.Integer).op("/")(seconds)
 
 
 def _course(key: tuple[str, str, str, str], hours: list[tuple[datetime, int, float, float]]) -> Course:

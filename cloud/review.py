@@ -102,7 +102,7 @@ def queue(
 ) -> list[Shown]:
     """Take the next parts that this person has not said anything of, the most telling and oldest first."""
     asked = _queue(who, why, box, line, recipe).order_by(Sample.priority, Sample.at).limit(limit)
-    return [shown(session, *key) for key in session.execute(asked).all()]
+    return _shown(session, [(box, epoch, seq) for box, epoch, seq in session.execute(asked)])
 
 
 def _queue(who: str, why: str, box: str, line: str, recipe: str) -> Any:
@@ -130,18 +130,25 @@ def _queue(who: str, why: str, box: str, line: str, recipe: str) -> Any:
 
 def shown(session: Session, box: str, epoch: int, part_seq: int) -> Shown:
     """One part of the queue. Refused: it is not in it."""
-    sample = session.get(Sample, (box, epoch, part_seq))
-    part, its_box = session.get(Part, (box, epoch, part_seq)), session.get(Box, box)
-    if sample is None or part is None or its_box is None:
+    found = _shown(session, [(box, epoch, part_seq)])
+    if not found:
         raise Refused(f"part {part_seq} of epoch {epoch} of box {box[:40]!r}: expected one that waits for a review")
-    return Shown(
-        sample,
-        part,
-        its_box,
-        pictures_of(session, [(box, epoch, part_seq)]).get((box, epoch, part_seq), []),
-        _words(session, box, epoch, part_seq),
-        line_labels(session, [(box, epoch, part_seq)]).get((box, epoch, part_seq), []),
-    )
+    return found[0]
+
+
+def _shown(session: Session, keys: list[tuple[str, int, int]]) -> list[Shown]:
+    if not keys:
+        return []
+    same = sa.and_(Part.box == Sample.box, Part.epoch == Sample.epoch, Part.seq == Sample.part_seq)
+    asked = sa.select(Sample, Part, Box).join(Part, same).join(Box, Box.id == Sample.box)
+    rows = session.execute(asked.where(sa.tuple_(Sample.box, Sample.epoch, Sample.part_seq).in_(keys)))
+    found = {(part.box, part.epoch, part.seq): (sample, part, box) for sample, part, box in rows}
+    pictures, words, labels = pictures_of(session, keys), _words(session, keys), line_labels(session, keys)
+    return [
+        Shown(*found[key], pictures.get(key, []), words.get(key, []), labels.get(key, []))
+        for key in keys
+        if key in found
+    ]
 
 
 def pictures_of(
@@ -162,11 +169,17 @@ def pictures_of(
     return {key: sorted(rows, key=lambda row: (row[1] != "picture", row[2], row[0])) for key, rows in found.items()}
 
 
-def _words(session: Session, box: str, epoch: int, part_seq: int) -> list[tuple[str, str, str, datetime]]:
-    asked = sa.select(Review).where(Review.box == box, Review.epoch == epoch, Review.part_seq == part_seq)
+def _words(
+    session: Session, keys: list[tuple[str, int, int]]
+) -> dict[tuple[str, int, int], list[tuple[str, str, str, datetime]]]:
+    asked = sa.select(Review).where(sa.tuple_(Review.box, Review.epoch, Review.part_seq).in_(keys))
     reviews = list(session.scalars(asked.order_by(Review.at)))
     names = names_of(session, [one.who for one in reviews])
-    return [(names[one.who], one.truth, one.kind, one.at) for one in reviews]
+    found: dict[tuple[str, int, int], list[tuple[str, str, str, datetime]]] = {}
+    for one in reviews:
+        key = (one.box, one.epoch, one.part_seq)
+        found.setdefault(key, []).append((names[one.who], one.truth, one.kind, one.at))
+    return found
 
 
 def names_of(session: Session, whos: Iterable[str]) -> dict[str, str]:

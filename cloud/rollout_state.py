@@ -168,7 +168,7 @@ def _state(
     members = row.members if row is not None else {}
     rings = []
     for ring in one.plan:
-        boxes = []
+        boxes: list[tuple[str, str, str, str, Mapping[str, Any]]] = []
         for box in members.get(ring["ring"], ()):
             climb = climbs.get((box, one.recipe, one.bundle))
             told = (climb.rung, climb.reason, climb.figures) if climb is not None else ("", "", {})

@@ -192,7 +192,7 @@ def fleet(
     halted: dict[str, int] = dict(
         session.execute(
             sa.select(Cursor.box, sa.func.count()).where(Cursor.box.in_(ids), _is_halted()).group_by(Cursor.box)
-        ).all()  # type: ignore[arg-type]  # rows are pairs
+        ).all()
     )
     lines = list(session.scalars(sa.select(Box.line).distinct().order_by(Box.line)))
     sites = list(session.scalars(sa.select(Box.site).distinct().order_by(Box.site)))

@@ -151,7 +151,7 @@ def _over_time(session: Session, terms: Terms, what: str) -> list[Yield]:
         have = sums.setdefault(name, [0, 0, 0])
         for n, one in enumerate(counts):
             have[n] += int(one)
-    return [Yield(name, *counts) for name, counts in sums.items()]
+    return [Yield(name, good, rejects, unjudged) for name, (good, rejects, unjudged) in sums.items()]
 
 
 def _box_names(session: Session, ids: Sequence[str]) -> dict[str, str]:

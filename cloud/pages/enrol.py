@@ -8,7 +8,7 @@ from .. import enrolment
 from ..access import needs
 from ..database import reading
 from ..service import Service
-from ..tables import Box
+from ..tables import Box, Enrolment
 from .asked import asker, lines
 
 MOST = 100
@@ -55,7 +55,7 @@ def enrol_views(service: Service) -> Blueprint:
         for what, said in (("name", name), ("line", line), ("site", site)):
             if len(said) > MOST or not said.isprintable() or (what == "name" and not said):
                 found = enrolment.look(service, asker(), code)
-                asks = found if isinstance(found, enrolment.Enrolment) else None
+                asks = found if isinstance(found, Enrolment) else None
                 return shown(asks=asks, code=code, trouble=f"{what}: expected 1 to {MOST} printable characters"), 422
         box = enrolment.approve(service, asker(), code, fingerprint, name, site, line)
         if isinstance(box, enrolment.Wait):

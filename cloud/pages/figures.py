@@ -99,7 +99,8 @@ def share_plot(hours: list[counts.Yield], since: datetime, until: datetime) -> S
     def y(share: float) -> float:
         return round(HEIGHT * (1 - min(1.0, share / top)), 1)
 
-    line, band = [], []
+    line: list[str] = []
+    band: list[str] = []
     for at, one in known:  # an hour is a step: its share holds from its begin to its end
         left, right = x(at), x(at + timedelta(hours=1))
         low, high = (y(share) for share in one.interval)

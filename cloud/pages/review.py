@@ -1,5 +1,7 @@
 """One part after the other: good, defect or not sure, by three keys."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask_babel import gettext
@@ -66,7 +68,9 @@ def review_views(service: Service) -> Blueprint:
                 review.say(db, asker().who, *key, request.form.get("truth", ""))
         except Refused as error:
             return shown(trouble=str(error)), 422
-        kept = {name: request.args[name] for name in ("why", "line", "recipe") if request.args.get(name)}
+        kept: dict[str, Any] = {
+            name: request.args[name] for name in ("why", "line", "recipe") if request.args.get(name)
+        }
         return redirect(url_for("review.page", **kept), 303)
 
     return views
