@@ -89,12 +89,12 @@ def build(name: str, sources: tuple[Path, ...], as_json: bool, **asked: Any) -> 
 @_dealt
 @click.option("--token-file", type=FILE, default=None, help="Token of a person; default: OKNG_FLEET_TOKEN.")
 @click.option("--ca", type=FILE, default=None, help="Authority of the service's certificate; default: the system's.")
-@click.option("--since", default="", help="Only parts taken then or later, UTC, for example 2026-11-23.")
+@click.option("--since", default="", help="Only parts taken then or later: 2026-11-23; else the last 30 days.")
 @click.option("--until", default="", help="Only parts taken before.")
 @click.option("--recipe", default="", help="Only its parts.")
 @click.option("--line", default="", help="Only this line's boxes.")
 @click.option("--box", default="", help="Only this box.")
-@click.option("--label", default="any", show_default=True, help="good, defect, unsure, any or none.")
+@click.option("--label", default="", help="Only what the review there called good, defect, unsure; any; none.")
 @click.option("--verdicts", is_flag=True, help="Take parts nobody labelled too, by what the model said.")
 @click.option("--review-settles", "settled", is_flag=True, help="A review at the service goes before the line's word.")
 @click.option("--leave-out-broken", is_flag=True, help="Go on without pictures that cannot be had; they stay named.")
@@ -111,8 +111,6 @@ def gather(name: str, service: str, token_file: Path | None, ca: Path | None, as
     store, options, how = _store(asked), _split(asked), _how(asked)
     client = FleetClient(service, _token(token_file), ca)
     wanted = {key: asked[key] for key in ("since", "until", "recipe", "line", "box", "label")}
-    if asked["verdicts"]:
-        wanted["label"] = ""
     said = ", ".join(f"{key} {value}" for key, value in wanted.items() if value)
     found = gather_samples(
         client.samples(wanted),

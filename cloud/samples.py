@@ -1,6 +1,6 @@
 """Parts with their pictures and labels, page by page: what a data set is gathered from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from .blobs import BlobStore
 from .database import reading
-from .part_told import key_of, labels_of, told
+from .part_told import Key, key_of, labels_of, told
 from .review import pictures_of
 from .search_terms import BadTerms, Terms, moment_of
-from .tables import Blob, Box, Part, Picture
+from .tables import Blob, Box, Event, Part, Picture
 from .tables_rollout import Review, Sample
 
 MOST = 200
@@ -111,7 +111,8 @@ def samples(
 ) -> dict[str, Any]:
     """One page as the API gives it.
 
-    {"samples": [{…part, "pictures": [{"sha256", "size", "url", "kind", "camera"}], "labels", …}], "next": mark}.
+    {"samples": [{…part, "width", "height", "pictures": [{"sha256", "size", "url", "kind", "camera"}], "labels", …}],
+    "next": mark}.
     """
     rows = page(session, terms, wanted, after, limit)
     parts = [part for part, _ in rows]
@@ -120,8 +121,10 @@ def samples(
     hashes = {one[0] for rows_of in pictures.values() for one in rows_of}
     asked = sa.select(Blob.sha256, Blob.size).where(Blob.sha256.in_(hashes))
     sizes: dict[str, int] = {sha256: size for sha256, size in session.execute(asked)}
+    judged = _judged_sizes(session, parts)
     found = [
         told(part, box)
+        | judged.get(key_of(part), {})
         | {
             "pictures": [
                 {
@@ -139,3 +142,19 @@ def samples(
         for part, box in rows
     ]
     return {"samples": found, "next": mark_of(parts[-1]) if len(rows) == limit else None}
+
+
+def _judged_sizes(session: Session, parts: Sequence[Part]) -> dict[Key, dict[str, int]]:
+    """Width and height of the picture that was judged, pixels: defects lie where they do on a picture of that size."""
+    keys = [(part.box, part.epoch, part.event_seq) for part in parts]
+    asked = sa.select(Event.box, Event.epoch, Event.seq, Event.body).where(
+        Event.stream == "records", sa.tuple_(Event.box, Event.epoch, Event.seq).in_(keys)
+    )
+    bodies = {(box, epoch, seq): body for box, epoch, seq, body in session.execute(asked)} if keys else {}
+    found = {}
+    for part in parts:
+        body = bodies.get((part.box, part.epoch, part.event_seq), {})
+        size = body.get("width"), body.get("height")
+        if all(isinstance(one, int) and one > 0 for one in size):
+            found[key_of(part)] = {"width": size[0], "height": size[1]}
+    return found

@@ -147,7 +147,7 @@ def _after(error: urllib.error.HTTPError, otherwise: float) -> float:
 
 
 def _words(error: urllib.error.HTTPError) -> str:
-    """What the answer says, in a line: the service's own forms have `error` or `message`."""
+    """What the answer says, in a line: the service's own forms have `detail` and `error`."""
     try:
         text = error.read(2000).decode("utf-8", "replace")
     except (OSError, http.client.HTTPException):
@@ -156,5 +156,5 @@ def _words(error: urllib.error.HTTPError) -> str:
         said = json.loads(text)
     except ValueError:
         return str(error.reason)
-    words = said.get("error", said.get("message", "")) if isinstance(said, dict) else ""
+    words = said.get("detail") or said.get("error") if isinstance(said, dict) else ""
     return str(words or error.reason)[:300]

@@ -36,10 +36,10 @@ class _Lenient(BaseModel):
 class _Defect(_Lenient):
     kind: str = NAMELESS
     score: float = 0.0
-    x: int
-    y: int
-    w: int
-    h: int
+    x: int = 0
+    y: int = 0
+    w: int = 0
+    h: int = 0
 
 
 class _Picture(_Lenient):
