@@ -122,7 +122,7 @@ def _is_page() -> bool:
 def _proved(fingerprint: str | None) -> str | None:
     if not fingerprint:
         return None
-    service, now = the_service(), datetime.now(UTC)
+    service = the_service()
     with reading(service.engine) as db:
         found = db.execute(
             sa.select(Box.id, Box.cert_before, Box.retired_at).where(
@@ -136,7 +136,6 @@ def _proved(fingerprint: str | None) -> str | None:
             db.execute(
                 sa.update(Box).where(Box.id == found.id, Box.cert_sha256 == fingerprint).values(cert_before=None)
             )
-    g.box_asked_at = now
     return str(found.id)
 
 

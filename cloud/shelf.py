@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from . import limits
-from .blobs import PART, BadBlob, parts_of
+from .blobs import PART, BadBlob, NotWhole, parts_of
 from .columns import Base
 from .database import reading, writing
 from .service import Service
@@ -72,7 +72,10 @@ def offer(service: Service, box: str, offered: Sequence[Offered]) -> list[dict[s
 
 
 def done(service: Service, box: str, sha256: str, upload: str | None) -> int | None:
-    """Believe that a blob is there, once the store vouches for it; its size. None: it is not. BadBlob, StoreLost."""
+    """Believe that a blob is there, once the store vouches for it; its size. None: it is not.
+
+    NotWhole: parts lack; BadBlob: it is not what its hash says; StoreLost.
+    """
     with reading(service.engine) as db:
         known = db.get(Blob, sha256)
         under_way = db.get(Upload, (box, sha256))
@@ -83,7 +86,7 @@ def done(service: Service, box: str, sha256: str, upload: str | None) -> int | N
     try:
         if upload is not None:
             if under_way is None or under_way.upload != upload:
-                raise BadBlob(f"upload {upload[:80]}: expected one that this box began for this blob")
+                raise NotWhole(f"upload {upload[:80]}: expected the one that this box began last for this blob")
             service.blobs.complete(box, sha256, under_way.size, upload)
         size = service.blobs.head(sha256)
     except BadBlob as error:
@@ -113,14 +116,18 @@ def tidy(service: Service) -> int:
 def _in_parts(service: Service, box: str, one: Offered, known: Any) -> dict[str, Any]:
     there = service.blobs.parts(box, one.sha256, known.upload) if known is not None else None
     if there is None:
-        upload, there = service.blobs.begin(box, one.sha256), {}
+        begun, there = service.blobs.begin(box, one.sha256), {}
         with writing(service.engine) as db:
-            db.execute(sa.delete(Upload).where(Upload.box == box, Upload.sha256 == one.sha256))
-            row = {"box": box, "sha256": one.sha256, "upload": upload, "size": one.size, "part_size": PART}
+            if known is not None:  # the store knows of it no more
+                db.execute(sa.delete(Upload).where(Upload.box == box, Upload.upload == known.upload))
+            row = {"box": box, "sha256": one.sha256, "upload": begun, "size": one.size, "part_size": PART}
             _add(db, Upload, [{**row, "at": datetime.now(UTC)}])
             upload = db.execute(
                 sa.select(Upload.upload).where(Upload.box == box, Upload.sha256 == one.sha256)
             ).scalar_one()
+        if upload != begun:  # another writer of this box was first: both go on with the same one
+            service.blobs.abort(box, one.sha256, begun)
+            there = service.blobs.parts(box, one.sha256, upload) or {}
     else:
         upload = known.upload
     lacking = [n for n in range(1, parts_of(one.size) + 1) if n not in there]

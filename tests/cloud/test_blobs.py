@@ -2,6 +2,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -135,10 +136,25 @@ def test_a_large_blob_goes_on_where_it_was(shop: Rig) -> None:
     (afresh,) = offer(shop, box, offered(sha256, len(data)))
     assert (afresh["upload"], afresh["done"]) == (todo["upload"], [2])
     sent += [send(part) for part in afresh["parts"]]
-    assert done(shop, other, sha256, afresh["upload"], tuple(sent)).status_code == 422
+    assert done(shop, other, sha256, afresh["upload"], tuple(sent)).status_code == 409
     assert done(shop, box, sha256, afresh["upload"], tuple(sent)).json == {"sha256": sha256, "size": len(data)}
     assert fetched(shop, sha256) == data
     assert [one["state"] for one in offer(shop, other, offered(sha256, len(data)))] == ["have"]
+
+
+def test_many_writers_of_one_box_send_one_upload(shop: Rig) -> None:
+    box = shop.enrol()
+    sha256, data = noise(PART + 10)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: offer(shop, box, offered(sha256, len(data)))[0], range(4)))
+    assert len({one["upload"] for one in found}) == 1
+    for part, todo in zip((1, 2), found, strict=False):
+        assert put(shop, todo["parts"][part - 1]["url"], data[(part - 1) * PART : part * PART], {})[0] == 200
+    with ThreadPoolExecutor(3) as pool:
+        codes = list(pool.map(lambda _: done(shop, box, sha256, found[0]["upload"]).status_code, range(3)))
+    assert 200 in codes
+    assert fetched(shop, sha256) == data
+    assert offer(shop, box, offered(sha256, len(data)))[0]["state"] == "have"
 
 
 def test_parts_that_are_not_what_the_hash_says_are_thrown_away_and_alarmed(shop: Rig) -> None:
