@@ -186,7 +186,10 @@ def rotate(
     keys: dict[str, Any] = {} if targets is None else {"targets": targets.public_key}
     if new_online is not None:
         keys |= {name: load_signer(new_online / f"{name}.pem").public_key for name in ("timestamp", "snapshot")}
-    data = Repository(place.open()[0], read_root(root)).rotate(signers, roots or None, keys, targets)
+    repository = Repository(place.open()[0], read_root(root))
+    data = repository.rotate(signers, roots or None, keys, targets)
+    for one in repository.pointers() if targets is not None else ():
+        click.echo(f"signed anew: {one.line}/{one.recipe}/{one.role} number {one.seq}, bundle {one.bundle}")
     with writing(out):
         out.write_bytes(data)
     click.echo(f"root: {out}")

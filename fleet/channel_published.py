@@ -1,6 +1,7 @@
 """What is published of a channel now, as those who sign see it. Boxes do not use this: they have TUF's client."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,11 +33,11 @@ class Published:
     rings_hold: bool
 
 
-def read_published(shelf: Shelf, first: bytes | None = None, by: Root | None = None) -> Published:
+def read_published(shelf: Shelf, first: bytes | None = None, by: Sequence[Root] = ()) -> Published:
     """Read the newest set.
 
     first: the root that is pinned; None: what lies there is believed, which will do for who only signs how far things
-    have gone. by: the root that vouches for the list of targets; None: the newest.
+    have gone. by: roots any of which may vouch for the list of targets; none: the newest alone.
     BadChannel: there is none, or root or targets are not signed as they must be. StoreLost.
     """
     root = newest_root(shelf, first)
@@ -50,7 +51,8 @@ def read_published(shelf: Shelf, first: bytes | None = None, by: Root | None = N
         newest = data
     targets_bytes = newest if known > said else needed(shelf, metadata_key("targets", known))
     targets: Targets = parsed(Targets, targets_bytes, "targets")
-    require(targets, targets_bytes, by or root, "targets")
+    if not any(holds(one, "targets", targets_bytes) for one in by):
+        require(targets, targets_bytes, root, "targets")
     if targets.version != known:
         raise BadChannel(f"{metadata_key('targets', known)}: says it is number {targets.version}")
     rings_bytes = needed(shelf, metadata_key(RINGS_ROLE, snapshot.meta[f"{RINGS_ROLE}.json"].version))
@@ -71,16 +73,23 @@ def read_published(shelf: Shelf, first: bytes | None = None, by: Root | None = N
 
 
 def newest_root(shelf: Shelf, first: bytes | None = None) -> Root:
-    """The newest root, each signed by the one before it and by itself, from the pinned one on. BadChannel."""
+    """The newest root. As `all_roots`."""
+    return all_roots(shelf, first)[-1]
+
+
+def all_roots(shelf: Shelf, first: bytes | None = None) -> list[Root]:
+    """The roots from the pinned one on, each signed by the one before it and by itself. BadChannel, StoreLost."""
     if first is None:
         first = needed(shelf, metadata_key("root", 1))
     root: Root = parsed(Root, first, "root")
     require(root, first, root, "root")
-    while (data := shelf.read(metadata_key("root", root.version + 1))) is not None:
-        before, root = root, parsed(Root, data, "root")
-        require(root, data, before, "root")
+    found = [root]
+    while (data := shelf.read(metadata_key("root", found[-1].version + 1))) is not None:
+        root = parsed(Root, data, "root")
+        require(root, data, found[-1], "root")
         require(root, data, root, "root")
-    return root
+        found.append(root)
+    return found
 
 
 def target_bytes(shelf: Shelf, target: TargetFile) -> bytes:

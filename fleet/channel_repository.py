@@ -35,7 +35,7 @@ from .channel_format import (
     ticket_path,
     when,
 )
-from .channel_published import newest_root, read_published, target_bytes
+from .channel_published import all_roots, read_published, target_bytes
 from .channel_shelf import Shelf, metadata_key, target_key
 from .rings import RINGS_DAYS, SNAPSHOT_DAYS, TIMESTAMP_DAYS, OnlineKeys, meta_of, signed_by
 
@@ -187,10 +187,12 @@ class Repository:
 
         signers: at least two of the old root's. new_roots: three signers that take the place of the old ones. new_keys:
         public keys by role, `targets`, `snapshot`, `timestamp`. targets: signer of the new key, which then signs the
-        list of targets anew; needed where that key changes.
+        list of targets anew; needed where that key changes. That list is signed as it lies there: if the old key was in
+        other hands, look at it first (`pointers`, `tickets`). Call again what was cut off in between.
         BadKey: too few of the old or new keys sign. BadChannel: others were quicker.
         """
-        old = newest_root(self._shelf, self._pinned)
+        roots = all_roots(self._shelf, self._pinned)
+        old = roots[-1]
         root = copy.deepcopy(old)
         root.version, root.expires = old.version + 1, _in(self._clock(), ROOT_DAYS)
         if new_roots is not None:
@@ -208,7 +210,7 @@ class Repository:
         if not self._shelf.add(metadata_key("root", root.version), data):
             raise BadChannel(f"{metadata_key('root', root.version)}: is there already: somebody else signed it")
         if targets is not None:
-            self._sign(lambda listed: None, targets, by=old)
+            self._sign(lambda listed: None, targets, by=roots)
         return data
 
     def pointers(self, line: str | None = None) -> tuple[PointerForm, ...]:
@@ -235,7 +237,7 @@ class Repository:
             raise BadChannel(f"{target_key(target)}: other bytes lie there")
         listed.targets[path] = target
 
-    def _sign(self, change: Callable[[Targets], None], signer: Any, by: Root | None = None) -> int:
+    def _sign(self, change: Callable[[Targets], None], signer: Any, by: Sequence[Root] = ()) -> int:
         """Change the newest list of targets and put it on the shelf under the next number; return that."""
         for _ in range(_MOST_TRIES):
             now = read_published(self._shelf, self._pinned, by)

@@ -325,6 +325,29 @@ class TestKeys:
         with pytest.raises(BadKey, match="expected the new one"):
             fleet.repository.rotate(fleet.roots, new_keys={"targets": new_key().public_key})
 
+    def test_a_change_of_keys_that_was_cut_off_is_made_again(
+        self, fleet: Fleet, box: Box, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The new root is there, and nothing that the new key of targets has signed."""
+        fleet.publish("a")
+        new = new_key()
+        keys = {"targets": new.public_key}
+
+        def cut(*given: object, **named: object) -> int:
+            raise StoreLost("cut off")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Repository, "_sign", cut)
+            with pytest.raises(StoreLost):
+                fleet.repository.rotate(fleet.roots[:2], new_keys=keys, targets=new)
+        with pytest.raises(BadChannel, match="not signed"):
+            fleet.rings.refresh()
+        fleet.repository.rotate(fleet.roots[:2], new_keys=keys, targets=new)
+        fleet.targets = new
+        assert fleet.rings.refresh()
+        assert box.offer().takes
+        assert fleet.publish("b") == 2
+
     def test_a_list_that_a_thief_of_the_shelf_put_there_is_not_signed_anew(self, fleet: Fleet, tmp_path: Path) -> None:
         thief = Fleet.begun(tmp_path / "thief", fleet.watch)
         thief.publish("z")
