@@ -111,10 +111,11 @@ def causes(session: Session, terms: Terms, kind: str = "") -> Causes:
     wanted = _rejects_of_kind(session, terms, kind) if kind else None
     factors: dict[str, dict[str, Tally]] = {}
     cut = wanted is not None and wanted[1]
+    counted = _counted(session, terms, judged, ng)
     for factor in FACTORS:
         if wanted is not None and factor == "tool":
             continue  # a part's row does not hold it
-        levels = _levels(session, terms, factor, judged, ng)
+        levels = counted[factor]
         cut = cut or len(levels) >= MOST_LEVELS
         if wanted is None:
             factors[factor] = {level: Tally(parts, rejects) for level, (parts, rejects) in levels.items()}
@@ -133,6 +134,37 @@ def causes(session: Session, terms: Terms, kind: str = "") -> Causes:
         sum(one.tested for one in found),
         cut,
     )
+
+
+_HOUR = "extract(hour from hourly.hour at time zone 'UTC')"
+
+
+def _counted(session: Session, terms: Terms, judged: Any, ng: Any) -> dict[str, dict[str, tuple[int, int]]]:
+    """(judged, rejects) of every level of every factor; PostgreSQL counts them all in one pass."""
+    if session.get_bind().dialect.name != "postgresql":
+        return {factor: _levels(session, terms, factor, judged, ng) for factor in FACTORS}
+    columns: list[Any] = [
+        sa.literal_column(_HOUR) if factor == "hour" else Box.line if factor == "line" else getattr(Hourly, factor)
+        for factor in FACTORS
+    ]
+    asked = (
+        sa.select(sa.func.grouping(*columns), *columns, sa.func.sum(judged), sa.func.sum(ng))
+        .join(Box, Box.id == Hourly.box)
+        .where(*terms.hourly())
+        .group_by(sa.func.grouping_sets(*(sa.tuple_(column) for column in columns)))
+    )
+    found: dict[str, dict[str, tuple[int, int]]] = {factor: {} for factor in FACTORS}
+    everything = (1 << len(FACTORS)) - 1
+    for mask, *levels, parts, rejects in session.execute(asked):
+        at = len(FACTORS) - (everything ^ int(mask)).bit_length()  # the bit of a column that is grouped by is 0
+        factor, level = FACTORS[at], levels[at]
+        if parts:
+            name = f"{int(level):02}:00" if factor == "hour" else str(level)
+            found[factor][name] = (int(parts), int(rejects))
+    return {
+        factor: dict(sorted(levels.items(), key=lambda one: -one[1][0])[:MOST_LEVELS])
+        for factor, levels in found.items()
+    }
 
 
 def _levels(session: Session, terms: Terms, factor: str, judged: Any, ng: Any) -> dict[str, tuple[int, int]]:
