@@ -201,6 +201,8 @@ class Machine(RuleBasedStateMachine):
         for _ in range(200):
             self.now_s += 400
             self.uplink.step()
+            if not any(self.uplink.status.owed.values()) and not self.uplink.status.trouble:
+                break
         for (stream, epoch), events in self.outbox.held.items():
             assert len(self.stored(stream, epoch)) == len(events), f"{stream}/{epoch}: {self.uplink.status}"
         self.app.extensions["okng-fleet"].engine.dispose()
@@ -208,6 +210,6 @@ class Machine(RuleBasedStateMachine):
 
 
 Machine.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=20, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestUplinkMachine = Machine.TestCase
