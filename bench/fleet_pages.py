@@ -6,6 +6,7 @@ The parts are made in the database itself; the counts by the hour are rolled up 
 """
 
 import argparse
+import os
 import statistics
 import sys
 import time
@@ -118,7 +119,9 @@ def main() -> int:
             counted = connection.scalar(sa.text("select sum(good + rejects + unjudged) from hourly"))
             rows = connection.scalar(sa.text("select count(*) from hourly"))
         assert counted == given.parts, (counted, given.parts)
-        print(f"{given.parts:,} parts, {rows:,} rows by the hour, made in {time.monotonic() - begun:.0f} s")
+        print(
+            f"{given.parts:,} parts, {rows:,} rows by the hour, made in {time.monotonic() - begun:.0f} s; load {os.getloadavg()[0]:.1f}"
+        )
         asked: list[tuple[str, Any]] = []
 
         @event.listens_for(engine, "before_cursor_execute")
