@@ -135,7 +135,7 @@ MORE = {
         "history": "/alarms?tab=history",
     },
     "lead": {"bypass": "/bypass", "samples": "/challenge/samples", "tests": "/challenge/history"},
-    "engineer": {"drawing": "/labelling/2", "golden": "/rejects/2/golden"},
+    "engineer": {"how models climb": "/ladder/", "drawing": "/labelling/2", "golden": "/rejects/2/golden"},
     "administrator": {
         "users": "/admin/users",
         "user": "/admin/users/op",
