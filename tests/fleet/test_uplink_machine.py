@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from okng.cloud.database import reading
+from okng.cloud.database import reading, writing
+from okng.cloud.tables import Cursor as Moved
 from okng.cloud.tables import Event
 from okng.fleet.fleet_options import FleetOptions
 from okng.fleet.uplink import Uplink
@@ -164,6 +165,24 @@ class Machine(RuleBasedStateMachine):
         self.outbox.epoch += 1
 
     @rule(data=st.data())
+    def the_service_is_restored(self, data: st.DataObject) -> None:
+        """From a copy that is older: it wants again what it had."""
+        keys = [key for key in self.outbox.held if key[1] == self.outbox.epoch and self.stored(*key)]
+        if not keys:
+            return
+        stream, epoch = data.draw(st.sampled_from(keys))
+        kept = data.draw(st.integers(0, len(self.stored(stream, epoch)) - 1))
+        self.cut_back(stream, epoch, kept)
+
+    def cut_back(self, stream: str, epoch: int, kept: int) -> None:
+        """The service has no more than so many of a stream."""
+        with writing(self.app.extensions["okng-fleet"].engine) as db:
+            db.execute(sa.delete(Event).where(Event.stream == stream, Event.epoch == epoch, Event.seq > kept))
+            where = sa.and_(Moved.stream == stream, Moved.epoch == epoch)
+            db.execute(sa.update(Moved).where(where).values(acked=kept, settled_to=0))
+        self.outbox.add(stream, 1)  # the box notices by the next event of that stream
+
+    @rule(data=st.data())
     def gives_up_content(self, data: st.DataObject) -> None:
         """The quota takes something that is not sent yet, or that was and whose answer was lost."""
         keys = [key for key, events in self.outbox.held.items() if events]
@@ -213,3 +232,14 @@ Machine.TestCase.settings = settings(
     max_examples=20, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestUplinkMachine = Machine.TestCase
+
+
+def test_a_service_restored_from_an_older_copy_gets_again_what_it_lost() -> None:
+    box = Machine()
+    box.begin()
+    box.happens("records", 40)
+    for _ in range(2):
+        box.goes([], 40.0)
+    assert len(box.stored("records", 1)) == 40
+    box.cut_back("records", 1, 5)
+    box.teardown()  # asks for all 41
