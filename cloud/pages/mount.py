@@ -1,16 +1,14 @@
 """Puts the pages on the application: languages, files, the frame round every page, errors in people's words."""
 
 import hashlib
-import shutil
 import tempfile
-import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, redirect, render_template, request, send_from_directory, url_for
-from flask_babel import Babel, get_locale, gettext
+from flask_babel import Babel, force_locale, get_locale, get_translations, gettext
 from jinja2 import FileSystemLoader
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -54,11 +52,15 @@ VIEWS: tuple[Callable[[Service], Blueprint], ...] = (
 def mount(app: Flask, service: Service) -> None:
     """Add everything. Called once for an application."""
     app.jinja_env.loader = FileSystemLoader(str(catalogue.HERE / "templates"))
-    folder = Path(tempfile.mkdtemp(prefix="okng-fleet-words"))
-    weakref.finalize(app, shutil.rmtree, folder, ignore_errors=True)
-    catalogue.build(folder)
-    app.config.update(BABEL_TRANSLATION_DIRECTORIES=str(folder), BABEL_DEFAULT_LOCALE="en")
-    Babel(app, locale_selector=lambda: catalogue.LOCALES[_language()])
+    with tempfile.TemporaryDirectory(prefix="okng-fleet-words") as folder:
+        catalogue.build(Path(folder))
+        app.config.update(BABEL_TRANSLATION_DIRECTORIES=folder, BABEL_DEFAULT_LOCALE="en")
+        Babel(app, locale_selector=lambda: catalogue.LOCALES[_language()])
+        for (
+            locale
+        ) in catalogue.LOCALES.values():  # read now and kept in memory: a worker that is killed leaves no folder
+            with app.test_request_context(), force_locale(locale):
+                get_translations()
     mark = _digest(STATIC)
     _add_files(app, mark)
     for make in VIEWS:
