@@ -45,7 +45,7 @@ APT := ca-certificates gcc libc6-dev libpython3.11
 APT_TEST := chromium fonts-noto-cjk fonts-dejavu-core mbpoll libmodbus-dev pkg-config socat mosquitto mosquitto-clients \
     tshark openssl iproute2 e2fsprogs systemd sqlite3 dmtx-utils qrencode zint gir1.2-gst-rtsp-server-1.0 python3-gi \
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly aravis-tools weston \
-    gir1.2-aravis-0.8 libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 poppler-utils nftables postgresql-15 nginx-light
+    gir1.2-aravis-0.8 libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 poppler-utils nftables postgresql-15 nginx-light strace
 # Peers written in JavaScript. A node that is there already, from wherever, is left alone.
 APT_TEST += $(if $(and $(shell command -v node),$(shell command -v npm)),,nodejs npm)
 
@@ -92,6 +92,17 @@ FLEET ?=
 .PHONY: bench-fleet
 bench-fleet: setup-test  ## 1,000 simulated boxes on one fleet service: records/s, p95, size, cost; half an hour on a quiet machine
 	@$(PY) bench/fleet.py $(FLEET)
+
+# Arguments for the dead week, for example UPLINK='--only line'.
+UPLINK ?=
+
+.PHONY: bench-uplink
+bench-uplink: setup-test  ## Seven days without the fleet service and back through a lossy wire; the line with the uplink beside
+	@$(PY) bench/uplink.py $(UPLINK)
+
+.PHONY: bench-fleet-pages
+bench-fleet-pages: setup-test  ## What the fleet's pages ask of a million parts, and how long that takes
+	@$(PY) bench/fleet_pages.py
 
 .PHONY: bench-gpu
 bench-gpu: setup-test  ## GPU beside CPU: scores, time, training. On a machine with one: RUNTIME=gpu, and torch for the training
@@ -147,6 +158,10 @@ fuzz: setup-test  ## Every parser of bytes from outside, an hour each, one after
 	    $(PY) -m okng.tests.fuzz.harness $$name --seconds $(FUZZ_S) --corpus fuzz-out/$$name >fuzz-out/$$name.log 2>&1 || \
 	        { found=1; grep -E '^(reproduce|too slow)|ERROR: libFuzzer' fuzz-out/$$name.log || tail -5 fuzz-out/$$name.log; }; \
 	    grep -hE 'executed_units|peak_rss' fuzz-out/$$name.log || true; done; exit $$found
+
+.PHONY: hostile
+hostile: setup-test  ## 10,000 mutants of a model tried in a process that is thrown away; half an hour
+	@OKNG_MUTANTS=10000 $(VENV)/bin/pytest -q tests/models/test_hostile.py -k mutant -rP $(PYTEST)
 
 .PHONY: reconnect
 reconnect: setup-test  ## A camera's cable pulled and put back 1,000 times: no leak, how soon it is READY again; 13 minutes

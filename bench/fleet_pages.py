@@ -70,7 +70,7 @@ FILL = (
 def questions(boxes: int) -> dict[str, Callable[[Session], Any]]:
     """What the pages ask, by the page."""
 
-    def span(days: float, **more: str) -> Terms:
+    def span(days: float, **more: Any) -> Terms:
         return Terms(NOW - timedelta(days=days), NOW, **more)
 
     return {

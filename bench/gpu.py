@@ -131,7 +131,8 @@ def labelled(folder: Path) -> Path:
 
 def training(folder: Path) -> dict[str, Any]:
     """Train by CPU, by GPU and by GPU under torchrun: seconds, epochs, and the figure on the validation pictures."""
-    data, told = labelled(folder / "labelled"), {}
+    data = labelled(folder / "labelled")
+    told: dict[str, Any] = {}
     plain = [sys.executable, "-m", "okng", "train"]
     torchrun = [
         sys.executable,

@@ -30,7 +30,7 @@ Each half keeps its order and runs one test at a time: what a test starts has on
 """
 
 
-class Halves(LoadScopeScheduling):
+class Halves(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Two scopes for `pytest -n 2 --dist loadscope`: each process gets one half of the rooms."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -15,9 +15,10 @@ from ..bus.errors import BadData
 from ..records.parcel import picture_path
 from ..records.read import LedgerReader, PartRow, ViewRow
 from ..training.data.dataset import Annotation, Dataset, Sample
-from ..training.data.export import Format, export
+from ..training.data.export import export
 from ..training.data.intake import take_in
 from ..training.data.ledger import read_ledger
+from ..training.data.losses import Format
 from ..training.data.rle import counts_of
 from ..training.data.sources import Kind, SourceOptions, open_dataset
 from .jobs import Bench

@@ -97,11 +97,21 @@ def postgres_server() -> Iterator[Postgres]:
             **quiet,
         )
         assert made.returncode == 0, made.stderr
-        command = [binaries / "postgres", "-D", folder / "data", "-k", folder / "run", "-c", "listen_addresses="]
+        command: list[str | Path] = [
+            binaries / "postgres",
+            "-D",
+            folder / "data",
+            "-k",
+            folder / "run",
+            "-c",
+            "listen_addresses=",
+        ]
         for setting in ("fsync=off", "max_connections=60", "shared_buffers=32MB", "timezone=UTC"):
             command += ["-c", setting]
         with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **quiet)
+            process: subprocess.Popen[bytes] = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, **quiet
+            )
         found = Postgres(folder, process)
         try:
             _wait_for(found, folder / "log")

@@ -109,7 +109,7 @@ def test_a_box_that_is_turned_away_is_told(fleet: Rig) -> None:
     found = asked(fleet, BoxKey())
     assert enrolment.refuse(fleet.service, ADMIN, found.code) is True
     answer = fleet.app.test_client().get(f"/v1/enrol/{found.ask}")
-    assert answer.json == {"state": "refused"}
+    assert answer.get_json() == {"state": "refused"}
     assert fleet.app.test_client().get("/v1/enrol/unknown").status_code == 404
 
 
@@ -121,14 +121,14 @@ def due(fleet: Rig, box: BoxKey, days: int) -> None:
 def test_a_certificate_is_renewed_in_its_last_third_and_a_lost_answer_costs_nothing(fleet: Rig) -> None:
     box, fresh = fleet.enrol(), BoxKey()
     early = fleet.as_box(box).post("/v1/renew", json={"csr": fresh.csr()})
-    assert (early.status_code, "too early" in early.json["detail"]) == (409, True)
+    assert (early.status_code, "too early" in early.get_json()["detail"]) == (409, True)
     due(fleet, box, 29)
     lost = fleet.as_box(box).post("/v1/renew", json={"csr": fresh.csr()})
     assert lost.status_code == 200
     answer = fleet.as_box(box).post("/v1/renew", json={"csr": fresh.csr()})
     assert answer.status_code == 200
-    fresh.id, fresh.certificate = box.id, answer.json["certificate"]
-    never = BoxKey(box.key, box.id, lost.json["certificate"])
+    fresh.id, fresh.certificate = box.id, answer.get_json()["certificate"]
+    never = BoxKey(box.key, box.id, lost.get_json()["certificate"])
     state = {"version": "1"}
     assert fleet.as_box(never).post("/v1/state", json=state).status_code == 401
     assert fleet.as_box(box).post("/v1/state", json=state).status_code == 200
@@ -145,7 +145,7 @@ def test_a_retired_box_is_out_everywhere_at_once_and_cannot_renew(fleet: Rig) ->
     client = fleet.app.test_client()
     place = f"/v1/boxes/{box.id}/retire"
     assert client.post(place, headers=fleet.bearer("enrol")).status_code == 403
-    assert client.post(place, headers=fleet.bearer("box.revoke")).json == {"done": True}
+    assert client.post(place, headers=fleet.bearer("box.revoke")).get_json() == {"done": True}
     assert client.post(place, headers=fleet.bearer("box.revoke")).status_code == 404
     ways = [
         ("POST", "/v1/renew", {"csr": box.csr()}),
@@ -190,7 +190,7 @@ def test_state_is_kept_and_answered(fleet: Rig) -> None:
     said = {"version": "1.2.3", "uptime_s": 5, "health": [{"process": "io", "state": "ready", "detail": "a\0b"}]}
     answer = fleet.as_box(box).post("/v1/state", json=said)
     assert answer.status_code == 200, answer.text
-    assert set(answer.json) >= {"rings", "unlock", "now"}
+    assert set(answer.get_json()) >= {"rings", "unlock", "now"}
     with reading(fleet.service.engine) as db:
         found = db.get_one(Box, box.id)
         assert (found.version, found.state["uptime_s"], found.state["health"][0]["detail"]) == ("1.2.3", 5, "a\ufffdb")

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -153,7 +155,8 @@ def test_pages_of_a_hostile_box_hold_its_words_as_text(fleet: Rig) -> None:
             for n in range(1, 4)
         ]
         room.arrive(db, rows)
-        room.climb(db, "box1", "REFUSED", recipe=room.HOSTILE[:99], reason=room.HOSTILE, **{room.HOSTILE: room.HOSTILE})
+        odd: dict[str, Any] = {room.HOSTILE: room.HOSTILE}
+        room.climb(db, "box1", "REFUSED", recipe=room.HOSTILE[:99], reason=room.HOSTILE, **odd)
         room.add_events(
             db,
             "box1",
@@ -223,7 +226,7 @@ def test_the_worst_box_comes_first_and_the_counts_are_of_all(database: Engine) -
                 f"box{n:03}",
                 **({"health": [{"process": "inspect", "state": "fault", "detail": "x"}]} if n == 77 else {}),
             )
-        room.add_box(db, "quiet", "Quiet", seen_at=room.NOW - room.timedelta(minutes=5))
+        room.add_box(db, "quiet", "Quiet", seen_at=room.NOW - timedelta(minutes=5))
         room.add_box(db, "gone", "Gone", retired_at=room.NOW)
         room.add_box(db, "never", "Never", seen_at=None)
     with reading(database) as db:

@@ -169,14 +169,17 @@ def test_a_box_hears_only_of_its_own_parts_and_only_with_its_certificate(fleet: 
                 db, [room.part(key.id, 1, room.NOW)], {1: {"beside": {"bundle": room.CHALLENGER, "outcome": "NG"}}}
             )
             review.say(db, ADA, key.id, 1, 1, "good")
-    told = fleet.as_box(mine).get("/v1/confirmed").json
+    told = fleet.as_box(mine).get("/v1/confirmed").get_json()
     assert [(one["part_seq"], one["truth"], one["bundle"]) for one in told["confirmed"]] == [
         (1, "good", room.CHALLENGER)
     ]
-    assert fleet.as_box(mine).get(f"/v1/confirmed?after={told['next']}").json == {"confirmed": [], "next": told["next"]}
+    assert fleet.as_box(mine).get(f"/v1/confirmed?after={told['next']}").get_json() == {
+        "confirmed": [],
+        "next": told["next"],
+    }
     assert fleet.app.test_client().get("/v1/confirmed").status_code == 401
     assert fleet.app.test_client().get("/v1/confirmed", headers=fleet.bearer("look", "review")).status_code == 401
     assert fleet.as_box(mine).get("/v1/confirmed?after=x").status_code == 400
     assert fleet.as_box(mine).get("/v1/samples").status_code == 401
-    queue = fleet.app.test_client().get("/v1/review/queue", headers=fleet.bearer("review")).json
+    queue = fleet.app.test_client().get("/v1/review/queue", headers=fleet.bearer("review")).get_json()
     assert queue == {"waits": 0, "parts": []}

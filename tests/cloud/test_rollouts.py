@@ -332,18 +332,18 @@ def test_programs_do_by_the_api_what_people_do_on_the_page(keyed: Rig, tmp_path:
         keyed.bearer(*rights) for rights in (("look", "rollout.open"), ("look",), ("look", "rollout.halt"))
     )
     put = client.put(f"/v1/lines/{LINE}/rings", json={"members": {"pilot": ["box0"]}}, headers=opener)
-    assert (put.status_code, put.json["signed"]) == (200, True)
+    assert (put.status_code, put.get_json()["signed"]) == (200, True)
     assert client.post(f"{way}/open", json={"ring": "pilot"}, headers=looker).status_code == 403
     opened = client.post(f"{way}/open", json={"ring": "pilot"}, headers=opener)
-    assert (opened.status_code, opened.json["rings"][0]["open"], opened.json["signed"]) == (200, True, True)
+    assert (opened.status_code, opened.get_json()["rings"][0]["open"], opened.get_json()["signed"]) == (200, True, True)
     assert client.post(f"{way}/open", json={"ring": "rest"}, headers=opener).status_code == 422
     assert client.post(f"{way}/halt", json={"reason": "x"}, headers=opener).status_code == 403
-    assert client.post(f"{way}/halt", json={"reason": "x"}, headers=stopper).json["state"] == "halted"
+    assert client.post(f"{way}/halt", json={"reason": "x"}, headers=stopper).get_json()["state"] == "halted"
     assert client.post(f"{way}/fly", json={}, headers=opener).status_code == 404
-    assert client.post("/v1/rollouts/halt", headers=stopper).json == {"lines": [LINE]}
+    assert client.post("/v1/rollouts/halt", headers=stopper).get_json() == {"lines": [LINE]}
     assert client.post("/v1/rollouts/resume", json={}, headers=opener).status_code == 422
-    assert client.post("/v1/rollouts/resume", json={"reason": "ok"}, headers=opener).json == {"lines": [LINE]}
-    told = client.get("/v1/rollouts", headers=looker).json["rollouts"]
+    assert client.post("/v1/rollouts/resume", json={"reason": "ok"}, headers=opener).get_json() == {"lines": [LINE]}
+    told = client.get("/v1/rollouts", headers=looker).get_json()["rollouts"]
     assert [one["state"] for one in told] == ["halted"]
     rings = rings_of(keyed.service)
     assert rings is not None

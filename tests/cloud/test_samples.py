@@ -60,7 +60,7 @@ def filled(fleet: Rig) -> None:
 def test_a_sample_has_its_pictures_and_what_people_said(fleet: Rig) -> None:
     filled(fleet)
     client, headers = fleet.app.test_client(), fleet.bearer("export")
-    told = client.get(f"/v1/samples?{SPAN}", headers=headers).json
+    told = client.get(f"/v1/samples?{SPAN}", headers=headers).get_json()
     assert told["next"] is None
     found = {one["seq"]: one for one in told["samples"]}
     assert sorted(found) == [1, 2, 5]
@@ -81,7 +81,7 @@ def test_samples_are_chosen_by_the_address(fleet: Rig) -> None:
     def seqs(more: str) -> list[int]:
         answer = client.get(f"/v1/samples?{SPAN}&{more}", headers=headers)
         assert answer.status_code == 200, answer.text
-        return [one["seq"] for one in answer.json["samples"]]
+        return [one["seq"] for one in answer.get_json()["samples"]]
 
     assert seqs("pictures=any") == [8, 7, 6, 5, 4, 3, 2, 1]
     assert seqs("outcome=ng") == [2, 1]
@@ -91,10 +91,10 @@ def test_samples_are_chosen_by_the_address(fleet: Rig) -> None:
     answer = client.post(
         "/v1/review", json={"box": "box1", "epoch": 1, "part_seq": 2, "seq": 2, "truth": "defect"}, headers=headers
     )
-    assert (answer.status_code, answer.json) == (200, {"state": "settled", "truth": "defect"})
+    assert (answer.status_code, answer.get_json()) == (200, {"state": "settled", "truth": "defect"})
     assert seqs("label=defect") == seqs("label=any") == [2]
-    first = client.get(f"/v1/samples?{SPAN}&limit=2", headers=headers).json
-    onward = client.get(f"/v1/samples?{SPAN}&limit=2&cursor={quote(first['next'])}", headers=headers).json
+    first = client.get(f"/v1/samples?{SPAN}&limit=2", headers=headers).get_json()
+    onward = client.get(f"/v1/samples?{SPAN}&limit=2&cursor={quote(first['next'])}", headers=headers).get_json()
     assert [one["seq"] for one in first["samples"] + onward["samples"]] == [5, 2, 1]
     for wrong in ("outcome=maybe", "label=nice", "limit=0", "limit=9999", "cursor=x", "span=1y"):
         way = wrong if wrong.startswith("span") else f"{SPAN}&{wrong}"

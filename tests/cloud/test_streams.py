@@ -31,7 +31,7 @@ def test_what_is_said_twice_has_one_effect(fleet: Rig) -> None:
     for lines in (parts(1, 40), parts(1, 40), parts(21, 60), parts(30, 35)):
         answer = say(fleet, box, lines)
         assert answer.status_code == 200, answer.text
-    assert answer.json == {"acked": 60}
+    assert answer.get_json() == {"acked": 60}
     assert count(fleet, Event) == count(fleet, Part) == 60
     with reading(fleet.service.engine) as db:
         one = db.get_one(Part, (box.id, 1, 7))
@@ -41,10 +41,10 @@ def test_what_is_said_twice_has_one_effect(fleet: Rig) -> None:
 def test_a_gap_is_named_and_nothing_is_stored(fleet: Rig) -> None:
     box = fleet.enrol()
     answer = say(fleet, box, parts(5, 9))
-    assert (answer.status_code, answer.json["next"]) == (409, 1)
+    assert (answer.status_code, answer.get_json()["next"]) == (409, 1)
     assert count(fleet, Event) == 0
     say(fleet, box, parts(1, 2))
-    assert say(fleet, box, parts(4, 4)).json["next"] == 3
+    assert say(fleet, box, parts(4, 4)).get_json()["next"] == 3
 
 
 def test_numbers_of_another_epoch_stream_and_box_are_others(fleet: Rig) -> None:
@@ -61,7 +61,7 @@ def test_other_content_under_a_known_number_halts_the_stream_until_a_person_deci
     box = fleet.enrol()
     say(fleet, box, parts(1, 10))
     answer = say(fleet, box, parts(8, 12, serial="forged"))
-    assert (answer.status_code, answer.json["seq"]) == (422, 8)
+    assert (answer.status_code, answer.get_json()["seq"]) == (422, 8)
     assert say(fleet, box, parts(11, 12)).status_code == 422
     assert count(fleet, Event) == 10
     assert say(fleet, box, [line(1, "alarm", {"n": 1})], "alarms").status_code == 200
@@ -73,14 +73,14 @@ def test_other_content_under_a_known_number_halts_the_stream_until_a_person_deci
     client = fleet.app.test_client()
     assert client.post(place).status_code == 401
     assert client.post(place, headers=fleet.bearer("look", "enrol")).status_code == 403
-    assert client.post(place, headers=fleet.bearer("stream.resume")).json == {"resumed": True}
+    assert client.post(place, headers=fleet.bearer("stream.resume")).get_json() == {"resumed": True}
     assert client.post(place, headers=fleet.bearer("stream.resume")).status_code == 404
 
-    assert say(fleet, box, parts(8, 12, serial="forged")).json == {"acked": 12}
+    assert say(fleet, box, parts(8, 12, serial="forged")).get_json() == {"acked": 12}
     with reading(fleet.service.engine) as db:
         stored = {seq: serial for seq, serial in db.execute(sa.select(Part.seq, Part.serial).where(Part.seq >= 8))}
         assert stored == {8: "SN000008", 9: "SN000009", 10: "SN000010", 11: "forged", 12: "forged"}
-        assert db.execute(sa.select(Alarm.ended_by)).scalar_one().startswith("token:")
+        assert str(db.execute(sa.select(Alarm.ended_by)).scalar_one()).startswith("token:")
         said = list(db.execute(sa.select(Deed.what).order_by(Deed.id)).scalars())
         assert "stream halted" in said
         assert "stream resumed" in said
@@ -92,7 +92,7 @@ def test_a_number_that_had_to_be_dropped_is_no_other_content(fleet: Rig) -> None
     box = fleet.enrol()
     say(fleet, box, parts(1, 3))
     dropped = [line(seq, "dropped", {"seq_part": seq}) for seq in (2, 3, 4)]
-    assert say(fleet, box, dropped).json == {"acked": 4}
+    assert say(fleet, box, dropped).get_json() == {"acked": 4}
     assert count(fleet, Part) == 3
     with reading(fleet.service.engine) as db:
         assert db.get_one(Event, (box.id, "records", 1, 4)).kind == "dropped"
@@ -122,7 +122,7 @@ def test_a_part_that_cannot_be_read_does_not_hold_up_the_others(fleet: Rig) -> N
     lines = parts(1, 4)
     lines[1] = line(2, "part", {"seq": "two"})
     lines[2] = line(3, "part", part_body(1, serial="twice"))
-    assert say(fleet, box, lines).json == {"acked": 4}
+    assert say(fleet, box, lines).get_json() == {"acked": 4}
     with reading(fleet.service.engine) as db:
         assert sorted(db.execute(sa.select(Part.seq)).scalars()) == [1, 4]
         assert db.get_one(Part, (box.id, 1, 1)).serial == "SN000001"
@@ -140,7 +140,7 @@ def test_odd_texts_are_stored_and_known_again(fleet: Rig) -> None:
     box = fleet.enrol()
     lines = [line(1, "part", ODD)]
     for _ in range(2):
-        assert say(fleet, box, lines).json == {"acked": 1}
+        assert say(fleet, box, lines).get_json() == {"acked": 1}
     with reading(fleet.service.engine) as db:
         one = db.get_one(Part, (box.id, 1, 1))
         assert (one.serial, one.lot, len(one.station), len(one.reasons)) == ("a\ufffdb", "好 ☃ 𝄞", 100, 100)
@@ -194,7 +194,7 @@ def test_every_refusal_names_what_was_expected_and_stores_nothing(fleet: Rig) ->
     for data, code, words in REFUSED:
         answer = client.post("/v1/streams/records/1/1", data=data, headers=JSONL)
         assert answer.status_code == code, (data[:80], answer.text)
-        assert words in answer.json["detail"], (words, answer.json)
+        assert words in answer.get_json()["detail"], (words, answer.get_json())
     assert count(fleet, Event) == 0
 
 
@@ -212,7 +212,7 @@ def test_a_wrong_place_or_kind_of_body_is_refused(fleet: Rig) -> None:
     ):
         answer = client.post(place, data=data, headers=headers)
         assert answer.status_code == code, (place, answer.text)
-        assert "expected" in answer.json["detail"] or code == 404
+        assert "expected" in answer.get_json()["detail"] or code == 404
     assert client.post("/v1/streams/records/1/1", data=b"\0" * (3 << 20), headers=JSONL).status_code == 413
     assert count(fleet, Event) == 0
 
@@ -230,7 +230,7 @@ def test_who_is_no_box_says_nothing(fleet: Rig) -> None:
         db.get_one(Box, box.id).retired_at = db.get_one(Box, box.id).enrolled_at
     answer = fleet.as_box(box).post("/v1/streams/records/1/1", data=data, headers=JSONL)
     assert answer.status_code == 401
-    assert "retired" in answer.json["detail"]
+    assert "retired" in answer.get_json()["detail"]
 
 
 def test_too_many_requests_of_one_box_wait_and_the_other_does_not(fleet: Rig) -> None:

@@ -118,13 +118,13 @@ def test_the_search_is_also_an_api(fleet: Rig) -> None:
         room.add_box(db, "box1", "Press 1")
         room.arrive(db, room.shift_of_parts("box1", 50, 1))
     client, looker = fleet.app.test_client(), fleet.bearer("look")
-    found = client.get("/v1/trace?serial=SN000001", headers=looker).json
+    found = client.get("/v1/trace?serial=SN000001", headers=looker).get_json()
     assert [(one["box_name"], one["serial"]) for one in found["parts"]] == [("Press 1", "SN000001")]
     assert client.get("/v1/trace", headers=looker).status_code == 400
     since = "since=2026-11-27T00:00:00Z&until=2026-11-28T00:00:00Z"
-    told = client.get(f"/v1/causes?{since}", headers=looker).json
+    told = client.get(f"/v1/causes?{since}", headers=looker).get_json()
     assert told["parts"] + 0 > 40
     assert "not a proof" in told["note"]
     bad = client.get("/v1/causes?since=never", headers=looker)
-    assert (bad.status_code, bad.json["error"]) == (400, "invalid")
+    assert (bad.status_code, bad.get_json()["error"]) == (400, "invalid")
     assert client.get("/v1/trace?serial=x").status_code == 401

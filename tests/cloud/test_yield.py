@@ -1,7 +1,7 @@
 """Counts by the hour are those of the parts, exactly, and shares come with their intervals."""
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -28,7 +28,7 @@ def totals(engine: Engine) -> Counter[str]:
 def test_hourly_counts_are_those_of_the_parts(database: Engine) -> None:
     room.filled(database, boxes=2, parts=300)
     with reading(database) as db:
-        parts = Counter(dict(db.execute(sa.select(Part.outcome, sa.func.count()).group_by(Part.outcome)).all()))  # type: ignore[arg-type]
+        parts = Counter(dict(db.execute(sa.select(Part.outcome, sa.func.count()).group_by(Part.outcome)).all()))
         hours = list(db.scalars(sa.select(Hourly.hour).distinct()))
     assert totals(database) == parts
     assert len(hours) >= 8
@@ -150,4 +150,4 @@ def test_terms_of_an_address() -> None:
         ({"recipe": "x" * 201}, "recipe: expected at most 200"),
     ):
         with pytest.raises(BadTerms, match=said):
-            terms_of(wrong, datetime(2026, 11, 22, tzinfo=room.UTC))
+            terms_of(wrong, datetime(2026, 11, 22, tzinfo=UTC))

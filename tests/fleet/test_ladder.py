@@ -337,7 +337,7 @@ def test_a_disk_that_refuses_leaves_the_old_ladder(tmp_path: Path, monkeypatch: 
 class AnyOrder(RuleBasedStateMachine):
     """Offers, steps, rules, people and stops in any order, on a clock of its own."""
 
-    bundles = st.sampled_from([name(number) for number in range(1, 6)])
+    names = st.sampled_from([name(number) for number in range(1, 6)])
 
     def __init__(self) -> None:
         super().__init__()
@@ -359,7 +359,7 @@ class AnyOrder(RuleBasedStateMachine):
             return False
         return True
 
-    @rule(bundle=bundles, seq=st.integers(1, 6), ticket=st.booleans(), local=st.booleans())
+    @rule(bundle=names, seq=st.integers(1, 6), ticket=st.booleans(), local=st.booleans())
     def offered(self, bundle: str, seq: int, ticket: bool, local: bool) -> None:
         done = self._try(
             lambda: climb.offer(self.ladder, CAP, bundle, CHANNEL, seq, self.at, ticket=ticket, local=local)
@@ -367,14 +367,14 @@ class AnyOrder(RuleBasedStateMachine):
         assert not (done and bundle in self.locked)
         assert not (done and seq < self.low.get(CHANNEL, 0) and not ticket)
 
-    @rule(bundle=bundles, to=st.sampled_from(list(Rung)))
+    @rule(bundle=names, to=st.sampled_from(list(Rung)))
     def rises(self, bundle: str, to: Rung) -> None:
         before = self.ladder.entry(CAP, bundle)
         if self._try(lambda: climb.rise(self.ladder, CAP, bundle, to, NEEDS, self.at)):
             assert before is not None
             assert NEXT[before.rung] is to is not Rung.CHAMPION
 
-    @rule(bundle=bundles, far=st.integers(1, 8))
+    @rule(bundle=names, far=st.integers(1, 8))
     def climbs(self, bundle: str, far: int) -> None:
         """As the driver would, so that the top is reached."""
         for _ in range(far):
@@ -388,14 +388,14 @@ class AnyOrder(RuleBasedStateMachine):
                 return
             self.rises(bundle, NEXT[entry.rung])
 
-    @rule(bundle=bundles)
+    @rule(bundle=names)
     def seen_on_the_line(self, bundle: str) -> None:
         entry = self.ladder.entry(CAP, bundle)
         if entry is not None and entry.rung in (Rung.SHADOW, Rung.CANARY):
             self.ladder = climb.count(self.ladder, CAP, bundle, 7, 2)
             self._try(lambda: climb.look(self.ladder, CAP, bundle, "ann", self.at))
 
-    @rule(bundle=bundles)
+    @rule(bundle=names)
     def swap_begins(self, bundle: str) -> None:
         before = self.ladder.entry(CAP, bundle)
         if self._try(lambda: climb.begin_swap(self.ladder, CAP, bundle, NEEDS, self.at)):
@@ -409,25 +409,25 @@ class AnyOrder(RuleBasedStateMachine):
         end = climb.end_swap if taken else lambda ladder, recipe, _: climb.drop_swap(ladder, recipe)
         self._try(lambda: end(self.ladder, CAP, self.at))
 
-    @rule(bundle=bundles, way=st.sampled_from([climb.refuse, climb.roll_back]))
+    @rule(bundle=names, way=st.sampled_from([climb.refuse, climb.roll_back]))
     def taken_out(self, bundle: str, way: Callable[..., Ladder]) -> None:
         if self._try(lambda: way(self.ladder, CAP, bundle, "a rule", self.at)):
             self.locked.add(bundle)
 
-    @rule(bundle=bundles, hold=st.booleans())
+    @rule(bundle=names, hold=st.booleans())
     def stands_back(self, bundle: str, hold: bool) -> None:
         self._try(lambda: climb.stand_back(self.ladder, CAP, bundle, "people look", self.at, hold=hold))
 
-    @rule(bundle=bundles)
+    @rule(bundle=names)
     def held(self, bundle: str) -> None:
         self._try(lambda: climb.hold(self.ladder, CAP, bundle, "differs", self.at))
 
-    @rule(bundle=bundles)
+    @rule(bundle=names)
     def unlocked(self, bundle: str) -> None:
         if self._try(lambda: climb.unlock(self.ladder, CAP, bundle, "ann", "looked", self.at)):
             self.locked.discard(bundle)
 
-    @rule(bundle=bundles)
+    @rule(bundle=names)
     def waived(self, bundle: str) -> None:
         self._try(lambda: climb.waive(self.ladder, CAP, bundle, "ann", "known", self.at))
 

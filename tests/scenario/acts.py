@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def enrol(scene: Scene) -> dict[str, Any]:
         assert seen["fingerprint"] == fingerprint, (seen, fingerprint)
         said = {"code": code, "fingerprint": fingerprint, "name": box.name, "site": "hall", "line": LINE}
         box.id = plant.api("POST", "/v1/enrolments/approve", said)["box"]
-        plant.until(lambda box=box: _is_enrolled(plant, box), f"{box.name} has its certificate")
+        plant.until(partial(_is_enrolled, plant, box), f"{box.name} has its certificate")
     return {"boxes": len(scene.boxes), "wrong_code": "refused"}
 
 
@@ -108,7 +109,7 @@ def train(scene: Scene) -> dict[str, Any]:
     """What the boxes sent becomes a version of a data set; a model is taught from it and registered."""
     plant, folder = scene.plant, scene.plant.folder
     token = {"OKNG_FLEET_TOKEN": plant.token}
-    sets = ["--store", folder / "sets"]
+    sets: tuple[str | Path, ...] = ("--store", folder / "sets")
 
     def gathered() -> str | None:
         said = plant.okng(
@@ -195,7 +196,10 @@ def _steps(plant: Plant, box: Box, bundle: str) -> list[str]:
             return [str(one["to"]) for one in bodies if one.get("bundle") == bundle]
 
     last = plant.rung(box, bundle)
-    return plant.until(lambda: found if (found := told()) and found[-1] == last else None, "the ladder's steps", 60)
+    steps: list[str] = plant.until(
+        lambda: found if (found := told()) and found[-1] == last else None, "the ladder's steps", 60
+    )
+    return steps
 
 
 def group_rollout(scene: Scene) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def _with_sync() -> None:
     def children(settings: Path, cameras: tuple[str, ...], *, standby: bool = False) -> Any:
         return box_children(settings, cameras, web=False, beside=("sync",), standby=standby)
 
-    faults_box.box_children = children  # type: ignore[attr-defined]
+    faults_box.box_children = children  # type: ignore[attr-defined,assignment]
 
 
 def say(**words: Any) -> None:

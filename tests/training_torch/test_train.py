@@ -213,7 +213,9 @@ def test_mlflow_is_told_of_options_epochs_report_and_digest(few_plates: Dataset,
     report = train(few_plates, tmp_path / "plate", quick("classification", epochs=2), Place(track=uri))
     assert report is not None
     client = MlflowClient(uri)
-    (run,) = client.search_runs([client.get_experiment_by_name("okng").experiment_id])
+    experiment = client.get_experiment_by_name("okng")
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "FINISHED"
     assert run.data.params["task"] == "classification"
     assert run.data.tags["bundle_digest"] == report.digest

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from okng.bus.ladder import Rung
 from okng.bus.part import Outcome
 from okng.fleet import ladder as climb
+from okng.fleet.ladder_state import Needs
 from okng.webui.ladder_words import RUNGS
 
 from .conftest import Serve
@@ -73,7 +74,7 @@ def test_the_red_button_takes_the_new_model_out_and_says_who_and_why(room: Ladde
 
 def test_a_champion_is_taken_back_to_the_last_good_one(room: LadderRoom, client: Any) -> None:
     made = climb.look(climb.count(room.ladder, RECIPE, B, 5000, 200), RECIPE, B, "eng", room.now())
-    needs = climb.Needs()
+    needs = Needs()
     made = climb.rise(made, RECIPE, B, Rung.CANARY, needs, room.now())
     made = climb.count(made, RECIPE, B, 20_000, 0)
     made = climb.end_swap(climb.begin_swap(made, RECIPE, B, needs, room.now()), RECIPE, room.now())
