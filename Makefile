@@ -62,7 +62,8 @@ demo: setup  ## The whole line, simulated, with the operator page on 127.0.0.1:8
 
 .PHONY: test
 test: setup-test lint  ## All checks and all tests: the line's half and the half beside it, at once
-	@$(VENV)/bin/pytest $(HALVES) $(PYTEST)
+	@base=$$(mktemp -d /tmp/okt.XXXXXX); trap 'rm -rf "$$base"' EXIT; \
+	$(VENV)/bin/pytest $(HALVES) --basetemp "$$base/t" $(PYTEST)  # short: names of sockets are
 
 .PHONY: test-units
 test-units: setup-test  ## The tests that start no line and no browser

@@ -77,7 +77,7 @@ def test_every_page_is_drawn_without_anything_inline(scene: Rig, path: str) -> N
 def test_nobody_sees_a_page_who_is_not_signed_in(scene: Rig, path: str) -> None:
     answer = scene.app.test_client().get(path, base_url=scene.settings.service.url)
     assert answer.status_code == 302
-    assert answer.headers["Location"].startswith("/sign-in?next=/")
+    assert answer.headers["Location"].startswith("/sign-in?next=%2F")
     assert get(scene.app.test_client(), scene, path, **{"X-Piece": "boxes"})[0] == 401
 
 

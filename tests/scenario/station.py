@@ -39,6 +39,7 @@ class Station(Box):
         self.belt = belt_for(order.rate, DEADLINE_MS, varying=False)
         text = self.space.settings.read_text(encoding="utf-8")
         text = text.replace('name = "demo"', f'name = "{order.name}"').replace('[sync]\ntarget = "cloud"\n', "")
+        text = text.replace("realtime = true", "realtime = false")  # three lines share a desk machine
         text = text.replace("[inspect]\n", "[inspect]\nstandby = false\n").replace(
             "ok_sample_percent = 2.0", "ok_sample_percent = 20.0"
         )
