@@ -194,7 +194,8 @@ def settings_of(
         s3 = f'kind = "s3"\nendpoint = "{seaweed.endpoint}"\nbucket = "okng"\ncredentials_file = "{keys}"'
         text = text.replace('kind = "folder"\nfolder = "blobs"', s3)
     file.write_text(change(text))
-    return read_fleet_settings(file)
+    # A copy of all parts: a test may change its own, and defaults are shared.
+    return read_fleet_settings(file).model_copy(deep=True)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,5 @@
-import multiprocessing
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -10,7 +11,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import StatementError
 
 from okng.cloud.columns import Base
-from okng.cloud.database import bring_up, open_database, reading, writing
+from okng.cloud.database import open_database, reading, writing
 from okng.cloud.deeds import broken, note
 from okng.cloud.tables import Box, Deed
 
@@ -27,15 +28,20 @@ def test_the_steps_end_at_what_the_program_says(database: Engine) -> None:
     assert [one for one in found if "sqlite_autoindex" not in str(one)] == []
 
 
-def _up(url: str) -> None:
-    engine = open_database(url)
-    bring_up(engine)
-    engine.dispose()
+UP = """\
+import sys
+from okng.cloud.database import bring_up, open_database
+engine = open_database(sys.argv[1])
+bring_up(engine)
+engine.dispose()
+"""
 
 
 def test_many_that_start_at_once_take_each_step_once(empty_url: str) -> None:
-    with multiprocessing.get_context("spawn").Pool(3) as pool:
-        pool.map(_up, [empty_url] * 6)
+    many = [subprocess.Popen([sys.executable, "-c", UP, empty_url], stderr=subprocess.PIPE) for _ in range(5)]
+    for one in many:
+        _, said = one.communicate(timeout=50)
+        assert one.returncode == 0, said.decode()
     engine = open_database(empty_url)
     with engine.connect() as connection:
         assert connection.execute(sa.text("select count(*) from alembic_version")).scalar_one() == 1
