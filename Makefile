@@ -65,6 +65,12 @@ test: setup-test lint  ## All checks and all tests: the line's half and the half
 	@base=$$(mktemp -d /tmp/okt.XXXXXX); trap 'rm -rf "$$base"' EXIT; \
 	$(VENV)/bin/pytest $(HALVES) --basetemp "$$base/t" $(PYTEST)  # short: names of sockets are
 
+.PHONY: test-fleet
+test-fleet: setup-test  ## The long tests of the fleet: services, boxes and lines as processes; a quarter of an hour
+	@base=$$(mktemp -d /tmp/okt.XXXXXX); trap 'rm -rf "$$base"' EXIT; files=$$($(PY) -c 'import runpy; \
+	    print(*("tests/" + f for f in sorted(runpy.run_path("tests/conftest.py")["LONG"])))'); \
+	OKNG_FLEET=1 $(VENV)/bin/pytest $(HALVES) --basetemp "$$base/t" $$(ls -d $$files 2>/dev/null) $(PYTEST)
+
 .PHONY: test-units
 test-units: setup-test  ## The tests that start no line and no browser
 	@$(VENV)/bin/pytest -m 'not line and not ui' $(PYTEST)

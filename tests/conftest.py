@@ -1,5 +1,6 @@
 """What holds for the tests of every room."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -42,13 +43,34 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Halves | Non
     return Halves(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
+LONG = {
+    *("cloud/test_serve.py", "cloud/test_pages_browser.py", "cloud/test_api_schema.py", "cloud/test_restore.py"),
+    *("cloud/test_provider.py", "fleet/test_climb.py", "fleet/test_uplink.py", "fleet/test_uplink_s3.py"),
+    *("fleet/test_uplink_machine.py", "fleet/test_enrol.py", "fleet/test_enrol_door.py"),
+    *("training/test_promote.py", "training/test_chain.py", "training_data/test_gather_service.py"),
+    *("line/test_ladder_line.py", "inspect/test_challenger_process.py", "scenario/test_scenario.py"),
+}
+"""Long tests of the fleet, with services, boxes and lines as processes: `make test-fleet` runs them (OKNG_FLEET=1), so
+that `make test` ends within the hour on two cores."""
+
+
+def set_aside(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Those of `LONG` among them, where they were not asked for."""
+    if os.environ.get("OKNG_FLEET"):
+        return []
+    return [item for item in items if item.path.relative_to(TESTS).as_posix() in LONG]
+
+
 def browsers_too_early(items: Iterable[pytest.Item]) -> list[str]:
     """Tests that would leave the others without a loop."""
     asking = [item for item in items if "playwright" in getattr(item, "fixturenames", ())]
     return [item.nodeid for item in asking if item.path.relative_to(TESTS).parts[0] not in WITH_A_BROWSER]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if aside := set_aside(items):
+        config.hook.pytest_deselected(items=aside)
+        items[:] = [item for item in items if item not in aside]
     if found := browsers_too_early(items):
         rooms = ", ".join(sorted(WITH_A_BROWSER))
         raise pytest.UsageError(f"only tests of {rooms} may use pytest-playwright's browser, not {', '.join(found)}")

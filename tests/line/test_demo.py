@@ -96,12 +96,12 @@ def test_speed_changes_stops_faults_and_kills_leave_the_zeros(tmp_path: Path) ->
 
 def test_two_cameras_of_different_sizes_see_each_part_and_one_of_them_fails(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    asked = ("--cameras", "2", "--count", "150", "--rate", "7", "--size", "128", "--faults", "6", "--kills", "1")
+    asked = ("--cameras", "2", "--count", "260", "--rate", "7", "--size", "128", "--faults", "6", "--kills", "1")
     found = demo(out, *asked)
     zeros(found)
     assert found["ok"] > 40
     reader = LedgerReader(out / "store")
-    rows = reader.rows(200)
+    rows = reader.rows(300)
     judged = [row for row in rows if row.outcome in ("OK", "NG")]
     assert len(judged) > 60
     two = [row for row in rows if {view.camera for view in row.views} | {row.camera} >= {"top", "side"}]
