@@ -21,18 +21,15 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
 
 
 COMPARES_TIMES = {20}
-"""Rows that hold one stretch's times against another's: the other half of the tests runs beside them and may hit the one
-alone. Such a row is tried twice more, and pytest names it then."""
+"""Rows that hold one stretch's times against another's: the other half of the tests runs beside them and may hit one of
+them. Such a row is tried twice more, and pytest names it then."""
+ROWS = [
+    pytest.param(row, marks=[pytest.mark.flaky(reruns=2)] if row.number in COMPARES_TIMES else [], id=f"{row.number}")
+    for row in all_rows()
+]
 
 
-def cases() -> Iterator[object]:
-    """Every row, by its number."""
-    for row in all_rows():
-        marks = (pytest.mark.flaky(reruns=2),) if row.number in COMPARES_TIMES else ()
-        yield pytest.param(row, marks=marks, id=f"{row.number}")
-
-
-@pytest.mark.parametrize("row", cases())
+@pytest.mark.parametrize("row", ROWS)
 def test_the_row_holds(stand: Stand, row: Row) -> None:
     found = run_row(row, stand)
     assert found.complaints == [], figure_words(found.figures)
