@@ -12,7 +12,7 @@ its cores: what is measured is a lower bound.
 3 size    the database is filled up to `--million` million parts: bytes a million parts, POST and pages by then
 4 cost    CPU seconds of service and database a million parts, and what 10, 100, 1,000 and 10,000 boxes need
 
-Needs Debian's PostgreSQL. It prints tables and writes JSON; docs/scale.md tells what they mean.
+Needs Debian's PostgreSQL. It prints tables and writes JSON.
 """
 
 import argparse
