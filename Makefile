@@ -66,7 +66,7 @@ test: setup-test lint  ## All checks and all tests: the line's half and the half
 	$(VENV)/bin/pytest $(HALVES) --basetemp "$$base/t" $(PYTEST)  # short: names of sockets are
 
 .PHONY: test-fleet
-test-fleet: setup-test  ## The long tests of the fleet: services, boxes and lines as processes; a quarter of an hour
+test-fleet: setup-test $(MLFLOW)/.okng/mlflow  ## The long tests of the fleet: services, boxes, lines, MLflow; half an hour
 	@base=$$(mktemp -d /tmp/okt.XXXXXX); trap 'rm -rf "$$base"' EXIT; files=$$($(PY) -c 'import runpy; \
 	    print(*("tests/" + f for f in sorted(runpy.run_path("tests/conftest.py")["LONG"])))'); \
 	OKNG_FLEET=1 $(VENV)/bin/pytest $(HALVES) --basetemp "$$base/t" $$(ls -d $$files 2>/dev/null) $(PYTEST)
@@ -78,6 +78,11 @@ test-units: setup-test  ## The tests that start no line and no browser
 .PHONY: test-train
 test-train: $(TRAIN)/.okng/train  ## The tests of supervised training, in an environment of its own with torch (6 GB)
 	@$(TRAIN)/bin/python -m pytest -m train tests/training_torch $(PYTEST)
+
+.PHONY: test-ray
+test-ray: $(TRAIN)/.okng/train  ## The backtest on a Ray cluster, in the same environment
+	@$(TRAIN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes -r requirements/ray.txt -r requirements/base.txt
+	@$(TRAIN)/bin/python -m pytest -m train tests/training_torch/test_backtest_ray.py $(PYTEST)
 
 .PHONY: test-foreign
 test-foreign: $(FOREIGN)/.okng/foreign  ## Real exports of torchvision and anomalib inside bundles, in an environment of their own (7 GB)
@@ -246,7 +251,7 @@ lock: $(DONE)/venv  ## Resolve setup.cfg anew into requirements/*.txt
 	@scripts/lock.sh "$(VENV)"
 
 .PHONY: setup-test
-setup-test: setup $(DONE)/test $(DONE)/peers $(MLFLOW)/.okng/mlflow
+setup-test: setup $(DONE)/test $(DONE)/peers
 
 .PHONY: clean
 clean:  ## Remove what was built; the virtual environment goes too
@@ -305,7 +310,7 @@ $(MLFLOW)/.okng/mlflow: requirements/build.txt requirements/mlflow.txt
 	@$(MLFLOW)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes -r requirements/mlflow.txt
 	@mkdir -p $(@D) && touch $@
 
-TRAIN_LOCKS := base cpu test train track search ray
+TRAIN_LOCKS := base cpu test train track search
 
 $(TRAIN)/.okng/libraries: requirements/build.txt $(TRAIN_LOCKS:%=requirements/%.txt)
 	@python=$$(scripts/python.sh); echo "virtual environment for training: $$python"; "$$python" -m venv --clear $(TRAIN)

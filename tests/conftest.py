@@ -24,7 +24,7 @@ Where a single failure is a finding (the line, its wires, cameras, ledger, fault
 """
 WITH_PEOPLE = {"webui", "workshop", "shift"}
 """Rooms of such tests, beside all that drive a browser."""
-BESIDE_THE_LINE = {"cloud", "fleet", "shift", "training", "training_data", "webui", "workshop"}
+BESIDE_THE_LINE = {"cloud", "fleet", "records", "shift", "training", "training_data", "webui", "workshop"}
 """The half of the rooms that one process of `make test` takes; the other one takes the line's.
 
 Each half keeps its order and runs one test at a time: what a test starts has one core for itself on two.
@@ -47,7 +47,8 @@ LONG = {
     *("cloud/test_serve.py", "cloud/test_pages_browser.py", "cloud/test_api_schema.py", "cloud/test_restore.py"),
     *("cloud/test_provider.py", "fleet/test_climb.py", "fleet/test_uplink.py", "fleet/test_uplink_s3.py"),
     *("fleet/test_uplink_machine.py", "fleet/test_enrol.py", "fleet/test_enrol_door.py"),
-    *("training/test_promote.py", "training/test_chain.py", "training_data/test_gather_service.py"),
+    *("training/test_promote.py", "training/test_chain.py", "training/test_registry.py"),
+    *("training/test_tracked.py", "training_data/test_exchange.py", "training_data/test_gather_service.py"),
     *("line/test_ladder_line.py", "inspect/test_challenger_process.py", "scenario/test_scenario.py"),
 }
 """Long tests of the fleet, with services, boxes and lines as processes: `make test-fleet` runs them (OKNG_FLEET=1), so

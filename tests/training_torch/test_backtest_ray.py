@@ -7,7 +7,7 @@ import pytest
 
 pytestmark = [
     pytest.mark.train,
-    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed: make test-train"),
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed: make test-ray"),
     pytest.mark.timeout(300),
     # Ray's own processes and sockets outlive single tests of its driver.
     pytest.mark.filterwarnings("default"),
