@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+from ..bus.durable import sync_folder
 from ..bus.errors import StoreLost
 from .blobs import CHUNK, PART, VALID_S, BadBlob, NotWhole, Put, parts_of
 from .settings import FleetSettings
@@ -133,7 +134,7 @@ class FolderBlobs:
                 if found != sha256:
                     raise BadBlob(f"{sha256}: the bytes hash to {found}")
                 waiting.rename(place)
-                _settle(place.parent)
+                sync_folder(place.parent)
             finally:
                 waiting.unlink(missing_ok=True)
 
@@ -196,14 +197,6 @@ def _written(file: Path, chunks: Iterable[bytes], most: int) -> tuple[str, int]:
         out.flush()
         os.fsync(handle)
     return digest.hexdigest(), length
-
-
-def _settle(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager

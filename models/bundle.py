@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..bus.durable import sync_folder
 from ..bus.errors import BadBundle
 from ..bus.outside import read_bounded
 from . import guard
@@ -166,18 +167,18 @@ def write_bundle(
             _write_synced(path, data)
         for folder in {staging, *(path for path in staging.rglob("*") if path.is_dir())}:
             folder.chmod(0o755)
-            _sync_folder(folder)
+            sync_folder(folder)
         if check is not None:
             check(staging)
         if not replace:
             _take_place(staging, out)
         elif out.exists():
             swap(staging, out)
-            _sync_folder(out.parent)
+            sync_folder(out.parent)
             shutil.rmtree(staging)
         else:
             staging.rename(out)
-        _sync_folder(out.parent)
+        sync_folder(out.parent)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -227,11 +228,3 @@ def _write_synced(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from ..bus.durable import sync_folder as sync_folder
+
 
 def write_synced(path: Path, data: bytes) -> None:
     """Write a file and fsync it. OSError."""
@@ -11,15 +13,6 @@ def write_synced(path: Path, data: bytes) -> None:
         view = memoryview(data)
         while view:
             view = view[os.write(handle, view) :]
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames and new names in a folder durable. OSError."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
         os.fsync(handle)
     finally:
         os.close(handle)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bus.clock import utc_now
+from ..bus.durable import sync_folder
 from ..bus.errors import BadSettings, StoreLost
 from ..bus.outside import parsed_json, read_bounded
 from .registry import (
@@ -67,7 +68,7 @@ class FolderRegistry:
                 if entry.run:
                     shutil.rmtree(target, ignore_errors=True)
                 staging.rename(target)
-                _sync(target.parent)
+                sync_folder(target.parent)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
         return run
@@ -90,7 +91,7 @@ class FolderRegistry:
                     with contextlib.suppress(FileExistsError, OSError):
                         if not (model / str(number)).exists():
                             staging.rename(model / str(number))
-                            _sync(model)
+                            sync_folder(model)
                             return self._version(name, number)
                 raise StoreLost(f"{model}: others register at the same time: try again")
             finally:
@@ -106,7 +107,7 @@ class FolderRegistry:
             waiting = model / f".{_ALIASES}.new"
             _write(waiting, aliases)
             waiting.rename(model / _ALIASES)
-            _sync(model)
+            sync_folder(model)
 
     def by_alias(self, name: str, alias: str) -> Version:
         """See `Registry`."""
@@ -194,14 +195,6 @@ def _write(path: Path, said: object) -> None:
         json.dump(said, file, indent=1, sort_keys=True, ensure_ascii=False)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager
