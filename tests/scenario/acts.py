@@ -32,8 +32,6 @@ class Scene:
     """What acts leave for those that come after."""
 
     plant: Plant
-    first: str = ""
-    """Digest of the bundle that all boxes begin with."""
     good: Path = Path()
     good_seq: int = 0
     channel_then: Path = Path()
@@ -55,7 +53,6 @@ def enrol(scene: Scene) -> dict[str, Any]:
     first.hear("flows")
     for name in ("press2", "press3"):
         plant.box(name, RATE, first).hear("flows")
-    scene.first = digest(Path(first.said["model"]))
     plant.api("POST", "/v1/enrolments/look", {"code": "AAAA-0000"}, expect=404)
     for box in scene.boxes:
         process = _enrolling(plant, box)
@@ -242,14 +239,14 @@ def tampered(scene: Scene) -> dict[str, Any]:
     variant(scene.good, other, read_manifest(scene.good).threshold.value * 1.01)
     plant.signed(other)
     seq = plant.publish(other, ("canary:5:5:100", "all:5:5:100"), QUICK)
-    model = plant.store / "bundles" / digest(other)
     changed = _flip(plant.store, other)
     plant.open_ring(seq, "canary")
     plant.open_ring(seq, "all", reason="for the test")
     plant.until(lambda: plant.rung(box, digest(other)) == "REFUSED", "the box refuses it")
     reason = plant.ladder(box)[digest(other)][1]
     assert plant.rung(box, digest(scene.good)) == "CHAMPION"
-    assert not (model / "nothing").exists()
+    place = Path(box.said["store"]).parent / "bundles" / digest(other)
+    assert not place.exists(), f"{place}: what was refused is kept"
     return {"flipped": changed, "reason": reason}
 
 
