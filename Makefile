@@ -69,7 +69,7 @@ test: setup-test lint  ## All checks and all tests: the line's half and the half
 test-fleet: setup-test $(MLFLOW)/.okng/mlflow  ## The long tests of the fleet: services, boxes, lines, MLflow; half an hour
 	@base=$$(mktemp -d /tmp/okt.XXXXXX); trap 'rm -rf "$$base"' EXIT; files=$$($(PY) -c 'import runpy; \
 	    print(*("tests/" + f for f in sorted(runpy.run_path("tests/conftest.py")["LONG"])))'); \
-	OKNG_FLEET=1 $(VENV)/bin/pytest $(HALVES) --basetemp "$$base/t" $$(ls -d $$files 2>/dev/null) $(PYTEST)
+	OKNG_FLEET=1 $(VENV)/bin/pytest $(HALVES) --basetemp "$$base/t" $$files $(PYTEST)
 
 .PHONY: test-units
 test-units: setup-test  ## The tests that start no line and no browser

@@ -49,7 +49,7 @@ LONG = {
     *("fleet/test_uplink_machine.py", "fleet/test_enrol.py", "fleet/test_enrol_door.py"),
     *("training/test_promote.py", "training/test_chain.py", "training/test_registry.py"),
     *("training/test_tracked.py", "training_data/test_exchange.py", "training_data/test_gather_service.py"),
-    *("line/test_ladder_line.py", "inspect/test_challenger_process.py", "scenario/test_scenario.py"),
+    *("line/test_ladder_line.py", "inspect/test_challenger_process.py"),
 }
 """Long tests of the fleet, with services, boxes and lines as processes: `make test-fleet` runs them (OKNG_FLEET=1), so
 that `make test` ends within the hour on two cores."""
