@@ -90,7 +90,10 @@ def decode(frames: list[bytes]) -> Any:
     """Return the message. ValueError: unknown name, or a body that is not of that shape."""
     if len(frames) != 2 or frames[0] not in _DECODERS:
         raise ValueError(f"not a message of the channel: {frames[:1]!r}")
-    return _DECODERS[frames[0]].decode(frames[1])
+    try:
+        return _DECODERS[frames[0]].decode(frames[1])
+    except RecursionError:
+        raise ValueError(f"{frames[0]!r}: nested too deeply") from None
 
 
 def io_address(run: Path) -> str:

@@ -74,7 +74,7 @@ def read_degraded(run: Path) -> tuple[GivenUp, ...]:
         found = _DECODER.decode(data)
     except FileNotFoundError:
         return ()
-    except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
+    except (OSError, ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         return (GivenUp(path.name, utc_now(), now_ns(), boot, f"cannot be read: {error}"[:200], ""),)
     return tuple(each for each in found[:MOST] if _of_this_boot(each, boot))
 

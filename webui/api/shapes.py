@@ -68,6 +68,7 @@ class Part(Shape):
     camera: str
     missed: bool
     serial: str
+    lot: str = Field(description="Lot it was made in; empty: none was set.")
     delivery: str
     confirmed: bool | None
     latency_ms: float | None
