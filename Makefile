@@ -103,7 +103,7 @@ FLEET ?=
 
 .PHONY: bench-fleet
 bench-fleet: setup-test  ## 1,000 simulated boxes on one fleet service: records/s, p95, size, cost; half an hour on a quiet machine
-	@$(PY) bench/fleet.py $(FLEET)
+	@$(PY) bench/fleet.py --page docs/scale.md $(FLEET)
 
 # Arguments for the dead week, for example UPLINK='--only line'.
 UPLINK ?=

@@ -38,6 +38,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import sqlalchemy as sa
+from fleet_page import page
 from rich.console import Console
 from rich.table import Table
 
@@ -325,9 +326,15 @@ def main() -> int:
     parser.add_argument("--million", type=float, default=1.0, help="size to which the database is filled")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", type=Path, default=HERE / "fleet.json")
+    parser.add_argument("--page", type=Path, default=None, help="write docs/scale.md there")
+    parser.add_argument("--price", action="append", default=[], metavar="NAME=VALUE", help="core, database_gb, s3_gb …")
     options = parser.parse_args()
     console = Console(width=130)
     prices = {"core": 25.0, "database_gb": 0.12, "s3_gb": 0.023, "picture_mb": 0.3, "keep_months": 6.0}
+    for name, _, value in (one.partition("=") for one in options.price):
+        if name not in prices:
+            parser.error(f"--price {name}: expected one of {', '.join(prices)}")
+        prices[name] = float(value)
     result: dict[str, Any] = {"at": utc_now(), "machine": machine("", 0), "boxes": options.boxes,
                               "load_before": os.getloadavg()[0], "workers": options.workers,
                               "parts_a_minute": options.parts_a_minute}  # fmt: skip
@@ -369,6 +376,8 @@ def main() -> int:
     result["prices"] = prices
     tables(result, console)
     options.json.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    if options.page:
+        options.page.write_text(page(result), encoding="utf-8")
     kept = result["account"]
     return 0 if kept["sent"] == kept["stored"] and not result["flood"]["wrong"] else 1
 

@@ -36,7 +36,7 @@ class Scene:
     good: Path = Path()
     good_seq: int = 0
     channel_then: Path = Path()
-    """The channel as it was before the good model was published."""
+    """The channel as it was when the good model was through, before what came later."""
 
     @property
     def boxes(self) -> list[Box]:
@@ -148,8 +148,6 @@ def promote(scene: Scene) -> dict[str, Any]:
     registry = os.environ.get("OKNG_SCENARIO_REGISTRY") or folder / "registry"
     plant.okng("promote", "--registry", registry, "--name", "parts", "--out", folder / "promoted", "--changed-code")
     scene.good = plant.signed(folder / "promoted")
-    scene.channel_then = folder / "channel-then"
-    shutil.copytree(plant.store, scene.channel_then)
     members = {"canary": [scene.boxes[0].id], "all": [box.id for box in scene.boxes[1:]]}
     plant.api("PUT", f"/v1/lines/{LINE}/rings", {"members": members})
     scene.good_seq = plant.publish(scene.good, ("canary:20:20:50", "all:15:15:50"), QUICK)
@@ -218,6 +216,8 @@ def group_rollout(scene: Scene) -> dict[str, Any]:
         lambda: (p := plant.plan(scene.good_seq)) and all(ring["through"] for ring in p["rings"]) and p["rings"],
         "all rings are through",
     )
+    scene.channel_then = plant.folder / "channel-then"
+    shutil.copytree(plant.store, scene.channel_then)
     return {"rings": {ring["ring"]: ring["by_rung"] for ring in rings}}
 
 
@@ -289,11 +289,13 @@ def replayed(scene: Scene) -> dict[str, Any]:
     now = plant.folder / "channel-now"
     shutil.copytree(plant.store, now)
     _swap(plant.store, scene.channel_then)
-    time.sleep(20)
     words = {}
     for box in scene.boxes:
-        said = json.loads(plant.okng("ladder", "show", "--settings", box.settings, "--json"))
-        words[box.name] = said["why"] or "; ".join(said["advice"])
+
+        def why(box: Box = box) -> str:
+            return str(json.loads(plant.okng("ladder", "show", "--settings", box.settings, "--json"))["why"])
+
+        words[box.name] = plant.until(why, f"{box.name} says that the channel is an older one", 60)
         assert plant.rung(box, digest(scene.good)) == "CHAMPION", plant.ladder(box)
     _swap(plant.store, now)
     return {"said": words}
