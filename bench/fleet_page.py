@@ -11,8 +11,9 @@ part, one part in fifty rejected, a state every 30 s. **Service, database and al
 ({machine}, load {load:.1f} before it began), so the rates are a lower bound; the CPU seconds are those of
 service and database alone. {at}.
 """
-ACCOUNT = """Parts sent {sent:,}, stored {stored:,}. With {size_parts:,} parts: {mb:,} MB a million parts, indexes included.
-POST p95 at the pace of a plant with the database that full, against the nearly empty one: {ratio:.2f}.
+ACCOUNT = """Parts sent {sent:,}, stored {stored:,}. With {size_parts:,} parts: {mb:,} MB a million parts,
+indexes included. POST p95 at the pace of a plant with the database that full, against the nearly empty
+one: {ratio:.2f}.
 """
 COSTS = """## What so many boxes need
 
