@@ -108,8 +108,8 @@ class Channels:
                 found = self._trusted(now)
             except ExpiredMetadataError as error:
                 return self._judged(self._memory.standing, now, str(error))
+            self._raise(found)  # first: where the floor is not kept nothing of it was trusted
             self._memory.keep(found, now.at)
-            self._raise(found)
             return self._judged(found, now)
 
     def use(self, ticket: Ticket) -> None:

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from ..bus.asks import Ask, new_id
@@ -60,7 +61,7 @@ class ChannelSource:
         self._channels: tuple[str, Channels] | None = None
         self._clock: LedgerClock | None = None
         self._asked_s = 0.0
-        self._trouble = ""
+        self._trouble = self._disbelieved = ""
         self._hint = threading.Event()
 
     def hint(self) -> None:
@@ -73,7 +74,7 @@ class ChannelSource:
         now_s = time.monotonic()
         due = not self._asked_s or now_s - self._asked_s >= self._every_s or self._hint.is_set()
         if not due or self._pause.wait_s(now_s) > 0:
-            return channels.standing()
+            return self._told(channels.standing())
         self._hint.clear()
         self._asked_s = now_s
         try:
@@ -83,10 +84,24 @@ class ChannelSource:
             if str(error) != self._trouble:
                 log.warning("channel: %s", error)
             self._trouble = str(error)
-            return channels.standing()
+            self._disbelieved = str(error) if isinstance(error, Refused) else ""
+            return self._told(channels.standing())
         self._pause.worked()
-        self._trouble = ""
+        self._trouble = self._disbelieved = ""
         return found
+
+    def _told(self, standing: Standing) -> Standing:
+        """What was trusted holds, and people hear that what is shown now is not: an old channel may have been put back.
+
+        A way that is cut is told of by the uplink.
+        """
+        return replace(standing, why=self._disbelieved) if self._disbelieved else standing
+
+    def close(self) -> None:
+        """Hear records' clock no more. Of the thread that asked for `standing`, or after it."""
+        if self._clock is not None:
+            self._clock.close()
+            self._clock = self._channels = None
 
     def fetch(self, offer: Offer | Ticket) -> Path:
         """Bring a bundle here, every byte checked against what was signed. Lost, Refused."""

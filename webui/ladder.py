@@ -88,7 +88,7 @@ def _standing(web: Web) -> dict[str, Any]:
         "trouble": "",
         "stopped": said["stopped"],
         "advice": [ladder_words(one) for one in said["advice"]],
-        "expired": ladder_words("what was signed has run out") if said["expired"] else "",
+        "channel": ladder_words(said["why"] or "what was signed has run out") if said["why"] or said["expired"] else "",
         "unsent": said["unsent"],
         "climb": [(rung, rung_word(rung)) for rung in CLIMB],
         "recipes": [_recipe(one) for one in said["recipes"]],

@@ -35,7 +35,26 @@ _SAYINGS = (
     saying(r"^halted by the fleet$|^the fleet halted it$", N_("The fleet has halted it.")),
     saying(r"^this box is in no ring$", N_("The fleet has put this box into no ring.")),
     saying(r"^it is not offered any more$", N_("It is not offered any more.")),
-    saying(r"^what was signed has run out", N_("What was signed has run out: the models in use go on.")),
+    saying(r"^what was signed has run out|is expired$", N_("What was signed has run out: the models in use go on.")),
+    saying(r"^nothing was trusted yet$", N_("The fleet has published nothing for this line yet.")),
+    saying(
+        r"BadVersionNumberError",
+        N_(
+            "The service shows an older state of the models than this box has seen: somebody may have put it back."
+            " Nothing of it is taken; the models in use go on. Tell the fleet's administrator."
+        ),
+    ),
+    saying(
+        r"^channel: ",
+        N_(
+            "What the service shows of the models is not signed as it must be. Nothing of it is taken;"
+            " the models in use go on. Tell the fleet's administrator."
+        ),
+    ),
+    saying(
+        r"^the clock says ",
+        N_("The clock stands behind what this box has seen: nothing new is taken until it is right."),
+    ),
     saying(r"^found in place$", N_("It was here when the ladder began.")),
     saying(r"^bundle (?P<model>\S+) took over$", N_("Model %(model)s took over.")),
     saying(r"^bundle (?P<model>\S+) is offered now$", N_("Model %(model)s is offered now.")),
