@@ -23,7 +23,7 @@ POWERCUT ?=
 SOAK ?=
 # Arguments for pytest, for example PYTEST='-k judge'.
 PYTEST ?=
-# Two processes, each with one half of the rooms (tests/conftest.py). HALVES= runs one test after the other.
+# Two processes that share the rooms (tests/conftest.py). HALVES= runs one test after the other.
 HALVES ?= -n 2 --dist loadscope
 
 VENV := .venv
@@ -61,7 +61,7 @@ demo: setup  ## The whole line, simulated, with the operator page on 127.0.0.1:8
 	@$(VENV)/bin/okng demo $(DEMO)
 
 .PHONY: test
-test: setup-test lint  ## All checks and all tests: the line's half and the half beside it, at once
+test: setup-test lint  ## All checks and all tests: those of the line and those beside it, at once
 	@base=$$(mktemp -d /tmp/okt.XXXXXX); trap 'rm -rf "$$base"' EXIT; \
 	$(VENV)/bin/pytest $(HALVES) --basetemp "$$base/t" $(PYTEST)  # short: names of sockets are
 

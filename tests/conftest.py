@@ -25,22 +25,30 @@ Where a single failure is a finding (the line, its wires, cameras, ledger, fault
 WITH_PEOPLE = {"webui", "workshop", "shift"}
 """Rooms of such tests, beside all that drive a browser."""
 BESIDE_THE_LINE = {"cloud", "fleet", "records", "shift", "training", "training_data", "webui", "workshop"}
-"""The half of the rooms that one process of `make test` takes; the other one takes the line's.
-
-Each half keeps its order and runs one test at a time: what a test starts has one core for itself on two.
+"""Rooms that one process of `make test` takes while the other one takes the line's; what is left when the line's are
+through is shared. What a test starts has one core for itself on two.
 """
+BY_FILE = {"webui"}
+"""The last and longest of these, shared file by file so that both processes end together."""
 
 
-class Halves(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Two scopes for `pytest -n 2 --dist loadscope`: each process gets one half of the rooms."""
+class Shared(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Scopes for `pytest -n 2 --dist loadscope`: the line's rooms as one, in their order; the others one by one."""
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        config.option.loadscopereorder = False  # rooms with browsers stay late, see WITH_A_BROWSER
+        super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
-        return "beside" if nodeid.split("/")[1] in BESIDE_THE_LINE else "line"
+        room = nodeid.split("/")[1]
+        if room not in BESIDE_THE_LINE:
+            return "line"
+        return nodeid.partition("::")[0] if room in BY_FILE else room
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Halves | None:
-    return Halves(config, log) if config.getvalue("dist") == "loadscope" else None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shared | None:
+    return Shared(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 LONG = {
@@ -49,7 +57,7 @@ LONG = {
     *("fleet/test_uplink_machine.py", "fleet/test_enrol.py", "fleet/test_enrol_door.py"),
     *("training/test_promote.py", "training/test_chain.py", "training/test_registry.py"),
     *("training/test_tracked.py", "training_data/test_exchange.py", "training_data/test_gather_service.py"),
-    *("line/test_ladder_line.py", "inspect/test_challenger_process.py"),
+    *("line/test_ladder_line.py", "inspect/test_challenger_process.py", "scenario/test_scenario.py"),
 }
 """Long tests of the fleet, with services, boxes and lines as processes: `make test-fleet` runs them (OKNG_FLEET=1), so
 that `make test` ends within the hour on two cores."""
