@@ -295,7 +295,7 @@ def replayed(scene: Scene) -> dict[str, Any]:
         def why(box: Box = box) -> str:
             return str(json.loads(plant.okng("ladder", "show", "--settings", box.settings, "--json"))["why"])
 
-        words[box.name] = plant.until(why, f"{box.name} says that the channel is an older one", 60)
+        words[box.name] = plant.until(why, f"{box.name} says that the channel is an older one")
         assert plant.rung(box, digest(scene.good)) == "CHAMPION", plant.ladder(box)
     _swap(plant.store, now)
     return {"said": words}
