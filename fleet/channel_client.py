@@ -92,9 +92,12 @@ class Channels:
         self._fetch, self._floor, self._clock, self._counter = fetch, floor, clock, counter
         self._memory = Memory(folder, box)
 
-    def standing(self) -> Standing:
-        """What was trusted last, judged by the clock now. Asks nobody."""
-        return self._judged(self._memory.standing, self._now())
+    def standing(self, stale: str = "") -> Standing:
+        """What was trusted last, judged by the clock now. Asks nobody.
+
+        stale: why it is expired whatever the clock says; empty: the clock alone tells.
+        """
+        return self._judged(self._memory.standing, self._now(), stale)
 
     def refresh(self) -> Standing:
         """Ask the channel what is new, and return what the box believes then.

@@ -61,7 +61,7 @@ class ChannelSource:
         self._channels: tuple[str, Channels] | None = None
         self._clock: LedgerClock | None = None
         self._asked_s = 0.0
-        self._trouble = self._disbelieved = ""
+        self._trouble = self._disbelieved = self._stale = ""
         self._hint = threading.Event()
 
     def hint(self) -> None:
@@ -74,7 +74,7 @@ class ChannelSource:
         now_s = time.monotonic()
         due = not self._asked_s or now_s - self._asked_s >= self._every_s or self._hint.is_set()
         if not due or self._pause.wait_s(now_s) > 0:
-            return self._told(channels.standing())
+            return self._told(channels)
         self._hint.clear()
         self._asked_s = now_s
         try:
@@ -85,16 +85,19 @@ class ChannelSource:
                 log.warning("channel: %s", error)
             self._trouble = str(error)
             self._disbelieved = str(error) if isinstance(error, Refused) else ""
-            return self._told(channels.standing())
+            return self._told(channels)
         self._pause.worked()
         self._trouble = self._disbelieved = ""
+        self._stale = found.why if found.expired else ""
         return found
 
-    def _told(self, standing: Standing) -> Standing:
+    def _told(self, channels: Channels) -> Standing:
         """What was trusted holds, and people hear that what is shown now is not: an old channel may have been put back.
 
-        A way that is cut is told of by the uplink.
+        Where what is shown had run out nothing climbs until something fresh is shown. A way that is cut is told of by
+        the uplink.
         """
+        standing = channels.standing(self._stale)
         return replace(standing, why=self._disbelieved) if self._disbelieved else standing
 
     def close(self) -> None:

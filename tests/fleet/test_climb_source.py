@@ -66,7 +66,7 @@ def source(fleet: Fleet, records: Process, way: Way, tmp_path: Path) -> Iterator
     box: Any = SimpleNamespace(
         run_dir=records.run_dir, store=records.store, bundles=tmp_path / "bundles", authorities=()
     )
-    made = ChannelSource(box, way, root, tmp_path / "remembered", (LINE,), every_s=0.0)  # type: ignore[arg-type]
+    made = ChannelSource(box, way, root, tmp_path / "remembered", (LINE,), every_s=3600.0)  # type: ignore[arg-type]
     yield made
     made.close()
 
@@ -80,6 +80,7 @@ def test_an_older_channel_is_told_of_and_what_was_trusted_holds(fleet: Fleet, re
         said = heard.standing()
         assert ([one.seq for one in said.offers], said.why) == ([newest], "")
         way.folder = old.folder
+        heard.hint()
         for _ in range(3):  # asked, and while it is not asked again
             said = heard.standing()
             assert "BadVersionNumberError" in said.why
@@ -97,13 +98,37 @@ def test_the_word_is_taken_back_when_the_channel_is_right_again(fleet: Fleet, re
     with source(fleet, records, way, tmp_path) as heard:
         heard.standing()
         way.folder = old.folder
+        heard.hint()
         assert heard.standing().why
         way.folder = fleet.folder
         newest = fleet.publish("c")
         end = time.monotonic() + 60
         while (said := heard.standing()).why and time.monotonic() < end:  # it waits a little after a failure
+            heard.hint()
             time.sleep(0.2)
         assert ([one.seq for one in said.offers], said.why) == ([newest], "")
+
+
+def test_a_channel_that_has_run_out_is_expired_until_something_fresh_is_shown(
+    fleet: Fleet, records: Process, tmp_path: Path
+) -> None:
+    newest = fleet.publish("a")
+    with source(fleet, records, Way(fleet.folder), tmp_path) as heard:
+        assert not heard.standing().expired
+        fleet.watch.pass_by(days=-9)
+        fleet.rings.halt(LINE, "nine days ago")
+        heard.hint()
+        for _ in range(3):
+            said = heard.standing()
+            assert said.expired
+            assert "expired" in said.why
+            assert [(one.seq, one.expired) for one in said.offers] == [(newest, True)]
+        fleet.watch.pass_by(days=9)
+        fleet.rings.resume(LINE)
+        heard.hint()
+        said = heard.standing()
+        assert (said.expired, said.why) == (False, "")
+        assert [(one.seq, one.expired) for one in said.offers] == [(newest, False)]
 
 
 def test_a_cut_way_is_no_matter_of_the_channel(fleet: Fleet, records: Process, tmp_path: Path) -> None:
@@ -112,6 +137,7 @@ def test_a_cut_way_is_no_matter_of_the_channel(fleet: Fleet, records: Process, t
     with source(fleet, records, way, tmp_path) as heard:
         heard.standing()
         way.cut = True
+        heard.hint()
         said = heard.standing()
         assert ([one.seq for one in said.offers], said.why) == ([newest], "")
 
