@@ -196,7 +196,7 @@ def _steps(plant: Plant, box: Box, bundle: str) -> list[str]:
             bodies = db.execute(
                 sa.select(Event.body).where(Event.box == box.id, Event.stream == "ladder").order_by(Event.seq)
             ).scalars()
-            rungs = [str(one["to"]) for one in bodies if one.get("bundle") == bundle]
+            rungs = [str(one["to"]) for one in bodies if one.get("bundle") == bundle and "to" in one]
             return [rung for rung, _ in groupby(rungs)]  # what is noted of a rung is not another one
 
     last = plant.rung(box, bundle)
