@@ -47,8 +47,10 @@ def test_a_message_comes_back_as_it_was(message: object) -> None:
 
 @pytest.mark.parametrize(
     "frames",
-    [[b"Trigger"], [b"Unknown", b"\x80"], [b"Trigger", b"\x80"], [b"Trigger", b"\xc1"], []]
-    + [[b"Hold", b"\x83\xa3ld\x00" * 3000], [b"Hold", b"\x81\xa1x" + b"\x91" * 9000]],
+    [
+        *([b"Trigger"], [b"Unknown", b"\x80"], [b"Trigger", b"\x80"], [b"Trigger", b"\xc1"], []),
+        *([b"Hold", b"\x83\xa3ld\x00" * 3000], [b"Hold", b"\x81\xa1x" + b"\x91" * 9000]),
+    ],
 )
 def test_what_is_no_message_is_a_value_error(frames: list[bytes]) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - msgspec's own text
