@@ -1,7 +1,8 @@
 """Pictures go by their hash: what the service has is not sent again, what is large goes in parts and is taken up again.
 
-One after the other, rejects before what a challenger differs on, the uncertain, and the sample of OK parts. Nothing of a transfer is remembered
-here but that it is done: which parts of a large one lie there already the service says, whoever asks and how often.
+One after the other: rejects, what a challenger differs on, the uncertain, the sample of OK parts. Nothing of a transfer
+is remembered here but that it is done: which parts of a large one lie there already the service says, whoever asks and
+how often.
 """
 
 import hashlib

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ..bus.ladder import Rung
+from ..bus.ladder import DIFFERS_AT_ONCE, Rung
 from .clerk import Body, Task, Turn
 from .outgoing import LADDER, send
 from .rows import as_json
@@ -17,7 +17,6 @@ _MOST = 64 << 10
 """Letters of the figures of a step."""
 MOST_DIFFERING = 500
 """Differing parts of one challenger that the fleet is told of. One that differs everywhere says no more with more."""
-AT_ONCE = 50
 DIFFERS = "differs"
 
 
@@ -63,7 +62,7 @@ class Differs(Body):
     """The challenger."""
     champion: str = Field(max_length=64)
     recipe: str = Field(max_length=200)
-    parts: list[Differing] = Field(min_length=1, max_length=AT_ONCE)
+    parts: list[Differing] = Field(min_length=1, max_length=DIFFERS_AT_ONCE)
 
 
 def step(turn: Turn) -> dict[str, Any]:
