@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 from okng.bus.errors import Refused
 from okng.cloud import review
 from okng.cloud.database import reading, writing
+from okng.cloud.pages.box_page import history
 from okng.cloud.tables_rollout import Confirmed, Sample
 
 from . import pages_room as room
@@ -93,12 +94,25 @@ def test_a_part_that_differs_may_come_after_the_word_of_it_and_what_was_uncertai
             found = rows[seq]
             assert (found.why, found.bundle, found.champion_ok) == ("disagreement", room.CHALLENGER, champion_ok)
         # The word of another challenger comes too late, and what makes no sense changes nothing.
-        wrong = [{"seq": 0}, {"part_epoch": True}, {"bundle": "x"}, {"champion_outcome": "UNJUDGED"}, {"what": "other"}]
+        wrong: list[dict[str, object]] = [
+            {"seq": 0},
+            {"part_epoch": True},
+            {"bundle": "x"},
+            {"champion_outcome": "UNJUDGED"},
+            {"what": "other"},
+        ]
         room.add_events(
-            db, "box1", "ladder", [room.differs(9, bundle="f" * 64), *(room.differs(77) | one for one in wrong)], 20
+            db,
+            "box1",
+            "ladder",
+            [room.differs(9, bundle="f" * 64), *({**room.differs(77), **one} for one in wrong)],
+            20,
         )
         assert db.get_one(Sample, ("box1", 1, 9)).bundle == room.CHALLENGER
         assert db.get(Sample, ("box1", 1, 77)) is None
+        # The box's page lists its steps alone.
+        room.climb(db, "box1", "SHADOW", seq=40)
+        assert [one["to"] for one in history(db, "box1")] == ["SHADOW"]
 
 
 def test_a_truth_that_was_settled_before_the_part_was_known_to_differ_is_told_to_the_box(queued: Engine) -> None:
