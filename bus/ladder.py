@@ -3,6 +3,7 @@
     sync     PUB  sync.ipc      ChallengerOrder, at each change and every 250 ms
     inspect  PUB  inspect.ipc   ChallengerState at each change and every 500 ms; Compared after each part
     io       ask  `model.swap`  {job, recipe, from_model, to_model, folder; replaces, bundle where a job has several}
+    records  ask  `ladder.differs`  {bundle, champion, recipe, parts}: differing parts that the fleet is told of
 
 Nothing of this reaches the PLC but by the judge's own verdict: in the shadow a challenger decides nothing, as a canary
 it can only take an OK away. Only the one in the judge's seat speaks.
@@ -13,6 +14,9 @@ inspect can tell what it becomes: `ChallengerState.model` is what to swap to.
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+DIFFERS_AT_ONCE = 50
+"""Parts in one ask `ladder.differs`."""
 
 
 class Rung(StrEnum):

@@ -120,6 +120,7 @@ COMMANDS: dict[str, Command] = {
         journal__state="",
         ladder__step="",
         ladder__floor="",
+        ladder__differs="",
         study__set="study.run",
         setting__set="settings.edit",
         backup__make="settings.edit",

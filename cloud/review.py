@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from ..bus.errors import Refused
 from .review_labels import is_number, line_labels
+from .said import BadSaid, moment
 from .tables import Blob, Box, Part, Person, Picture
 from .tables_rollout import Confirmed, LineLabel, Review, Sample
 from .upsert import put
@@ -32,28 +33,58 @@ SPRT_LIMIT = math.log(0.99 / 0.01)
 """Of the test on disagreements: p = 0.65 that the challenger is the wrong one against 0.5, both errors 1 %."""
 
 
-def queue_parts(session: Session, parts: Iterable[Mapping[str, Any]], bodies: Mapping[int, Mapping[str, Any]]) -> None:
-    """Put newly stored parts into the queue that belong there. bodies: by the number of their event."""
+def queue_parts(session: Session, parts: Iterable[Mapping[str, Any]]) -> None:
+    """Put newly stored parts into the queue whose score lay close to its limit."""
     rows = []
     for part in parts:
-        ground = _ground(part, bodies.get(part["event_seq"], {}))
-        if ground is not None:
+        score, limit = part.get("score"), part.get("threshold")
+        judged = str(part.get("outcome", "")).upper() in ("OK", "NG")
+        if judged and score is not None and limit and abs(score / limit - 1) <= UNCERTAIN:
             key = {"box": part["box"], "epoch": part["epoch"], "part_seq": part["seq"]}
-            rows.append(key | {"at": part["taken_at"], "state": "open", "truth": ""} | ground)
+            rows.append(key | {"at": part["taken_at"], "state": "open", "truth": ""} | _why("uncertain"))
     put(session, Sample, rows)
 
 
-def _ground(part: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any] | None:
-    beside = body.get("beside")
-    outcome = str(part.get("outcome", "")).upper()
-    if isinstance(beside, Mapping):
-        other, bundle = str(beside.get("outcome", "")).upper(), str(beside.get("bundle", ""))[:64]
-        if {outcome, other} == {"OK", "NG"} and bundle:
-            return _why("disagreement", bundle, outcome == "OK")
-    score, limit = part.get("score"), part.get("threshold")
-    if outcome in ("OK", "NG") and score is not None and limit and abs(score / limit - 1) <= UNCERTAIN:
-        return _why("uncertain")
-    return None
+def queue_differing(session: Session, box: str, events: Iterable[Mapping[str, Any]]) -> None:
+    """Put parts into the queue on which a challenger differs, by new events of the stream `ladder`.
+
+    The part itself may come later: the streams are sent one after the other. It is shown when it is there with a
+    picture. What was in the queue on weaker ground moves up, and a truth that was settled so is told to the box.
+    """
+    rows: dict[tuple[int, int], dict[str, Any]] = {}
+    for event in events:
+        body = event.get("body")
+        if not isinstance(body, Mapping) or body.get("what") != "differs":
+            continue
+        epoch, seq, bundle = body.get("part_epoch"), body.get("seq"), body.get("bundle")
+        said = (body.get("champion_outcome"), body.get("challenger_outcome"))
+        if not is_number(epoch) or not is_number(seq) or said not in (("OK", "NG"), ("NG", "OK")):
+            continue
+        if not isinstance(bundle, str) or len(bundle) != 64 or "\0" in bundle:
+            continue
+        ground = _why("disagreement", bundle, said[0] == "OK")
+        key = {"box": box, "epoch": epoch, "part_seq": seq}
+        at = _taken(body.get("taken_at"), event["at"])
+        rows.setdefault((epoch, seq), key | {"at": at, "state": "open", "truth": ""} | ground)
+    put(session, Sample, list(rows.values()))
+    mine = sa.tuple_(Sample.epoch, Sample.part_seq).in_(list(rows))
+    weaker = sa.select(Sample).where(Sample.box == box, mine, Sample.why != "disagreement")
+    known = list(session.scalars(weaker.order_by(Sample.epoch, Sample.part_seq).with_for_update())) if rows else []
+    for sample in known:
+        row = rows[sample.epoch, sample.part_seq]
+        for name in ("why", "priority", "bundle", "champion_ok"):
+            setattr(sample, name, row[name])
+    session.flush()
+    for sample in known:
+        if sample.state == "settled":
+            _confirm(session, sample)
+
+
+def _taken(text: Any, otherwise: datetime) -> datetime:
+    try:
+        return moment(text, "taken_at")
+    except BadSaid:
+        return otherwise
 
 
 def _why(why: str, bundle: str = "", champion_ok: bool | None = None) -> dict[str, Any]:
@@ -115,7 +146,8 @@ def _queue(who: str, why: str, box: str, line: str, recipe: str) -> Any:
         Blob.sha256 == Picture.sha256,
         Blob.state == "have",
     )
-    asked = sa.select(*key).where(Sample.state.in_(WAITING), ~seen, picture)
+    own = sa.and_(Part.box == key[0], Part.epoch == key[1], Part.seq == key[2])  # it may not have come yet
+    asked = sa.select(*key).join(Part, own).where(Sample.state.in_(WAITING), ~seen, picture)
     if why:
         asked = asked.where(Sample.why == why)
     if box:
@@ -123,8 +155,7 @@ def _queue(who: str, why: str, box: str, line: str, recipe: str) -> Any:
     if line:
         asked = asked.join(Box, Box.id == Sample.box).where(Box.line == line)
     if recipe:
-        own = sa.and_(Part.box == key[0], Part.epoch == key[1], Part.seq == key[2])
-        asked = asked.join(Part, own).where(Part.recipe == recipe)
+        asked = asked.where(Part.recipe == recipe)
     return asked
 
 
@@ -214,20 +245,26 @@ def say(session: Session, who: str, box: str, epoch: int, part_seq: int, truth: 
     before = sample.truth if sample.state == "settled" else ""
     sample.state, sample.truth = verdict_of(Counter(said))
     if sample.why == "disagreement" and sample.truth != before:
-        # One after the other for a box: its numbers are seen in the order in which they were given.
-        session.execute(sa.select(Box.id).where(Box.id == box).with_for_update())
-        session.add(
-            Confirmed(
-                box=box,
-                epoch=epoch,
-                part_seq=part_seq,
-                bundle=sample.bundle,
-                truth=sample.truth or "unsure",
-                at=datetime.now(UTC),
-            )
-        )
+        _confirm(session, sample)
     session.flush()
     return sample
+
+
+def _confirm(session: Session, sample: Sample) -> None:
+    """Tell the box what is held for true of a disagreement now."""
+    # One after the other for a box: its numbers are seen in the order in which they were given. Not against those who
+    # insert rows that refer to the box: each of us has just done that.
+    session.execute(sa.select(Box.id).where(Box.id == sample.box).with_for_update(key_share=True))
+    session.add(
+        Confirmed(
+            box=sample.box,
+            epoch=sample.epoch,
+            part_seq=sample.part_seq,
+            bundle=sample.bundle,
+            truth=sample.truth or "unsure",
+            at=datetime.now(UTC),
+        )
+    )
 
 
 def verdict_of(said: Mapping[str, int]) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """What people at the lines said of parts, drawn from the stream `labels` and read by part."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -38,7 +38,7 @@ def keep_labels(session: Session, box: str, epoch: int, events: Iterable[Mapping
     put(session, LineLabel, rows)
 
 
-def is_number(said: object) -> bool:
+def is_number(said: object) -> TypeGuard[int]:
     """A number that a column holds; True is none."""
     return type(said) is int and 0 < said < 2**62
 

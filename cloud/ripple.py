@@ -1,7 +1,7 @@
 """What follows from what a box said, in the very transaction that stores it: so it has its effect exactly once.
 
-Parts are counted by the hour and may join the queue of the review; a label that contradicts a verdict does too; a step
-of the ladder moves the bundle's rung; a state says how the box is.
+Parts are counted by the hour and may join the queue of the review; a label that contradicts a verdict does too, and a
+part that a challenger differs on; a step of the ladder moves the bundle's rung; a state says how the box is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ def arrived(
     if parts:
         yields.count(session, parts)
         drift.measure(session, parts)
-        review.queue_parts(session, parts, {one["seq"]: one["body"] for one in events})
+        review.queue_parts(session, parts)
     if stream == "labels":
         said = [one for one in events if isinstance(one.get("body"), Mapping)]
         bodies = [one["body"] for one in said]
@@ -38,6 +38,7 @@ def arrived(
         review.queue_overridden(session, box, bodies)
     if stream == "ladder":
         rollout_state.climbed(session, box, epoch, events)
+        review.queue_differing(session, box, events)
 
 
 def told(session: Session, box: str, state: Mapping[str, Any], now: datetime | None = None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ between two steps goes on from the old one or the new one. What takes a bundle b
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from .climb_chores import Chore, Source, Worker
 from .climb_desk import ClimbDesk
 from .climb_line import Line
 from .climb_notes import read_notes, write_notes
+from .climb_review import Differed
 from .climb_rules import Rules
 from .climb_steps import Steps
 from .climb_swap import Swapping, slot_digest, turn_swap
@@ -79,6 +80,8 @@ class Climb:
         self._labels: tuple[list[Judged], dict[str, list[bool]]] | None = None
         self._wanted: tuple[list[tuple[int, int]], dict[str, str]] = ([], {})
         self._labels_at = self._sweep_at = 0.0
+        self._differed: tuple[Differed, ...] | None = None
+        self._words: Mapping[str, Mapping[int, str]] | None = None
         self._told: list[dict[str, Any]] = []
         self._told_at = self._deaths_at = 0.0
         self.desk = ClimbDesk(self)
@@ -159,12 +162,15 @@ class Climb:
             found |= rules.died({one.bundle: deaths(run, one.bundle) for one in rules.champions.values()}, at)
         with self._lock:
             labels, self._labels = self._labels, None
+            words, self._words = self._words, None
         if labels is not None:
             found |= rules.labelled(labels[0])
             for champion in rules.champions.values():
                 if (said := champion.overrides(labels[1].get(champion.bundle, []))) is not None:
                     found[champion.bundle] = said
             self.steps.reviewed_before(rules, labels[1])
+        if words is not None:
+            found = rules.reviewed(words) | found  # what this box found itself goes before it
         self.ladder = rules.counted(self.ladder)
         for bundle, finding in found.items():
             for recipe in {one.recipe for one in self.ladder.entries if one.bundle == bundle}:
@@ -290,6 +296,7 @@ class Climb:
         with self._lock:
             self._told = told
             self._wanted = (self.rules.asked(), self.steps.reviewed(self.rules))
+            self._differed = self.rules.differed()
 
     # -- told and asked
 
@@ -328,6 +335,16 @@ class Climb:
                 {name: one[name] for name in ("recipe", "bundle", "rung", "reason", "parts", "days")}
                 for one in self._told
             ]
+
+    def differed(self) -> tuple[Differed, ...] | None:
+        """What the challengers on the line differ on; None: not known yet. Any thread."""
+        with self._lock:
+            return self._differed
+
+    def reviewed(self, words: Mapping[str, Mapping[int, str]]) -> None:
+        """What reviewers at the fleet service say now. Any thread."""
+        with self._lock:
+            self._words = words
 
     def handlers(self) -> dict[str, Handler]:
         """By command of owner `sync`."""

@@ -1,4 +1,4 @@
-"""The ladder beside the uplink: two threads of the process `sync`, one for the line and the asks, one that may wait."""
+"""The ladder beside the uplink: threads of the process `sync`, one for the line and the asks, two that may wait."""
 
 import contextlib
 import logging
@@ -15,6 +15,7 @@ from .channel_own import OwnWord
 from .climb import Climb
 from .climb_box import ClimbBox
 from .climb_desk import COMMANDS
+from .climb_review import Reviews
 from .climb_source import ChannelSource, LedgerFloor
 from .link import Link
 from .state_report import Told
@@ -40,6 +41,7 @@ class LadderBeside:
         self._own = OwnWord(own, box.name, LedgerFloor(box.run_dir, box.store)) if own is not None else None
         self._climb: Climb | None = None
         self._source: ChannelSource | None = None
+        self._reviews: Reviews | None = None
         self._unlock: set[str] = set()
         self._lock = threading.Lock()
 
@@ -48,7 +50,8 @@ class LadderBeside:
         if self._root is not None:
             self._source = ChannelSource(self._box, link, self._root, self._folder, self._lines)
         line = threading.Thread(target=self._run, args=(stop,), name="ladder", daemon=True)
-        return [line, Worker("ladder work", self._work, stop)]
+        self._reviews = Reviews(self._box, link)
+        return [line, Worker("ladder work", self._work, stop), Worker("ladder review", self._review, stop)]
 
     def ladder(self) -> Sequence[Mapping[str, Any]]:
         """How each bundle stands. Any thread."""
@@ -65,6 +68,10 @@ class LadderBeside:
     def _work(self) -> float:
         climb = self._climb
         return 0.5 if climb is None else climb.work()
+
+    def _review(self) -> float:
+        climb, reviews = self._climb, self._reviews
+        return 0.5 if climb is None or reviews is None else reviews.step(climb)
 
     def _run(self, stop: threading.Event) -> None:
         """The line's thread: it waits for its sockets and its ladder, and comes back whatever happens."""

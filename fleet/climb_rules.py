@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..bus.ladder import ChallengerState, Compared, Rung
 from ..bus.part import Verdict
 from ..records.beside_read import Judged
 from .climb_box import RecipeAt
-from .climb_watch import ChallengerWatch, ChampionWatch
+from .climb_review import Differed
+from .climb_watch import SURE, ChallengerWatch, ChampionWatch, Differing
 from .ladder import count, hold, refuse, roll_back, stand_back
 from .ladder_state import ON_THE_LINE, Ladder, NotAStep
 from .rollback import Figures, Finding, Then, unsound
@@ -89,12 +91,11 @@ class Rules:
 
     def asked(self) -> list[tuple[int, int]]:
         """Parts whose label is wanted."""
-        sure = ("good", "defect")
         wanted = []
         for watch in self.challengers.values():
-            wanted += [place for place, truth in watch.agreed.items() if truth not in sure]
+            wanted += [place for place, truth in watch.agreed.items() if truth not in SURE]
             # Last, and so never cut off: on these the test of who is right goes by.
-            wanted += [(one.part, one.at_ns) for one in watch.differing if one.truth not in sure]
+            wanted += [(one.part, one.at_ns) for one in watch.differing if one.truth not in SURE]
         return wanted
 
     def labelled(self, judged: Iterable[Judged]) -> dict[str, Finding]:
@@ -111,6 +112,27 @@ class Rules:
                 watch.agreed[place] = by_part[place].truth
             if (said := watch.judge()) is not None:
                 found.setdefault(watch.bundle, said)
+        return found
+
+    def differed(self) -> tuple[Differed, ...]:
+        """What the fleet may be told of each challenger: differing parts that were found in the ledger."""
+        return tuple(
+            Differed(recipe, watch.bundle, watch.champion, tuple(_told(one) for one in watch.differing if one.seq))
+            for recipe, watch in self.challengers.items()
+        )
+
+    def reviewed(self, words: Mapping[str, Mapping[int, str]]) -> dict[str, Finding]:
+        """All that reviewers at the fleet service say of differing parts, by bundle and number in the ledger.
+
+        Only parts that this box itself saw differ can be spoken of, and only against a challenger (`judge`).
+        """
+        found: dict[str, Finding] = {}
+        for watch in self.challengers.values():
+            of = words.get(watch.bundle, {})
+            for part in watch.differing:
+                part.fleet = of.get(part.seq, "") if part.seq else ""
+            if (said := watch.judge()) is not None:
+                found[watch.bundle] = said
         return found
 
     def counted(self, ladder: Ladder) -> Ladder:
@@ -156,3 +178,9 @@ class Rules:
             self.advice.append(words)
             del self.advice[:-20]
         return ladder
+
+
+def _told(one: Differing) -> dict[str, Any]:
+    """As `ladder.differs` takes it."""
+    scores = {"champion_score": one.champion_score, "challenger_score": one.challenger_score}
+    return {"seq": one.seq, "role": one.role, "champion": one.champion, "challenger": one.challenger, **scores}

@@ -12,6 +12,7 @@ LEAST_PARTS = 500
 """Before so many parts of the champion the reject rate is not compared with its own."""
 MOST_DIFFERING = 2000
 JUDGED = (Outcome.OK, Outcome.NG)
+SURE = ("good", "defect")
 _OF_THE_MODEL = ("NaN", "infinite", "output '", "heat map is constant", "out of range", "confidence ", "the model ")
 """What `models/reading.py` and its adapters say of output that nothing can be judged by."""
 
@@ -35,6 +36,8 @@ class Differing:
     picture_kept: bool = False
     counted: bool = False
     """The test of who is right has taken it up."""
+    fleet: str = ""
+    """What reviewers at the fleet service say: `good`, `defect`; empty: nothing. What the line says goes before it."""
 
 
 @dataclass(slots=True)
@@ -137,15 +140,42 @@ class ChallengerWatch:
         return self._cusum.add(reject=reject)
 
     def judge(self) -> Finding | None:
-        """Take up what people have said of differing parts since."""
+        """Take up what people have said of differing parts since.
+
+        Two tests, and either speaks: one goes by the words of the line alone, the other by these and the reviewers' of
+        the fleet. So what comes from the fleet can take a challenger back and can never keep one.
+        """
         found: list[Finding | None] = []
         for one in self.differing:
-            if one.counted or one.truth not in ("good", "defect"):
+            if one.counted or one.truth not in SURE:
                 continue
             one.counted = True
-            wanted = Outcome.OK if one.truth == "good" else Outcome.NG
-            found.append(self._sprt.add(challenger_wrong=one.challenger != wanted))
-        return worst(found)
+            found.append(self._sprt.add(challenger_wrong=_wrong(one, one.truth)))
+        return worst((*found, self._with_fleet()))
+
+    @property
+    def reviewed(self) -> list[Differing]:
+        """Parts that only reviewers at the fleet service judged."""
+        return [one for one in self.differing if one.fleet in SURE and one.truth not in SURE]
+
+    def _with_fleet(self) -> Finding | None:
+        """Gone through anew each time: reviewers may take a word back."""
+        reviewed = len(self.reviewed)
+        if not reviewed:
+            return None
+        sprt, found = Sprt(self.figures), None
+        for one in self.differing:
+            truth = one.truth if one.truth in SURE else one.fleet
+            if truth in SURE:
+                found = sprt.add(challenger_wrong=_wrong(one, truth)) or found
+        if found is None:
+            return None
+        detail = (
+            f"of {sprt.judged} differing parts that people judged, {reviewed} of them at the fleet service,"
+            f" it was wrong on {sprt.mistaken}"
+        )
+        told = {"judged": sprt.judged, "challenger_wrong": sprt.mistaken, "reviewed": reviewed}
+        return Finding(found.rule, found.then, detail, told)
 
     def told(self) -> dict[str, Any]:
         """Figures for people and for the step."""
@@ -159,6 +189,8 @@ class ChallengerWatch:
             "challenger_wrong": self._sprt.mistaken,
             "checked": self.checked,
             "escapes": self.escapes,
+            "reviewed": len(self.reviewed),
+            "reviewed_wrong": sum(_wrong(one, one.fleet) for one in self.reviewed),
             "worst_ms": round(self._slow.worst_ms, 2),
             "budget_ms": self.budget_ms,
         }
@@ -221,6 +253,11 @@ class ChampionWatch:
     def told(self) -> dict[str, Any]:
         """Figures for people and for the step."""
         return {"parts": self.parts, "ng": self.ng, "reviewed": self.reviewed}
+
+
+def _wrong(one: Differing, truth: str) -> bool:
+    """Whether the challenger was, where that is the truth."""
+    return one.challenger != (Outcome.OK if truth == "good" else Outcome.NG)
 
 
 def role_of(name: str) -> Role:

@@ -1,6 +1,6 @@
 """What the box owes the service goes there, in this order, whatever is cut, dropped or repeated on the way.
 
-    alarms  >  audit  >  ladder  >  records  >  labels  >  heads  >  pictures: rejects, uncertain, OK sample
+    alarms  >  audit  >  ladder  >  records  >  labels  >  heads  >  pictures: rejects, differing, uncertain, OK
 
 One thread, one step at a time. Alarms wait for nothing: they go between two pieces of whatever is under way, over a
 connection of their own, in all hours, beyond the bandwidth. All else keeps to the bucket and the hours.

@@ -1,7 +1,8 @@
 """Pictures go by their hash: what the service has is not sent again, what is large goes in parts and is taken up again.
 
-One after the other, rejects before the uncertain before the sample of OK parts. Nothing of a transfer is remembered
-here but that it is done: which parts of a large one lie there already the service says, whoever asks and how often.
+One after the other: rejects, what a challenger differs on, the uncertain, the sample of OK parts. Nothing of a transfer
+is remembered here but that it is done: which parts of a large one lie there already the service says, whoever asks and
+how often.
 """
 
 import hashlib
@@ -17,8 +18,8 @@ from .uplink_cursor import Cursor
 from .wire import Answer, Wire
 
 log = logging.getLogger(__name__)
-PRIORITIES = (0, 1, 2)
-"""Rejects, uncertain ones, the sample of OK parts."""
+PRIORITIES = (0, 3, 1, 2)
+"""Rejects, those that a challenger differs on, uncertain ones, the sample of OK parts: in the order of sending."""
 AT_ONCE = 32
 """Pictures that are asked about in one request."""
 MOST_ASKED = 64

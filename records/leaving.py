@@ -20,6 +20,11 @@ class Priority(IntEnum):
     OK_SAMPLE = 2
 
 
+DIFFERING = 3
+"""Pictures that are kept of parts on which a challenger and the champion differ: right after the rejects. A part is
+known to be one only after it was stored, so this is no priority of a part, and retention holds nothing back for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Leaving:
     """The privacy rule of a box, of `[fleet]`."""
@@ -58,6 +63,12 @@ class Leaving:
         if part["action"] == Action.REJECT or self._is_near(part):
             return Priority.UNCERTAIN
         return Priority.OK_SAMPLE if self._is_sampled(part) else None
+
+    def differing(self, part: Mapping[str, Any]) -> bool:
+        """Whether the pictures of a part leave because a challenger differs on it. part: as above."""
+        if not self.pictures or part["why"] in _WITHOUT_GOODS:
+            return False
+        return self.rule == "pictures" or part["defects"] not in ("", "[]")
 
     def _is_near(self, part: Mapping[str, Any]) -> bool:
         limit = float(part["threshold"])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..bus.errors import BadLedger
-from .leaving import Leaving, Priority
+from .leaving import DIFFERING, Leaving
 from .outgoing import AUDIT, DROPPED, LADDER, RECORDS, STREAMS, line_told
 from .part_body import part_bodies
 from .read import Ask, LedgerReader
@@ -57,7 +57,7 @@ class ToSend:
     path: Path
     """Absolute."""
     priority: int
-    """0: a reject, 1: uncertain, 2: of the sample of OK parts."""
+    """0: a reject, 1: uncertain, 2: of the sample of OK parts, 3: a challenger differs on it."""
     kind: Literal["picture", "crop"]
     epoch: int
     """Of the part's own event."""
@@ -119,9 +119,10 @@ class OutboxReader(LedgerReader):
     def pictures_to_send(self, after_part_seq: int, limit: int, priority: int | None = None) -> list[ToSend]:
         """Pictures of parts above that number that the rule lets leave, in part order, about limit of them. BadLedger.
 
-        All pictures of a part come together, so there may be a few more than limit. priority: only those of it. A
-        cut-out is made now, where it is not there yet, which takes some 100 ms each; a part whose cut-outs cannot be
-        made (its recipe is not known here any more) is left out.
+        All pictures of a part come together, so there may be a few more than limit. priority: only those of it; 3:
+        those that a challenger differs on and the fleet was told of, whatever else they are. A cut-out is made now,
+        where it is not there yet, which takes some 100 ms each; a part whose cut-outs cannot be made (its recipe is not
+        known here any more) is left out.
         """
         if not self._leaving.pictures or limit < 1:
             return []
@@ -129,12 +130,12 @@ class OutboxReader(LedgerReader):
         after = after_part_seq
         while len(found) < limit:
             with self.asking() as ask:
-                parts = list(ask(_KEPT, [after, _SCANNED]))
+                parts = list(ask(_KEPT_DIFFERING if priority == DIFFERING else _KEPT, [after, _SCANNED]))
                 views = _views(ask, [row["seq"] for row in parts])
             for row in parts:
                 after = int(row["seq"])
-                level = self._leaving.priority(row)
-                if level is None or priority not in (None, level):
+                level = self._level(row, priority)
+                if level is None:
                     continue
                 found += self._of_part(row, views.get(after, ()), level)
                 if len(found) >= limit:
@@ -143,7 +144,14 @@ class OutboxReader(LedgerReader):
                 break
         return found
 
-    def _of_part(self, row: Mapping[str, Any], views: Sequence[Mapping[str, Any]], level: Priority) -> Iterator[ToSend]:
+    def _level(self, row: Mapping[str, Any], priority: int | None) -> int | None:
+        """The priority under which a part goes, if that is the wanted one."""
+        if priority == DIFFERING:
+            return DIFFERING if self._leaving.differing(row) else None
+        level = self._leaving.priority(row)
+        return level if priority in (None, level) else None
+
+    def _of_part(self, row: Mapping[str, Any], views: Sequence[Mapping[str, Any]], level: int) -> Iterator[ToSend]:
         for one in (row, *views):
             if not one["picture_kept"] or not one["picture"]:
                 continue
@@ -163,10 +171,15 @@ class OutboxReader(LedgerReader):
             yield ToSend(row["seq"], digest, path, int(level), kind, row["sent_under"] or 0, one["camera"], size)
 
 
-_KEPT = (
+_PARTS = (
     "select p.*, (select max(o.epoch) from outgoing o where o.stream = 'records' and o.ref = p.seq) as sent_under"
     " from part p where p.seq > ? and (p.picture_kept or exists"
-    " (select 1 from view v where v.seq = p.seq and v.picture_kept)) order by p.seq limit ?"
+    " (select 1 from view v where v.seq = p.seq and v.picture_kept))"
+)
+_KEPT = f"{_PARTS} order by p.seq limit ?"
+_KEPT_DIFFERING = (
+    f"{_PARTS} and p.seq in (select d.ref from outgoing d where d.stream = 'ladder' and d.body is not null"
+    " and json_extract(d.body, '$.what') = 'differs') order by p.seq limit ?"
 )
 
 

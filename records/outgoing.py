@@ -44,7 +44,8 @@ def send(
 ) -> None:
     """Number one event, unless nothing leaves. Inside the transaction of what it tells of.
 
-    ref: the row it points at. body: what it says, of what can change later. named: as in the table.
+    ref: the row it points at. body: what it says, of what can change later; then ref only says which row it is about.
+    named: as in the table.
     """
     found = db.execute(
         "update sending set next = next + 1 where stream = ? and wanted returning epoch, next - 1", (stream,)

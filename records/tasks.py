@@ -27,7 +27,12 @@ TASKS: Mapping[str, Task] = {
     **programs.TASKS,
     **studies.TASKS,
 }
-PATIENT = frozenset(("journal.add", "journal.state", "ladder.step", "ladder.floor", "webhook.reached", "webhook.dead"))
+PATIENT = frozenset(
+    (
+        *("journal.add", "journal.state", "ladder.step", "ladder.floor", "ladder.differs"),
+        *("webhook.reached", "webhook.dead"),
+    )
+)
 """Of machines that ask again until they are answered: while nothing can be written they get no answer."""
 Stumble = Callable[[LedgerStuck | LedgerDamaged], None]
 

@@ -131,10 +131,12 @@ def _percent(share: Any) -> str:
 
 
 def _part(one: dict[str, Any], thumbs: dict[str, str]) -> dict[str, Any]:
+    fleet = one.get("fleet", "")
     return {
         **one,
         "now": gettext(OUTCOMES.get(one["champion"], one["champion"])),
         "then": gettext(OUTCOMES.get(one["challenger"], one["challenger"])),
         "said": gettext(TRUTHS[one["truth"]]) if one["truth"] in TRUTHS else "",
+        "fleet_said": gettext(TRUTHS[fleet]) if fleet in TRUTHS else "",
         "thumb": thumbs.get(str(one["seq"]), ""),
     }

@@ -64,6 +64,11 @@ _SAYINGS = (
         N_("Of %(n)s differing parts that people judged it was wrong on %(wrong)s."),
     ),
     saying(
+        r"^worse: of (?P<n>\d+) differing parts that people judged, (?P<fleet>\d+) of them at the fleet service,"
+        r" it was wrong on (?P<wrong>\d+)",
+        N_("Of %(n)s differing parts that people judged, %(fleet)s at the fleet service, it was wrong on %(wrong)s."),
+    ),
+    saying(
         r"^disagrees: differs on (?P<n>\d+) of (?P<parts>\d+) parts",
         N_("It differs from the model that decides on %(n)s of %(parts)s parts."),
     ),

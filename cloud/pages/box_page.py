@@ -85,7 +85,10 @@ def box_views(service: Service) -> Blueprint:
 
 def history(session: Session, box: str) -> list[dict[str, Any]]:
     """The newest steps of a box's ladder: at, recipe, bundle, before, to, reason."""
-    asked = sa.select(Event.at, Event.body).where(Event.box == box, Event.stream == "ladder", Event.kind == "ladder")
+    asked = sa.select(Event.at, Event.body).where(
+        *(Event.box == box, Event.stream == "ladder", Event.kind == "ladder"),
+        Event.body["to"].as_string().is_not(None),  # it tells of differing parts too
+    )
     rows = session.execute(asked.order_by(Event.epoch.desc(), Event.seq.desc()).limit(MOST_STEPS))
     return [
         {"at": at, "before": str(body.get("from") or "")}

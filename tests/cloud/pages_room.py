@@ -137,6 +137,21 @@ def climb(
     add_events(db, box, "ladder", [body], first=seq)
 
 
+def differs(seq: int, champion_ok: bool = True, bundle: str = CHALLENGER, **more: Any) -> dict[str, Any]:
+    """Body of the event of a part on which the challenger said the other."""
+    said = ("OK", "NG") if champion_ok else ("NG", "OK")
+    return {
+        "what": "differs",
+        "bundle": bundle,
+        "recipe": "cap",
+        "seq": seq,
+        "part_epoch": 1,
+        "champion_outcome": said[0],
+        "challenger_outcome": said[1],
+        "taken_at": (NOW - timedelta(minutes=9)).isoformat(),
+    } | more
+
+
 def add_picture(db: Session, box: str, seq: int, data: bytes, state: str = "have") -> str:
     """A picture of a part that lies in the store."""
     sha256 = hashlib.sha256(data).hexdigest()

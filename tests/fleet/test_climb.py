@@ -299,6 +299,34 @@ def test_a_challenger_that_people_prove_wrong_goes_back_to_the_beginning(world: 
     assert world.rung(world.b) == "OFFERED"
 
 
+def test_reviewers_at_the_fleet_take_a_challenger_back_and_nothing_else(world: World) -> None:
+    world.until(lambda: world.rung(world.a) == "CHAMPION")
+    world.offer(offered(world.b, rules={"shadow_ng": 0.0, "disagree_pct": 100.0, "cusum_limit": 50.0}))
+    world.until(lambda: world.rung(world.b) == "SHADOW")
+    world.line.challenger_says = lambda part: "NG"
+    world.until(lambda: len(world.climb.rules.asked()) >= 60, parts=5)
+    asked = world.climb.rules.asked()
+    world.climb.rules.labelled(Judged(part, at, part, "2026-11-27T08:00:00Z", True, "") for part, at in asked)
+    world.until(lambda: any(one.parts for one in world.climb.differed() or ()))
+    (told,) = world.climb.differed() or ()
+    assert (told.recipe, told.bundle, told.champion) == ("cap", world.b, world.a)
+    seqs = [one["seq"] for one in told.parts]
+    world.climb.reviewed({world.b: dict.fromkeys(seqs, "defect")})  # that it was right in all of them
+    for _ in range(5):
+        world.turn()
+    assert world.rung(world.b) == "SHADOW"  # nobody has looked at them here
+    assert world.climb.rules.challengers["cap"].told()["reviewed"] == len(seqs)
+    world.again()
+    assert world.climb.rules.challengers["cap"].told()["reviewed"] in (0, len(seqs))  # it is told again
+    world.climb.reviewed({world.a: dict.fromkeys(seqs, "defect"), world.b: dict.fromkeys(seqs, "good")})
+    world.until(lambda: world.rung(world.b) == "OFFERED")
+    entry = world.climb.ladder.known("cap", world.b)
+    assert (entry.held, entry.reason.startswith("worse: of ")) == (True, True)
+    assert f"{len(seqs)} of them at the fleet service" in entry.reason
+    assert world.rung(world.a) == "CHAMPION"
+    assert world.line.swaps == []
+
+
 def test_a_bundle_that_scores_otherwise_here_is_refused_and_its_bytes_go(
     real_world: World, shelf: tuple[Path, Path, list[str]], tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ from okng.bus.asks import new_id
 from okng.bus.part import Why
 from okng.records import schema
 from okng.records.check import check
-from okng.records.leaving import Leaving, Priority
+from okng.records.leaving import DIFFERING, Leaving, Priority
 from okng.records.ledger import Ledger, LedgerDamaged, LedgerStuck, Ripe
 from okng.records.outbox_read import OutboxReader, Outgoing, StreamHead
 from okng.records.outgoing import STREAMS
@@ -164,6 +164,96 @@ def test_a_step_of_the_ladder_is_one_line_of_the_trail_and_one_event(line: Any) 
     assert line.trail()[-1] == "ladder"
     assert "bundle: String should match" in line.refused("ladder.step", bundle="x", recipe="", to="GOLDEN")
     assert "to: Input should be" in line.refused("ladder.step", bundle="ab" * 32, recipe="", to="TOP")
+
+
+def differing(*seqs: int, bundle: str = "cd" * 32, **more: Any) -> dict[str, Any]:
+    part = {"role": "shadow", "champion": "OK", "challenger": "NG", "champion_score": 0.9, "challenger_score": 1.25}
+    parts = [{"seq": seq, **part, **more} for seq in seqs]
+    return {"bundle": bundle, "champion": "ab" * 32, "recipe": "cap", "parts": parts}
+
+
+def test_a_part_that_a_challenger_differs_on_is_told_once(line: Any) -> None:
+    step = {"bundle": "cd" * 32, "recipe": "cap", "to": "SHADOW"}
+    line.done("ladder.step", **step)
+    assert line.done("ladder.differs", **differing(1, 3)) == {"told": 2, "most": 500}
+    line.restart()
+    trail = line.trail()
+    assert line.done("ladder.differs", **differing(3, 4, 99)) == {"told": 3, "most": 500}  # 99 is not there
+    assert line.done("ladder.differs", **differing(3, bundle="ef" * 32))["told"] == 1  # another one's
+    assert line.done("ladder.differs", **differing(5, challenger="OK"))["told"] == 3  # they agree
+    assert line.trail() == trail  # nobody did anything
+    _, *told = bodies(line.store, "ladder")
+    assert [(one["bundle"][:2], one["seq"], one["n"]) for one in told] == [
+        *(("cd", 1, 1), ("cd", 3, 2), ("cd", 4, 3)),
+        ("ef", 3, 1),
+    ]
+    event = {name: told[0][name] for name in told[0] if name not in ("at", "taken_at")}
+    assert event == {
+        "what": "differs",
+        "bundle": "cd" * 32,
+        "champion": "ab" * 32,
+        "recipe": "cap",
+        "seq": 1,
+        "part": 1,
+        "epoch": "run-1",
+        "part_epoch": 1,
+        "role": "shadow",
+        "champion_outcome": "OK",
+        "challenger_outcome": "NG",
+        "champion_score": 0.9,
+        "challenger_score": 1.25,
+        "n": 1,
+        "most": 500,
+    }
+    assert [one.kind for one in read(line.store, "ladder")] == ["ladder"] * 5
+    assert check(line.store).problems == []
+    assert "champion: Input should be" in line.refused("ladder.differs", **differing(1, champion="UNJUDGED"))
+    assert "finite number" in line.refused("ladder.differs", **differing(1, challenger_score=float("inf")))
+    assert "at most 50" in line.refused("ladder.differs", **differing(*range(1, 52)))
+
+
+def test_of_a_challenger_that_differs_everywhere_the_first_parts_are_told_then_none(
+    line: Any, maker: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("okng.records.ladder.MOST_DIFFERING", 7)
+    fill(line, maker, 6, 12)
+    assert line.done("ladder.differs", **differing(1, 2, 3, 4, 5))["told"] == 5
+    for _ in range(2):
+        assert line.done("ladder.differs", **differing(5, 6, 7, 8, 9)) == {"told": 7, "most": 7}
+    assert [one["seq"] for one in bodies(line.store, "ladder")] == [1, 2, 3, 4, 5, 6, 7]
+    assert line.done("ladder.differs", **differing(9, bundle="ef" * 32))["told"] == 1
+
+
+def test_pictures_of_differing_parts_leave_where_they_were_kept(tmp_path: Path, maker: ModuleType) -> None:
+    room = Room(tmp_path / "store", Leaving("pictures", ok_sample_percent=0.0))
+    store = Store(room.store, maker, room.ledger)
+    seqs = [store.add(kind, NOW) for kind in ("ok", "reject", "ok", "challenge")]
+    reader = OutboxReader(room.store, Leaving("pictures", ok_sample_percent=0.0))
+    assert reader.pictures_to_send(0, 10, DIFFERING) == []
+    room.done("ladder.differs", **differing(seqs[0], seqs[1], seqs[3]))
+    found = reader.pictures_to_send(0, 10, DIFFERING)
+    # The reject goes by itself, too; what was shown for the challenge test is no part.
+    assert [(one.part_seq, one.priority, one.kind) for one in found] == [
+        (seqs[0], 3, "picture"),
+        (seqs[1], 3, "picture"),
+    ]
+    assert sha256(found[0].path.read_bytes()) == found[0].sha256
+    assert [one.part_seq for one in reader.pictures_to_send(0, 10)] == [seqs[1]]
+    assert reader.pictures_to_send(seqs[1], 10, DIFFERING) == []
+    assert OutboxReader(room.store, Leaving("records")).pictures_to_send(0, 10, DIFFERING) == []
+    room.backups.close()
+    room.ledger.close()
+
+
+def test_what_a_box_without_a_fleet_sees_differ_is_told_to_nobody(room: Any, maker: ModuleType) -> None:
+    room.leaving = Leaving("nothing")
+    room.restart()
+    fill(room, maker, 1, 2)
+    assert room.done("ladder.differs", **differing(1))["told"] == 0
+    room.leaving = Leaving()
+    room.restart()
+    assert room.done("ladder.differs", **differing(1))["told"] == 0  # the fleet knows nothing of that part
+    assert room.rows("select count(*) as n from outgoing where stream = 'ladder'") == [(0,)]
 
 
 def test_the_floor_of_a_channel_never_goes_down(line: Any) -> None:

@@ -103,6 +103,13 @@ def test_differing_parts_are_shown_with_what_each_says_and_the_bound_in_words(
     assert "it misses at most 100 % of such defects (3 / 1)." in page
     assert 'href="/rejects/1"' in page
     assert "people: a defect" in page
+    assert "Reviewers at the fleet" not in page
+    room.watch.differing[-1].fleet = "good"  # what people at the line said goes before it
+    room.differ(people.part + 3, 0, "OK", "NG")
+    room.watch.differing[-1].fleet = "good"
+    page = body(client, path)
+    assert "Reviewers at the fleet service judged 1 more; there it was wrong on 1." in page
+    assert page.count("fleet: good") == 1
     room.differ(people.part + 2, 0, "NG", "OK", "defect")
     assert "It called 1 parts OK that people called defects." in body(client, path)
     assert client.post(f"{path}/seen").status_code == 303
