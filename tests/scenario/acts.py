@@ -133,6 +133,7 @@ def train(scene: Scene) -> dict[str, Any]:
     (folder / "registry").mkdir()
     plant.okng(
         *("teach", "--dataset", newest, "--out", folder / "taught", "--name", RECIPE, "--size", "128"),
+        *("--overkill", "5", "--escape", "2"),  # so few goods alone would set the limit far above all of them
         *("--track", registry, "--register", "parts", "--alias", "challenger"),
     )
     return {
