@@ -38,10 +38,10 @@ from urllib.parse import urlsplit
 
 import psutil
 import sqlalchemy as sa
-from fleet_page import page
 from rich.console import Console
 from rich.table import Table
 
+from okng.bench.fleet_page import page
 from okng.bus.clock import utc_now
 from okng.cloud.authority import load_authority, read_csr
 from okng.cloud.database import writing
