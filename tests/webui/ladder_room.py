@@ -43,6 +43,8 @@ class LadderRoom:
         self.watch = self.rules.challengers[RECIPE] = ChallengerWatch(B, A, Figures(), 40.0)
         self.watch.parts = 3120
         self.saved = 0
+        self.why = ""
+        """What is wrong with the channel."""
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._desk = Desk("sync", ClimbDesk(self).handlers())
@@ -78,7 +80,7 @@ class LadderRoom:
         pinned = Pinned(1, B)
         plan = (Ring("first", 5000, 20_000, 5.0),)
         offer = Offer("line1", RECIPE, "champion", B, 2, A, plan, pinned, pinned, {}, "first", True)
-        return Standing((offer,))
+        return Standing((offer,), why=self.why)
 
     def give(self, chore: Chore) -> bool:
         return True

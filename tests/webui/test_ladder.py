@@ -50,6 +50,26 @@ def test_it_speaks_chinese(client: Any) -> None:
         assert shown in page, shown
 
 
+@pytest.mark.parametrize(
+    ("why", "words"),
+    [
+        ("channel: BadVersionNumberError: New timestamp version 5 must be >= 11", "an older state of the models"),
+        ("channel: UnsignedMetadataError: rings was signed by 0/1 keys", "is not signed as it must be"),
+        ("what was signed has run out at 2027-01-01T00:00:00Z", "What was signed has run out"),
+        ("timestamp.json is expired", "What was signed has run out"),
+        ("the clock says 2026-01-01 00:00Z, the channel was read at 2026-02-01 00:00Z", "nothing new is taken until"),
+    ],
+)
+def test_what_is_wrong_with_the_channel_is_said_until_it_is_right(
+    room: LadderRoom, client: Any, why: str, words: str
+) -> None:
+    assert "notice warn" not in body(client, "/ladder/")
+    room.why = why
+    assert words in body(client, "/ladder/")
+    room.why = ""
+    assert words not in body(client, "/ladder/")
+
+
 def test_a_locked_model_is_unlocked_with_a_reason_and_by_name(room: LadderRoom, client: Any) -> None:
     path = f"/ladder/{RECIPE}/{C}/unlock"
     answer = client.post(path, data={"reason": " "}, follow_redirects=True)
