@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from okng.bench.shadow import variant
+from okng.bus.asks import Ask, new_id
+from okng.bus.channel import ask_once
 from okng.fleet.channel_upload import shelf_of
 from okng.fleet.options import SyncOptions
 from okng.fleet.rings import OnlineKeys, Rings
@@ -51,9 +53,13 @@ def enrol(scene: Scene) -> dict[str, Any]:
     """Three boxes show a code each; an administrator types it and compares the key; a wrong code lets nobody in."""
     plant = scene.plant
     first = plant.box("press1", RATE)
-    first.hear("flows")
+    first.hear("begun")
     for name in ("press2", "press3"):
-        plant.box(name, RATE, first).hear("flows")
+        plant.box(name, RATE, first)
+    for box in scene.boxes[1:]:
+        box.hear("begun")
+    for box in scene.boxes:
+        box.hear("flows")
     plant.api("POST", "/v1/enrolments/look", {"code": "AAAA-0000"}, expect=404)
     for box in scene.boxes:
         process = _enrolling(plant, box)
@@ -68,9 +74,6 @@ def enrol(scene: Scene) -> dict[str, Any]:
 
 def _enrolling(plant: Plant, box: Box) -> tuple[str, str]:
     """Ask the running process to begin, as the screen does; the code and the key that the screen shows."""
-    from okng.bus.asks import Ask, new_id
-    from okng.bus.channel import ask_once
-
     run_dir = Path(box.said["run_dir"])
     answer = ask_once(run_dir, "uplink", Ask(new_id(), "fleet.enrol", "ann", "fleet.enrol", "scenario"), 20_000)
     if answer is None or not answer.done:
@@ -109,20 +112,25 @@ def train(scene: Scene) -> dict[str, Any]:
     token = {"OKNG_FLEET_TOKEN": plant.token}
     sets: tuple[str | Path, ...] = ("--store", folder / "sets")
 
-    def gathered() -> str | None:
-        said = plant.okng(
+    def oks() -> int:
+        asked = f"/v1/samples?recipe={RECIPE}&outcome=OK&limit=1000"
+        return len([one for one in plant.api("GET", asked)["samples"] if one["pictures"]])
+
+    plant.until(lambda: oks() >= 60, "60 pictures of OK parts at the service")
+
+    def gathered() -> list[Path]:
+        plant.okng(
             *("dataset", "gather", "plates", plant.service.url, "--ca", plant.service.ca, "--verdicts", *sets),
             *("--recipe", RECIPE, "--no-doubles", "--leave-out-broken"),
             expect=None,
             more=token,
         )
-        return said if list((folder / "sets").glob("plates@*.json")) else None
-
-    plant.until(gathered, "a version of the data set")
+        return sorted((folder / "sets").glob("plates@*.json"), key=lambda path: int(path.stem.partition("@")[2]))
 
     def enough() -> tuple[Path, int] | None:
-        gathered()
-        newest = max((folder / "sets").glob("plates@*.json"), key=lambda path: int(path.stem.partition("@")[2]))
+        if not (versions := gathered()):
+            return None
+        newest = versions[-1]
         shutil.rmtree(folder / "plates", ignore_errors=True)
         plant.okng("data", "export", newest, folder / "plates", "--to", "mvtec", expect=None)
         goods = len([path for path in (folder / "plates").rglob("good/*") if path.is_file()])
@@ -258,8 +266,9 @@ def tampered(scene: Scene) -> dict[str, Any]:
     plant.open_ring(seq, "all", reason="for the test")
 
     def waits() -> str:
-        said = json.loads(plant.okng("ladder", "show", "--settings", box.settings, "--json"))
-        return next((one["waits"] for one in said["recipes"] if "model.onnx: hashes to" in one["waits"]), "")
+        return next(
+            (one["waits"] for one in plant.shown(box)["recipes"] if "model.onnx: hashes to" in one["waits"]), ""
+        )
 
     why = plant.until(waits, "the box says that the bytes are others")
     assert plant.rung(box, digest(other)) == "OFFERED", plant.ladder(box)
@@ -294,9 +303,10 @@ def replayed(scene: Scene) -> dict[str, Any]:
     for box in scene.boxes:
 
         def why(box: Box = box) -> str:
-            return str(json.loads(plant.okng("ladder", "show", "--settings", box.settings, "--json"))["why"])
+            return str(plant.shown(box)["why"])
 
-        words[box.name] = plant.until(why, f"{box.name} says that the channel is an older one")
+        plant.until(why, f"{box.name} says that the channel is an older one")
+        words[box.name] = json.loads(plant.okng("ladder", "show", "--settings", box.settings, "--json"))["why"]
         assert plant.rung(box, digest(scene.good)) == "CHAMPION", plant.ladder(box)
     _swap(plant.store, now)
     return {"said": words}
@@ -320,10 +330,7 @@ def expired(scene: Scene) -> dict[str, Any]:
     before = {box.name: plant.account(box)["parts"] for box in scene.boxes}
 
     def noticed() -> bool:
-        return all(
-            json.loads(plant.okng("ladder", "show", "--settings", box.settings, "--json"))["expired"]
-            for box in scene.boxes
-        )
+        return all(plant.shown(box)["expired"] for box in scene.boxes)
 
     plant.until(noticed, "every box says that the channel has run out", 200)
     for box in scene.boxes:

@@ -16,6 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 import urllib3
 
+from okng.bus.asks import Ask, new_id
+from okng.bus.channel import ask_once
 from okng.cloud import tokens
 from okng.cloud.database import reading
 from okng.cloud.rights import RIGHTS
@@ -139,7 +141,7 @@ class Plant:
     # -- boxes -------------------------------------------------------------------------------------------------------
 
     def box(self, name: str, rate: float, model_of: "Box | None" = None) -> Box:
-        """Begin a station; model_of: whose taught model it takes, so that it is taught once."""
+        """Let a station begin; model_of: whose taught model it takes, so that it is taught once."""
         folder = self.folder / name
         folder.mkdir()
         if model_of is not None:
@@ -173,23 +175,23 @@ class Plant:
             )
         made = Box(name, folder, process)
         self.boxes.append(made)
-        made.hear("begun")
         return made
+
+    def shown(self, box: Box) -> dict[str, Any]:
+        """What `okng ladder show --json` prints, from the door that it asks: a command for each look costs a core."""
+        answer = ask_once(Path(box.said["run_dir"]), "sync", Ask(new_id(), "ladder.show", "console", "", ""), 20_000)
+        if answer is None or not answer.done:
+            raise Lost(f"{box.name}: ladder.show: {answer}")
+        return answer.body
 
     def ladder(self, box: Box) -> dict[str, tuple[str, str]]:
         """Rung and reason of each bundle on a box, by digest, as its own door tells."""
-        said = json.loads(self.okng("ladder", "show", "--settings", box.settings, "--json"))
-        return {
-            one["bundle"]: (one["rung"], one.get("reason", ""))
-            for recipe in said["recipes"]
-            for one in recipe.get("bundles", recipe.get("entries", ()))
-        }
+        recipes = self.shown(box)["recipes"]
+        return {one["bundle"]: (one["rung"], one["reason"]) for recipe in recipes for one in recipe["bundles"]}
 
     def rung(self, box: Box, bundle: str) -> str:
         """Where a bundle stands on a box; empty: it does not know it."""
-        with contextlib.suppress(Lost):
-            return self.ladder(box).get(bundle, ("", ""))[0]
-        return ""
+        return self.ladder(box).get(bundle, ("", ""))[0]
 
     # -- channel -----------------------------------------------------------------------------------------------------
 
