@@ -113,7 +113,7 @@ def train(scene: Scene) -> dict[str, Any]:
     sets: tuple[str | Path, ...] = ("--store", folder / "sets")
 
     def oks() -> int:
-        asked = f"/v1/samples?recipe={RECIPE}&outcome=OK&limit=1000"
+        asked = f"/v1/samples?recipe={RECIPE}&outcome=OK&limit=200"
         return len([one for one in plant.api("GET", asked)["samples"] if one["pictures"]])
 
     plant.until(lambda: oks() >= 60, "60 pictures of OK parts at the service")
