@@ -241,13 +241,14 @@ def table(found: dict[str, Any]) -> Table:
     """For people."""
     made = Table("figure", "value", title="Seven days without the fleet service")
     gone, line = found["away"], found["line"]
-    made.add_row("parts, events, pictures", f"{gone['parts']}, {gone['events']}, {gone['pictures']}")
-    made.add_row("lost / doubled", f"{gone['lost']} / {gone['doubled']}")
-    made.add_row("requests", ", ".join(f"{name} {count}" for name, count in gone["requests"].items()))
-    made.add_row("disk, quota", f"{gone['disk_mb']['held']} MB, {gone['disk_mb']['quota']:.0f} MB")
-    made.add_row("all there after", f"{gone['drain_s']} s (records {gone['events_level_s']} s)")
-    rates = ", ".join(str(gone[f"{name}_kbit_per_s"]) for name in ("cap", "mean", "most"))
-    made.add_row("kbit/s: cap, mean, busiest 10 s", rates)
+    if gone:
+        made.add_row("parts, events, pictures", f"{gone['parts']}, {gone['events']}, {gone['pictures']}")
+        made.add_row("lost / doubled", f"{gone['lost']} / {gone['doubled']}")
+        made.add_row("requests", ", ".join(f"{name} {count}" for name, count in gone["requests"].items()))
+        made.add_row("disk, quota", f"{gone['disk_mb']['held']} MB, {gone['disk_mb']['quota']:.0f} MB")
+        made.add_row("all there after", f"{gone['drain_s']} s (records {gone['events_level_s']} s)")
+        rates = ", ".join(str(gone[f"{name}_kbit_per_s"]) for name in ("cap", "mean", "most"))
+        made.add_row("kbit/s: cap, mean, busiest 10 s", rates)
     if line:
         for name in ("still", "draining"):
             each = line["verdict_ms"][name]
@@ -265,19 +266,25 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=1200, help="of the line, with and without, each; 0: no line")
     parser.add_argument("--blocks", type=int, default=4)
     parser.add_argument("--rate", type=float, default=6.0, help="parts a second of the line")
+    parser.add_argument("--only", choices=("away", "line"), default="", help="measure one, keep the other's figures")
     parser.add_argument("--json", type=Path, default=HERE / "uplink.json")
     asked = parser.parse_args()
+    kept = json.loads(asked.json.read_text(encoding="utf-8")) if asked.only and asked.json.exists() else {}
     console = Console()
     begun = time.monotonic()
     with postgres_server() as postgres, fleet_service(postgres.settings_url(postgres.fresh())) as service:
-        gone = away(service, asked.days, asked.kbit, console.log)
-        console.log(json.dumps(gone))
-        line = beside(service, asked.parts, asked.blocks, asked.rate, asked.kbit, console.log) if asked.parts else {}
+        gone, line = kept.get("away", {}), kept.get("line", {})
+        if asked.only != "line":
+            gone = {"made_at": utc_now(), **away(service, asked.days, asked.kbit, console.log)}
+            console.log(json.dumps(gone))
+        if asked.only != "away" and asked.parts:
+            told_of = beside(service, asked.parts, asked.blocks, asked.rate, asked.kbit, console.log)
+            line = {"made_at": utc_now(), **told_of}
     found = {"away": gone, "line": line}
     told = {"made_at": utc_now(), "machine": machine(), "seconds": round(time.monotonic() - begun)}
     asked.json.write_text(json.dumps({**told, **found}, indent=1) + "\n", encoding="utf-8")
     console.print(table(found))
-    if gone["lost"] or gone["doubled"] or (line and (line["escapes"] or line["objections"])):
+    if (gone and (gone["lost"] or gone["doubled"])) or (line and (line["escapes"] or line["objections"])):
         raise SystemExit("the account does not balance")
 
 
