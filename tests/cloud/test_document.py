@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import jsonschema_rs
 import pytest
+from sqlalchemy.orm import Session
 
 from okng.cloud.database import writing
 from okng.cloud.rights import RIGHTS
@@ -42,6 +44,8 @@ LOOKS = (
     *("/v1/causes", "/v1/causes?kind=scratch&limit=3", "/v1/causes?line=nowhere"),
     *("/v1/review/queue?limit=50", "/v1/review/queue?why=disagreement", "/v1/review/queue?why=uncertain&line=line7"),
     *("/v1/rollouts", "/v1/rollouts?line=line7&over=1", "/v1/rollouts?line=line8"),
+    *("/v1/boxes/odd", "/v1/boxes?line=line9&sort=drift", "/v1/samples?box=odd&pictures=any", "/v1/trace?part=odd/1/1"),
+    *("/v1/drift?box=odd", "/v1/causes?box=odd&kind=scratch", "/v1/yield?box=odd&by=box"),
     *("/v1/lines/line7/rings", "/v1/lines/a/b/rings"),
 )
 """Addresses of the made-up fleet that answer 200."""
@@ -57,8 +61,26 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         pages_scene.build(made)
         with writing(made.service.engine) as db:
             label = {"what": "label", "part_epoch": 1, "who": "otto", "at": "2026-11-27T08:00:00Z", "n": 1, "seq": 1}
+            odd(db)
             room.add_events(db, BOX, "labels", [label | {"truth": "defect", "defect": "scratch"}])
         yield made
+
+
+def odd(db: Session) -> None:
+    """A box that never spoke but once, and then strangely."""
+    room.add_box(db, "odd", room.HOSTILE, "line9", seen_at=None)
+    words = [room.HOSTILE, 7, None, {"process": [], "state": {}, "detail": 7}, {"camera": {}, "state": []}]
+    room.tell(db, "odd", health=words, camera=words, drift=words, recipes=[{"recipe": 7, "model": None}, 7], disk=7)
+    room.arrive(
+        db,
+        [
+            room.part("odd", 1, datetime.now(UTC), "", score=None, threshold=None, defects=[7, None, {"kind": []}]),
+            room.part("odd", 2, datetime.now(UTC), "NG", image=[7, {"focus": "much", "alarms": 7}], reasons=[""]),
+        ],
+    )
+    steps = [{"to": "FLY", "bundle": 7}, {"to": "REFUSED", "bundle": room.CHALLENGER, "recipe": None, "figures": 7}]
+    room.add_events(db, "odd", "ladder", steps)
+    room.halted_stream(db, "odd", "heads")
 
 
 @pytest.fixture(scope="module")
