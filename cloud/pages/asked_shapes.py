@@ -26,42 +26,42 @@ class TermsQuery(Query):
     span: Span = "24h"
     since: Moment = ""
     until: Moment = Field(default="", description="As since; default: now. Not of that moment itself.")
-    recipe: Term = ""
-    line: Term = ""
-    box: Term = Field(default="", description="Its id.")
+    recipe: Term = Field(default="", description="Name of the recipe.")
+    line: Term = Field(default="", description="Name of the line.")
+    box: Term = Field(default="", description="Id of the box.")
     model: Term = Field(default="", description="Digest of a bundle.")
-    lot: Term = ""
-    shift: Term = ""
+    lot: Term = Field(default="", description="Number of the lot.")
+    shift: Term = Field(default="", description="Name of the shift.")
     tool: Term = Field(default="", description="What made the part; only counts know it.")
-    camera: Term = ""
+    camera: Term = Field(default="", description="Name of the camera.")
 
 
 class BoxesQuery(Query):
     """Which boxes."""
 
     q: Word = Field(default="", description="Words in name, line, site, id or version.")
-    line: Word = ""
-    site: Word = ""
+    line: Word = Field(default="", description="Name of the line.")
+    site: Word = Field(default="", description="Name of the site.")
     level: Annotated[str, Among((*standing.LEVELS, "trouble"))] = Field(
         default="", description="trouble: all that are not well."
     )
-    sort: Annotated[str, Among(standing.SORTS)] = "worst"
-    page: int = Field(default=1, ge=1, le=100_000)
-    limit: int = Field(default=standing.PER_PAGE, ge=1, le=1000)
+    sort: Annotated[str, Among(standing.SORTS)] = Field(default="worst", description="What comes first.")
+    page: int = Field(default=1, ge=1, le=100_000, description="From 1 on.")
+    limit: int = Field(default=standing.PER_PAGE, ge=1, le=1000, description="How many at most.")
     retired: Switch = Field(default="0", description="1: retired ones too.")
 
 
 class YieldQuery(TermsQuery):
     """Counts by what."""
 
-    by: Annotated[str, Among(yields.BY)] = "recipe"
+    by: Annotated[str, Among(yields.BY)] = Field(default="recipe", description="What one row is of.")
 
 
 class DriftQuery(TermsQuery):
     """Which figure."""
 
     span: Span = "7d"
-    figure: Annotated[str, Among(drift.FIGURES)] = "score"
+    figure: Annotated[str, Among(drift.FIGURES)] = Field(default="score", description="score: as a share of its limit.")
 
 
 class DeedsQuery(Query):
@@ -69,7 +69,7 @@ class DeedsQuery(Query):
 
     q: Word = Field(default="", description="Words in who, what or about.")
     before: int = Field(default=2**53, ge=1, le=2**53, description="Only numbers below; `before` of the last answer.")
-    limit: int = Field(default=100, ge=1, le=1000)
+    limit: int = Field(default=100, ge=1, le=1000, description="How many at most.")
 
 
 class PartsQuery(TermsQuery):
@@ -101,7 +101,7 @@ class SamplesQuery(PartsQuery):
         pattern=r"^[^|\x00]+\|[^|\x00]+\|[0-9]{1,18}\|[0-9]{1,18}$",
         description="Another name of cursor.",
     )
-    limit: int = Field(default=100, ge=1, le=samples.MOST)
+    limit: int = Field(default=100, ge=1, le=samples.MOST, description="How many at most.")
 
 
 class TraceQuery(Query):
@@ -112,7 +112,7 @@ class TraceQuery(Query):
     part: str = Field(
         default="", max_length=200, pattern=r"^\s*[^/\x00]+/[0-9]{1,18}/[0-9]{1,18}\s*$", description="box/epoch/number"
     )
-    limit: int = Field(default=trace_parts.MOST, ge=1, le=1000)
+    limit: int = Field(default=trace_parts.MOST, ge=1, le=1000, description="How many at most.")
 
 
 class CausesQuery(TermsQuery):
@@ -121,17 +121,17 @@ class CausesQuery(TermsQuery):
     kind: Annotated[str, Field(max_length=64, pattern=NO_NUL)] = Field(
         default="", description="Class of a defect: only rejects with one of it count."
     )
-    limit: int = Field(default=100, ge=1, le=1000)
+    limit: int = Field(default=100, ge=1, le=1000, description="How many at most.")
 
 
 class QueueQuery(Query):
     """Of which parts."""
 
     why: Annotated[str, Among(review.WHYS)] = Field(default="", description="Default: any.")
-    box: Term = Field(default="", description="Its id.")
-    line: Term = ""
-    recipe: Term = ""
-    limit: int = Field(default=10, ge=1, le=50)
+    box: Term = Field(default="", description="Id of the box.")
+    line: Term = Field(default="", description="Name of the line.")
+    recipe: Term = Field(default="", description="Name of the recipe.")
+    limit: int = Field(default=10, ge=1, le=50, description="How many at most.")
 
 
 class ConfirmedQuery(Query):
@@ -143,5 +143,5 @@ class ConfirmedQuery(Query):
 class RolloutsQuery(Query):
     """Which plans."""
 
-    line: Word = ""
+    line: Word = Field(default="", description="Name of the line.")
     over: Switch = Field(default="0", description="1: those too that a newer one took the place of.")

@@ -134,6 +134,8 @@ def test_an_operation_says_who_may_and_how_it_fails(document: dict[str, Any]) ->
             if "people" not in one["tags"] and "box" not in one["tags"]:
                 assert any(f"`{right}`" in text for right in RIGHTS), f"{method} {path}: expected its right in words"
             assert {"400", "401", "403", "200"} <= one["responses"].keys(), path
+            bare = [word["name"] for word in one["parameters"] if word["in"] == "query" and not word["description"]]
+            assert bare == [], f"{method} {path}: expected a description"
 
 
 def test_no_two_shapes_have_one_name(document: dict[str, Any]) -> None:
