@@ -7,7 +7,7 @@ from .blob_views import add_blobs
 from .channel_views import add_channel
 from .enrol_views import add_enrolment
 from .service import Service
-from .spec import VERSION, make_spec
+from .spec import VERSION
 from .state import add_state
 from .stream_views import add_streams
 from .token_views import add_tokens
@@ -18,7 +18,7 @@ PREFIX = "/v1"
 def api_views(service: Service) -> Blueprint:
     """Make the blueprint."""
     views = Blueprint("api", __name__, url_prefix=PREFIX)
-    spec = make_spec()
+    spec = service.spec
     add_enrolment(views, spec, service)
     add_streams(views, spec, service)
     add_blobs(views, spec, service)

@@ -44,7 +44,7 @@ class OnePart(Shape):
     url: str
 
 
-class Answer(Shape):
+class BlobAnswer(Shape):
     """What to do with one blob."""
 
     sha256: str
@@ -57,10 +57,10 @@ class Answer(Shape):
     parts: list[OnePart] | None = None
 
 
-class Answers(Shape):
+class BlobAnswers(Shape):
     """In the order asked."""
 
-    blobs: list[Answer]
+    blobs: list[BlobAnswer]
 
 
 class Sent(Shape):
@@ -70,7 +70,7 @@ class Sent(Shape):
     etag: str = Field(max_length=200)
 
 
-class Done(Shape):
+class BlobDone(Shape):
     """It is all there, the box believes."""
 
     sha256: Hex64
@@ -90,7 +90,7 @@ def add_blobs(views: Blueprint, spec: SpecTree, service: Service) -> None:
 
     @views.post("/blobs")
     @for_boxes
-    @spec.validate(json=Blobs, resp=answers(Answers), tags=("box",), security=BY_BOX)
+    @spec.validate(json=Blobs, resp=answers(BlobAnswers), tags=("box",), security=BY_BOX)
     def offer() -> Response:
         """List what the box has.
 
@@ -109,10 +109,12 @@ def add_blobs(views: Blueprint, spec: SpecTree, service: Service) -> None:
 
     @views.post("/blobs/done")
     @for_boxes
-    @spec.validate(json=Done, resp=answers(Kept, HTTP_409=Problem, HTTP_422=Problem), tags=("box",), security=BY_BOX)
+    @spec.validate(
+        json=BlobDone, resp=answers(Kept, HTTP_409=Problem, HTTP_422=Problem), tags=("box",), security=BY_BOX
+    )
     def done() -> Response:
         """Say that a blob is all there. 409: it is not (send it again); 422: it is not what its hash says."""
-        given = _given(Done)
+        given = _given(BlobDone)
         try:
             size = shelf.done(service, box() or "", given.sha256, given.upload)
         except NotWhole as error:

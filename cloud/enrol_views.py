@@ -12,7 +12,7 @@ from .answers import busy, problem
 from .authority import MOST_CSR, BadRequest
 from .enrolment import Wait, approve, ask, look, refuse, renew, retire, state_of
 from .service import Service
-from .spec import BY_BOX, OPEN, Hex64, Problem, Shape, Text, answers
+from .spec import BY_BOX, OPEN, Done, Hex64, Problem, Shape, Text, answers
 
 Code = Field(max_length=40, description="As the box's screen shows it; hyphens and case do not matter.")
 NO_BOX = "no box that waits shows this code and this fingerprint: look at its screen; a code lives for 15 minutes"
@@ -88,12 +88,6 @@ class LetIn(Shape):
     """Its id from now on."""
 
     box: str
-
-
-class Done(Shape):
-    """It was done."""
-
-    done: bool
 
 
 def add_enrolment(views: Blueprint, spec: SpecTree, service: Service) -> None:

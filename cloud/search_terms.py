@@ -89,7 +89,7 @@ def terms_of(given: Mapping[str, str], now: datetime | None = None, span: str = 
         names[name] = word
     if given.get("since") or given.get("until"):
         until = moment_of("until", given["until"]) if given.get("until") else now
-        since = moment_of("since", given["since"]) if given.get("since") else until - SPANS[span]
+        since = moment_of("since", given["since"]) if given.get("since") else _before(until, SPANS[span])
         if not since < until:
             raise BadTerms(f"since = {since.isoformat()}: expected a moment before until = {until.isoformat()}")
         if until - since > timedelta(days=MOST_DAYS):
@@ -111,7 +111,18 @@ def moment_of(name: str, text: str) -> datetime:
         if len(text.strip()) > 10:
             raise BadTerms(f"{name} = {text[:40]!r}: expected a time zone, for example Z")
         found = found.replace(tzinfo=UTC)
+    try:
+        found.astimezone(UTC)
+    except OverflowError:
+        raise BadTerms(f"{name} = {text[:40]!r}: expected a moment within the years 1 to 9999, UTC") from None
     return found
+
+
+def _before(until: datetime, span: timedelta) -> datetime:
+    try:
+        return until - span
+    except OverflowError:
+        raise BadTerms(f"until = {until.isoformat()}: expected a moment after the year 1") from None
 
 
 def number_of(given: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

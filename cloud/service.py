@@ -1,13 +1,15 @@
 """What a blueprint of the service is given. Made once for an application, holds no state of its own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from spectree import SpecTree
 from sqlalchemy.engine import Engine
 
 from .authority import Authority
 from .blobs import BlobStore
 from .settings import FleetSettings
+from .spec import make_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class Service:
     authority: Authority
     key: bytes
     """Signs cookies and hashes codes, the same in all instances."""
+    spec: SpecTree = field(default_factory=make_spec)
+    """The document of the API, of all blueprints together."""
 
     @property
     def channel_keys(self) -> Path | None:

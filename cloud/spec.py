@@ -1,12 +1,17 @@
 """The OpenAPI document, made from the views themselves, and the shapes all of them share."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from flask import request as asked
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic_core import CoreSchema, core_schema
 from spectree import Response, SecurityScheme, SpecTree
 from spectree.models import InType, SecureType, SecuritySchemeData
+
+from .answers import problem
 
 VERSION = "1.0"
 """Of the API. A change that breaks a caller is another path, `/v2`."""
@@ -18,6 +23,38 @@ class Shape(BaseModel):
     """What travels. Unknown keys are refused: a misspelt one would be silently without effect."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Query(Shape):
+    """Words of an address. An empty one counts as one that was not said; one that is not known is refused."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _said(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {name: word for name, word in given.items() if word != "" or name not in cls.model_fields}
+
+
+class Among:
+    """One of these words: `Annotated[str, Among(NAMES)]`. any_case: small letters are taken too."""
+
+    def __init__(self, words: Iterable[str], any_case: bool = False) -> None:
+        self._words, self._any_case = list(words), any_case
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        words = core_schema.literal_schema(self._words)
+        if not self._any_case:
+            return words
+        return core_schema.no_info_before_validator_function(
+            lambda said: said.upper() if isinstance(said, str) else said, words
+        )
+
+
+class Done(Shape):
+    """It was done."""
+
+    done: bool
 
 
 class Problem(Shape):
@@ -73,18 +110,69 @@ def complaint(errors: Iterable[Mapping[str, Any]]) -> str:
     return "; ".join(lines)[:2000]
 
 
+FAILURES: dict[str, Any] = {
+    f"HTTP_{code}": (Problem, words)
+    for code, words in (
+        ("400", "It is not of the shape below."),
+        ("401", "Nobody proved who they are, or the box is retired."),
+        ("403", "The right is missing, or the CSRF token."),
+        ("404", "There is no such thing, or no such address."),
+        ("413", "It is larger than may be."),
+        ("429", "Too many requests: wait as Retry-After says."),
+        ("503", "Database or store do not answer: wait as Retry-After says."),
+    )
+}
+
+
 def answers(model: type[BaseModel] | None, **more: Any) -> Response:
     """The answers of an operation: 200 with model, and the ways it may fail."""
-    failures: dict[str, Any] = {
-        f"HTTP_{code}": (Problem, words)
-        for code, words in (
-            ("400", "It is not of the shape below."),
-            ("401", "Nobody proved who they are, or the box is retired."),
-            ("403", "The right is missing, or the CSRF token."),
-            ("404", "There is no such thing, or no such address."),
-            ("413", "It is larger than may be."),
-            ("429", "Too many requests: wait as Retry-After says."),
-            ("503", "Database or store do not answer: wait as Retry-After says."),
-        )
-    }
-    return Response(HTTP_200=model, **{**failures, **more})
+    return Response(HTTP_200=model, **{**FAILURES, **more})
+
+
+def described(
+    spec: SpecTree, resp: Response, tags: tuple[str, ...], query: type[BaseModel] | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Put a view into the document whose answer is too large to be read once more before it is sent.
+
+    The address is held against query all the same; tests hold what is answered against resp.
+    """
+
+    def wrap(view: Callable[..., Any]) -> Callable[..., Any]:
+        known = spec.validate(query=query, resp=resp, tags=tags)(view)
+
+        @wraps(known)  # the document finds it through this; it is never called, for it would hold the whole answer
+        def plain(*given: Any, **named: Any) -> Any:
+            if query is not None:
+                try:
+                    query.model_validate(_words(asked.args))
+                except ValidationError as error:
+                    return problem(400, complaint([dict(one) for one in error.errors(include_url=False)]))
+            return view(*given, **named)
+
+        return plain
+
+    return wrap
+
+
+def _words(args: Any) -> dict[str, Any]:
+    """The words of an address; one that came twice is a list, which no word is."""
+    return {name: all_of[0] if len(all_of) == 1 else all_of for name, all_of in args.lists()}
+
+
+class _Files(Response):
+    """The answer is a file of one of some kinds."""
+
+    def __init__(self, kinds: Iterable[str], **failures: Any) -> None:
+        super().__init__("HTTP_200", **failures)
+        self._kinds = [kind.partition(";")[0] for kind in kinds]
+
+    def generate_spec(self, naming_strategy: Any = None) -> dict[str, Any]:
+        """Put the kinds into what is said of 200."""
+        told = super().generate_spec(naming_strategy)
+        told["200"]["content"] = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in self._kinds}
+        return told
+
+
+def files(kinds: Mapping[str, str], **more: Any) -> Response:
+    """The answers of an operation that gives a file. kinds: media types by name."""
+    return _Files(kinds.values(), **FAILURES, **more)

@@ -19,7 +19,7 @@ from .tables import Box
 MOST_STATE = 256 << 10
 
 
-class Answer(Shape):
+class StateAnswer(Shape):
     """What waits for the box."""
 
     rings: bool = Field(description="The channel has changed since the box last told its state: look.")
@@ -32,7 +32,7 @@ def add_state(views: Blueprint, spec: SpecTree, service: Service) -> None:
 
     @views.post("/state")
     @for_boxes
-    @spec.validate(resp=answers(Answer), tags=("box",), security=BY_BOX)
+    @spec.validate(resp=answers(StateAnswer), tags=("box",), security=BY_BOX)
     def state() -> Response:
         """Say how the box is: a JSON object with at least `version`; the rest as the box's program knows it."""
         who = box() or ""

@@ -10,7 +10,7 @@ from . import tokens
 from .access import needs, person
 from .answers import problem
 from .service import Service
-from .spec import Problem, Shape, Text, answers
+from .spec import Done, Problem, Shape, Text, answers
 
 
 class NewToken(Shape):
@@ -45,12 +45,6 @@ class Tokens(Shape):
     """All of them."""
 
     tokens: list[OneToken]
-
-
-class Done(Shape):
-    """It was done."""
-
-    done: bool
 
 
 def add_tokens(views: Blueprint, spec: SpecTree, service: Service) -> None:

@@ -15,11 +15,14 @@ from ..database import reading, writing
 from ..rollouts import unlock
 from ..search_terms import BadTerms, number_of, terms_of
 from ..service import Service
+from ..spec import Problem, answers, described
 from ..tables import Box, Cursor, Deed
 from ..tables_rollout import Climb
 from .asked import asker, one_of
+from .asked_shapes import BoxesQuery, DeedsQuery, DriftQuery, YieldQuery
 from .box_page import history, processes_of
 from .deeds import found
+from .fleet_shapes import BoxPage, Deeds, Drift, OneBox, Unlock, Unlocked, Yields
 
 View = Callable[..., Any]
 
@@ -58,11 +61,14 @@ def word_of(body: dict[str, Any], name: str, default: str = "") -> str:
 def fleet_api(service: Service) -> Blueprint:
     """Make the blueprint."""
     views = Blueprint("fleet_api", __name__, url_prefix="/v1")
+    spec = service.spec
 
     @views.get("/boxes")
     @needs("look")
+    @described(spec, answers(BoxPage), ("boxes",), BoxesQuery)
     @worded
     def boxes() -> Response:
+        """Boxes page by page, the worst first, and how many there are of each level. Right: `look`."""
         given = {name: request.args.get(name, "").strip()[:100] for name in ("q", "line", "site")}
         level = one_of(request.args, "level", (*standing.LEVELS, "trouble"), "")
         sort = one_of(request.args, "sort", standing.SORTS, "worst")
@@ -81,7 +87,9 @@ def fleet_api(service: Service) -> Blueprint:
 
     @views.get("/boxes/<name>")
     @needs("look")
+    @spec.validate(resp=answers(OneBox), tags=("boxes",))
     def box(name: str) -> Response:
+        """One box with its processes, its ladder and its streams. Right: `look`."""
         with reading(service.engine) as db:
             line, row = standing.one_box(db, name), db.get(Box, name)
             if line is None or row is None:
@@ -114,8 +122,10 @@ def fleet_api(service: Service) -> Blueprint:
 
     @views.post("/boxes/<name>/unlock")
     @needs("rollout.open")
+    @spec.validate(json=Unlock, resp=answers(Unlocked, HTTP_422=Problem), tags=("boxes",))
     @worded
     def unlocked(name: str) -> Response:
+        """Let a box try a bundle again that it refused or rolled back. Right: `rollout.open`."""
         body = body_of()
         with writing(service.engine) as db:
             unlock(db, asker().who, name, word_of(body, "recipe"), word_of(body, "bundle"), word_of(body, "reason"))
@@ -123,8 +133,10 @@ def fleet_api(service: Service) -> Blueprint:
 
     @views.get("/yield")
     @needs("look")
+    @described(spec, answers(Yields), ("figures",), YieldQuery)
     @worded
     def counted() -> Response:
+        """Good, rejected and unjudged parts, with the bounds of the reject share. Right: `look`."""
         terms, by = terms_of(request.args), request.args.get("by", "recipe")
         if by not in yields.BY:
             raise BadTerms(f"by = {by[:40]!r}: expected one of {', '.join(yields.BY)}")
@@ -136,8 +148,10 @@ def fleet_api(service: Service) -> Blueprint:
 
     @views.get("/drift")
     @needs("look")
+    @described(spec, answers(Drift), ("figures",), DriftQuery)
     @worded
     def drifted() -> Response:
+        """The course of one figure at every camera, held against the other boxes. Right: `look`."""
         terms, figure = terms_of(request.args, span="7d"), request.args.get("figure", "score")
         if figure not in drift.FIGURES:
             raise BadTerms(f"figure = {figure[:40]!r}: expected one of {', '.join(drift.FIGURES)}")
@@ -147,8 +161,10 @@ def fleet_api(service: Service) -> Blueprint:
 
     @views.get("/deeds")
     @needs("audit")
+    @described(spec, answers(Deeds), ("deeds",), DeedsQuery)
     @worded
     def deeds() -> Response:
+        """Who did what, newest first. Right: `audit`."""
         limit = number_of(request.args, "limit", 100, 1, 1000)
         before = number_of(request.args, "before", 0, 1, 2**53)
         with reading(service.engine) as db:

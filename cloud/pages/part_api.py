@@ -12,21 +12,25 @@ from ..database import reading, writing
 from ..part_told import key_of, labels_of, told
 from ..search_terms import BadTerms, number_of, terms_of
 from ..service import Service
+from ..spec import Problem, answers, described, files
 from ..tables import Box
 from .asked import asker, one_of
+from .asked_shapes import LABELS, CausesQuery, PartsQuery, QueueQuery, SamplesQuery, TraceQuery
 from .fleet_api import body_of, word_of, worded
-
-LABELS = ("good", "defect", "unsure", "any", "none")
+from .part_shapes import FoundCauses, NewReview, Queue, Reviewed, Samples, Traced
 
 
 def part_api(service: Service) -> Blueprint:
     """Make the blueprint."""
     views = Blueprint("parts", __name__, url_prefix="/v1")
+    spec = service.spec
 
     @views.get("/samples")
     @needs("export")
+    @described(spec, answers(Samples), ("parts",), SamplesQuery)
     @worded
     def sampled() -> Response:
+        """Parts with their pictures and what people said of them, page by page, oldest first. Right: `export`."""
         limit = number_of(request.args, "limit", 100, 1, samples.MOST)
         mark = request.args.get("cursor", "") or request.args.get("after", "")
         with reading(service.engine) as db:
@@ -37,8 +41,13 @@ def part_api(service: Service) -> Blueprint:
 
     @views.get("/export/parts.<kind>")
     @needs("export")
+    @described(spec, files(export.KINDS, HTTP_422=Problem), ("parts",), PartsQuery)
     @worded
     def exported(kind: str) -> Response:
+        """All parts of a search as one file: csv, jsonl or parquet, streamed. Right: `export`.
+
+        In CSV a text that a spreadsheet would take for a formula has an apostrophe in front.
+        """
         terms = terms_of(request.args, span="30d")
         pieces = export.stream(service.engine, kind, terms, wanted(request.args, False))
         answer = Response(pieces, mimetype=export.KINDS[kind].split(";")[0])
@@ -48,8 +57,10 @@ def part_api(service: Service) -> Blueprint:
 
     @views.get("/trace")
     @needs("look")
+    @described(spec, answers(Traced), ("parts",), TraceQuery)
     @worded
     def traced() -> Response:
+        """Where a part was, over all boxes: by serial number, lot or its own address. Right: `look`."""
         what = next((name for name in ("serial", "lot", "part") if request.args.get(name)), "")
         if not what:
             raise BadTerms("serial, lot or part: expected one of them")
@@ -61,8 +72,10 @@ def part_api(service: Service) -> Blueprint:
 
     @views.get("/causes")
     @needs("look")
+    @described(spec, answers(FoundCauses), ("figures",), CausesQuery)
     @worded
     def caused() -> Response:
+        """What stands beside the rejects more often than chance would have it; no proof. Right: `look`."""
         limit = number_of(request.args, "limit", 100, 1, 1000)
         with reading(service.engine) as db:
             found = trace_parts.causes(db, terms_of(request.args), request.args.get("kind", "").strip()[:64])
@@ -72,8 +85,10 @@ def part_api(service: Service) -> Blueprint:
 
     @views.get("/review/queue")
     @needs("review")
+    @described(spec, answers(Queue), ("review",), QueueQuery)
     @worded
     def waiting() -> Response:
+        """The next parts that who asks has not said anything of. Right: `review`."""
         limit = number_of(request.args, "limit", 10, 1, 50)
         why = one_of(request.args, "why", review.WHYS, "")
         narrow = {name: request.args.get(name, "").strip()[:200] for name in ("box", "line", "recipe")}
@@ -84,8 +99,10 @@ def part_api(service: Service) -> Blueprint:
 
     @views.post("/review")
     @needs("review")
+    @spec.validate(json=NewReview, resp=answers(Reviewed, HTTP_422=Problem), tags=("review",))
     @worded
     def say() -> Response:
+        """Say whether a part is good. Right: `review`."""
         body = body_of()
         epoch, seq = body.get("epoch"), body.get("seq")
         if type(epoch) is not int or type(seq) is not int or not 0 < epoch < 2**62 or not 0 < seq < 2**62:

@@ -10,19 +10,31 @@ from ..database import reading, writing
 from ..rollout_shadow import shadow_of
 from ..rollout_state import RolloutState, ring_row, state_of, states
 from ..service import Service
+from ..spec import Problem, answers, described
 from ..tables_rollout import LineRings
 from .asked import asker, lines
+from .asked_shapes import RolloutsQuery
 from .fleet_api import body_of, word_of, worded
+from .rollout_shapes import GoOn, NewRings, Plan, PlanChange, Plans, RingsOfLine, Stop, Turned
 from .rollouts import acts, must_sign, signed
+
+FAILS: dict[str, Any] = {
+    "HTTP_409": (Problem, "This service holds no keys of the channel."),
+    "HTTP_422": (Problem, "It makes no sense where the plan stands, or a reason lacks."),
+}
+WHAT = {"what": "open, pause, halt, resume, automatic, by_hand", "role": "champion, challenger"}
 
 
 def rollout_api(service: Service) -> Blueprint:
     """Make the blueprint."""
     views = Blueprint("rollout_api", __name__, url_prefix="/v1")
+    spec = service.spec
 
     @views.get("/rollouts")
     @needs("look")
+    @described(spec, answers(Plans), ("rollouts",), RolloutsQuery)
     def plans() -> Response:
+        """The signed plans with their rings, and how each bundle does beside the champion. Right: `look`."""
         with reading(service.engine) as db:
             found = states(db, request.args.get("line", ""), request.args.get("over") == "1")
             told = [_told(at) | {"beside": shadow_of(db, at).told()} for at in found]
@@ -30,7 +42,9 @@ def rollout_api(service: Service) -> Blueprint:
 
     @views.post("/rollouts/halt")
     @needs("rollout.halt")
+    @spec.validate(json=Stop, resp=answers(Turned, **FAILS), tags=("rollouts",))
     def halt() -> Response:
+        """The red button: no box of any line goes further. Right: `rollout.halt`. The body may be empty."""
         must_sign(service)
         reason = word_of(body_of(), "reason") if request.data else ""
         with writing(service.engine) as db:
@@ -42,8 +56,10 @@ def rollout_api(service: Service) -> Blueprint:
 
     @views.post("/rollouts/resume")
     @needs("rollout.open")
+    @spec.validate(json=GoOn, resp=answers(Turned, **FAILS), tags=("rollouts",))
     @worded
     def resume() -> Response:
+        """Take the red button back, with a reason. Right: `rollout.open`."""
         must_sign(service)
         reason = word_of(body_of(), "reason")
         with writing(service.engine) as db:
@@ -53,8 +69,13 @@ def rollout_api(service: Service) -> Blueprint:
 
     @views.post("/rollouts/<line>/<recipe>/<role>/<int:seq>/<what>")
     @needs("look")
+    @spec.validate(json=PlanChange, resp=answers(Plan, **FAILS), tags=("rollouts",), path_parameter_descriptions=WHAT)
     @worded
     def change(line: str, recipe: str, role: str, seq: int, what: str) -> Response:
+        """Change one plan. Right: `rollout.halt` to halt, `rollout.open` for all else. The body may be empty.
+
+        open: a ring, before its turn with a reason. automatic: the next ring opens by itself; by_hand: it does not.
+        """
         require("rollout.halt" if what == "halt" else "rollout.open")
         must_sign(service)
         body = body_of() if request.data else {}
@@ -69,7 +90,12 @@ def rollout_api(service: Service) -> Blueprint:
 
     @views.get("/lines/<path:line>/rings")
     @needs("look")
+    @spec.validate(resp=answers(RingsOfLine), tags=("rollouts",))
     def rings(line: str) -> Response:
+        """Which boxes of a line are in which ring. Right: `look`."""
+        return told_rings(line)
+
+    def told_rings(line: str) -> Response:
         with reading(service.engine) as db:
             row = db.get(LineRings, line)
         if row is None:
@@ -80,8 +106,10 @@ def rollout_api(service: Service) -> Blueprint:
 
     @views.put("/lines/<path:line>/rings")
     @needs("rollout.open")
+    @spec.validate(json=NewRings, resp=answers(RingsOfLine, **FAILS), tags=("rollouts",))
     @worded
     def set_rings(line: str) -> Response:
+        """Say which boxes of a line are in which ring: the whole list. Right: `rollout.open`."""
         must_sign(service)
         members = body_of().get("members")
         if not isinstance(members, dict) or not all(
@@ -91,7 +119,7 @@ def rollout_api(service: Service) -> Blueprint:
         with writing(service.engine) as db:
             rollouts.set_members(db, asker().who, line, members)
         signed(service, [line])
-        return rings(line)
+        return told_rings(line)
 
     return views
 

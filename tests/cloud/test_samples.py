@@ -88,9 +88,7 @@ def test_samples_are_chosen_by_the_address(fleet: Rig) -> None:
     assert seqs("label=none") == [5, 2, 1]
     assert seqs("recipe=other") == []
     assert seqs("line=line7&box=box1&queued=1") == [5, 2, 1]
-    answer = client.post(
-        "/v1/review", json={"box": "box1", "epoch": 1, "part_seq": 2, "seq": 2, "truth": "defect"}, headers=headers
-    )
+    answer = client.post("/v1/review", json={"box": "box1", "epoch": 1, "seq": 2, "truth": "defect"}, headers=headers)
     assert (answer.status_code, answer.get_json()) == (200, {"state": "settled", "truth": "defect"})
     assert seqs("label=defect") == seqs("label=any") == [2]
     first = client.get(f"/v1/samples?{SPAN}&limit=2", headers=headers).get_json()

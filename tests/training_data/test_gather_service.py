@@ -126,7 +126,7 @@ def test_a_reviewer_who_says_otherwise_makes_a_contradiction_that_may_be_settled
     box = filled(fleet)
     with writing(fleet.service.engine) as db:
         room.add_person(db, "rita", "reviewer")
-    given = {"box": box, "epoch": 1, "part_seq": 2, "seq": 2, "truth": "good"}
+    given = {"box": box, "epoch": 1, "seq": 2, "truth": "good"}
     reviewed = fleet.app.test_client().post("/v1/review", json=given, headers=fleet.bearer("review"))
     assert reviewed.status_code == 200, reviewed.text
     store, client = DatasetStore(tmp_path / "sets"), client_of(fleet, "export")
