@@ -179,7 +179,9 @@ class Plant:
 
     def shown(self, box: Box) -> dict[str, Any]:
         """What `okng ladder show --json` prints, from the door that it asks: a command for each look costs a core."""
-        answer = ask_once(Path(box.said["run_dir"]), "sync", Ask(new_id(), "ladder.show", "console", "", ""), 20_000)
+        answer = ask_once(
+            Path(box.said["run_dir"]), "sync", Ask(new_id(), "ladder.show", "console", "model.activate", ""), 20_000
+        )
         if answer is None or not answer.done:
             raise Lost(f"{box.name}: ladder.show: {answer}")
         return answer.body
