@@ -30,7 +30,7 @@ def no_crash(ctx: Any, response: Any, case: Any) -> None:
     assert response.status_code != 500, case.as_curl_command()
 
 
-PLACES = (
+PLACES: tuple[Mapping[str, Any], ...] = (
     *({"name": "press-3-0a1b2c3d", "line": "line7", "kind": kind} for kind in ("csv", "jsonl", "parquet")),
     *(
         {"line": "line7", "recipe": "cap", "role": "challenger", "seq": 1, "what": what}

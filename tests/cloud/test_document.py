@@ -78,7 +78,10 @@ def odd(db: Session) -> None:
             room.part("odd", 2, datetime.now(UTC), "NG", image=[7, {"focus": "much", "alarms": 7}], reasons=[""]),
         ],
     )
-    steps = [{"to": "FLY", "bundle": 7}, {"to": "REFUSED", "bundle": room.CHALLENGER, "recipe": None, "figures": 7}]
+    steps: list[dict[str, Any]] = [
+        {"to": "FLY", "bundle": 7},
+        {"to": "REFUSED", "bundle": room.CHALLENGER, "recipe": None, "figures": 7},
+    ]
     room.add_events(db, "odd", "ladder", steps)
     room.halted_stream(db, "odd", "heads")
 
@@ -253,7 +256,7 @@ def test_what_is_done_is_answered_as_the_document_says(scene: Rig, document: dic
         ("put", "/v1/lines/line7/rings", {"members": members}, 200),
         ("put", "/v1/lines/line7/rings", {"members": {"pilot": ["nobody"]}}, 422),
     ):
-        more = {} if body is None else {"json": body}
+        more: dict[str, Any] = {} if body is None else {"json": body}
         answer = getattr(client, method)(path, headers=headers, **more)
         assert answer.status_code == status, (path, body, answer.text)
         assert_as_documented(document, path, method, answer)
@@ -286,7 +289,7 @@ def test_a_service_without_keys_says_so_as_the_document_says(fleet: Rig, documen
         ("post", f"{PLAN}/open", {"ring": "pilot"}),
         ("put", "/v1/lines/line7/rings", {"members": {}}),
     ):
-        more = {} if body is None else {"json": body}
+        more: dict[str, Any] = {} if body is None else {"json": body}
         answer = getattr(client, method)(path, headers=headers, **more)
         assert answer.status_code == 409, path
         assert_as_documented(document, path, method, answer)
