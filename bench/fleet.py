@@ -287,16 +287,26 @@ def fill(made: Any, boxes: list[Light], begins: dict[str, int], parts: int, cons
         console.print(f"{have:,} parts")
 
 
+def cores_of_one(result: dict[str, Any], a_minute: float) -> float:
+    """Cores of service and database that one box takes at the peak.
+
+    At its pace a box sends a few parts at a time, which costs several times as much a part as the large batches of
+    those that come back; the peak is the pace, and twice as many parts again in such batches.
+    """
+    pace, flood = result["pace"], result["flood"]
+    at_pace = sum(pace["cpu"].values()) / pace["seconds"] / result["boxes"]
+    return float(at_pace + 2 * a_minute / 60 * sum(flood["cpu"].values()) / flood["parts"])
+
+
 def costs(result: dict[str, Any], prices: dict[str, float], a_minute: float) -> list[dict[str, Any]]:
     """What so many boxes need, by the figures of this run; a month has 30 days of two shifts (16 h)."""
-    flood = result["flood"]
-    core_s = (flood["cpu"]["service"] + flood["cpu"]["database"]) / flood["parts"]
+    of_one = cores_of_one(result, a_minute)
     bytes_ = result["size"]["bytes_a_part"]
     rows = []
     for boxes in (10, 100, 1_000, 10_000):
         a_month = boxes * a_minute * 60 * 16 * 30
         peak = boxes * a_minute / 60 * 3  # shifts begin together, and some come back after hours away
-        cores = peak * core_s / 0.6  # a core is not driven beyond 60 %
+        cores = boxes * of_one / 0.6  # a core is not driven beyond 60 %
         ng_gb = a_month * 0.02 * prices["picture_mb"] / 1000
         db_gb = a_month * bytes_ / 1e9
         rows.append(
