@@ -31,6 +31,8 @@ def lines(said: dict[str, Any]) -> Iterator[str]:
                 yield f"{recipe['recipe']}: {words}"
     if said["expired"]:
         yield f"the channel has run out, what runs goes on: {said['why']}"
+    elif said["why"]:
+        yield f"nothing of what the service shows is taken, what runs goes on: {said['why']}"
     for words in said["advice"]:
         yield f"advice: {words}"
     if said["unsent"]:
