@@ -34,13 +34,12 @@ from okng.appliance.workspace import belt_for
 from okng.bus.channel import Subscriber, inspect_addresses
 from okng.bus.clock import MS, utc_now
 from okng.bus.part import Verdict
-from okng.tests.cloud.engines import postgres_server
 from okng.tests.faults.box import DEADLINE_MS
 from okng.tests.faults.report import machine
 from okng.tests.faults.row import Stand
 from okng.tests.fleet.box_side import BoxSide, box_side
 from okng.tests.fleet.fault_proxy import every_nth, kind
-from okng.tests.fleet.fleet_service import FleetService, fleet_service
+from okng.tests.fleet.fleet_service import FleetService, on_postgres
 
 HERE = Path(__file__).parent
 EVERY_S = 20.0
@@ -272,7 +271,7 @@ def main() -> None:
     kept = json.loads(asked.json.read_text(encoding="utf-8")) if asked.only and asked.json.exists() else {}
     console = Console()
     begun = time.monotonic()
-    with postgres_server() as postgres, fleet_service(postgres.settings_url(postgres.fresh())) as service:
+    with on_postgres() as service:
         gone, line = kept.get("away", {}), kept.get("line", {})
         if asked.only != "line":
             gone = {"made_at": utc_now(), **away(service, asked.days, asked.kbit, console.log)}

@@ -1,7 +1,9 @@
 """A fleet to look at: a dozen boxes of three lines in all states, a plan half way, a queue, a trail."""
 
+import contextlib
 import struct
 import zlib
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from okng.fleet.rings import FolderShelf, OnlineKeys
 
 from ..fleet.channel_kit import LINE, Fleet, Watch, made_up, new_key
 from . import pages_room as room
-from .rig import Rig, settings_of
+from .rig import Rig, rig, settings_of
 
 
 def png(seed: int, width: int = 320, height: int = 240) -> bytes:
@@ -44,6 +46,17 @@ PLAN = [
     RingForm(ring="half"),
     RingForm(ring="rest"),
 ]
+
+
+@contextlib.contextmanager
+def filled(folder: Path, **people: str) -> Iterator[Rig]:
+    """The fleet in a service on SQLite. people: name to role."""
+    with rig(with_channel(folder), folder) as made:
+        with writing(made.service.engine) as db:
+            for name, role in people.items():
+                room.add_person(db, name, role)
+        build(made)
+        yield made
 
 
 def with_channel(folder: Path, **more: Any) -> FleetSettings:

@@ -15,7 +15,7 @@ from okng.cloud.spec import Shape
 
 from . import pages_room as room
 from . import pages_scene
-from .rig import Rig, rig
+from .rig import Rig
 
 NOT_DOCUMENTED = {
     "/v1/openapi.json": "the document itself",
@@ -54,11 +54,7 @@ LOOKS = (
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """A filled service on SQLite, with what the pages' one lacks: an answer of every kind."""
-    folder = tmp_path_factory.mktemp("document")
-    with rig(pages_scene.with_channel(folder), folder) as made:
-        with writing(made.service.engine) as db:
-            room.add_person(db, "ada", "admin")
-        pages_scene.build(made)
+    with pages_scene.filled(tmp_path_factory.mktemp("document"), ada="admin") as made:
         with writing(made.service.engine) as db:
             label = {"what": "label", "part_epoch": 1, "who": "otto", "at": "2026-11-27T08:00:00Z", "n": 1, "seq": 1}
             odd(db)

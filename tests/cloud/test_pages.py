@@ -21,7 +21,7 @@ from okng.cloud.tables import Box, Cursor, Deed
 
 from . import pages_room as room
 from . import pages_scene
-from .rig import Rig, csrf_in, rig
+from .rig import Rig, csrf_in
 
 PAGES = (
     *(
@@ -41,12 +41,7 @@ SAME = {"OK", "NG"}
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """A filled service on SQLite; looked at only."""
-    folder = tmp_path_factory.mktemp("scene")
-    with rig(pages_scene.with_channel(folder), folder) as made:
-        with writing(made.service.engine) as db:
-            room.add_person(db, "ada", "admin")
-            room.add_person(db, "vera", "viewer")
-        pages_scene.build(made)
+    with pages_scene.filled(tmp_path_factory.mktemp("scene"), ada="admin", vera="viewer") as made:
         yield made
 
 

@@ -35,6 +35,7 @@ from okng.cloud.tables import Event, Part
 from okng.fleet.fleet_options import FleetOptions
 from okng.identity.certificate import key_pem, new_key
 
+from ..cloud.engines import postgres_server
 from .fault_proxy import FaultProxy
 
 RIGHTS = frozenset(("enrol", "box.revoke", "stream.resume"))
@@ -161,6 +162,13 @@ def server_certificate(
     (folder / f"{name}.pem").write_bytes(made.public_bytes(Encoding.PEM))
     (folder / f"{name}.key").write_bytes(key_pem(key))
     (folder / f"{name}.key").chmod(0o600)
+
+
+@contextlib.contextmanager
+def on_postgres() -> Iterator[FleetService]:
+    """A running service with a PostgreSQL of its own."""
+    with postgres_server() as postgres, fleet_service(postgres.settings_url(postgres.fresh())) as found:
+        yield found
 
 
 @contextlib.contextmanager

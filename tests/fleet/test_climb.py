@@ -283,12 +283,17 @@ def test_a_challenger_that_differs_too_often_is_held_and_goes_on_when_a_person_h
     assert not world.climb.ladder.known("cap", world.b).held
 
 
-def test_a_challenger_that_people_prove_wrong_goes_back_to_the_beginning(world: World) -> None:
+def differing_in_the_shadow(world: World, parts: int) -> None:
+    """A challenger that calls all NG has seen so many parts, under rules that do not mind."""
     world.until(lambda: world.rung(world.a) == "CHAMPION")
     world.offer(offered(world.b, rules={"shadow_ng": 0.0, "disagree_pct": 100.0, "cusum_limit": 50.0}))
     world.until(lambda: world.rung(world.b) == "SHADOW")
     world.line.challenger_says = lambda part: "NG"
-    world.until(lambda: len(world.climb.rules.asked()) >= 18, parts=5)
+    world.until(lambda: len(world.climb.rules.asked()) >= parts, parts=5)
+
+
+def test_a_challenger_that_people_prove_wrong_goes_back_to_the_beginning(world: World) -> None:
+    differing_in_the_shadow(world, 18)
     wrong = [Judged(part, at, part, "2026-11-27T08:00:00Z", True, "good") for part, at in world.climb.rules.asked()]
     found = world.climb.rules.labelled(wrong)
     assert found[world.b].figures["challenger_wrong"] == 18
@@ -300,11 +305,7 @@ def test_a_challenger_that_people_prove_wrong_goes_back_to_the_beginning(world: 
 
 
 def test_reviewers_at_the_fleet_take_a_challenger_back_and_nothing_else(world: World) -> None:
-    world.until(lambda: world.rung(world.a) == "CHAMPION")
-    world.offer(offered(world.b, rules={"shadow_ng": 0.0, "disagree_pct": 100.0, "cusum_limit": 50.0}))
-    world.until(lambda: world.rung(world.b) == "SHADOW")
-    world.line.challenger_says = lambda part: "NG"
-    world.until(lambda: len(world.climb.rules.asked()) >= 60, parts=5)
+    differing_in_the_shadow(world, 60)
     asked = world.climb.rules.asked()
     world.climb.rules.labelled(Judged(part, at, part, "2026-11-27T08:00:00Z", True, "") for part, at in asked)
     world.until(lambda: any(one.parts for one in world.climb.differed() or ()))

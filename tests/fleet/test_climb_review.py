@@ -23,10 +23,9 @@ from okng.fleet.link import Link
 from okng.fleet.rollback import Figures, Finding, Then
 from okng.records.beside_read import BesideReader, Judged
 
-from ..cloud.engines import postgres_server
 from .box_side import MODEL, BoxSide, box_side
 from .fault_proxy import kind, seeded
-from .fleet_service import FleetService, fleet_service
+from .fleet_service import FleetService, on_postgres
 from .test_uplink import quick
 
 pytestmark = pytest.mark.timeout(300)
@@ -57,7 +56,7 @@ class Climbing:
 @pytest.fixture(scope="module")
 def service() -> Iterator[FleetService]:
     """The service on PostgreSQL."""
-    with postgres_server() as postgres, fleet_service(postgres.settings_url(postgres.fresh())) as found:
+    with on_postgres() as found:
         yield found
 
 

@@ -14,10 +14,10 @@ import pytest
 from okng.fleet.uplink_cursor import FILE
 from okng.fleet.wire import Unwelcome
 
-from ..cloud.engines import lacking, postgres_server
+from ..cloud.engines import lacking
 from .box_side import BoxSide, box_side, sha256_of
 from .fault_proxy import LOSE_ANSWER, PASS, every_nth, kind, seeded
-from .fleet_service import FleetService, fleet_service
+from .fleet_service import FleetService, on_postgres
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.fixture(scope="module")
 def service() -> Iterator[FleetService]:
     """The service on PostgreSQL."""
-    with postgres_server() as postgres, fleet_service(postgres.settings_url(postgres.fresh())) as found:
+    with on_postgres() as found:
         yield found
 
 
