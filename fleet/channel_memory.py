@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ..bus.outside import parsed_json, read_bounded
-from ..records.durable import sync_folder, write_synced
+from ..records.durable import replace_synced
 from .channel_format import moment, when
 from .channel_offer import Standing
 
@@ -47,10 +47,7 @@ class Memory:
     def keep(self, standing: Standing, at: datetime) -> None:
         """Remember, durable when this returns. OSError."""
         said: dict[str, Any] = {"box": self._box, "seen": moment(at), "standing": dataclasses.asdict(standing)}
-        new = self._path.with_name(f"{FILE}.new")
-        write_synced(new, json.dumps(said, default=dict).encode())
-        new.rename(self._path)
-        sync_folder(self._path.parent)
+        replace_synced(self._path, json.dumps(said, default=dict).encode())
         self.standing, self.seen = standing, at
 
     @staticmethod

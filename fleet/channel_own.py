@@ -33,7 +33,7 @@ from ..bus.errors import BadBundle, BadKey, StoreLost
 from ..bus.outside import read_bounded
 from ..models.bundle import open_bundle
 from ..models.manifest import MANIFEST
-from ..records.durable import make_folder, sync_folder, write_synced
+from ..records.durable import make_folder, replace_synced
 from .channel_client import Floor
 from .channel_fetch import check_bundle, take_place
 from .channel_format import OWN, BadChannel, ChannelForm, Moment, Said, Seq, Sha256, moment, parsed, text_of
@@ -225,10 +225,7 @@ class OwnWord:
     @staticmethod
     def _write(path: Path, data: bytes) -> None:
         make_folder(path.parent)
-        new = path.with_name(path.name + ".new")
-        write_synced(new, data)
-        new.rename(path)
-        sync_folder(path.parent)
+        replace_synced(path, data)
 
 
 def _offer(form: OwnForm, refused: str = "") -> Offer:

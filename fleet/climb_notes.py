@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bus.outside import parsed_json
-from ..records.durable import sync_folder, write_synced
+from ..records.durable import replace_synced
 from .climb_watch import ChallengerWatch, ChampionWatch, Differing
 from .rollback import Figures
 
@@ -38,9 +38,7 @@ def write_notes(folder: Path, challengers: dict[str, ChallengerWatch], champions
     }
     path = folder / FILE
     try:
-        write_synced(path.with_name(FILE + ".new"), json.dumps(said).encode())
-        path.with_name(FILE + ".new").rename(path)
-        sync_folder(folder)
+        replace_synced(path, json.dumps(said).encode())
     except OSError as error:
         log.warning("%s: cannot be kept: %s", path, error)
 

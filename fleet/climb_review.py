@@ -21,7 +21,7 @@ from ..bus.channel import ask_once
 from ..bus.errors import ChannelLost, Lost, OkngError, Refused, StoreLost
 from ..bus.ladder import DIFFERS_AT_ONCE
 from ..bus.outside import parsed_json, read_bounded
-from ..records.durable import make_folder, sync_folder, write_synced
+from ..records.durable import make_folder, replace_synced
 from .climb_box import ClimbBox
 from .climb_watch import MOST_DIFFERING
 from .link import Link, NotEnrolled
@@ -92,13 +92,10 @@ class Heard:
 
     def write(self) -> None:
         """Durable when this returns. StoreLost: the file is as it was."""
-        waiting = self.file.with_name(FILE + ".new")
         words = {bundle: {str(seq): word for seq, word in of.items()} for bundle, of in self.words.items()}
         try:
             make_folder(self.file.parent)
-            write_synced(waiting, json.dumps({"box": self.box, "after": self.after, "words": words}).encode())
-            waiting.rename(self.file)
-            sync_folder(self.file.parent)
+            replace_synced(self.file, json.dumps({"box": self.box, "after": self.after, "words": words}).encode())
         except OSError as error:
             raise StoreLost(f"{self.file}: {error}") from error
 

@@ -18,6 +18,14 @@ def write_synced(path: Path, data: bytes) -> None:
         os.close(handle)
 
 
+def replace_synced(path: Path, data: bytes) -> None:
+    """Put a file in the place of another, by way of `.new` beside it: a cut leaves one of the two. OSError."""
+    new = path.with_name(path.name + ".new")
+    write_synced(new, data)
+    new.rename(path)
+    sync_folder(path.parent)
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and its missing parents, each synced in its own parent. OSError."""
     missing = []
