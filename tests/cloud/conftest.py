@@ -1,10 +1,13 @@
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.engine import Engine
 
+from okng.cloud import limits
 from okng.cloud.database import bring_up, open_database
 
 from .engines import Postgres, Seaweed, postgres_server, seaweed_server
@@ -23,6 +26,13 @@ def seaweed() -> Iterator[Seaweed]:
     """A SeaweedFS of our own with an empty bucket `okng`."""
     with seaweed_server() as found:
         yield found
+
+
+@pytest.fixture
+def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is counted by the minute stays in this one, however long the test takes."""
+    now = time.time()
+    monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: now))
 
 
 @pytest.fixture(params=["postgres", "sqlite"])

@@ -48,10 +48,10 @@ class Link:
         with Cable(port, stand.box.modbus_port) as cable, stand.line(modbus={"port": port}) as line:
             for _ in range(times):
                 for what, fault in FAULTS.items():
-                    line.strike(what, partial(cable.meet, fault))
-                    line.rest(0.4)
-                    line.until(line.ready)
+                    strike = line.strike(what, partial(cable.meet, fault))
+                    line.until_ready(strike)
                     line.flow(2)
+                    line.until_ready(strike)  # a slow machine notices late: the next fault waits until this one is over
                 noticed.setdefault("PLC stopped", []).append(self._gone(line))
         evidence = line.evidence
         assert evidence is not None

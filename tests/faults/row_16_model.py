@@ -10,6 +10,7 @@ from okng.bus.errors import BadBundle
 from okng.fleet.activate import activate
 
 from .doctored import SICK, sick_bundle, tampered
+from .evidence import NEVER
 from .row import Finding, Stand
 
 WORDS = ("NaN", "infinite", "constant", "out of range")
@@ -66,7 +67,10 @@ class BadBundles:
         "while the line runs, bundles with a bit flipped, a file cut short, taken out or added are offered one by one; "
         "then another whole bundle is put behind the link, and inspect killed"
     )
-    expected = "each is refused, the last good one stays in place; with another model than io's job READY stays off"
+    expected = (
+        "each is refused, the last good one stays in place; READY is off until inspect has loaded the model of io's "
+        "job whatever the link says, and nothing passes by another"
+    )
 
     def run(self, stand: Stand) -> Finding:
         """Offer them."""
@@ -86,11 +90,13 @@ class BadBundles:
                 line.box.turn()
             if space.slot.resolve() != before:
                 complaints.append("the last good bundle is not in place any more")
+            assert line.box.state is not None
+            own = line.box.state.job.model
             _point(space.slot, sick)
             strike = line.strike("another model", lambda: os.kill(line.box.pid("inspect"), signal.SIGKILL))
-            line.until_back("inspect", line.beat("inspect"))
-            line.rest(1.0)
-            wrong_ready = line.ready(strike.at_ns)
+            line.until_ready(strike)
+            line.flow(3)
+            swapped = line.box.state.job.model != own
             _point(space.slot, before)
             line.box.forgive()
             back = line.strike("the job's own model", lambda: os.kill(line.box.pid("inspect"), signal.SIGKILL))
@@ -98,15 +104,19 @@ class BadBundles:
             line.flow(3)
         evidence = line.evidence
         assert evidence is not None
-        if wrong_ready:
-            complaints.append("READY with another model than the job's")
-        if passed := evidence.passed_between(strike.at_ns + 500_000_000, back.at_ns):
-            complaints.append(f"passed by another model: {passed}")
+        if swapped:
+            complaints.append("io's job has the model that was put behind the link")
+        passed = [each for each in evidence.ledger if each["action"] == "PASS"]
+        if wrong := [each["part"] for each in passed if each["model"] != own]:
+            complaints.append(f"passed by another model: {wrong}")
+        effects = {each: evidence.effects(each)[0] for each in ("another model", "the job's own model")}
+        complaints += [f"{what}: READY did not come back" for what, each in effects.items() if each.ready_ms == NEVER]
         figures = {
             "offered": offered,
             "refused": refused,
-            "passed by another model": len(passed),
-            "READY with the job's own model ms": evidence.effects("the job's own model")[0].ready_ms,
+            "passed": len(passed),
+            "passed by another model": len(wrong),
+            **{f"READY, {what} behind the link, ms": each.ready_ms for what, each in effects.items()},
         }
         note = "an old bundle that is whole: a channel has no sequence floor yet; only the recipe's job keeps it out"
         return Finding(figures, tuple(complaints), (note,))
