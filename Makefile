@@ -61,7 +61,7 @@ demo: setup  ## The whole line, simulated, with the operator page on 127.0.0.1:8
 	@$(VENV)/bin/okng demo $(DEMO)
 
 .PHONY: test
-test: setup-test lint  ## All checks and all tests: those of the line and those beside it, at once
+test: setup-test $(MLFLOW)/.okng/mlflow lint  ## All checks and all tests: those of the line and those beside it, at once
 	@base=$$(mktemp -d /tmp/okt.XXXXXX); trap 'rm -rf "$$base"' EXIT; \
 	$(VENV)/bin/pytest $(HALVES) --basetemp "$$base/t" $(PYTEST)  # short: names of sockets are
 
@@ -253,6 +253,9 @@ lock: $(DONE)/venv  ## Resolve setup.cfg anew into requirements/*.txt
 .PHONY: setup-test
 setup-test: setup $(DONE)/test $(DONE)/peers
 
+.PHONY: setup-ci
+setup-ci: setup-test $(MLFLOW)/.okng/mlflow $(TRAIN)/.okng/train  ## All environments of the tests, with make -j 2 at once
+
 .PHONY: clean
 clean:  ## Remove what was built; the virtual environment goes too
 	@rm -rf $(VENV) $(TRAIN) $(FOREIGN) $(MLFLOW) tests/peers/node_modules build dist okng.egg-info simline/okngsim.cti .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -303,7 +306,7 @@ $(DONE)/peers: tests/peers/package-lock.json $(DONE)/test
 	@touch $@
 
 # A minute and a half; 1.1 GB.
-$(MLFLOW)/.okng/mlflow: requirements/build.txt requirements/mlflow.txt
+$(MLFLOW)/.okng/mlflow: requirements/build.txt requirements/mlflow.txt | $(DONE)/venv
 	@python=$$(scripts/python.sh); echo "virtual environment for MLflow: $$python"; "$$python" -m venv --clear $(MLFLOW)
 	@$(MLFLOW)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes -r requirements/build.txt
 	@echo "python packages: MLflow's server and the peers of data sets"
@@ -312,7 +315,7 @@ $(MLFLOW)/.okng/mlflow: requirements/build.txt requirements/mlflow.txt
 
 TRAIN_LOCKS := base cpu test train track search
 
-$(TRAIN)/.okng/libraries: requirements/build.txt $(TRAIN_LOCKS:%=requirements/%.txt)
+$(TRAIN)/.okng/libraries: requirements/build.txt $(TRAIN_LOCKS:%=requirements/%.txt) | $(DONE)/venv
 	@python=$$(scripts/python.sh); echo "virtual environment for training: $$python"; "$$python" -m venv --clear $(TRAIN)
 	@$(TRAIN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes -r requirements/build.txt
 	@echo "python packages: torch, the trainer and its tests"

@@ -7,7 +7,9 @@ link is dead meanwhile. Then all of it goes to a real service (PostgreSQL, TLS, 
 settings. Nothing may be lost, nothing stored twice.
 
 Then the line: verdicts of the simulated one, in blocks with the uplink draining beside and blocks with it standing
-still, in turns, on this one machine. The service runs on it too, at the lowest priority; on a plant it is elsewhere.
+still, in turns. All processes of the box, its uplink among them, share one core of this machine; service, PostgreSQL,
+proxy, belt and PLC have the others to themselves, as on a plant they are elsewhere. So for the box the two kinds of
+block differ by its uplink alone.
 """
 
 import argparse
@@ -21,12 +23,13 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -164,13 +167,41 @@ class Ear:
                     self.took_ms[said.part, said.triggered_at_ns] = took_ms
 
 
+@contextmanager
+def for_the_box() -> Iterator[None]:
+    """What this thread starts meanwhile runs on the box's core; it, and what it starts later, on the others."""
+    everywhere = os.sched_getaffinity(0)
+    mine = min(everywhere)
+    if len(everywhere) < 2:
+        raise SystemExit("bench/uplink.py: one core only: expected two or more, one of them for the box")
+    os.sched_setaffinity(0, {mine})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, everywhere - {mine})
+
+
+def all_but(pids: set[int]) -> list[psutil.Process]:
+    """This process and all that came of it, without those and what came of them."""
+    found = [psutil.Process()]
+    for each in found:
+        found += [child for child in each.children() if child.pid not in pids]
+    return found
+
+
+def elsewhere(processes: Iterable[psutil.Process]) -> None:
+    """Keep these off the box's core, with every thread they have."""
+    others = os.sched_getaffinity(0)
+    for process in processes:
+        for thread in process.threads():
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(thread.id, others)
+
+
 def beside(service: FleetService, parts: int, blocks: int, rate: float, kbit: int, tell: Tell) -> dict[str, Any]:
     """The line with and without an uplink that drains."""
     took: dict[str, list[float]] = {"still": [], "draining": []}
     cpu_s = wall_s = sent = 0.0
-    for process in service.processes:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PGRP, process.pid, 19)
     with tempfile.TemporaryDirectory(prefix="okng-uplink-") as folder:
         stand = Stand(Path(folder))
         try:
@@ -179,7 +210,11 @@ def beside(service: FleetService, parts: int, blocks: int, rate: float, kbit: in
                 box.enrol()
                 week(box, 7)
                 box.happen(40_000, picture, ng_every=NG_EVERY)  # more than all blocks can drain
-                sync = box.start()
+                with for_the_box():
+                    sync = box.start()
+                    stand.box.start()
+                assert stand.box.supervisor is not None
+                elsewhere(all_but({sync.pid, *stand.box.supervisor.pids().values()}))
                 os.killpg(sync.pid, signal.SIGSTOP)
                 ear = Ear(stand.box.space.run_dir)
                 with stand.line(belt=belt_for(rate, DEADLINE_MS, varying=False)) as line, ear.open():
@@ -197,12 +232,14 @@ def beside(service: FleetService, parts: int, blocks: int, rate: float, kbit: in
                             cpu_s, wall_s = cpu_s + cpu_of(sync.pid) - cpu, wall_s + time.monotonic() - wall
                             sent += sum(size for _, size in service.proxy.arrived[came:])
                         tell(f"{name}: {len(took[name])} verdicts")
+                    restarts = sum(stand.box.restarts().values())
                 os.killpg(sync.pid, signal.SIGCONT)
                 resident = resident_mb(sync.pid)
             evidence = line.evidence
         finally:
             stand.close()
     assert evidence is not None
+    assert not restarts, f"{restarts} processes of the box were started again, and not on its core"
     found = {name: percentiles(each) for name, each in took.items()}
     return {
         "verdict_ms": found,

@@ -83,5 +83,6 @@ def line_told(row: Mapping[str, Any], stream: str) -> tuple[str, dict[str, Any]]
     """
     entry = json.loads(row["body"])
     if stream == LADDER:
-        return str(entry["at"]), {**entry["object"], "n": row["n"]}
+        said = {**entry["object"], "n": row["n"]}
+        return str(said["at"]), said  # the step's own, as where it is read from what a rescue has written out
     return str(entry["at"]), {"entry": entry, "hash": row["hash"]}

@@ -69,6 +69,8 @@ def enrol(scene: Scene) -> dict[str, Any]:
         said = {"code": code, "fingerprint": fingerprint, "name": box.name, "site": "hall", "line": LINE}
         box.id = plant.api("POST", "/v1/enrolments/approve", said)["box"]
         plant.until(partial(_is_enrolled, plant, box), f"{box.name} has its certificate")
+        said = json.loads(plant.okng("fleet", "status", "--json", "--settings", box.settings, expect=None))
+        assert said["enrolment"]["box"] == box.id, said
     return {"boxes": len(scene.boxes), "wrong_code": "refused"}
 
 
@@ -80,8 +82,7 @@ def _enrolling(plant: Plant, box: Box) -> tuple[str, str]:
         raise Lost(f"{box.name}: fleet.enrol: {answer}")
 
     def shown() -> dict[str, Any] | None:
-        said = json.loads(plant.okng("fleet", "status", "--json", "--settings", box.settings, expect=None) or "{}")
-        found = said["enrolment"]
+        found = plant.enrolment(box)
         return found if found["code"] else None
 
     found = plant.until(shown, f"{box.name} shows a code")
@@ -89,8 +90,7 @@ def _enrolling(plant: Plant, box: Box) -> tuple[str, str]:
 
 
 def _is_enrolled(plant: Plant, box: Box) -> bool:
-    said = json.loads(plant.okng("fleet", "status", "--json", "--settings", box.settings, expect=None))
-    return bool(said["enrolment"]["state"] == "enrolled")
+    return bool(plant.enrolment(box)["state"] == "enrolled")
 
 
 def upload(scene: Scene) -> dict[str, Any]:

@@ -179,11 +179,17 @@ class Plant:
 
     def shown(self, box: Box) -> dict[str, Any]:
         """What `okng ladder show --json` prints, from the door that it asks: a command for each look costs a core."""
-        answer = ask_once(
-            Path(box.said["run_dir"]), "sync", Ask(new_id(), "ladder.show", "console", "model.activate", ""), 20_000
-        )
+        return self._asked(box, "sync", Ask(new_id(), "ladder.show", "console", "model.activate", ""))
+
+    def enrolment(self, box: Box) -> dict[str, Any]:
+        """What `okng fleet status --json` prints of the enrolment, from the same kind of door."""
+        found: dict[str, Any] = self._asked(box, "uplink", Ask(new_id(), "fleet.look", "console", ""))["enrolment"]
+        return found
+
+    def _asked(self, box: Box, door: str, ask: Ask) -> dict[str, Any]:
+        answer = ask_once(Path(box.said["run_dir"]), door, ask, 20_000)
         if answer is None or not answer.done:
-            raise Lost(f"{box.name}: ladder.show: {answer}")
+            raise Lost(f"{box.name}: {ask.name}: {answer}")
         return answer.body
 
     def ladder(self, box: Box) -> dict[str, tuple[str, str]]:
@@ -275,6 +281,9 @@ def plant(folder: Path, tell: Callable[[str], None] = print) -> Iterator[Plant]:
             for box in made.boxes:
                 if box.process.poll() is None:
                     end_group(box.process)
+                for pipe in (box.process.stdin, box.process.stdout):
+                    assert pipe is not None
+                    pipe.close()
 
 
 def _begin_channel(store: Path, keys: Path, online: Path) -> None:

@@ -262,7 +262,7 @@ def plant(feed: ModuleType) -> Iterator[tuple[Any, Served]]:
         made.add_people()
         made.start()
         with _serving() as start:
-            yield made, start(folder, hold_ng_s=1, sign_ins_a_minute=1000, badge_prefix="badge-")
+            yield made, start(folder, hold_ng_s=1, sign_ins_a_minute=1000, badge_prefix="badge-", alone=1)
         made.close()
 
 
@@ -275,5 +275,5 @@ def twins(feed: ModuleType) -> Iterator[tuple[Any, Served]]:
         made.add_people()
         made.start()
         with _serving() as start:
-            yield made, start(folder, "top,side", hold_ng_s=1, sign_ins_a_minute=1000)
+            yield made, start(folder, "top,side", hold_ng_s=1, sign_ins_a_minute=1000, alone=1)
         made.close()

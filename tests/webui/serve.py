@@ -1,10 +1,15 @@
-"""Serves the screens in a process of its own: `python serve.py RUN_DIR STORE PORT CAMERA[,…] [KEY=VALUE …]`."""
+"""Serves the screens in a process of its own: `python serve.py RUN_DIR STORE PORT CAMERA[,…] [KEY=VALUE …]`.
+
+`pseudo=1`: in the pseudo-locale. `alone=1`: of the processes that screens ask only records is there.
+"""
 
 import logging
 import sys
 from pathlib import Path
 
-from okng.webui import catalogue
+from okng.bus.asks import Answer, Ask
+from okng.bus.channel import ask_once
+from okng.webui import asking, catalogue
 from okng.webui.options import WebOptions
 from okng.webui.process import run
 
@@ -36,11 +41,22 @@ def speak_pseudo() -> None:
     setattr(catalogue, "build", built)  # noqa: B010 - in this process only
 
 
+def wait_for_records_alone() -> None:
+    """A process that was not started does not answer in two seconds either: 47 pages need not wait for that."""
+
+    def asked(run_dir: Path, owner: str, ask: Ask, timeout_ms: int) -> Answer | None:
+        return ask_once(run_dir, owner, ask, timeout_ms if owner == "records" else 100)
+
+    setattr(asking, "ask_once", asked)  # noqa: B010 - in this process only
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
     folder, store, port, cameras, *more = sys.argv[1:]
     given = dict(pair.split("=", 1) for pair in more)
     if given.pop("pseudo", ""):
         speak_pseudo()
+    if given.pop("alone", ""):
+        wait_for_records_alone()
     options = WebOptions.model_validate({"port": int(port), **given})
     sys.exit(run(options, "line 1", tuple(cameras.split(",")), Path(folder), Path(store)))

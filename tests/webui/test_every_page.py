@@ -71,7 +71,7 @@ def visit(browser: Browser, filled: Any, serve: Any, sign_in: Callable[..., None
     def go(language: str, size: str, theme: str = "light") -> Iterator[Look]:
         width, height, mm = SIZES[size]
         pseudo = {"pseudo": 1} if language == "pseudo" else {}
-        server = serve(filled.run_dir, mm=mm, sign_ins_a_minute=1000, **pseudo)
+        server = serve(filled.run_dir, mm=mm, sign_ins_a_minute=1000, alone=1, **pseudo)
         chosen = {"okng-language": "en" if language == "en" else "zh", "okng-theme": theme}
         for group, person in PERSON.items():
             context = browser.new_context(viewport={"width": width, "height": height}, has_touch=True)

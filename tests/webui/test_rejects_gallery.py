@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from okng.bus.part import Outcome
 from okng.records.parcel import MOST_PARTS, parcel
@@ -169,3 +169,22 @@ def test_filter_and_marking_by_finger(page: Page, people: Any, serve: Any, sign_
     page.locator("#key-reviewed").tap()
     expect(page.locator("#key-reviewed")).to_have_text("Saved")
     assert set(PeopleReader(line.store).reviewed([1, 2, 3])) == {2, 3}
+
+
+@pytest.mark.ui
+def test_keys_of_a_part_work_before_its_picture_has_come(page: Page, people: Any, serve: Any, sign_in: Any) -> None:
+    line, server = people, serve(people.run_dir)
+    line.judge(Outcome.NG, score=9.0)
+    sign_in(page, "op", server.url)
+    held: list[Route] = []
+    page.route("**/rejects/1/picture/*", lambda route: held.append(route))
+    page.goto(server.url + "/rejects/1", wait_until="domcontentloaded")
+    page.locator("#key-overlay").tap()
+    expect(page.locator("#key-overlay")).to_have_attribute("aria-pressed", "false")
+    page.locator("#key-reviewed").tap()
+    expect(page.locator("#key-reviewed")).to_have_text("Saved", timeout=PATIENCE_MS)
+    expect(page.locator("#canvas")).not_to_have_attribute("data-part", "1")
+    assert held, "the picture was not asked for"
+    for each in held:
+        each.continue_()
+    expect(page.locator("#canvas")).to_have_attribute("data-part", "1")

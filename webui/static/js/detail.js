@@ -9,8 +9,8 @@ import { say, word } from "./words.js";
 const result = JSON.parse(/** @type {string} */ (document.getElementById("detail")?.dataset.result));
 const view = new PictureView(/** @type {HTMLCanvasElement} */ (document.getElementById("canvas")));
 
-const [picture, overlay] = await Promise.all([bitmapOf(result.picture_url), bitmapOf(result.overlay_url)]);
-view.show(result, picture, overlay);
+// Keys work before the pictures are there: nothing here waits for them but what shows them.
+const own = Promise.all([bitmapOf(result.picture_url), bitmapOf(result.overlay_url)]);
 
 // Boxes and heat map are of the deciding view: over another one's picture there are none.
 const views = [
@@ -19,7 +19,7 @@ const views = [
 ];
 let asked = result.camera;
 const keys = new ViewKeys(/** @type {HTMLElement} */ (document.getElementById("views")), (camera) => void swap(camera));
-keys.show(views, result.camera);
+void swap(result.camera);
 
 /** @param {string} camera */
 async function swap(camera) {
@@ -27,7 +27,8 @@ async function swap(camera) {
   keys.show(views, camera);
   const other = result.views.find((/** @type {any} */ one) => one.camera === camera);
   if (!other) {
-    view.show(result, picture, overlay);
+    const [picture, overlay] = await own;
+    if (asked === camera) view.show(result, picture, overlay);
     return;
   }
   const found = await bitmapOf(other.picture_url);
