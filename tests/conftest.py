@@ -24,16 +24,12 @@ Where a single failure is a finding (the line, its wires, cameras, ledger, fault
 """
 WITH_PEOPLE = {"webui", "workshop", "shift"}
 """Rooms of such tests, beside all that drive a browser."""
-BESIDE_THE_LINE = {"cloud", "fleet", "records", "scenario", "shift", "training", "training_data", "webui", "workshop"}
+BESIDE_THE_LINE = {"cloud", "fleet", "records", "shift", "training", "training_data", "webui", "workshop"}
 """Rooms that one process of `make test` takes while the other one takes the line's; what is left when the line's are
 through is shared. What a test starts has one core for itself on two.
 """
 BY_FILE = {"webui"}
 """The last and longest of these, shared file by file so that both processes end together."""
-BESIDE_THE_PLANT = "webui/test_r"
-"""From here on one process takes what is left while the other one plays the plant (tests/scenario), which is as much
-as three lines: by then the line's own tests, which have deadlines, are through.
-"""
 
 
 class Shared(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -74,14 +70,6 @@ def set_aside(items: list[pytest.Item]) -> list[pytest.Item]:
     return [item for item in items if item.path.relative_to(TESTS).as_posix() in LONG]
 
 
-def turn(item: pytest.Item) -> int:
-    """When a test comes: 1 is the plant, 0 before it, 2 after it; of each in the order they were found."""
-    path = item.path.relative_to(TESTS).as_posix()
-    if path.startswith("scenario/"):
-        return 1
-    return 2 if path.startswith(("webui/", "workshop/")) and path >= BESIDE_THE_PLANT else 0
-
-
 def browsers_too_early(items: Iterable[pytest.Item]) -> list[str]:
     """Tests that would leave the others without a loop."""
     asking = [item for item in items if "playwright" in getattr(item, "fixturenames", ())]
@@ -95,7 +83,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if found := browsers_too_early(items):
         rooms = ", ".join(sorted(WITH_A_BROWSER))
         raise pytest.UsageError(f"only tests of {rooms} may use pytest-playwright's browser, not {', '.join(found)}")
-    items.sort(key=turn)
     for item in items:
         if item.get_closest_marker("ui") or item.path.relative_to(TESTS).parts[0] in WITH_PEOPLE:
             item.add_marker(ONCE_MORE)
