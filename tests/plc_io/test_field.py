@@ -1,6 +1,7 @@
 """A field of pins and an encoder: what the caller does not affirm does not pass, and an edge knows its place."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -86,12 +87,20 @@ def test_a_gate_passes_only_while_it_does_not_fire_and_is_told_so() -> None:
     run(go)
 
 
+class StoodStill(Exception):
+    """This process did not run for so long that its field is right to be lost."""
+
+
 def test_a_caller_that_falls_silent_rejects_all() -> None:
     async def go(machine: Machine) -> None:
         machine.field.signal(frozenset({"run"}))
+        told = [now_ns()]
         for _ in range(30):
             machine.field.set_gates(NONE)
+            told.append(now_ns())
             await asyncio.sleep(0.01)
+        if max(later - sooner for sooner, later in pairwise([*told, now_ns()])) > 90 * MS:
+            raise StoodStill
         assert machine.lost == []
         assert machine.active() == {"gate1", "gate2", "run"}
         await until("lost", lambda: machine.lost != [])
@@ -101,7 +110,11 @@ def test_a_caller_that_falls_silent_rejects_all() -> None:
         assert machine.active() == set(), "and it stays so"
         assert len(machine.lost) == 1
 
-    run(go)
+    for _ in range(20):
+        with contextlib.suppress(StoodStill):
+            run(go)
+            return
+    pytest.fail("this process stood still for 90 ms at each of 20 tries")
 
 
 @pytest.mark.parametrize("how", ["unplug", "edges", "encoder", "close"])
