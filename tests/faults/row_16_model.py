@@ -118,7 +118,7 @@ class BadBundles:
             "passed by another model": len(wrong),
             **{f"READY, {what} behind the link, ms": each.ready_ms for what, each in effects.items()},
         }
-        note = "an old bundle that is whole is kept out of the channel by its floor: tests/fleet/test_channel_attacks.py"
+        note = "an old bundle that is whole is kept out by the channel's floor: tests/fleet/test_channel_attacks.py"
         return Finding(figures, tuple(complaints), (note,))
 
     def _refused(self, bad: Path, slot: Path, what: str, complaints: list[str]) -> bool:
