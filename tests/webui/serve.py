@@ -42,7 +42,7 @@ def speak_pseudo() -> None:
 
 
 def wait_for_records_alone() -> None:
-    """A process that was not started does not answer in two seconds either: 47 pages need not wait for that."""
+    """A process that was not started does not answer in two seconds either: no page need wait for that."""
 
     def asked(run_dir: Path, owner: str, ask: Ask, timeout_ms: int) -> Answer | None:
         return ask_once(run_dir, owner, ask, timeout_ms if owner == "records" else 100)
