@@ -82,7 +82,7 @@ test-units: setup-test  ## The tests that start no line and no browser
 
 .PHONY: test-train
 test-train: $(TRAIN)/.okng/train  ## The tests of supervised training, in an environment of its own with torch (6 GB)
-	@$(TRAIN)/bin/python -m pytest -m train tests/training_torch $(PYTEST)
+	@OMP_NUM_THREADS=1 $(TRAIN)/bin/python -m pytest $(if $(HALVES),-n 2 --dist loadfile) -m train tests/training_torch $(PYTEST)
 
 .PHONY: test-ray
 test-ray: $(TRAIN)/.okng/train  ## The backtest on a Ray cluster, in the same environment
@@ -259,7 +259,7 @@ lock: $(DONE)/venv  ## Resolve setup.cfg anew into requirements/*.txt
 setup-test: setup $(DONE)/test $(DONE)/peers
 
 .PHONY: setup-ci
-setup-ci: setup-test $(MLFLOW)/.okng/mlflow $(TRAIN)/.okng/train  ## All environments of the tests, with make -j 2 at once
+setup-ci: $(MLFLOW)/.okng/mlflow $(TRAIN)/.okng/train lint  ## All environments of the tests, with make -j 2 at once, and lint beside
 
 .PHONY: clean
 clean:  ## Remove what was built; the virtual environment goes too
@@ -310,12 +310,12 @@ $(DONE)/peers: tests/peers/package-lock.json $(DONE)/test
 	@cd tests/peers && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
-# A minute and a half; 1.1 GB.
+# A minute and a half; 1.1 GB. Of this and of torch little is ever imported: what is, is compiled then.
 $(MLFLOW)/.okng/mlflow: requirements/build.txt requirements/mlflow.txt | $(DONE)/venv
 	@python=$$(scripts/python.sh); echo "virtual environment for MLflow: $$python"; "$$python" -m venv --clear $(MLFLOW)
 	@$(MLFLOW)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes -r requirements/build.txt
 	@echo "python packages: MLflow's server and the peers of data sets"
-	@$(MLFLOW)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes -r requirements/mlflow.txt
+	@$(MLFLOW)/bin/python -m pip --disable-pip-version-check --no-input -qq install --no-compile --require-hashes -r requirements/mlflow.txt
 	@mkdir -p $(@D) && touch $@
 
 TRAIN_LOCKS := base cpu test train track search
@@ -324,7 +324,7 @@ $(TRAIN)/.okng/libraries: requirements/build.txt $(TRAIN_LOCKS:%=requirements/%.
 	@python=$$(scripts/python.sh); echo "virtual environment for training: $$python"; "$$python" -m venv --clear $(TRAIN)
 	@$(TRAIN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes -r requirements/build.txt
 	@echo "python packages: torch, the trainer and its tests"
-	@$(TRAIN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --require-hashes $(TRAIN_LOCKS:%=-r requirements/%.txt)
+	@$(TRAIN)/bin/python -m pip --disable-pip-version-check --no-input -qq install --no-compile --require-hashes $(TRAIN_LOCKS:%=-r requirements/%.txt)
 	@mkdir -p $(@D) && touch $@
 
 $(TRAIN)/.okng/train: $(TRAIN)/.okng/libraries setup.cfg pyproject.toml

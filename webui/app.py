@@ -1,5 +1,6 @@
 """The web application: made by `create_app` from what it is given, nothing global, so a test passes its own line."""
 
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -85,8 +86,15 @@ def create_app(
     def healthz() -> Response:
         return Response("ok\n" if watch.alive() else "the watcher stopped\n", 200 if watch.alive() else 503)
 
+    @functools.cache
+    def page_words_in(_locale: str) -> tuple[dict[str, str], str]:
+        """Of the language that is on, and the same as JSON."""
+        made = page_words(gettext)
+        return made, json.dumps(made, ensure_ascii=False)
+
     @app.context_processor
     def words() -> dict[str, object]:
+        by_code, as_json = page_words_in(str(get_locale()))
         return {
             "station": station,
             "lang": "zh-CN" if str(get_locale()) != "en" else "en",
@@ -98,10 +106,10 @@ def create_app(
             "left_s": sessions.left_s() if person() else 0,
             "role_word": role_word,
             "right_word": right_word,
-            "words": json.dumps(page_words(gettext), ensure_ascii=False),
+            "words": as_json,
             "static_url": lambda name: url_for("static_file", mark=print_of_static, name=name),
             "ok_style": options.ok_style,
-            "words_of": page_words(gettext).get,
+            "words_of": by_code.get,
             "kind_word": lambda kind: kind_word(kind, gettext),
             "may": may,
             "person": person(),

@@ -26,8 +26,10 @@ from okng.webui.products import Products, no_products
 from okng.webui.watch import Watch
 
 from . import feed as made_up
+from .compiled import keep_compiled
 
 HERE = Path(__file__).parent
+keep_compiled()
 # A machine under load takes longer than the five seconds a page is given by default.
 expect.set_options(timeout=20_000)
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from okng.bus.asks import Answer, Ask
 from okng.bus.channel import ask_once
+from okng.tests.webui.compiled import keep_compiled
 from okng.webui import asking, catalogue
 from okng.webui.options import WebOptions
 from okng.webui.process import run
@@ -52,6 +53,7 @@ def wait_for_records_alone() -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
+    keep_compiled()
     folder, store, port, cameras, *more = sys.argv[1:]
     given = dict(pair.split("=", 1) for pair in more)
     if given.pop("pseudo", ""):
