@@ -110,7 +110,7 @@ class FleetSync:
     def run(self) -> None:
         """Until stop is set."""
         work: list[threading.Thread] = [
-            Worker("uplink", self._uplink_step, self._stop),
+            Worker("uplink", self._uplink_step, self._stop, yields=True),
             Worker("enrolment", self._enrolment_step, self._stop),
             Worker("report", self._report_step, self._stop),
         ]
