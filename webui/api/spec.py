@@ -1,6 +1,5 @@
 """The OpenAPI document, made from the views themselves, and the shapes all of them share."""
 
-import functools
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
@@ -36,6 +35,10 @@ class Done(Shape):
     body: dict[str, Any] = Field(description="What its owner answered.")
 
 
+_MADE: dict[tuple[type[Any], str, str], dict[str, Any]] = {}
+"""By model, how it names others, and which way it travels; the shapes are there for as long as the process."""
+
+
 class _Once(PydanticModelAdapter):
     """Makes each schema once.
 
@@ -44,12 +47,10 @@ class _Once(PydanticModelAdapter):
     """
 
     def json_schema(self, model: type[Any], *, ref_template: str, mode: SchemaMode = "validation") -> dict[str, Any]:
-        return _schema(model, ref_template, mode)  # spectree works on a copy of its own
-
-
-@functools.cache
-def _schema(model: Any, ref_template: str, mode: SchemaMode) -> dict[str, Any]:
-    return PydanticModelAdapter().json_schema(model, ref_template=ref_template, mode=mode)
+        key = (model, ref_template, mode)
+        if key not in _MADE:
+            _MADE[key] = super().json_schema(model, ref_template=ref_template, mode=mode)
+        return _MADE[key]  # spectree works on a copy of its own
 
 
 def make_spec() -> SpecTree:
