@@ -259,7 +259,7 @@ lock: $(DONE)/venv  ## Resolve setup.cfg anew into requirements/*.txt
 setup-test: setup $(DONE)/test $(DONE)/peers
 
 .PHONY: setup-ci
-setup-ci: $(MLFLOW)/.okng/mlflow $(TRAIN)/.okng/train lint  ## All environments of the tests, with make -j 2 at once, and lint beside
+setup-ci: lint $(MLFLOW)/.okng/mlflow $(TRAIN)/.okng/train  ## All environments of the tests, with make -j 2 at once, and lint beside
 
 .PHONY: clean
 clean:  ## Remove what was built; the virtual environment goes too

@@ -30,6 +30,14 @@ WHY = {
     "ladder": N_("Model refused or rolled back"),
     "drift": N_("Drift"),
 }
+PROCESS_STATES = {
+    "starting": N_("starting"),
+    "ready": N_("ready"),
+    "lost": N_("ended"),
+    "fault": N_("fault"),
+    "silent": N_("silent"),
+}
+"""Health of a process as the box tells it, and that its heartbeat does not move."""
 RUNGS = {
     "": N_("nothing told"),
     "OFFERED": N_("offered"),
@@ -130,6 +138,7 @@ STREAMS = {
 TABLES: dict[str, Mapping[str, str]] = {
     "level_word": LEVELS,
     "why_word": WHY,
+    "process_word": PROCESS_STATES,
     "rung_word": RUNGS,
     "rollout_word": ROLLOUT_STATES,
     "role_word": ROLES,

@@ -296,6 +296,9 @@ def test_pages_speak_the_language_that_was_chosen(scene: Rig) -> None:
     page = get(client, scene, "/yield")[1]
     assert '<html lang="zh-CN">' in page
     assert "不良率" in page
+    box = get(client, scene, "/boxes/press-3-0a1b2c3d")[1]
+    assert "<td>就绪</td>" in box
+    assert "<td>故障</td>" in box
     assert send(client, scene, "/language", language="xx")[0] == 400
     answer = client.post(
         "/language", base_url=scene.settings.service.url, headers={"Referer": scene.settings.service.url + "/"},

@@ -6,11 +6,14 @@ import signal
 from collections import Counter
 from pathlib import Path
 
+from okng.bus.channel import Subscriber, inspect_addresses
 from okng.bus.errors import BadBundle
+from okng.bus.messages import InspectState
 from okng.fleet.activate import activate
 
 from .doctored import SICK, sick_bundle, tampered
-from .evidence import NEVER
+from .evidence import NEVER, Strike
+from .line import Line
 from .row import Finding, Stand
 
 WORDS = ("NaN", "infinite", "constant", "out of range")
@@ -94,16 +97,21 @@ class BadBundles:
             own = line.box.state.job.model
             _point(space.slot, sick)
             strike = line.strike("another model", lambda: os.kill(line.box.pid("inspect"), signal.SIGKILL))
-            line.until_ready(strike)
+            held = {"another model": self._held_at_ready(line, strike)}
             line.flow(3)
             swapped = line.box.state.job.model != own
             _point(space.slot, before)
             line.box.forgive()
             back = line.strike("the job's own model", lambda: os.kill(line.box.pid("inspect"), signal.SIGKILL))
-            line.until_ready(back)
+            held["the job's own model"] = self._held_at_ready(line, back)
             line.flow(3)
         evidence = line.evidence
         assert evidence is not None
+        complaints += [
+            f"{what} behind the link: READY came on while inspect held {model or 'nothing it told of'}"
+            for what, model in held.items()
+            if model != own
+        ]
         if swapped:
             complaints.append("io's job has the model that was put behind the link")
         passed = [each for each in evidence.ledger if each["action"] == "PASS"]
@@ -120,6 +128,22 @@ class BadBundles:
         }
         note = "an old bundle that is whole is kept out by the channel's floor: tests/fleet/test_channel_attacks.py"
         return Finding(figures, tuple(complaints), (note,))
+
+    def _held_at_ready(self, line: Line, strike: Strike) -> str:
+        """Go on until READY has come back; the model that the judge seated since says it holds, empty: it says none.
+
+        READY is looked at first: whatever inspect said before that has come by the time it is read.
+        """
+        told: list[InspectState] = []
+        with Subscriber(inspect_addresses(line.box.space.run_dir), (InspectState,)) as judges:
+
+            def both() -> bool:
+                ready = line.ready(strike.at_ns)
+                told.extend(state for state in judges.drain() if state.judge_ns > strike.at_ns)
+                return ready and bool(told)
+
+            line.until(both)
+        return told[-1].job.model if told else ""
 
     def _refused(self, bad: Path, slot: Path, what: str, complaints: list[str]) -> bool:
         try:
