@@ -174,15 +174,15 @@ def sign_in_as(there: FlaskClient | Page, name: str, url: str = "") -> None:
     token = re.search(r'data-csrf="([^"]+)"', asked.get(f"{base}/sign-in").text())
     assert token is not None
     form = {"who": name, "secret": pin, "kind": "pin", "csrf_token": token.group(1)}
-    answer = asked.post(f"{base}/sign-in", form=form, headers={"Referer": f"{base}/sign-in"}, max_redirects=0)
-    assert answer.status == 303, (name, answer.status)
-    there.goto(base + answer.headers["location"], wait_until="domcontentloaded")
+    begun = asked.post(f"{base}/sign-in", form=form, headers={"Referer": f"{base}/sign-in"}, max_redirects=0)
+    assert begun.status == 303, (name, begun.status)
+    there.goto(base + begun.headers["location"], wait_until="domcontentloaded")
     expect(there.locator("body")).to_have_attribute("data-user", name)
 
 
 @pytest.fixture
 def sign_in() -> Callable[..., None]:
-    """`sign_in(client_or_page, "op")`: signs in through the page itself; the line must have its `people`."""
+    """`sign_in(client_or_page, "op")`: by the form of the page; the line must have its `people`."""
     return sign_in_as
 
 
