@@ -71,7 +71,7 @@ test: setup-test $(MLFLOW)/.okng/mlflow lint  ## All checks and all tests: those
 	$(VENV)/bin/pytest --basetemp "$$base/t" $(PLANT))
 
 .PHONY: test-fleet
-test-fleet: setup-test $(MLFLOW)/.okng/mlflow  ## The long tests of the fleet: services, boxes, lines, MLflow; half an hour
+test-fleet: setup-test $(MLFLOW)/.okng/mlflow  ## The long tests of the fleet: services, boxes, lines, MLflow; some minutes
 	@base=$$(mktemp -d /tmp/okt.XXXXXX); trap 'rm -rf "$$base"' EXIT; files=$$($(PY) -c 'import runpy; \
 	    print(*("tests/" + f for f in sorted(runpy.run_path("tests/conftest.py")["LONG"])))'); \
 	OKNG_FLEET=1 $(VENV)/bin/pytest $(HALVES) --basetemp "$$base/t" $$files $(PYTEST)
