@@ -82,7 +82,7 @@ test-units: setup-test  ## The tests that start no line and no browser
 
 .PHONY: test-train
 test-train: $(TRAIN)/.okng/train  ## The tests of supervised training, in an environment of its own with torch (6 GB)
-	@OMP_NUM_THREADS=1 $(TRAIN)/bin/python -m pytest $(if $(HALVES),-n 2 --dist loadfile) -m train tests/training_torch $(PYTEST)
+	@$(if $(HALVES),OMP_NUM_THREADS=1) $(TRAIN)/bin/python -m pytest $(if $(HALVES),-n 2 --dist loadfile) -m train tests/training_torch $(PYTEST)
 
 .PHONY: test-ray
 test-ray: $(TRAIN)/.okng/train  ## The backtest on a Ray cluster, in the same environment

@@ -88,16 +88,17 @@ def create_app(
 
     @functools.cache
     def page_words_in(_locale: str) -> tuple[dict[str, str], str]:
-        """Of the language that is on, and the same as JSON."""
+        """Of the language that is on, which is this one, and the same as JSON."""
         made = page_words(gettext)
         return made, json.dumps(made, ensure_ascii=False)
 
     @app.context_processor
     def words() -> dict[str, object]:
-        by_code, as_json = page_words_in(str(get_locale()))
+        locale = str(get_locale())
+        by_code, as_json = page_words_in(locale)
         return {
             "station": station,
-            "lang": "zh-CN" if str(get_locale()) != "en" else "en",
+            "lang": "zh-CN" if locale != "en" else "en",
             "other_languages": [(code, name) for code, name in NAMES.items() if code != _language(options)],
             "languages": list(NAMES.items()),
             "language": _language(options),

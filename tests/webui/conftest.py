@@ -107,6 +107,12 @@ def people(line: Any) -> Any:
     return line
 
 
+def token_in(page: str) -> str:
+    """The CSRF token that a page carries; empty: none."""
+    found = re.search(r'data-csrf="([^"]+)"', page)
+    return found.group(1) if found else ""
+
+
 class Client(FlaskClient):
     """Sends the CSRF token that a page would, and reads every answer to its end, so that no file stays open.
 
@@ -125,8 +131,7 @@ class Client(FlaskClient):
         """The token that a page of this session carries."""
         more = {"environ_overrides": environ} if environ else {}
         page = super().open("/sign-in", method="GET", buffered=True, **more).get_data(as_text=True)
-        found = re.search(r'data-csrf="([^"]+)"', page)
-        return found.group(1) if found else ""
+        return token_in(page)
 
 
 @pytest.fixture
@@ -171,9 +176,9 @@ def sign_in_as(there: FlaskClient | Page, name: str, url: str = "") -> None:
     base = url or "/".join(there.url.split("/")[:3])
     there.context.clear_cookies(name="okng-session")  # whoever was signed in before
     asked = there.context.request  # shares the cookies of the page
-    token = re.search(r'data-csrf="([^"]+)"', asked.get(f"{base}/sign-in").text())
-    assert token is not None
-    form = {"who": name, "secret": pin, "kind": "pin", "csrf_token": token.group(1)}
+    token = token_in(asked.get(f"{base}/sign-in").text())
+    assert token
+    form: dict[str, str | float | bool] = {"who": name, "secret": pin, "kind": "pin", "csrf_token": token}
     begun = asked.post(f"{base}/sign-in", form=form, headers={"Referer": f"{base}/sign-in"}, max_redirects=0)
     assert begun.status == 303, (name, begun.status)
     there.goto(base + begun.headers["location"], wait_until="domcontentloaded")
